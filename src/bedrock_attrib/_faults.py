@@ -1,0 +1,60 @@
+"""What went wrong inside the library: counted always, logged once per kind."""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+
+logger = logging.getLogger("bedrock_attrib")
+
+
+class Faults:
+    """Counts of contained faults by place.
+
+    A fault is an exception of ours, or of a sink or guard, that was kept away from
+    the caller's Bedrock call.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._told: set[tuple[str, type[BaseException]]] = set()
+        self._lock = Lock()
+
+    def note(self, where: str, error: BaseException) -> None:
+        """Count *error* at *where*; warn the first time, then log at DEBUG.
+
+        Only type and place are logged, never the message, which may quote the
+        response that it was raised over.
+        """
+        with self._lock:
+            self._counts[where] = self._counts.get(where, 0) + 1
+            kind = (where, type(error))
+            is_new = kind not in self._told
+            self._told.add(kind)
+        if is_new:
+            logger.warning(
+                "contained %s in %s (raised at %s); the Bedrock call was not "
+                "affected. More of this kind are counted and logged at DEBUG.",
+                type(error).__name__,
+                where,
+                _origin(error),
+            )
+        else:
+            logger.debug("contained %s in %s", type(error).__name__, where)
+
+    def counts(self) -> dict[str, int]:
+        """Number of faults so far, by place."""
+        with self._lock:
+            return dict(self._counts)
+
+
+
+def _origin(error: BaseException) -> str:
+    """File and line where *error* was raised, without its message."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return "unknown place"
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code
+    return f"{code.co_filename}:{traceback.tb_lineno}"

@@ -1,0 +1,129 @@
+"""How work leaves the caller's thread: a bounded queue drained in batches."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+from ._faults import Faults
+
+Item = TypeVar("Item")
+
+
+class BatchQueue(Generic[Item]):
+    """Items put without waiting, handled in batches by one daemon thread.
+
+    ``put`` costs an append: the thread is woken once per batch, not per item, and
+    then waits ``interval_s`` to gather more. Items above ``max_pending`` are dropped
+    and counted. ``put`` takes no lock that a finalizer could find taken, so it may be
+    called from ``__del__`` once the thread runs.
+
+    A forked child starts with an empty queue: what was pending is the parent's.
+
+    Attributes:
+        dropped: Items lost because the queue was full or closed.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[list[Item]], None],
+        *,
+        name: str,
+        faults: Faults,
+        max_pending: int = 100_000,
+        interval_s: float = 0.2,
+    ) -> None:
+        """Prepare the queue; its thread starts with the first item.
+
+        Args:
+            handle: Takes a non-empty batch, oldest first, on the queue's thread or
+                on a thread that calls `drain`; never two batches at once.
+            name: Name of the thread, and the place in which faults are noted.
+            faults: Told about an exception of *handle*; its batch is then lost.
+            max_pending: Items kept at most.
+            interval_s: Seconds for which a batch gathers.
+        """
+        self.dropped = 0
+        self._handle = handle
+        self._name = name
+        self._faults = faults
+        self._max_pending = max_pending
+        self._interval_s = interval_s
+        self._reset()
+        _QUEUES.add(self)
+
+    def _reset(self) -> None:
+        self._pending: deque[Item] = deque()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._awake = False
+        self._thread: threading.Thread | None = None
+        self._handling = threading.RLock()
+        self._starting = threading.Lock()
+        self._closed = threading.Event()
+
+    def put(self, item: Item) -> None:
+        """Hand *item* over; never waits."""
+        if len(self._pending) >= self._max_pending or self._closed.is_set():
+            self.dropped += 1
+            return
+        self._pending.append(item)
+        if not self._awake:
+            self._awake = True
+            self.start()
+            self._wake.put(None)
+
+    def start(self) -> None:
+        """Start the thread if it does not run."""
+        if self._thread is not None:
+            return
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name=self._name, daemon=True
+                )
+                self._thread.start()
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def drain(self) -> None:
+        """Handle everything pending, on this thread, before it returns."""
+        with self._handling:
+            while self._pending:
+                batch = [self._pending.popleft() for _ in range(len(self._pending))]
+                try:
+                    self._handle(batch)
+                except Exception as error:
+                    self._faults.note(self._name, error)
+                    self.dropped += len(batch)
+
+    def close(self) -> None:
+        """Handle what is pending, then stop; later items are dropped and counted."""
+        self._closed.set()
+        self._wake.put(None)
+        self.drain()
+
+    def _run(self) -> None:
+        wake, closed = self._wake, self._closed
+        while not closed.is_set():
+            wake.get()
+            closed.wait(self._interval_s)
+            self._awake = False
+            self.drain()
+
+
+_QUEUES: weakref.WeakSet[BatchQueue[object]] = weakref.WeakSet()
+
+
+def _forget_pending() -> None:
+    for batch_queue in list(_QUEUES):
+        batch_queue._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pending)

@@ -1,0 +1,237 @@
+"""What travels: the call that starts, its price, and the record of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from ._model_id import ModelRef
+from ._usage import Unit, Usage
+
+
+class PriceStatus(StrEnum):
+    """How far an amount can be trusted."""
+
+    PRICED = "priced"
+    FREE = "free"
+    ESTIMATED = "estimated"
+    PARTIAL = "partial"
+    UNPRICED = "unpriced"
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    ABANDONED = "abandoned"
+
+
+class Tags(Mapping[str, str]):
+    """The caller's tags, immutable and cheap to hash.
+
+    Equal to any mapping with the same pairs. Values are checked where they enter
+    (`attribution`), not here.
+    """
+
+    __slots__ = ("_hash", "_pairs")
+
+    def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
+        self._pairs = dict(pairs) if pairs else {}
+        self._hash = hash(frozenset(self._pairs.items()))
+
+    def __getitem__(self, key: str) -> str:
+        return self._pairs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Tags):
+            return self._pairs == other._pairs
+        return Mapping.__eq__(self, other)
+
+    def __reduce__(self) -> tuple[type[Tags], tuple[dict[str, str]]]:
+        # Text hashes differ between processes, so the hash must not travel.
+        return Tags, (self._pairs,)
+
+    def __repr__(self) -> str:
+        return f"Tags({self._pairs!r})"
+
+
+NO_TAGS = Tags()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One dated list price, as chosen for a call.
+
+    Attributes:
+        unit: What it prices.
+        price: Amount for ``per`` units, in ``currency``.
+        per: How many units ``price`` buys (1,000,000 for tokens).
+        amount: Amount for one unit: ``price / per``, exact.
+        currency: ISO 4217 code.
+        region: Region of the row, or ``default``.
+        scope: Scope of the row (``regional``, ``geo``, ``global``).
+        tier: Tier of the row.
+        latency_mode: ``standard`` or ``optimized``.
+        context_band: Long-context band of the row, empty for none.
+        valid_from: First day it holds; None when not known.
+        valid_to: Last day it held; None while it holds.
+        sources: Where the figure was read.
+        independent_sources: How many of these observed it independently.
+    """
+
+    unit: Unit
+    price: Decimal
+    per: int
+    amount: Decimal
+    currency: str
+    region: str
+    scope: str
+    tier: str
+    latency_mode: str
+    context_band: str
+    valid_from: date | None
+    valid_to: date | None
+    sources: tuple[str, ...]
+    independent_sources: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount at list price, by unit, with the rates it came from.
+
+    Attributes:
+        total: Exact sum of ``by_unit``, never rounded.
+        currency: ISO 4217 code.
+        by_unit: Amount of each unit that has a rate.
+        rates: The rate of each unit in ``by_unit``.
+        unpriced_units: Units with a count above zero and no rate; their amount is
+            in no figure here.
+    """
+
+    total: Decimal
+    currency: str
+    by_unit: Mapping[Unit, Decimal]
+    rates: Mapping[Unit, Rate]
+    unpriced_units: tuple[Unit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """A call about to be sent, as guards see it.
+
+    Attributes:
+        operation: Operation name as AWS spells it (``Converse``).
+        model: The model as the caller named it.
+        region: Calling region, which decides the price.
+        tags: The caller's tags when the call started.
+        started_at: Aware UTC time.
+    """
+
+    operation: str
+    model: ModelRef
+    region: str
+    tags: Tags
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One finished call: the only thing that reaches a sink.
+
+    It holds counts, names and times, never a prompt or an answer.
+
+    Attributes:
+        id: Unique id of the record, across processes.
+        started_at: When parameters were built, aware UTC.
+        operation: Operation name as AWS spells it (``Converse``).
+        model: The model that was called; for a prompt router, the one it invoked.
+        region: Calling region.
+        tier: Service tier that served the call, as the response says.
+        latency_mode: ``standard`` or ``optimized``, as the response says.
+        tags: The caller's tags when the call started.
+        usage: Counts by unit; None when nobody said any.
+        usage_source: Which statement of the response was believed, such as
+            ``converse.usage`` or ``headers``; empty when ``usage`` is None.
+        cost: Amount at list price; None when unpriced.
+        price_status: How far ``cost`` can be trusted.
+        price_reason: Why the status is not simply ``priced``; empty if it is.
+        duration_s: Seconds from the call's start to its finish.
+        time_to_first_chunk_s: Seconds to the first stream event; None if none came.
+        outcome: How the call ended.
+        error: AWS error code or exception class name; None without an error.
+        attempts: HTTP attempts, botocore's hidden retries included.
+        request_id: AWS request id; None when no response came.
+    """
+
+    id: str
+    started_at: datetime
+    operation: str
+    model: ModelRef
+    region: str
+    tier: str
+    latency_mode: str
+    tags: Tags
+    usage: Usage | None
+    usage_source: str
+    cost: Cost | None
+    price_status: PriceStatus
+    price_reason: str
+    duration_s: float
+    time_to_first_chunk_s: float | None
+    outcome: Outcome
+    error: str | None
+    attempts: int
+    request_id: str | None
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a reader found in a response.
+
+    Attributes:
+        usage: Counts by unit, or None when the response says none.
+        source: Which statement was believed.
+        estimated: True when a count is our estimate rather than AWS' word.
+        assumed: Cache-write unit whose lifetime the response does not state.
+        tier: Served tier, or None when the response does not say.
+        latency_mode: Served latency mode, or None when the response does not say.
+        invoked_model: Model that a prompt router chose, or None.
+        note: Why counts were changed or estimated; empty when they were not.
+    """
+
+    usage: Usage | None = None
+    source: str = ""
+    estimated: bool = False
+    assumed: Unit | None = None
+    tier: str | None = None
+    latency_mode: str | None = None
+    invoked_model: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a price table answers for one call.
+
+    Attributes:
+        cost: The amount, or None when nothing could be priced.
+        status: ``priced``, ``free``, ``partial`` or ``unpriced``.
+        reason: Why the status is not ``priced``; empty if it is.
+    """
+
+    cost: Cost | None
+    status: PriceStatus
+    reason: str = ""

@@ -1,0 +1,91 @@
+"""Who is told about a call, and who may refuse one: the two protocols."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from ._faults import Faults
+from ._queue import BatchQueue
+from ._record import CallRecord, CallStart
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes every finished call.
+
+    ``write`` runs on the thread that finished the call, so it must be quick; wrap a
+    slow sink in `QueueSink`. An exception is contained, counted and logged.
+    """
+
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Deliver what is pending; False when ``timeout_s`` was not enough."""
+
+    def close(self) -> None:
+        """Deliver what is pending and release everything."""
+
+
+@runtime_checkable
+class Guard(Protocol):
+    """May refuse a call before it is sent."""
+
+    def check(self, start: CallStart) -> None:
+        """Look at a call about to be sent.
+
+        Raises:
+            RefusedError: To refuse it. It reaches the caller; any other exception
+                is contained and the call goes on.
+        """
+
+
+class QueueSink:
+    """Hands records to a slow sink on a thread of its own.
+
+    Example:
+        >>> Recorder(sinks=(QueueSink(MyDatabaseSink()),))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, sink: Sink, *, max_pending: int = 100_000, interval_s: float = 0.2
+    ) -> None:
+        """Wrap *sink*.
+
+        Args:
+            sink: Told on the queue's thread, one record after the other.
+            max_pending: Records kept at most; more are dropped and counted.
+            interval_s: Seconds for which records gather before they are handed on.
+        """
+        self._sink = sink
+        self._faults = Faults()
+        self._queue: BatchQueue[CallRecord] = BatchQueue(
+            self._write_all,
+            name=f"bedrock-attrib-{type(sink).__name__}",
+            faults=self._faults,
+            max_pending=max_pending,
+            interval_s=interval_s,
+        )
+        self.write = self._queue.put  # one call less on the caller's thread
+
+    @property
+    def dropped(self) -> int:
+        """Records that never reached the sink."""
+        return self._queue.dropped + sum(self._faults.counts().values())
+
+    def _write_all(self, records: list[CallRecord]) -> None:
+        for record in records:
+            try:
+                self._sink.write(record)
+            except Exception as error:
+                self._faults.note(type(self._sink).__name__, error)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Hand on what is pending, on this thread, and flush the sink."""
+        self._queue.drain()
+        return self._sink.flush(timeout_s)
+
+    def close(self) -> None:
+        """Hand on what is pending, then close the sink."""
+        self._queue.close()
+        self._sink.close()
