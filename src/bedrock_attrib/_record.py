@@ -199,7 +199,7 @@ class CallRecord:
 
 @dataclass(slots=True)
 class Reading:
-    """What a reader found in a response.
+    """What a reader found in a response; the only value that is not frozen.
 
     Attributes:
         usage: Counts by unit, or None when the response says none.
@@ -209,6 +209,7 @@ class Reading:
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.
         invoked_model: Model that a prompt router chose, or None.
+        missing: What AWS bills for this call and the response does not state.
         note: Why counts were changed or estimated; empty when they were not.
     """
 
@@ -219,6 +220,7 @@ class Reading:
     tier: str | None = None
     latency_mode: str | None = None
     invoked_model: str | None = None
+    missing: str = ""
     note: str = ""
 
 
