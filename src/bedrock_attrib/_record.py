@@ -202,7 +202,7 @@ class Reading:
     """What a reader found in a response; the only value that is not frozen.
 
     Attributes:
-        usage: Counts by unit, or None when the response says none.
+        counts: Counts by unit, or None when the response says none.
         source: Which statement was believed.
         estimated: True when a count is our estimate rather than AWS' word.
         assumed: Cache-write unit whose lifetime the response does not state.
@@ -213,7 +213,7 @@ class Reading:
         note: Why counts were changed or estimated; empty when they were not.
     """
 
-    usage: Usage | None = None
+    counts: dict[Unit, int] | None = None
     source: str = ""
     estimated: bool = False
     assumed: Unit | None = None

@@ -1,0 +1,23 @@
+"""Where a response hides its usage: one table of operations and their readers."""
+
+from __future__ import annotations
+
+from ._bodies import needs_body, read_body
+from ._operations import OPERATIONS, Operation, operation_named
+from ._request import RequestFacts, RequestReader, merge_request, request_reader
+from ._streams import TAIL, Events, read_unfinished
+
+__all__ = [
+    "OPERATIONS",
+    "TAIL",
+    "Events",
+    "Operation",
+    "RequestFacts",
+    "RequestReader",
+    "merge_request",
+    "needs_body",
+    "operation_named",
+    "read_body",
+    "read_unfinished",
+    "request_reader",
+]

@@ -1,0 +1,133 @@
+"""What an answer says before any body or stream of it is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._model_id import ModelRef
+from .._record import Reading
+from .._usage import Unit
+from ._guardrails import check_units, policy_units, trace_usages
+from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape, read_shape
+
+Parsed = Mapping[str, Any]
+
+
+def read_free(_parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer of an operation that AWS does not bill."""
+    return Reading(counts={}, source="free operation")
+
+
+def read_unknown(_parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer of an operation that this library does not know."""
+    return Reading(note="this operation is not known, so neither is what it bills")
+
+
+def read_nothing(_parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer that states no counts itself."""
+    return Reading()
+
+
+def read_converse(parsed: Parsed, model: ModelRef) -> Reading:
+    """Answer of Converse."""
+    return _converse(CONVERSE, parsed, model)
+
+
+def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
+    """Last event of ConverseStream."""
+    reading = _converse(CONVERSE_STREAM, metadata, model)
+    if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
+        _undo_double_count(reading.counts, reading, metadata["usage"])
+    return reading
+
+
+def _converse(shape: Shape, answer: Parsed, model: ModelRef) -> Reading:
+    usage = answer.get("usage")
+    reading = read_shape(shape, usage, model.vendor) if usage else None
+    if reading is None:
+        reading = Reading(note="the answer states no usage")
+    if "serviceTier" in answer:
+        reading.tier = answer["serviceTier"].get("type")
+    if "performanceConfig" in answer:
+        reading.latency_mode = answer["performanceConfig"].get("latency")
+    if "trace" in answer:
+        _read_trace(reading, answer["trace"])
+    return reading
+
+
+def _read_trace(reading: Reading, trace: Mapping[str, Any]) -> None:
+    router = trace.get("promptRouter")
+    if router:
+        reading.invoked_model = router.get("invokedModelId")
+        reading.missing = "the prompt router's own fee"
+    guardrail = trace.get("guardrail")
+    units = policy_units(trace_usages(guardrail)) if guardrail else None
+    if units:
+        reading.counts = {**(reading.counts or {}), **units}
+
+
+# Streams of OpenAI models through Converse state an input that counts the cache as
+# well: measured on gpt-5.6, maximhq/bifrost pull request 6942, 2026-09-07.
+_DOUBLE_COUNTING_VENDORS = frozenset({"openai"})
+
+
+def _undo_double_count(
+    counts: dict[Unit, int], reading: Reading, usage: Fields
+) -> None:
+    """Take cached tokens out of an input that counts them too; mark a guess."""
+    cached = (usage.get("cacheReadInputTokens") or 0) + (
+        usage.get("cacheWriteInputTokens") or 0
+    )
+    prompt = counts.get(Unit.INPUT_TOKEN, 0)
+    if not cached or prompt < cached:
+        return
+    counts[Unit.INPUT_TOKEN] = prompt - cached
+    # Only where the total leaves the cache out is it certain that input holds it.
+    if usage.get("totalTokens") != prompt + counts.get(Unit.OUTPUT_TOKEN, 0):
+        reading.estimated = True
+        reading.note = f"input {prompt} taken to count its {cached} cached tokens too"
+
+
+_TOKEN_HEADERS = (
+    HEADERS.input,
+    HEADERS.output,
+    HEADERS.cache_read,
+    HEADERS.cache_write,
+)
+
+
+def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
+    """Answer of InvokeModel, by its headers alone."""
+    headers = parsed["ResponseMetadata"]["HTTPHeaders"]
+    fields = {}
+    for name in _TOKEN_HEADERS:
+        text = headers.get(name)
+        if text is not None and text.isdecimal():
+            fields[name] = int(text)
+    reading = read_shape(HEADERS, fields, model.vendor) or Reading()
+    _read_served(reading, headers)
+    return reading
+
+
+def read_invoke_stream(parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer of InvokeModelWithResponseStream, before its first event."""
+    reading = Reading()
+    _read_served(reading, parsed["ResponseMetadata"]["HTTPHeaders"])
+    return reading
+
+
+def _read_served(reading: Reading, headers: Mapping[str, str]) -> None:
+    # In the headers for every botocore; modelled as parameters only since 2025.
+    reading.tier = headers.get("x-amzn-bedrock-service-tier")
+    reading.latency_mode = headers.get("x-amzn-bedrock-performanceconfig-latency")
+
+
+def read_guardrail(parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer of ApplyGuardrail."""
+    return Reading(counts=policy_units([parsed["usage"]]), source="guardrail.usage")
+
+
+def read_guardrail_checks(parsed: Parsed, _model: ModelRef) -> Reading:
+    """Answer of InvokeGuardrailChecks."""
+    return Reading(counts=check_units(parsed["usage"]), source="guardrail.usage")

@@ -1,0 +1,94 @@
+"""Which operation is metered how: the table of bedrock-runtime's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, ModelKind, ModelRef
+from .._record import Reading
+from ._answers import (
+    Parsed,
+    read_converse,
+    read_free,
+    read_guardrail,
+    read_guardrail_checks,
+    read_invoke,
+    read_invoke_stream,
+    read_nothing,
+    read_unknown,
+)
+from ._streams import Events, read_converse_events, read_invoke_events
+
+NO_MODEL = ModelRef("none", None, None, None, ModelKind.FOUNDATION_MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How one operation of bedrock-runtime is metered.
+
+    Attributes:
+        name: As AWS spells it.
+        read: Reads the parsed answer, before any body or stream is touched.
+        model: Model of an operation that names none.
+        stream: Member of the answer that holds its event stream.
+        read_events: Reads the final statement of a stream; None while it has not come.
+        body: Member of the answer that holds an unread body.
+        request: Parameter that a few models need counts from.
+        guardrail: Parameter that says a guardrail is applied.
+    """
+
+    name: str
+    read: Callable[[Parsed, ModelRef], Reading]
+    model: ModelRef = NO_MODEL
+    stream: str | None = None
+    read_events: Callable[[Events, ModelRef], Reading | None] | None = None
+    body: str | None = None
+    request: str | None = None
+    guardrail: str = ""
+
+
+# botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23.
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("Converse", read_converse, guardrail="guardrailConfig"),
+        Operation(
+            "ConverseStream",
+            read_nothing,
+            stream="stream",
+            read_events=read_converse_events,
+            guardrail="guardrailConfig",
+        ),
+        Operation(
+            "InvokeModel",
+            read_invoke,
+            body="body",
+            request="body",
+            guardrail="guardrailIdentifier",
+        ),
+        Operation(
+            "InvokeModelWithResponseStream",
+            read_invoke_stream,
+            stream="body",
+            read_events=read_invoke_events,
+            request="body",
+            guardrail="guardrailIdentifier",
+        ),
+        Operation("ApplyGuardrail", read_guardrail, model=GUARDRAIL_MODEL),
+        Operation(
+            "InvokeGuardrailChecks",
+            read_guardrail_checks,
+            model=GUARDRAIL_CHECKS_MODEL,
+        ),
+        Operation("StartAsyncInvoke", read_nothing, request="modelInput"),
+        Operation("GetAsyncInvoke", read_free),
+        Operation("ListAsyncInvokes", read_free),
+        Operation("CountTokens", read_free),
+    )
+}
+
+
+def operation_named(name: str) -> Operation:
+    """The row for *name*; an operation that is not known bills what is not known."""
+    return OPERATIONS.get(name) or Operation(name, read_unknown)

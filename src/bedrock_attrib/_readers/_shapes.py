@@ -1,0 +1,232 @@
+"""Every spelling of token counts in Bedrock's answers, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._record import Reading
+from .._usage import Unit
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One spelling of token counts.
+
+    Attributes:
+        source: Name of the statement, for ``CallRecord.usage_source``.
+        input: Field of the input tokens.
+        output: Field of the output tokens.
+        cache_read: Field of the tokens read from the cache.
+        cache_write: Field of the tokens written to the cache.
+        includes_cache: Whether ``input`` counts the cached tokens as well.
+        lifetimes: Finds cache writes by lifetime (``{"5m": 120}``), where told apart.
+        flatten: Brings nested fields to the top, where the shape nests them.
+    """
+
+    source: str
+    input: str
+    output: str
+    cache_read: str = ""
+    cache_write: str = ""
+    includes_cache: bool = False
+    lifetimes: Callable[[Fields], Mapping[str, int] | None] | None = None
+    flatten: Callable[[Fields], Fields] | None = None
+
+
+def _converse_lifetimes(fields: Fields) -> Mapping[str, int] | None:
+    details = fields.get("cacheDetails")
+    if not details:
+        return None
+    return {detail["ttl"]: detail["inputTokens"] for detail in details}
+
+
+def _anthropic_lifetimes(fields: Fields) -> Mapping[str, int] | None:
+    creation = fields.get("cache_creation")
+    if not creation:
+        return None
+    return {
+        "5m": creation.get("ephemeral_5m_input_tokens") or 0,
+        "1h": creation.get("ephemeral_1h_input_tokens") or 0,
+    }
+
+
+def _flat_openai(fields: Fields) -> Fields:
+    return {**(fields.get("prompt_tokens_details") or {}), **fields}
+
+
+def _flat_titan(fields: Fields) -> Fields:
+    results = fields.get("results") or ()
+    counts = [result.get("tokenCount") for result in results]
+    if not counts or None in counts:
+        return fields
+    return {"totalOutputTextTokenCount": sum(counts), **fields}
+
+
+# Field names: botocore 1.44.5 service model (Converse) and real traffic of
+# 2025-2026 (the rest), checked 2026-11-23.
+CONVERSE = Shape(
+    source="converse.usage",
+    input="inputTokens",
+    output="outputTokens",
+    cache_read="cacheReadInputTokens",
+    cache_write="cacheWriteInputTokens",
+    lifetimes=_converse_lifetimes,
+)
+CONVERSE_STREAM = Shape(
+    source="converse-stream.metadata",
+    input="inputTokens",
+    output="outputTokens",
+    cache_read="cacheReadInputTokens",
+    cache_write="cacheWriteInputTokens",
+    lifetimes=_converse_lifetimes,
+)
+HEADERS = Shape(
+    source="headers",
+    input="x-amzn-bedrock-input-token-count",
+    output="x-amzn-bedrock-output-token-count",
+    cache_read="x-amzn-bedrock-cache-read-input-token-count",
+    cache_write="x-amzn-bedrock-cache-write-input-token-count",
+)
+INVOCATION_METRICS = Shape(
+    source="invocationMetrics",
+    input="inputTokenCount",
+    output="outputTokenCount",
+    cache_read="cacheReadInputTokenCount",
+    cache_write="cacheWriteInputTokenCount",
+)
+ANTHROPIC = Shape(
+    source="body.usage (anthropic)",
+    input="input_tokens",
+    output="output_tokens",
+    cache_read="cache_read_input_tokens",
+    cache_write="cache_creation_input_tokens",
+    lifetimes=_anthropic_lifetimes,
+)
+NOVA = Shape(
+    source="body.usage (nova)",
+    input="inputTokens",
+    output="outputTokens",
+    cache_read="cacheReadInputTokenCount",
+    cache_write="cacheWriteInputTokenCount",
+)
+# prompt_tokens counts cached tokens as well, unlike every other spelling.
+OPENAI = Shape(
+    source="body.usage (openai)",
+    input="prompt_tokens",
+    output="completion_tokens",
+    cache_read="cached_tokens",
+    cache_write="cache_write_tokens",
+    includes_cache=True,
+    flatten=_flat_openai,
+)
+LLAMA = Shape(
+    source="body (llama)",
+    input="prompt_token_count",
+    output="generation_token_count",
+)
+TITAN = Shape(
+    source="body (titan)",
+    input="inputTextTokenCount",
+    output="totalOutputTextTokenCount",
+    flatten=_flat_titan,
+)
+# Cohere bills billed_units; its `tokens` beside them also count the template.
+COHERE = Shape(
+    source="body.meta.billed_units (cohere)",
+    input="input_tokens",
+    output="output_tokens",
+)
+EMBEDDING = Shape(
+    source="body (embedding)", input="inputTokenCount", output="outputTokenCount"
+)
+
+# Under which member of a body which shapes may stand; "" is the body itself.
+# A shape is taken by its spelling, not by the vendor: new families follow old ones.
+BODY_SHAPES: tuple[tuple[str, tuple[Shape, ...]], ...] = (
+    ("usage", (OPENAI, ANTHROPIC, NOVA)),
+    ("billed_units", (COHERE,)),
+    ("", (LLAMA, TITAN, EMBEDDING)),
+)
+
+LIFETIME_UNITS = {
+    "5m": Unit.CACHE_WRITE_5M_TOKEN,
+    "30m": Unit.CACHE_WRITE_30M_TOKEN,
+    "1h": Unit.CACHE_WRITE_1H_TOKEN,
+}
+# Vendors whose models sell one thirty-minute cache write; all others start at five
+# minutes. AWS price list of 2026-10-08, checked 2026-11-23.
+_UNSTATED_LIFETIME = {
+    "openai": Unit.CACHE_WRITE_30M_TOKEN,
+    "moonshotai": Unit.CACHE_WRITE_30M_TOKEN,
+    "zai": Unit.CACHE_WRITE_30M_TOKEN,
+}
+
+
+def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | None:
+    """Counts of *fields*, spelled as *shape*; None if neither side stands there.
+
+    Cached tokens are taken out of an inclusive input. A negative rest, or counts by
+    lifetime that pass their own total, are not believed; the note says so.
+
+    Args:
+        shape: The spelling.
+        fields: Object that may hold the counts, as whole numbers.
+        vendor: Vendor of the model, for the lifetime of cache writes not told apart.
+    """
+    if shape.flatten is not None:
+        fields = shape.flatten(fields)
+    prompt = _count(fields.get(shape.input))
+    output = _count(fields.get(shape.output))
+    if prompt is None and output is None:
+        return None
+    reading = Reading(source=shape.source)
+    counts: dict[Unit, int] = {}
+    cached = _count(fields.get(shape.cache_read))
+    written = _count(fields.get(shape.cache_write))
+    if prompt is not None:
+        if shape.includes_cache:
+            prompt -= (cached or 0) + (written or 0)
+        if prompt < 0:
+            reading.note = (
+                f"{shape.source}: input {fields[shape.input]} is less than the cached "
+                f"tokens that it includes ({cached} read, {written} written)"
+            )
+            return reading
+        counts[Unit.INPUT_TOKEN] = prompt
+    if output is not None:
+        counts[Unit.OUTPUT_TOKEN] = output
+    if cached is not None:
+        counts[Unit.CACHE_READ_TOKEN] = cached
+    if written is not None:
+        lifetimes = shape.lifetimes(fields) if shape.lifetimes is not None else None
+        add_cache_writes(counts, reading, written, lifetimes, vendor)
+    reading.counts = counts
+    return reading
+
+
+def add_cache_writes(
+    counts: dict[Unit, int],
+    reading: Reading,
+    written: int,
+    lifetimes: Mapping[str, int] | None,
+    vendor: str | None,
+) -> None:
+    """Split *written* tokens by lifetime into *counts*; mark what had to be assumed."""
+    rest = written
+    if lifetimes is not None and sum(lifetimes.values()) <= written:
+        for lifetime, count in lifetimes.items():
+            if count:
+                counts[LIFETIME_UNITS[lifetime]] = count
+                rest -= count
+    if rest or not written:
+        unit = _UNSTATED_LIFETIME.get(vendor or "", Unit.CACHE_WRITE_5M_TOKEN)
+        counts[unit] = counts.get(unit, 0) + rest
+        reading.assumed = unit if rest else None
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
