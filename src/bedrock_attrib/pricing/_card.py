@@ -1,0 +1,225 @@
+"""Rates of one kind of call, compiled once so that a call costs a few products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from types import MappingProxyType
+
+from .._record import Cost, PriceStatus, Quote, Rate
+from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit
+from ._discounts import Discount, find_discount
+from ._resolve import Found, Question, find_bands, find_row, why_missing
+from ._rows import PriceList, PriceRow, divide_evenly
+
+# Products and sums of decimals are exact at this precision, whatever context the
+# application set; only their own digits are ever kept in memory.
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+ZERO = Decimal(0)
+_MAX_PLANS = 256
+
+Shape = tuple[Unit | None, ...]
+"""The unit whose lifetime is assumed, if any, then the units of a usage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Where prices come from, in the order in which they are asked.
+
+    Attributes:
+        lists: Price lists, the user's own first.
+        discounts: Negotiated percentages, the newest first.
+    """
+
+    lists: tuple[PriceList, ...]
+    discounts: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How usages of one shape are priced.
+
+    Attributes:
+        lines: Units that have a rate, each with the amount for one.
+        rates: The rate of each of these units.
+        missing: Units without a rate, each with the reason.
+        doubts: Units whose rate is not certain, each with the reason.
+        is_plain: True when nothing is missing or in doubt.
+    """
+
+    lines: tuple[tuple[Unit, Decimal], ...]
+    rates: Mapping[Unit, Rate]
+    missing: Mapping[Unit, str]
+    doubts: Mapping[Unit, str]
+    is_plain: bool
+
+
+class PlanBook:
+    """Plans of one kind of call and one length of prompt, by shape of usage."""
+
+    __slots__ = ("_band", "_doubt", "_lists", "_question", "known")
+
+    def __init__(
+        self, lists: Lists, question: Question, *, band: str = "", doubt: str = ""
+    ) -> None:
+        self.known: dict[Shape, Plan] = {}
+        self._lists = lists
+        self._question = question
+        self._band = band
+        self._doubt = doubt
+
+    def plan(self, shape: Shape) -> Plan:
+        """Compile the plan of *shape* and keep it."""
+        if len(self.known) >= _MAX_PLANS:
+            self.known.clear()
+        assumed = shape[0]
+        rates: dict[Unit, Rate] = {}
+        missing: dict[Unit, str] = {}
+        doubts: dict[Unit, str] = {}
+        for unit in shape[1:]:
+            assert unit is not None  # noqa: S101 - only the first place may be None
+            found, doubt = self.find(unit, is_assumed=unit is assumed)
+            if found.row is None:
+                missing[unit] = self._why_missing(unit)
+                continue
+            rates[unit] = make_rate(found, self._lists.discounts, self._question)
+            if doubt:
+                doubts[unit] = doubt
+        plan = Plan(
+            lines=tuple((unit, rate.amount) for unit, rate in rates.items()),
+            rates=MappingProxyType(rates),
+            missing=missing,
+            doubts=doubts,
+            is_plain=not missing and not doubts,
+        )
+        self.known[shape] = plan
+        return plan
+
+    def find(self, unit: Unit, *, is_assumed: bool = False) -> tuple[Found, str]:
+        """The row of *unit*, and why it is in doubt."""
+        found, doubt = self._find(unit), ""
+        if is_assumed:
+            found, doubt = self._find_assumed(unit, found)
+        return found, doubt or found.doubt or (self._doubt if found.row else "")
+
+    def _find(self, unit: Unit) -> Found:
+        return find_row(self._lists.lists, self._question, unit, self._band)
+
+    def _find_assumed(self, unit: Unit, stated: Found) -> tuple[Found, str]:
+        """Price a cache write whose lifetime nobody stated.
+
+        A model that sells one lifetime only leaves no choice. Otherwise the assumed
+        one is taken, and that is a guess.
+        """
+        writes = sorted(CACHE_WRITE_UNITS)
+        sold = {each: found for each in writes if (found := self._find(each)).row}
+        if len(sold) == 1:
+            return next(iter(sold.values())), ""
+        others = ", ".join(each for each in sold if each is not unit)
+        return stated, f"{unit} is assumed; the model also sells {others}"
+
+    def _why_missing(self, unit: Unit) -> str:
+        return why_missing(self._lists.lists, self._question, unit, self._band)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything about one kind of call while no price changes.
+
+    Attributes:
+        starts: First moment for which it holds.
+        ends: Last moment for which it holds.
+        plans: Plans of prompts of ordinary length.
+        long_plans: Plans of longer prompts, the highest threshold first.
+    """
+
+    starts: datetime
+    ends: datetime
+    plans: PlanBook
+    long_plans: tuple[tuple[int, PlanBook], ...]
+
+    def plans_for(self, counts: Mapping[Unit, int]) -> PlanBook:
+        """Plans for a prompt of the length that *counts* say.
+
+        AWS does not say whether cached tokens count; here they do, since they are
+        part of the prompt.
+        """
+        prompt = 0
+        for unit, count in counts.items():
+            if unit in PROMPT_UNITS:
+                prompt += count
+        for threshold, plans in self.long_plans:
+            if prompt > threshold:
+                return plans
+        return self.plans
+
+
+def make_card(
+    lists: Lists, question: Question, *, starts: datetime, ends: datetime
+) -> Card:
+    """Compile the card that answers *question*."""
+    long_plans = tuple(
+        (threshold, PlanBook(lists, question, band=band, doubt=doubt))
+        for threshold, band, doubt in find_bands(lists.lists, question)
+    )
+    return Card(starts, ends, PlanBook(lists, question), long_plans)
+
+
+def make_rate(found: Found, discounts: Sequence[Discount], question: Question) -> Rate:
+    """The rate that a row comes to, after a discount where one applies."""
+    row = found.row
+    assert row is not None  # noqa: S101 - callers look first
+    discount = None
+    if not found.is_own:
+        discount = find_discount(discounts, row.model_id, question.day)
+    price = EXACT.multiply(row.price, discount.factor) if discount else row.price
+    remark = (f"discount:{discount.percent}%",) if discount else ()
+    return _rate(row, price, (*row.sources, *remark))
+
+
+def _rate(row: PriceRow, price: Decimal, sources: tuple[str, ...]) -> Rate:
+    return Rate(
+        unit=row.unit,
+        price=price,
+        per=row.per,
+        amount=divide_evenly(price, row.per),
+        currency=row.currency,
+        region=row.region,
+        scope=row.scope,
+        tier=row.tier,
+        latency_mode=row.latency_mode,
+        context_band=row.context_band,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        sources=sources,
+        independent_sources=row.independent_sources,
+    )
+
+
+def settle(
+    plan: Plan,
+    counts: Mapping[Unit, int],
+    by_unit: dict[Unit, Decimal],
+    total: Decimal,
+    currency: str,
+) -> Quote:
+    """Answer for a usage that is not plainly priced."""
+    missing = tuple(unit for unit in plan.missing if counts[unit])
+    counted = [unit for unit in by_unit if counts[unit]]
+    if missing:
+        reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
+        if not counted:
+            return Quote(None, PriceStatus.UNPRICED, reason)
+        cost = Cost(total, currency, by_unit, plan.rates, missing)
+        return Quote(cost, PriceStatus.PARTIAL, reason)
+    cost = Cost(total, currency, by_unit, plan.rates)
+    doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
+    if doubts:
+        return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))
+    if not total:
+        reason = "nothing was counted" if not counted else "the list price is zero"
+        return Quote(cost, PriceStatus.FREE, reason)
+    return Quote(cost, PriceStatus.PRICED)

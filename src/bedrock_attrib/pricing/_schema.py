@@ -1,0 +1,161 @@
+"""What a price file must look like; imported only to build or to check one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from .._errors import ConfigError
+from .._model_id import Scope
+from .._usage import Unit
+from ._rows import COLUMNS
+
+SCHEMA_VERSION = 1
+
+Price = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,18})?$")]
+Name = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=256)]
+Band = Annotated[str, StringConstraints(pattern=r"^(over-[1-9]\d{0,6}k)?$")]
+LatencyMode = Literal["standard", "optimized"]
+# Powers of ten alone divide any decimal price without a remainder.
+Per = Literal[1, 1_000, 1_000_000]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceFile(_Strict):
+    """What a source is."""
+
+    id: Name
+    about: str
+    seen: str
+
+
+class RemarksFile(_Strict):
+    """What is known about a row besides its price."""
+
+    same_price_regions: tuple[Name, ...] = ()
+    priced_in: str = ""
+    disputed: tuple[tuple[Price, Name], ...] = ()
+    unconfirmed: bool = False
+
+
+class RowFile(_Strict):
+    """One row, its values named."""
+
+    model: Name
+    region: Name
+    scope: Scope
+    tier: Name
+    latency_mode: LatencyMode
+    context_band: Band
+    unit: Unit
+    price: Price
+    per: Per
+    valid_from: date | None
+    valid_to: date | None
+    sources: Annotated[str, StringConstraints(min_length=1)]
+    independent_sources: Annotated[int, Field(ge=1)]
+    remarks: RemarksFile
+
+    @model_validator(mode="after")
+    def _check_days(self) -> RowFile:
+        starts, ends = self.valid_from, self.valid_to
+        if starts is not None and ends is not None and ends < starts:
+            raise ValueError(f"valid_to {ends} comes before valid_from {starts}")
+        return self
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Everything that tells this row from others of other days."""
+        return (
+            self.model,
+            self.region,
+            self.scope,
+            self.tier,
+            self.latency_mode,
+            self.context_band,
+            self.unit,
+        )
+
+
+def _name_values(value: object) -> object:
+    """Turn a row, a list of values, into a mapping by column."""
+    if not isinstance(value, list):
+        return value
+    if len(value) != len(COLUMNS):
+        raise ValueError(f"has {len(value)} values, expected {len(COLUMNS)}")
+    return dict(zip(COLUMNS, value, strict=True))
+
+
+class PriceFile(_Strict):
+    """A whole price file."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    generated: date
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    sources: dict[Name, SourceFile]
+    columns: tuple[str, ...]
+    rows: list[Annotated[RowFile, BeforeValidator(_name_values)]]
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> PriceFile:
+        if self.columns != COLUMNS:
+            raise ValueError(f"columns must be {', '.join(COLUMNS)}")
+        for problem in self._problems():
+            raise ValueError(problem)
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        seen: set[tuple[object, ...]] = set()
+        for number, row in enumerate(self.rows):
+            for code in row.sources.split():
+                if code.partition(":")[0] not in self.sources:
+                    yield f"rows[{number}].sources: {code!r} is not under sources"
+            if (*row.key, row.valid_from) in seen:
+                yield f"rows[{number}]: prices {' '.join(row.key)} a second time"
+            seen.add((*row.key, row.valid_from))
+
+
+def check_price_file(content: object, *, path: Path | str) -> PriceFile:
+    """Check the parsed JSON of a price file.
+
+    Raises:
+        ConfigError: If it is not as documented; names the file and each key.
+    """
+    try:
+        return PriceFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(describe_problems(error, path=path)) from error
+
+
+def describe_problems(error: ValidationError, *, path: Path | str) -> str:
+    """Tell file, key, problem and value of the first few problems in *error*."""
+    told = [
+        f"{path}: {_dotted(problem['loc'])}: {problem['msg']}"
+        + (f", not {problem['input']!r:.60}" if problem["loc"] else "")
+        for problem in error.errors(include_url=False)
+    ]
+    more = f" (and {len(told) - 5} more)" if len(told) > 5 else ""  # noqa: PLR2004
+    return "; ".join(told[:5]) + more
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in location
+    )
+    return re.sub(r"^\.", "", text) or "whole file"
