@@ -1,0 +1,71 @@
+# Each target sets up .venv itself: with uv where it is installed, else with venv and
+# pip. Nothing has to be there first but Python 3.11 or later.
+
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+NAMES := python3.14 python3.13 python3.12 python3.11 python3 python
+
+# A shim of pyenv may stand on the PATH and yet not run, so each name is tried. Debian
+# packs ensurepip apart, and only uv can do without it.
+PROBE := import sys; assert sys.version_info >= (3, 11); print(sys.executable)
+PROBE_VENV := import ensurepip, venv; $(PROBE)
+FIND = for name in $(NAMES); do "$$name" -c '$(1)' 2>/dev/null && break; done
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(READY) ## Watch three teams' spend on Bedrock grow, on this machine alone
+	@$(BIN)/bedrock-attrib demo $(ARGS)
+
+.PHONY: test
+test: $(READY) ## Run the tests; ARGS="-k price" runs some of them, without coverage
+	@$(BIN)/pytest --numprocesses 2 $(if $(ARGS),$(ARGS),--cov)
+
+.PHONY: lint typing docs wheel
+lint typing docs wheel: $(READY)
+	@$(BIN)/nox --session $@ $(if $(ARGS),-- $(ARGS))
+lint: ## Check style, format and spelling
+typing: ## Check types
+docs: ## Build the documentation into site/
+wheel: ## Build the wheel and test it in a clean environment
+
+.PHONY: matrix
+matrix: $(READY) ## Run the tests on each Python, lowest and newest dependencies
+	@$(BIN)/nox --session tests $(if $(ARGS),-- $(ARGS))
+
+.PHONY: bench
+bench: $(READY) ## Measure what the library costs a call
+	@$(BIN)/nox --session bench $(if $(ARGS),-- $(ARGS))
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	@rm -rf .venv .nox .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache dist site
+
+$(READY): pyproject.toml
+	@echo "Setting up .venv (once; again when pyproject.toml changes) ..." >&2
+	@set -e; \
+	if command -v uv >/dev/null 2>&1; then \
+		python=$$($(call FIND,$(PROBE))); \
+		$(BIN)/python -c '$(PROBE)' >/dev/null 2>&1 \
+			|| uv venv --quiet --clear --python "$${python:->=3.11}" .venv; \
+		uv pip install --quiet --python $(BIN)/python --editable '.[dev]'; \
+	else \
+		python=$$($(call FIND,$(PROBE_VENV))); \
+		if [ -z "$$python" ]; then \
+			echo "Python 3.11 or later with its venv module is needed, or uv." >&2; \
+			echo "On Debian: apt-get install python3 python3-venv" >&2; \
+			exit 1; \
+		fi; \
+		$(BIN)/python -c '$(PROBE_VENV)' >/dev/null 2>&1 \
+			|| "$$python" -m venv --clear .venv; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 \
+			|| $(BIN)/python -m ensurepip >/dev/null; \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check \
+			--editable '.[dev]'; \
+	fi
+	@touch $@

@@ -1,0 +1,128 @@
+"""Every check of the project, one session each; ``nox --list`` names them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typing", "docs", "tests", "wheel", "demo"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+# The tools whose new releases bring new findings are held still. Checked 2026-11-23.
+RUFF = "ruff==0.17.6"
+MYPY = "mypy==2.4.1"
+CODESPELL = "codespell==2.4.3"
+TEST_TOOLS = [tool for tool in EXTRAS["test"] if not tool.startswith("bedrock-attrib")]
+
+
+def _put_pythons_on_path() -> None:
+    """Show nox the Pythons of pyenv, whose shims answer for one version only."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [str(path) for path in sorted(root.glob("versions/3.1[1-9].*/bin"))]
+    os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
+
+
+_put_pythons_on_path()
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # test what the machine has
+
+
+def _lowest(requirements: list[str]) -> list[str]:
+    """Hold each of *requirements* at its lower bound."""
+    return [
+        requirement.split(",", maxsplit=1)[0].replace(">=", "==")
+        for requirement in requirements
+        if ">=" in requirement
+    ]
+
+
+LOWEST = _lowest(
+    [
+        *PROJECT["dependencies"],
+        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+    ]
+)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and spelling."""
+    session.install(RUFF, CODESPELL)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of the package, and of the examples as its users."""
+    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("dependencies", ["newest", "lowest"], ids=["newest", "lowest"])
+def tests(session: nox.Session, dependencies: str) -> None:
+    """Run the tests on one Python with the newest or the lowest dependencies."""
+    pins = LOWEST if dependencies == "lowest" else []
+    # Another set of pins must not find what an earlier one left behind.
+    session.install("--upgrade", "--editable", ".[test]", *pins)
+    session.run("pytest", "--numprocesses=2", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the source distribution, and from it the wheel, into dist/."""
+    session.install("build")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist", silent=True)
+    for path in sorted(Path("dist").iterdir()):
+        session.log("%s, %d KB", path, path.stat().st_size // 1024)
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Test the wheel in an environment that holds nothing but it."""
+    session.install(*map(str, Path("dist").glob("*.whl")))
+    session.run("python", "tests/support/check_install.py")
+    session.install(*TEST_TOOLS)
+    posargs = session.posargs or ["-m", "not slow"]
+    session.run("pytest", "--numprocesses=2", *posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/; a broken link is an error."""
+    session.install(*EXTRAS["docs"], RUFF)
+    session.run(
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        env={"NO_MKDOCS_2_WARNING": "1"},  # mkdocs-material's advert for MkDocs 2
+    )
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the demo as its users do."""
+    session.install("--editable", ".[demo]")
+    session.run("bedrock-attrib", "demo", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, or those that are named."""
+    session.install("--editable", ".[otlp,prometheus]")
+    paths = session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py")))
+    for path in paths:
+        session.run("python", path)

@@ -1,0 +1,42 @@
+"""What every test stands on: loopback only, and no settings of the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import loopback_only
+import pytest
+
+loopback_only.install()
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("BEDROCK_ATTRIB_SHARED", ROOT.parent / "shared"))
+OURS = ("AWS_", "BEDROCK_ATTRIB_", "BOTO_", "OTEL_")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take the machine's settings away; no test may find an account by chance."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of given facts and recordings; without it the test is skipped."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no {SHARED.name}/ beside the checkout (BEDROCK_ATTRIB_SHARED)")
+    return SHARED

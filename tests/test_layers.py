@@ -1,0 +1,153 @@
+"""The order of rooms: a module imports only what stands above it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
+
+# From the innermost room to the outermost. The two rooms of sinks are one in the
+# documentation: a sink may stand on the queue, but never on another sink.
+ROOMS = {
+    "values": ("_errors", "_usage", "_model_id", "_record"),
+    "meaning": ("_faults", "_readers", "_attribution", "pricing"),
+    "ground of sinks and guards": ("_queue", "_sinks"),
+    "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
+    "wiring": ("_config", "_call", "_settlement", "_recorder"),
+    "doors": ("_streams", "_client", "aio"),
+    "AWS": ("billing",),
+    "people": ("reports", "testing", "cli", "__main__"),
+    "names": ("__init__",),
+}
+RANK = {name: rank for rank, names in enumerate(ROOMS.values()) for name in names}
+STRANGERS = frozenset(ROOMS["sinks and guards"])
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """Dotted name below the package: ``pricing._table``, ``pricing``, ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if len(parts) > 1 and parts[-1] == "__init__":
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+NAMES = {module_name(path): path for path in MODULES}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Absolute dotted names that *path* imports, in functions and for types too."""
+    package = ("bedrock_attrib", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{stem}.{alias.name}" for alias in node.names)
+
+
+def own_imports(name: str) -> set[str]:
+    """Modules of the package that *name* imports; the root is ``__init__``."""
+    found = set()
+    for target in imported(NAMES[name]):
+        if target.partition(".")[0] != "bedrock_attrib":
+            continue
+        parts = target.split(".")[1:]
+        while parts and ".".join(parts) not in NAMES:
+            parts.pop()  # the last part was a name inside a module
+        found.add(".".join(parts) or "__init__")
+    return found - {name}
+
+
+def outside_imports(name: str) -> set[str]:
+    """Dotted names from other packages that *name* imports."""
+    own = "bedrock_attrib"
+    return {target for target in imported(NAMES[name]) if target.split(".")[0] != own}
+
+
+def top(name: str) -> str:
+    """The module or folder directly below the package that holds *name*."""
+    return name.partition(".")[0]
+
+
+def rank(name: str) -> int:
+    """Place of the room of *name*; a module without a room counts as outermost."""
+    return RANK.get(top(name), len(ROOMS))
+
+
+def test_every_module_has_a_room() -> None:
+    """A new module or folder is given its place before it is used."""
+    homeless = sorted({top(name) for name in NAMES} - RANK.keys())
+    assert homeless == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_point_inward(name: str) -> None:
+    """A module imports from its own room or rooms above, and never the root."""
+    outward = sorted(
+        target for target in own_imports(name) if rank(target) > rank(name)
+    )
+    assert outward == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if top(name) in STRANGERS])
+def test_sinks_and_guards_do_not_know_each_other(name: str) -> None:
+    """Each of them can be taken away without touching another."""
+    others = sorted(
+        target for target in own_imports(name) if top(target) in STRANGERS - {top(name)}
+    )
+    assert others == []
+
+
+def test_imports_make_no_circle() -> None:
+    """Modules of one room or folder may know each other one way only."""
+    graph = {name: own_imports(name) for name in NAMES}
+    try:
+        TopologicalSorter(graph).prepare()
+        circle: list[str] = []
+    except CycleError as error:
+        circle = error.args[1]
+    assert circle == []
+
+
+# Which outside package is imported where; the dependency is then easy to follow.
+ONLY_IN = {
+    "botocore": {"_streams", "_client", "aio", "billing", "testing"},
+    "boto3": {"_client", "billing", "testing", "cli"},
+    "aiobotocore": {"aio"},
+    "opentelemetry": {"metrics", "_call", "_recorder", "cli"},
+    "opentelemetry.sdk": {"cli"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "pytest": {"testing"},
+}
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_outside_packages_have_their_door(package: str) -> None:
+    """An outside package is known to few modules, which are listed."""
+    users = {
+        top(name)
+        for name in NAMES
+        if any(f"{t}.".startswith(f"{package}.") for t in outside_imports(name))
+    }
+    assert sorted(users - ONLY_IN[package]) == []
+
+
+def test_values_stand_on_the_standard_library_alone() -> None:
+    """What travels can be read, pickled and tested without any dependency."""
+    outside = {
+        target.partition(".")[0]
+        for name in NAMES
+        if top(name) in ROOMS["values"]
+        for target in outside_imports(name)
+    }
+    known = {"__future__", "collections", "dataclasses", "datetime", "decimal", "enum"}
+    assert sorted(outside - known) == ["functools", "re", "typing"]
