@@ -1,0 +1,20 @@
+"""What tests of an application need: a Bedrock endpoint here, and a list of records."""
+
+from __future__ import annotations
+
+from ._reply import DEFAULT_USAGE, Fault, FaultKind, Reply, ToolUse, tokens
+from ._simulator import SeenRequest, Simulator, bedrock_simulator
+from ._sink import ListSink
+
+__all__ = [
+    "DEFAULT_USAGE",
+    "Fault",
+    "FaultKind",
+    "ListSink",
+    "Reply",
+    "SeenRequest",
+    "Simulator",
+    "ToolUse",
+    "bedrock_simulator",
+    "tokens",
+]

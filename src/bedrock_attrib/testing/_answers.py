@@ -1,0 +1,138 @@
+"""How a reply becomes an answer: body or frames first, then faults and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ._aws_errors import error_reply_answer
+from ._converse import converse_body, converse_frames
+from ._event_stream import encode_exception, spoil_checksum
+from ._invoke import (
+    invoke_body,
+    invoke_frames,
+    invoke_headers,
+    invoke_stream_headers,
+)
+from ._reply import Fault, FaultKind
+from ._wire import Answer, Ending, Exchange, JsonObject, as_json
+
+_JSON = {"Content-Type": "application/json"}
+_EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream"}
+
+
+def _no_headers(exchange: Exchange) -> Mapping[str, str]:  # noqa: ARG001 - by type
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class PlainShape:
+    """How an operation answers with one JSON body.
+
+    Attributes:
+        body: Writes the body.
+        headers: Writes its own headers.
+        sort_keys: Whether AWS sorts the fields of this body.
+    """
+
+    body: Callable[[Exchange], JsonObject]
+    headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
+    sort_keys: bool = False
+
+    def render(self, exchange: Exchange) -> Answer:
+        """Write the whole answer, without its faults."""
+        reply = exchange.reply
+        body = reply.body
+        if body is None:
+            fields = self.body(exchange) | dict(reply.extra)
+            body = as_json(fields, sort_keys=self.sort_keys)
+        return Answer(
+            status=200,
+            headers={**_JSON, **self.headers(exchange)},
+            pieces=(body,),
+            declared_bytes=len(body),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamShape:
+    """How an operation answers with event-stream frames.
+
+    Attributes:
+        frames: Writes the frames.
+        headers: Writes its own headers.
+    """
+
+    frames: Callable[[Exchange], Iterable[bytes]]
+    headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
+
+    def render(self, exchange: Exchange) -> Answer:
+        """Write the whole answer, without its faults."""
+        reply = exchange.reply
+        frames = self.frames(exchange) if reply.frames is None else reply.frames
+        return Answer(
+            status=200,
+            headers={**_EVENT_STREAM, **self.headers(exchange)},
+            pieces=tuple(frames),
+            is_stream=True,
+        )
+
+
+CONVERSE = PlainShape(converse_body, sort_keys=True)
+CONVERSE_STREAM = StreamShape(converse_frames)
+INVOKE_MODEL = PlainShape(invoke_body, invoke_headers)
+INVOKE_MODEL_STREAM = StreamShape(invoke_frames, invoke_stream_headers)
+
+
+def answer_exchange(exchange: Exchange, shape: PlainShape | StreamShape) -> Answer:
+    """Write the answer to *exchange*, with the faults and headers of its reply."""
+    reply = exchange.reply
+    if reply.error is not None:
+        answer = error_reply_answer(exchange, reply.error)
+    else:
+        answer = shape.render(exchange)
+    answer = replace(
+        answer,
+        status=answer.status if reply.status is None else reply.status,
+        headers=_replaced(answer.headers, reply.headers),
+        delay_s=reply.latency_s,
+        interval_s=reply.chunk_interval_s,
+    )
+    return answer if reply.fault is None else _broken(answer, reply.fault)
+
+
+def _replaced(
+    headers: Mapping[str, str], others: Mapping[str, str]
+) -> Mapping[str, str]:
+    """*headers* with *others* in the place of those of the same name."""
+    replaced = {name.lower() for name in others}
+    kept = {
+        name: value for name, value in headers.items() if name.lower() not in replaced
+    }
+    return {**kept, **others}
+
+
+_ENDINGS = {
+    FaultKind.CUT: Ending.CUT,
+    FaultKind.STALL: Ending.STALL,
+    FaultKind.NO_ANSWER: Ending.NO_ANSWER,
+}
+
+
+def _broken(answer: Answer, fault: Fault) -> Answer:
+    pieces = answer.pieces if answer.is_stream else _halves(answer.pieces)
+    before, rest = pieces[: fault.after], pieces[fault.after :]
+    if fault.kind in _ENDINGS:
+        return replace(answer, pieces=before, ending=_ENDINGS[fault.kind])
+    if not answer.is_stream:
+        return answer
+    if fault.kind is FaultKind.EXCEPTION_EVENT:
+        event = encode_exception(fault.error, fault.message)
+        return replace(answer, pieces=(*before, event))
+    spoilt = tuple(spoil_checksum(frame) for frame in rest[:1])
+    return replace(answer, pieces=(*before, *spoilt, *rest[1:]))
+
+
+def _halves(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    body = b"".join(pieces)
+    return body[: len(body) // 2], body[len(body) // 2 :]

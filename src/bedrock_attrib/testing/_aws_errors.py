@@ -1,0 +1,65 @@
+"""Which HTTP status belongs to an AWS error, and how its answer looks."""
+
+from __future__ import annotations
+
+from ._wire import Answer, Exchange, JsonObject, as_json
+
+# botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20;
+# the last four are errors of every AWS service.
+_STATUS_BY_CODE = {
+    "AccessDeniedException": 403,
+    "ConflictException": 400,
+    "InternalServerException": 500,
+    "ModelErrorException": 424,
+    "ModelNotReadyException": 429,
+    "ModelStreamErrorException": 424,
+    "ModelTimeoutException": 408,
+    "ResourceNotFoundException": 404,
+    "ServiceQuotaExceededException": 400,
+    "ServiceUnavailableException": 503,
+    "ThrottlingException": 429,
+    "TooManyTagsException": 400,
+    "ValidationException": 400,
+    "ExpiredTokenException": 403,
+    "UnrecognizedClientException": 403,
+    "InvalidSignatureException": 403,
+    "UnknownOperationException": 404,
+}
+_OTHER_ERROR = 400
+# Bedrock sends the code with a namespace behind it; real answers of 2025-02.
+_NAMESPACE = "http://internal.amazon.com/coral/com.amazon.bedrock/"
+
+
+def error_answer(
+    code: str,
+    message: str,
+    *,
+    status: int | None = None,
+    extra: JsonObject | None = None,
+) -> Answer:
+    """The answer that makes a client raise *code*.
+
+    Args:
+        code: AWS error code, such as ``ThrottlingException``.
+        message: Its text.
+        status: HTTP status; None for the one in AWS' model.
+        extra: Further fields of the error, such as ``originalStatusCode``.
+    """
+    body = as_json({"message": message} | (extra or {}))
+    return Answer(
+        status=_STATUS_BY_CODE.get(code, _OTHER_ERROR) if status is None else status,
+        headers={
+            "Content-Type": "application/json",
+            "x-amzn-ErrorType": f"{code}:{_NAMESPACE}",
+        },
+        pieces=(body,),
+        declared_bytes=len(body),
+    )
+
+
+def error_reply_answer(exchange: Exchange, code: str) -> Answer:
+    """The answer of a reply that sets an error."""
+    reply = exchange.reply
+    return error_answer(
+        code, reply.error_message, status=reply.status, extra=dict(reply.extra)
+    )

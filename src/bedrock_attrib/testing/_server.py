@@ -1,0 +1,172 @@
+"""How answers reach a client: HTTP/1.1 on the loopback interface."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
+
+from ._wire import Answer, Ending, WireRequest
+
+# What socketserver hands around; for TCP always a socket.
+_Request = socket.socket | tuple[bytes, socket.socket]
+_LOOPBACK = "127.0.0.1"
+_CLOSE_WITHIN_S = 1.0
+_POLL_S = 0.02  # How soon the accepting thread notices that it should stop.
+
+
+class LoopbackServer(ThreadingHTTPServer):
+    """Answers on a free port of the loopback interface, one thread per connection.
+
+    Attributes:
+        closing: Set once the server closes; every wait of a handler ends with it.
+        respond: Gives the answer to a request.
+    """
+
+    daemon_threads = True
+    # Connections that wait to be accepted: many clients may start at once.
+    request_queue_size = 512
+
+    def __init__(self, respond: Callable[[WireRequest], Answer]) -> None:
+        self.closing = threading.Event()
+        self.respond = respond
+        self._open: dict[socket.socket, threading.Thread] = {}
+        super().__init__((_LOOPBACK, 0), _Handler)
+        self._acceptor = threading.Thread(
+            target=self.serve_forever,
+            args=(_POLL_S,),
+            name="bedrock-simulator",
+            daemon=True,
+        )
+        self._acceptor.start()
+
+    @property
+    def url(self) -> str:
+        """Where the server answers, such as ``http://127.0.0.1:40000``."""
+        return f"http://{_LOOPBACK}:{self.server_address[1]}"
+
+    def server_bind(self) -> None:
+        """Bind without asking a name service who we are, as http.server would."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
+
+    def opened(self, connection: socket.socket) -> None:
+        """Note a connection that the calling thread will answer."""
+        self._open[connection] = threading.current_thread()
+        if self.closing.is_set():
+            _shut(connection)
+
+    def ended(self, connection: socket.socket) -> None:
+        """Forget a connection that has been answered to its end."""
+        self._open.pop(connection, None)
+
+    def handle_error(self, request: _Request, client_address: object) -> None:
+        """Stay quiet when a client has gone; show any other error."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def close(self) -> None:
+        """Stop at once: no new connection, and those that are open end."""
+        deadline = monotonic() + _CLOSE_WITHIN_S
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+        handlers = dict(self._open)
+        for connection in handlers:
+            _shut(connection)
+        for thread in (self._acceptor, *handlers.values()):
+            thread.join(max(0.0, deadline - monotonic()))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads requests of one connection and writes their answers."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LoopbackServer
+
+    def setup(self) -> None:
+        """Tell the server, so that closing it reaches this connection."""
+        super().setup()
+        self.server.opened(self.connection)
+
+    def finish(self) -> None:
+        """Tell the server that this connection is over."""
+        self.server.ended(self.connection)
+        super().finish()
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        request = WireRequest(
+            method=self.command,
+            path=self.path,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length) if length else b"",
+        )
+        answer = self.server.respond(request)
+        if self._waited(answer.delay_s) and answer.ending is not Ending.NO_ANSWER:
+            self._send(answer)
+        self._end(answer)
+
+    # Names that http.server calls, by the request's method.
+    do_GET = _answer  # noqa: N815
+    do_POST = _answer  # noqa: N815
+
+    def _send(self, answer: Answer) -> None:
+        frame = _chunk if answer.is_stream else bytes
+        pieces = [frame(piece) for piece in answer.pieces if piece]
+        if answer.is_stream and answer.ending is Ending.COMPLETE:
+            pieces.append(b"0\r\n\r\n")
+        head = self._head(answer)
+        if not answer.interval_s:
+            self.wfile.write(b"".join([head, *pieces]))
+            return
+        self.wfile.write(head)
+        for position, piece in enumerate(pieces):
+            if position and not self._waited(answer.interval_s):
+                return
+            self.wfile.write(piece)
+
+    def _head(self, answer: Answer) -> bytes:
+        length = (
+            "Transfer-Encoding: chunked"
+            if answer.is_stream
+            else f"Content-Length: {answer.declared_bytes}"
+        )
+        reason = self.responses.get(answer.status, ("",))[0]
+        lines = [
+            f"{self.protocol_version} {answer.status} {reason}",
+            f"Date: {self.date_time_string()}",
+            *(f"{name}: {value}" for name, value in answer.headers.items()),
+            length,
+            f"Connection: {'close' if self.close_connection else 'keep-alive'}",
+        ]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _waited(self, seconds: float) -> bool:
+        """Wait; False if the server closed meanwhile."""
+        return not (seconds and self.server.closing.wait(seconds))
+
+    def _end(self, answer: Answer) -> None:
+        if answer.ending is Ending.STALL:
+            self.server.closing.wait()
+        if answer.ending is not Ending.COMPLETE or self.server.closing.is_set():
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Write nothing: what was asked is in the simulator's ``requests``."""
+
+
+def _shut(connection: socket.socket) -> None:
+    """End *connection* for the thread that reads from it or writes to it."""
+    with suppress(OSError):  # The client may have closed it before us.
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)

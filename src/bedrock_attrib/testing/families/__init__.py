@@ -1,0 +1,85 @@
+"""Which family a model belongs to, and so in which shape it answers InvokeModel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._wire import Exchange
+from ._anthropic import ANTHROPIC_COMPLETIONS, ANTHROPIC_MESSAGES
+from ._media import (
+    AMAZON_IMAGE,
+    COHERE_EMBEDDING,
+    NOVA_EMBEDDING,
+    RERANK,
+    STABILITY_CLASSIC,
+    STABILITY_IMAGE,
+    TITAN_EMBEDDING,
+    TWELVELABS_MARENGO,
+    TWELVELABS_PEGASUS,
+)
+from ._openai import AI21_JAMBA, OPENAI_CHAT, OPENAI_COMPLETIONS
+from ._shape import Family
+from ._text import (
+    COHERE_COMMAND,
+    COHERE_COMMAND_R,
+    LLAMA,
+    MISTRAL_CLASSIC,
+    NOVA,
+    TITAN_TEXT,
+)
+
+__all__ = ["FAMILIES", "Family", "FamilyRow", "family_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRow:
+    """Models whose ids begin alike, and their family.
+
+    Attributes:
+        prefix: How the base model id begins.
+        family: The shapes in which they answer.
+        asked_by: Field that a request must have for this row; empty for any request.
+    """
+
+    prefix: str
+    family: Family
+    asked_by: str = ""
+
+
+# The first row that fits decides, so a longer prefix stands before a shorter one.
+FAMILIES = (
+    FamilyRow("anthropic.claude", ANTHROPIC_COMPLETIONS, asked_by="prompt"),
+    FamilyRow("anthropic.", ANTHROPIC_MESSAGES),
+    FamilyRow("amazon.nova-canvas", AMAZON_IMAGE),
+    FamilyRow("amazon.nova-2-multimodal-embeddings", NOVA_EMBEDDING),
+    FamilyRow("amazon.nova", NOVA),
+    FamilyRow("amazon.titan-embed", TITAN_EMBEDDING),
+    FamilyRow("amazon.titan-image", AMAZON_IMAGE),
+    FamilyRow("amazon.titan", TITAN_TEXT),
+    FamilyRow("amazon.rerank", RERANK),
+    FamilyRow("cohere.embed", COHERE_EMBEDDING),
+    FamilyRow("cohere.rerank", RERANK),
+    FamilyRow("cohere.command", COHERE_COMMAND, asked_by="prompt"),
+    FamilyRow("cohere.", COHERE_COMMAND_R),
+    FamilyRow("meta.", LLAMA),
+    FamilyRow("mistral.", MISTRAL_CLASSIC, asked_by="prompt"),
+    FamilyRow("ai21.", AI21_JAMBA),
+    FamilyRow("deepseek.r1", OPENAI_COMPLETIONS, asked_by="prompt"),
+    FamilyRow("stability.stable-diffusion-xl", STABILITY_CLASSIC),
+    FamilyRow("stability.", STABILITY_IMAGE),
+    FamilyRow("twelvelabs.pegasus", TWELVELABS_PEGASUS),
+    FamilyRow("twelvelabs.", TWELVELABS_MARENGO),
+    # DeepSeek, Qwen, gpt-oss, Kimi, MiniMax, Gemma, Nemotron, GLM, Grok, Writer,
+    # newer Mistral, and whatever comes next: all answer as OpenAI does.
+    FamilyRow("", OPENAI_CHAT),
+)
+
+
+def family_of(exchange: Exchange) -> Family:
+    """The family that answers *exchange*; OpenAI's shape for a model not listed."""
+    model_id = exchange.model_id
+    candidates = [row for row in FAMILIES if model_id.startswith(row.prefix)]
+    fields = exchange.fields() if any(row.asked_by for row in candidates) else {}
+    return next(
+        row.family for row in candidates if not row.asked_by or row.asked_by in fields
+    )
