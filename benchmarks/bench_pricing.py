@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from bedrock_attrib._model_id import ModelRef, parse_model_id
 from bedrock_attrib._usage import Unit, Usage
-from bedrock_attrib.pricing import PriceTable, _table
+from bedrock_attrib.pricing import PriceTable, _load
 
 AT = datetime(2026, 11, 15, 12, tzinfo=UTC)
 MODEL = parse_model_id("us.anthropic.claude-sonnet-4-5-20250929-v1:0")
@@ -40,11 +40,11 @@ def _warm_s(table: PriceTable, model: ModelRef) -> float:
 
 
 def _load_s() -> float:
-    return _median_s(_table._bundled.__wrapped__, number=1)  # noqa: SLF001 - uncached
+    return _median_s(_load.load_bundled.__wrapped__, number=1)
 
 
 def _first_call_s() -> float:
-    tables = [_table._bundled.__wrapped__() for _ in range(9)]  # noqa: SLF001
+    tables = [PriceTable(_load.load_bundled.__wrapped__()) for _ in range(9)]
     return _median_s(
         lambda: tables.pop().quote(MODEL, FOUR_UNITS, region="us-east-1", at=AT),
         number=1,

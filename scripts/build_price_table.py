@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bedrock_attrib.pricing._rows import COLUMNS
+from bedrock_attrib.pricing._price_list import COLUMNS
 from bedrock_attrib.pricing._schema import SCHEMA_VERSION, check_price_file
 
 TARGET = Path(__file__).parents[1] / "src/bedrock_attrib/pricing/prices.json"

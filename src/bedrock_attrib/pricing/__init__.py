@@ -1,7 +1,18 @@
-"""What a call costs: dated list prices and how a row is chosen."""
+"""What a call costs: dated list prices, and how a row is chosen."""
 
 from ._discounts import Discount
+from ._explain import Explanation, UnitExplanation
+from ._overrides import Commitment
+from ._resolve import Try
 from ._rows import PriceRow
 from ._table import PriceTable
 
-__all__ = ["Discount", "PriceRow", "PriceTable"]
+__all__ = [
+    "Commitment",
+    "Discount",
+    "Explanation",
+    "PriceRow",
+    "PriceTable",
+    "Try",
+    "UnitExplanation",
+]

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
-from types import MappingProxyType
 
+from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
 from .._record import Cost, PriceStatus, Quote, Rate
 from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit
-from ._discounts import Discount, find_discount
-from ._resolve import Found, Question, find_bands, find_row, why_missing
-from ._rows import PriceList, PriceRow, divide_evenly
+from ._discounts import find_discount
+from ._lacks import why_missing
+from ._prices import Prices
+from ._question import Question
+from ._resolve import Found, find_bands, find_row
+from ._rows import PriceRow, change_days, divide_evenly
 
 # Products and sums of decimals are exact at this precision, whatever context the
 # application set; only their own digits are ever kept in memory.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
 ZERO = Decimal(0)
+_START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+_INSTANT = timedelta(microseconds=1)
 _MAX_PLANS = 256
 
 Shape = tuple[Unit | None, ...]
 """The unit whose lifetime is assumed, if any, then the units of a usage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """Where prices come from, in the order in which they are asked.
-
-    Attributes:
-        lists: Price lists, the user's own first.
-        discounts: Negotiated percentages, the newest first.
-    """
-
-    lists: tuple[PriceList, ...]
-    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ class Plan:
     """
 
     lines: tuple[tuple[Unit, Decimal], ...]
-    rates: Mapping[Unit, Rate]
+    rates: dict[Unit, Rate]
     missing: Mapping[Unit, str]
     doubts: Mapping[Unit, str]
     is_plain: bool
@@ -60,15 +53,15 @@ class Plan:
 class PlanBook:
     """Plans of one kind of call and one length of prompt, by shape of usage."""
 
-    __slots__ = ("_band", "_doubt", "_lists", "_question", "known")
+    __slots__ = ("_doubt", "_prices", "_question", "band", "known")
 
     def __init__(
-        self, lists: Lists, question: Question, *, band: str = "", doubt: str = ""
+        self, prices: Prices, question: Question, *, band: str = "", doubt: str = ""
     ) -> None:
         self.known: dict[Shape, Plan] = {}
-        self._lists = lists
+        self.band = band
+        self._prices = prices
         self._question = question
-        self._band = band
         self._doubt = doubt
 
     def plan(self, shape: Shape) -> Plan:
@@ -79,18 +72,17 @@ class PlanBook:
         rates: dict[Unit, Rate] = {}
         missing: dict[Unit, str] = {}
         doubts: dict[Unit, str] = {}
-        for unit in shape[1:]:
-            assert unit is not None  # noqa: S101 - only the first place may be None
+        for unit in filter(None, shape[1:]):
             found, doubt = self.find(unit, is_assumed=unit is assumed)
             if found.row is None:
-                missing[unit] = self._why_missing(unit)
+                missing[unit] = self.why_missing(unit)
                 continue
-            rates[unit] = make_rate(found, self._lists.discounts, self._question)
+            rates[unit] = self._rate(found.row, is_own=found.is_own)
             if doubt:
                 doubts[unit] = doubt
         plan = Plan(
             lines=tuple((unit, rate.amount) for unit, rate in rates.items()),
-            rates=MappingProxyType(rates),
+            rates=rates,
             missing=missing,
             doubts=doubts,
             is_plain=not missing and not doubts,
@@ -106,7 +98,7 @@ class PlanBook:
         return found, doubt or found.doubt or (self._doubt if found.row else "")
 
     def _find(self, unit: Unit) -> Found:
-        return find_row(self._lists.lists, self._question, unit, self._band)
+        return find_row(self._prices.lists, self._question, unit, self.band)
 
     def _find_assumed(self, unit: Unit, stated: Found) -> tuple[Found, str]:
         """Price a cache write whose lifetime nobody stated.
@@ -121,8 +113,20 @@ class PlanBook:
         others = ", ".join(each for each in sold if each is not unit)
         return stated, f"{unit} is assumed; the model also sells {others}"
 
-    def _why_missing(self, unit: Unit) -> str:
-        return why_missing(self._lists.lists, self._question, unit, self._band)
+    def why_missing(self, unit: Unit) -> str:
+        """Why *unit* has no price."""
+        return why_missing(self._prices.lists, self._question, unit, self.band)
+
+    def _rate(self, row: PriceRow, *, is_own: bool) -> Rate:
+        """The rate that *row* comes to, after a discount where one applies."""
+        discount = None
+        if not is_own:
+            discounts, day = self._prices.discounts, self._question.day
+            discount = find_discount(discounts, row.model_id, day)
+        if discount is None:
+            return make_rate(row, row.price)
+        price = EXACT.multiply(row.price, discount.factor)
+        return make_rate(row, price, remark=f"discount:{discount.percent}%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +134,14 @@ class Card:
     """Everything about one kind of call while no price changes.
 
     Attributes:
+        question: What it answers, on any of its days.
         starts: First moment for which it holds.
         ends: Last moment for which it holds.
         plans: Plans of prompts of ordinary length.
         long_plans: Plans of longer prompts, the highest threshold first.
     """
 
+    question: Question
     starts: datetime
     ends: datetime
     plans: PlanBook
@@ -157,30 +163,38 @@ class Card:
         return self.plans
 
 
-def make_card(
-    lists: Lists, question: Question, *, starts: datetime, ends: datetime
-) -> Card:
+def make_card(prices: Prices, question: Question) -> Card:
     """Compile the card that answers *question*."""
     long_plans = tuple(
-        (threshold, PlanBook(lists, question, band=band, doubt=doubt))
-        for threshold, band, doubt in find_bands(lists.lists, question)
+        (threshold, PlanBook(prices, question, band=band, doubt=doubt))
+        for threshold, band, doubt in find_bands(prices.lists, question)
     )
-    return Card(starts, ends, PlanBook(lists, question), long_plans)
+    starts, ends = _span(prices, question)
+    return Card(question, starts, ends, PlanBook(prices, question), long_plans)
 
 
-def make_rate(found: Found, discounts: Sequence[Discount], question: Question) -> Rate:
-    """The rate that a row comes to, after a discount where one applies."""
-    row = found.row
-    assert row is not None  # noqa: S101 - callers look first
-    discount = None
-    if not found.is_own:
-        discount = find_discount(discounts, row.model_id, question.day)
-    price = EXACT.multiply(row.price, discount.factor) if discount else row.price
-    remark = (f"discount:{discount.percent}%",) if discount else ()
-    return _rate(row, price, (*row.sources, *remark))
+def _span(prices: Prices, question: Question) -> tuple[datetime, datetime]:
+    """Moments around a day between which no price that it may meet changes."""
+    models = {GUARDRAIL_MODEL.model_id, GUARDRAIL_CHECKS_MODEL.model_id}
+    changes = set(change_days(prices.discounts))
+    for price_list in prices.lists:
+        for model_id in filter(None, {question.model_id, *models}):
+            rows = price_list.of(model_id)
+            changes.update(rows.change_days if rows else ())
+    starts = max((day for day in changes if day <= question.day), default=None)
+    ends = min((day for day in changes if day > question.day), default=None)
+    return (
+        _START_OF_TIME if starts is None else _midnight(starts),
+        _END_OF_TIME if ends is None else _midnight(ends) - _INSTANT,
+    )
 
 
-def _rate(row: PriceRow, price: Decimal, sources: tuple[str, ...]) -> Rate:
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def make_rate(row: PriceRow, price: Decimal, *, remark: str = "") -> Rate:
+    """The rate of *row* at *price*; a remark is told among the sources."""
     return Rate(
         unit=row.unit,
         price=price,
@@ -194,7 +208,7 @@ def _rate(row: PriceRow, price: Decimal, sources: tuple[str, ...]) -> Rate:
         context_band=row.context_band,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
-        sources=sources,
+        sources=(*row.sources, remark) if remark else row.sources,
         independent_sources=row.independent_sources,
     )
 
@@ -213,9 +227,9 @@ def settle(
         reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
         if not counted:
             return Quote(None, PriceStatus.UNPRICED, reason)
-        cost = Cost(total, currency, by_unit, plan.rates, missing)
+        cost = Cost(total, currency, by_unit, plan.rates.copy(), missing)
         return Quote(cost, PriceStatus.PARTIAL, reason)
-    cost = Cost(total, currency, by_unit, plan.rates)
+    cost = Cost(total, currency, by_unit, plan.rates.copy())
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if doubts:
         return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))

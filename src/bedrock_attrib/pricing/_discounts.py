@@ -42,7 +42,8 @@ class Discount:
     valid_to: date | None = None
 
     def __post_init__(self) -> None:
-        if type(self.percent) is not Decimal or not 0 <= self.percent <= _HUNDRED:
+        is_exact = type(self.percent) is Decimal and self.percent.is_finite()
+        if not is_exact or not 0 <= self.percent <= _HUNDRED:
             raise ConfigError(
                 f"discount of {self.percent!r}; expected a Decimal from 0 to 100"
             )

@@ -7,15 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from .._model_id import (
-    GUARDRAIL_CHECKS_MODEL,
-    GUARDRAIL_MODEL,
-    ModelKind,
-    ModelRef,
-    Scope,
-)
+from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
 from .._usage import GUARDRAIL_CHECKS_UNITS, GUARDRAIL_UNITS, Unit
-from ._rows import DEFAULT_REGION, ModelRows, PriceList, PriceRow
+from ._price_list import PriceList
+from ._question import Question
+from ._rows import DEFAULT_REGION, ModelRows, PriceRow
 
 # Regions of the partition "aws": botocore 1.44.5, partitions.json. Only these may
 # take a price of the default region: GovCloud, China, the European Sovereign Cloud
@@ -24,62 +20,6 @@ _COMMERCIAL = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
 
 # Regions that default rows are read from, so that they hold there as they stand.
 _HOME_REGIONS = frozenset({"us-east-1", "us-west-2", "us-east-2"})
-
-_BILLED_OTHERWISE = {
-    ModelKind.PROVISIONED: (
-        "provisioned throughput is billed by the hour, not per token; state its "
-        "price under [[commitments]]"
-    ),
-    ModelKind.IMPORTED: (
-        "an imported model is billed by custom model units and minutes, not per "
-        "token; state it under [[commitments]]"
-    ),
-    ModelKind.MARKETPLACE_ENDPOINT: (
-        "a marketplace endpoint is billed by the hour of its instances, not per token"
-    ),
-    ModelKind.CUSTOM: (
-        "a custom model has no list price of its own; if AWS bills it as its base "
-        "model, map the ARN under [base_models]"
-    ),
-}
-_NAMES_NO_MODEL = {
-    ModelKind.APPLICATION_INFERENCE_PROFILE: (
-        "the ARN of an application inference profile names no model; map it to its "
-        "model or profile id under [models]"
-    ),
-    ModelKind.PROMPT: (
-        "the ARN of a prompt names no model; map it to its model id under [models]"
-    ),
-    ModelKind.PROMPT_ROUTER: (
-        "a prompt router names no model, and the response did not say which one it "
-        "invoked"
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the price lists, for one model and day.
-
-    Attributes:
-        model_id: Base model id, or None when it is not known.
-        scope: Scope that the model id says; None when it says none.
-        geography: Profile prefix of a geo id, or None.
-        region: Calling region.
-        tier: Tier that served the call.
-        latency_mode: ``standard`` or ``optimized``.
-        day: Day of the call, UTC.
-        obstacle: Why there can be no price whatever the rows say; empty for none.
-    """
-
-    model_id: str | None
-    scope: Scope | None
-    geography: str | None
-    region: str
-    tier: str
-    latency_mode: str
-    day: date
-    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +58,11 @@ class Found:
     tries: tuple[Try, ...]
 
 
-def obstacle_of(model: ModelRef) -> str:
-    """Why calls of *model* have no price per token; empty when they have one."""
-    if model.kind in _BILLED_OTHERWISE:
-        return _BILLED_OTHERWISE[model.kind]
-    if model.model_id is None:
-        return _NAMES_NO_MODEL.get(model.kind, "the id names no model")
-    return "" if model.scope else "the id does not say where calls may be served"
-
-
 def find_row(
     lists: Sequence[PriceList], question: Question, unit: Unit, band: str
 ) -> Found:
     """Look *unit* up, in the first list whole before the second."""
-    question, band = _asked_of(question, unit, band)
+    question, band = asked_of(question, unit, band)
     tries: list[Try] = []
     for price_list in lists:
         rows = price_list.of(question.model_id) if question.model_id else None
@@ -148,8 +79,11 @@ def find_row(
     return Found(None, is_own=False, doubt="", tries=tuple(tries))
 
 
-def _asked_of(question: Question, unit: Unit, band: str) -> tuple[Question, str]:
-    """Guardrail units have prices of their own, whatever the model of the call."""
+def asked_of(question: Question, unit: Unit, band: str) -> tuple[Question, str]:
+    """What is really asked for *unit*, and in which band.
+
+    Guardrail units have prices of their own, whatever the model of the call.
+    """
     if unit not in GUARDRAIL_UNITS:
         return question, band
     is_check = unit in GUARDRAIL_CHECKS_UNITS
@@ -280,40 +214,3 @@ def _no_long_rate(threshold: int) -> str:
         f"the prompt is longer than {threshold} tokens, for which prices of this "
         f"model differ in some source, though none is confirmed for this scope and tier"
     )
-
-
-def why_missing(
-    lists: Sequence[PriceList], question: Question, unit: Unit, band: str
-) -> str:
-    """Say why there is no price for *unit*."""
-    asked, band = _asked_of(question, unit, band)
-    if asked.obstacle:
-        return asked.obstacle
-    held = [rows for each in lists if (rows := each.of(asked.model_id or ""))]
-    if not held:
-        return f"model {asked.model_id!r} is not in the price table"
-    over = [
-        tried.passed_over
-        for tried in find_row(lists, question, unit, band).tries
-        if tried.row is not None
-    ]
-    if over:
-        return f"{unit}: {over[0]}"
-    return f"{unit}: {_closest_lack(held, asked, band)}"
-
-
-def _closest_lack(held: list[ModelRows], asked: Question, band: str) -> str:
-    rows = [row for model_rows in held for row in model_rows.rows]
-    tiers = sorted({row.tier for row in rows})
-    if asked.tier.startswith("reserved") and asked.tier not in tiers:
-        return "reserved capacity is billed by the hour, not per token"
-    if asked.tier not in tiers:
-        return f"no price for tier {asked.tier!r}; known: {', '.join(tiers)}"
-    modes = sorted({row.latency_mode for row in rows})
-    if asked.latency_mode not in modes:
-        return f"no price for latency mode {asked.latency_mode!r}"
-    if not has_default_price(asked):
-        return f"no price for {asked.region}, which default prices do not cover"
-    where = f"{asked.scope}, tier {asked.tier}"
-    long = f", prompts {band}" if band else ""
-    return f"no price for {where}{long} on {asked.day}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,9 +21,12 @@ from pydantic import (
 from .._errors import ConfigError
 from .._model_id import Scope
 from .._usage import Unit
-from ._rows import COLUMNS
+from ._price_list import COLUMNS
+from ._rows import Dated
 
 SCHEMA_VERSION = 1
+
+Span = TypeVar("Span", bound=Dated)
 
 Price = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,18})?$")]
 Name = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=256)]
@@ -33,11 +36,25 @@ LatencyMode = Literal["standard", "optimized"]
 Per = Literal[1, 1_000, 1_000_000]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Refuses keys that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SourceFile(_Strict):
+def days_in_order(span: Span) -> Span:
+    """Return *span* if it ends after it starts.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    starts, ends = span.valid_from, span.valid_to
+    if starts is not None and ends is not None and ends < starts:
+        raise ValueError(f"valid_to {ends} comes before valid_from {starts}")
+    return span
+
+
+class SourceFile(Strict):
     """What a source is."""
 
     id: Name
@@ -45,7 +62,7 @@ class SourceFile(_Strict):
     seen: str
 
 
-class RemarksFile(_Strict):
+class RemarksFile(Strict):
     """What is known about a row besides its price."""
 
     same_price_regions: tuple[Name, ...] = ()
@@ -54,7 +71,7 @@ class RemarksFile(_Strict):
     unconfirmed: bool = False
 
 
-class RowFile(_Strict):
+class RowFile(Strict):
     """One row, its values named."""
 
     model: Name
@@ -74,10 +91,7 @@ class RowFile(_Strict):
 
     @model_validator(mode="after")
     def _check_days(self) -> RowFile:
-        starts, ends = self.valid_from, self.valid_to
-        if starts is not None and ends is not None and ends < starts:
-            raise ValueError(f"valid_to {ends} comes before valid_from {starts}")
-        return self
+        return days_in_order(self)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -102,7 +116,7 @@ def _name_values(value: object) -> object:
     return dict(zip(COLUMNS, value, strict=True))
 
 
-class PriceFile(_Strict):
+class PriceFile(Strict):
     """A whole price file."""
 
     schema_version: Literal[1] = Field(alias="schema")

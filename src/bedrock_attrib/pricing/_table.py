@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from .._errors import ConfigError, PriceNotFoundError
-from .._model_id import (
-    GUARDRAIL_CHECKS_MODEL,
-    GUARDRAIL_MODEL,
-    ModelRef,
-    parse_model_id,
-)
+from .._errors import PriceNotFoundError
+from .._model_id import ModelRef, parse_model_id
 from .._record import Cost, PriceStatus, Quote
 from .._usage import Unit, Usage
-from ._card import EXACT, ZERO, Card, Lists, make_card, settle
-from ._resolve import Question, obstacle_of
-from ._rows import PriceList, PriceRow, change_days
-
-_BUNDLED = Path(__file__).with_name("prices.json")
-_MAX_CARDS = 4096
-_START_OF_TIME = datetime.min.replace(tzinfo=UTC)
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+from ._card import EXACT, ZERO, settle
+from ._cards import CardBox
+from ._discounts import Discount
+from ._explain import Explanation, explain
+from ._load import LoadedPrices, load_bundled, load_prices
+from ._overrides import Commitment, Overrides, check_overrides, read_overrides
+from ._prices import Prices
+from ._rows import PriceRow
 
 _multiply = EXACT.multiply
 _add = EXACT.add
-
-CardKey = tuple[str, str | None, str | None, str, str, str]
 
 
 class PriceTable:
@@ -47,19 +38,17 @@ class PriceTable:
         ...     region="us-east-1",
         ...     at=datetime(2026, 11, 15, tzinfo=UTC),
         ... )
-        >>> cost.total
-        Decimal('0.070')
+        >>> print(cost.total)
+        0.070000
     """
 
-    def __init__(self, lists: Lists, *, generated_on: date, currency: str) -> None:
-        """Wrap *lists*; use `bundled` or `load` to get a table."""
-        self._lists = lists
-        self._generated_on = generated_on
-        self._currency = currency
-        # Read without a lock: each entry is complete when it is put, and building
-        # one twice does no harm.
-        self._cards: dict[CardKey, Card] = {}
-        self._spare_cards: dict[CardKey, tuple[Card, ...]] = {}
+    def __init__(self, loaded: LoadedPrices, prices: Prices | None = None) -> None:
+        """Wrap what was read from a file; use `bundled` or `load` to get a table."""
+        self._loaded = loaded
+        self._prices = prices or Prices((loaded.prices,))
+        self._currency = loaded.currency
+        self._box = CardBox(self._prices)
+        self._cards = self._box.current
 
     @classmethod
     def bundled(cls) -> PriceTable:
@@ -74,21 +63,62 @@ class PriceTable:
             ConfigError: If the file cannot be read or is not as documented; names
                 the file and the key.
         """
-        # Pydantic takes 150 ms to import, so only those who bring a file pay it.
-        from ._schema import check_price_file  # noqa: PLC0415
+        return cls(load_prices(path))
 
-        content = _read_json(Path(path))
-        check_price_file(content, path=path)
-        return _from_content(content)
+    def with_overrides(
+        self,
+        *,
+        file: Path | str | None = None,
+        rows: Iterable[PriceRow] = (),
+        discounts: Iterable[Discount] = (),
+        commitments: Iterable[Commitment] = (),
+        models: Mapping[str, str] | None = None,
+        base_models: Mapping[str, str] | None = None,
+    ) -> PriceTable:
+        """Another table, in which these prices come before those of this one.
+
+        Args:
+            file: Overrides file (TOML); what the other arguments say comes before it.
+            rows: The user's own prices. Discounts leave them alone.
+            discounts: Percentages off list prices.
+            commitments: Capacity paid by the hour.
+            models: Model or profile id by the ARN of an application inference
+                profile or a prompt.
+            base_models: Model or profile id by the ARN of a custom model or of
+                provisioned throughput that AWS bills like it.
+
+        Raises:
+            ConfigError: If the file or an argument is not as documented, or they
+                contradict one another.
+        """
+        mappings = {**(models or {}), **(base_models or {})}
+        given = Overrides(tuple(rows), tuple(discounts), tuple(commitments), mappings)
+        prices = self._prices
+        if file is not None:
+            prices = prices.with_overrides(
+                read_overrides(file), currency=self._currency
+            )
+        prices = prices.with_overrides(check_overrides(given), currency=self._currency)
+        return PriceTable(self._loaded, prices)
 
     @property
     def generated_on(self) -> date:
         """Day on which the prices were gathered."""
-        return self._generated_on
+        return self._loaded.generated_on
 
     def age(self, at: datetime) -> timedelta:
-        """How long before *at* the prices were gathered."""
-        return at - datetime.combine(self._generated_on, time.min, tzinfo=UTC)
+        """How long before *at* (aware) the prices were gathered."""
+        return at - datetime.combine(self.generated_on, time.min, tzinfo=UTC)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """What each source of the price file is, by the name that rows use."""
+        return dict(self._loaded.prices.sources)
+
+    @property
+    def commitments(self) -> tuple[Commitment, ...]:
+        """Capacity paid by the hour, as the user stated it."""
+        return self._prices.commitments
 
     def quote(
         self,
@@ -110,15 +140,15 @@ class PriceTable:
             tier: Tier that served the call.
             latency_mode: ``standard`` or ``optimized``, as it was served.
             at: When the call was made; a time without a zone is taken as UTC.
-            assumed: Cache-write unit of *usage* whose lifetime nobody stated.
+            assumed: Cache-write unit of *usage* whose lifetime nobody stated. It is
+                priced as stated, and ``estimated`` if the model sells several.
         """
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
         key = (model.requested, model.model_id, model.scope, region, tier, latency_mode)
         card = self._cards.get(key)
-        try:
-            if card is None or not card.starts <= at <= card.ends:
-                card = self._card_at(key, model, at)
-        except TypeError:  # the time has no zone
-            card = self._card_at(key, model, at.replace(tzinfo=UTC))
+        if card is None or not card.starts <= at <= card.ends:
+            card = self._box.card_at(key, model, at)
 
         counts = usage._counts  # noqa: SLF001 - Mapping.items() would cost 1 µs more
         plans = card.plans_for(counts) if card.long_plans else card.plans
@@ -131,9 +161,8 @@ class PriceTable:
             by_unit[unit] = product = _multiply(amount, counts[unit])
             total = _add(total, product)
         if plan.is_plain and total:
-            return Quote(
-                Cost(total, self._currency, by_unit, plan.rates), PriceStatus.PRICED
-            )
+            cost = Cost(total, self._currency, by_unit, plan.rates.copy())
+            return Quote(cost, PriceStatus.PRICED)
         return settle(plan, counts, by_unit, total, self._currency)
 
     def price(
@@ -173,6 +202,58 @@ class PriceTable:
             )
         return quote.cost
 
+    def explain(
+        self,
+        model: ModelRef | str,
+        usage: Usage,
+        *,
+        region: str,
+        tier: str = "default",
+        latency_mode: str = "standard",
+        at: datetime,
+        assumed: Unit | None = None,
+    ) -> Explanation:
+        """Tell how `quote` comes to its answer; slow, and meant to be read.
+
+        Takes the same arguments, though the model may be an id or ARN.
+        """
+        at = _aware(at)
+        ref = parse_model_id(model) if isinstance(model, str) else model
+        quote = self.quote(
+            ref,
+            usage,
+            region=region,
+            tier=tier,
+            latency_mode=latency_mode,
+            at=at,
+            assumed=assumed,
+        )
+        key = (ref.requested, ref.model_id, ref.scope, region, tier, latency_mode)
+        card = self._box.card_at(key, ref, at)
+        return explain(card, ref, usage, quote, assumed=assumed)
+
+    def hourly_cost(self, commitment: Commitment, *, at: datetime) -> Decimal:
+        """What one hour of *commitment* costs, used or not.
+
+        Args:
+            commitment: Capacity that holds at *at*; outside its days it costs zero.
+            at: The hour.
+
+        Raises:
+            PriceNotFoundError: If it takes list prices and there are none.
+        """
+        if not commitment.holds_on(_aware(at).astimezone(UTC).date()):
+            return ZERO
+        if commitment.usd_per_hour is not None:
+            return commitment.usd_per_hour
+        return self.price(
+            commitment.priced_as,
+            commitment.hourly_usage or Usage({}),
+            region=commitment.region,
+            tier=commitment.tier,
+            at=at,
+        ).total
+
     def rows(
         self,
         *,
@@ -192,109 +273,25 @@ class PriceTable:
             tier: Service tier.
             unit: What is priced.
             on: Day on which the price holds.
+
+        Example:
+            >>> rows = PriceTable.bundled().rows(model="amazon.nova-pro-v1:0")
+            >>> any(row.is_single_source or row.disputed for row in rows)
+            True
         """
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
         asked = {name: value for name, value in wanted.items() if value is not None}
-        for row in self._rows_of(model):
+        for row in self._prices.rows_of(model):
             if on is not None and not row.holds_on(on):
                 continue
             if all(getattr(row, name) == value for name, value in asked.items()):
                 yield row
 
-    def _rows_of(self, model: str | None) -> Iterator[PriceRow]:
-        for price_list in self._lists.lists:
-            if model is None:
-                yield from price_list
-            elif found := price_list.of(model):
-                yield from found.rows
 
-    def _card_at(self, key: CardKey, model: ModelRef, at: datetime) -> Card:
-        """Find or compile the card that holds at *at*, and put it first."""
-        spare = self._spare_cards.get(key, ())
-        card = next((each for each in spare if each.starts <= at <= each.ends), None)
-        if card is None:
-            card = self._compile(key, model, _day_of(at))
-            if len(self._spare_cards) >= _MAX_CARDS:
-                self._spare_cards.clear()
-                self._cards.clear()
-            self._spare_cards[key] = (*spare, card)
-        self._cards[key] = card
-        return card
-
-    def _compile(self, key: CardKey, model: ModelRef, day: date) -> Card:
-        _, _, _, region, tier, latency_mode = key
-        question = Question(
-            model_id=model.model_id,
-            scope=model.scope,
-            geography=model.geography,
-            region=region,
-            tier=tier,
-            latency_mode=latency_mode,
-            day=day,
-            obstacle=obstacle_of(model),
-        )
-        starts, ends = self._span(question.model_id, day)
-        return make_card(self._lists, question, starts=starts, ends=ends)
-
-    def _span(self, model_id: str | None, day: date) -> tuple[datetime, datetime]:
-        """Moments around *day* between which no price of *model_id* changes."""
-        model_ids = [
-            GUARDRAIL_MODEL.model_id,
-            GUARDRAIL_CHECKS_MODEL.model_id,
-            model_id,
-        ]
-        changes = list(change_days(self._lists.discounts))
-        for price_list in self._lists.lists:
-            for each in model_ids:
-                rows = price_list.of(each) if each else None
-                changes.extend(rows.change_days if rows else ())
-        starts = max((each for each in changes if each <= day), default=None)
-        ends = min((each for each in changes if each > day), default=None)
-        return (
-            _START_OF_TIME if starts is None else _midnight(starts),
-            _END_OF_TIME if ends is None else _midnight(ends) - _INSTANT,
-        )
-
-
-_INSTANT = timedelta(microseconds=1)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
-
-
-def _day_of(at: datetime) -> date:
-    try:
-        return at.astimezone(UTC).date()
-    except OverflowError:  # at the very ends of the calendar
-        return at.date()
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 @lru_cache(maxsize=1)
 def _bundled() -> PriceTable:
-    return _from_content(_read_json(_BUNDLED))
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - JSON holds anything
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read as JSON: {error}") from error
-
-
-def _from_content(content: Mapping[str, Any]) -> PriceTable:
-    raw_by_model: dict[str, list[Any]] = {}
-    for raw in content["rows"]:
-        raw_by_model.setdefault(raw[0], []).append(raw)
-    sources = content["sources"]
-    bundled = PriceList(
-        raw_by_model,
-        source_ids={code: source["id"] for code, source in sources.items()},
-        sources={source["id"]: source["about"] for source in sources.values()},
-        currency=content["currency"],
-    )
-    return PriceTable(
-        Lists((bundled,)),
-        generated_on=date.fromisoformat(content["generated"]),
-        currency=content["currency"],
-    )
+    return PriceTable(load_bundled())

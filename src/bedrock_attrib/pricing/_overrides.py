@@ -1,0 +1,185 @@
+"""What a user adds to list prices: own rows, discounts, commitments, mappings."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from .._errors import ConfigError
+from .._model_id import ModelKind, parse_model_id
+from .._usage import Unit, Usage
+from ._discounts import Discount
+from ._rows import PriceRow, divide_evenly
+
+IMPORTED_MODEL_PRICES = "custom-model-import"
+"""Model id under which price lists keep the units of imported models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Capacity that is paid by the hour, however much of it is used.
+
+    Provisioned throughput, reserved tokens per minute, and custom model units of an
+    imported model. Its calls have no price per token; `PriceTable.hourly_cost` says
+    what an hour costs.
+
+    Attributes:
+        name: What the user calls it.
+        model: Model id or ARN that its calls name.
+        region: Region in which it runs.
+        usd_per_hour: Price of all of it for one hour; None to take list prices.
+        hourly_usage: Units billed for each hour, such as
+            ``{Unit.INPUT_TPM_HOUR: 200_000}``; None when ``usd_per_hour`` is given.
+        tier: Tier whose list prices hold for ``hourly_usage``.
+        valid_from: First day, UTC; None when not known.
+        valid_to: Last day, UTC; None for no end.
+
+    Raises:
+        ConfigError: If both or neither of ``usd_per_hour`` and ``hourly_usage`` are
+            given, or the amount is not a Decimal from zero up.
+    """
+
+    name: str
+    model: str
+    region: str
+    usd_per_hour: Decimal | None = None
+    hourly_usage: Usage | None = None
+    tier: str = "default"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def __post_init__(self) -> None:
+        if (self.usd_per_hour is None) == (self.hourly_usage is None):
+            raise ConfigError(
+                f"commitment {self.name!r}: give either usd_per_hour or hourly_usage"
+            )
+        if self.usd_per_hour is not None:
+            _check_amount(self.usd_per_hour, f"commitment {self.name!r}: usd_per_hour")
+
+    @property
+    def priced_as(self) -> str:
+        """Model id whose list prices hold for ``hourly_usage``."""
+        is_imported = parse_model_id(self.model).kind is ModelKind.IMPORTED
+        return IMPORTED_MODEL_PRICES if is_imported else self.model
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether it is paid on *day* (UTC), both ends included."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Everything that one file or one call of `with_overrides` adds.
+
+    Attributes:
+        rows: The user's own prices.
+        discounts: Percentages off list prices.
+        commitments: Capacity paid by the hour.
+        stands_for: Model or profile id by the ARN that is priced like it.
+    """
+
+    rows: tuple[PriceRow, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_overrides(path: Path | str) -> Overrides:
+    """Read overrides from a TOML file.
+
+    Raises:
+        ConfigError: If it cannot be read or is not as documented; names the file and
+            the key.
+    """
+    # Pydantic takes 150 ms to import, so only those who bring a file pay for it.
+    from ._overrides_schema import check_overrides_file  # noqa: PLC0415
+
+    try:
+        with Path(path).open("rb") as file:
+            content = tomllib.load(file, parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+    checked = check_overrides_file(content, path=path)
+    try:
+        return check_overrides(
+            Overrides(
+                tuple(row.to_row(f"file:{Path(path).name}") for row in checked.prices),
+                tuple(each.to_discount() for each in checked.discounts),
+                tuple(each.to_commitment() for each in checked.commitments),
+                {**checked.models, **checked.base_models},
+            )
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def check_overrides(overrides: Overrides) -> Overrides:
+    """Return *overrides*, checked.
+
+    Raises:
+        ConfigError: If a price is not exact, two prices or discounts contradict one
+            another, or a mapping leads to an id that names no model.
+    """
+    for row in overrides.rows:
+        _check_row(row)
+    _refuse_same_start(overrides.rows)
+    _refuse_overlaps(overrides.discounts)
+    for arn, target in overrides.stands_for.items():
+        if parse_model_id(target).scope is None:
+            raise ConfigError(
+                f"{arn!r} is mapped to {target!r}, which names no model; expected a "
+                f"model id or an inference profile id"
+            )
+    return overrides
+
+
+def _check_row(row: PriceRow) -> None:
+    where = f"price of {row.model_id} {row.unit}"
+    _check_amount(row.price, where)
+    if not isinstance(row.unit, Unit):
+        raise ConfigError(f"{where}: expected one of bedrock_attrib.Unit")
+    if type(row.per) is not int or row.per < 1:
+        raise ConfigError(f"{where}: per is {row.per!r}, expected 1, 1000 or 1000000")
+    divide_evenly(row.price, row.per)
+
+
+def _check_amount(amount: Decimal, where: str) -> None:
+    if type(amount) is not Decimal or not amount.is_finite() or amount < 0:
+        raise ConfigError(f"{where} is {amount!r}; expected a Decimal from zero up")
+
+
+def _refuse_same_start(rows: Iterable[PriceRow]) -> None:
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        start = (row.model_id, row.key, row.valid_from)
+        if start in seen:
+            raise ConfigError(
+                f"two prices for {row.model_id} {' '.join(filter(None, row.key))} "
+                f"from {row.valid_from or 'the beginning'}; keep one, or give the "
+                f"later one its own valid_from"
+            )
+        seen.add(start)
+
+
+def _refuse_overlaps(discounts: tuple[Discount, ...]) -> None:
+    for number, one in enumerate(discounts):
+        for other in discounts[number + 1 :]:
+            same = (one.model, one.vendor) == (other.model, other.vendor)
+            if same and _overlap(one, other):
+                raise ConfigError(
+                    f"discounts of {one.percent}% and {other.percent}% for "
+                    f"{one.model or one.vendor or 'everything'} hold on the same days"
+                )
+
+
+def _overlap(one: Discount, other: Discount) -> bool:
+    first, last = date.min, date.max
+    return (one.valid_from or first) <= (other.valid_to or last) and (
+        other.valid_from or first
+    ) <= (one.valid_to or last)

@@ -1,0 +1,152 @@
+"""What an overrides file must look like; imported only to check one."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from .._errors import ConfigError
+from .._model_id import Scope
+from .._usage import Unit, Usage
+from ._discounts import Discount
+from ._overrides import Commitment
+from ._rows import DEFAULT_REGION, PriceRow
+from ._schema import (
+    Band,
+    LatencyMode,
+    Name,
+    Per,
+    Price,
+    Strict,
+    days_in_order,
+    describe_problems,
+)
+
+
+def _text_of(value: object) -> object:
+    """TOML numbers come as Decimal or int, so that none passes through a float."""
+    is_number = type(value) is int or isinstance(value, Decimal)
+    return format(Decimal(str(value)), "f") if is_number else value
+
+
+PriceText = Annotated[Price, BeforeValidator(_text_of)]
+
+
+class OwnPrice(Strict):
+    """One ``[[prices]]`` table of an overrides file."""
+
+    model: Name
+    unit: Unit
+    price: PriceText
+    per: Per | None = None
+    region: Name = DEFAULT_REGION
+    scope: Scope = Scope.REGIONAL
+    tier: Name = "default"
+    latency_mode: LatencyMode = "standard"
+    context_band: Band = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _check_days(self) -> OwnPrice:
+        return days_in_order(self)
+
+    def to_row(self, source: str) -> PriceRow:
+        """The row that it stands for, read from *source* unless it says another."""
+        per = self.per or (1_000_000 if self.unit.endswith("_token") else 1)
+        return PriceRow(
+            self.model,
+            self.region,
+            self.scope.value,
+            self.tier,
+            self.latency_mode,
+            self.context_band,
+            self.unit,
+            Decimal(self.price),
+            per,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            sources=(self.source or source,),
+        )
+
+
+class OwnDiscount(Strict):
+    """One ``[[discounts]]`` table."""
+
+    percent: PriceText
+    model: Name | None = None
+    vendor: Name | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    @model_validator(mode="after")
+    def _check_days(self) -> OwnDiscount:
+        return days_in_order(self)
+
+    def to_discount(self) -> Discount:
+        """The discount that it stands for."""
+        return Discount(
+            Decimal(self.percent),
+            model=self.model,
+            vendor=self.vendor,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+        )
+
+
+class OwnCommitment(Strict):
+    """One ``[[commitments]]`` table."""
+
+    name: str
+    model: Name
+    region: Name
+    usd_per_hour: PriceText | None = None
+    hourly_usage: dict[Unit, Annotated[int, Field(ge=0)]] | None = None
+    tier: Name = "default"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    @model_validator(mode="after")
+    def _check_days(self) -> OwnCommitment:
+        return days_in_order(self)
+
+    def to_commitment(self) -> Commitment:
+        """The commitment that it stands for."""
+        amount, usage = self.usd_per_hour, self.hourly_usage
+        return Commitment(
+            self.name,
+            self.model,
+            self.region,
+            usd_per_hour=None if amount is None else Decimal(amount),
+            hourly_usage=None if usage is None else Usage(usage),
+            tier=self.tier,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+        )
+
+
+class OverridesFile(Strict):
+    """A whole overrides file."""
+
+    models: dict[Name, Name] = Field(default_factory=dict)
+    base_models: dict[Name, Name] = Field(default_factory=dict)
+    prices: list[OwnPrice] = Field(default_factory=list)
+    discounts: list[OwnDiscount] = Field(default_factory=list)
+    commitments: list[OwnCommitment] = Field(default_factory=list)
+
+
+def check_overrides_file(content: object, *, path: Path | str) -> OverridesFile:
+    """Check the parsed TOML of an overrides file.
+
+    Raises:
+        ConfigError: If it is not as documented; names the file and each key.
+    """
+    try:
+        return OverridesFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(describe_problems(error, path=path)) from error

@@ -1,0 +1,136 @@
+"""A list of prices of one origin, compiled model by model when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TypedDict
+
+from .._usage import Unit
+from ._rows import ModelRows, PriceRow
+
+COLUMNS = (
+    "model",
+    "region",
+    "scope",
+    "tier",
+    "latency_mode",
+    "context_band",
+    "unit",
+    "price",
+    "per",
+    "valid_from",
+    "valid_to",
+    "sources",
+    "independent_sources",
+    "remarks",
+)
+"""Order of the values of a row in a price file."""
+
+
+class Remarks(TypedDict, total=False):
+    """What is known about a row besides its price; keys are absent when empty."""
+
+    same_price_regions: list[str]
+    priced_in: str
+    disputed: list[tuple[str, str]]
+    unconfirmed: bool
+
+
+RawRow = tuple[
+    str, str, str, str, str, str, str,
+    str, int, str | None, str | None, str, int, Remarks,
+]  # fmt: skip
+"""A row as a price file writes it, its values in the order of `COLUMNS`."""
+
+
+class PriceList:
+    """Rows of one origin, compiled per model when first asked for.
+
+    Attributes:
+        is_own: True for the user's own rows, which no discount touches.
+        sources: What each source is, by its id.
+    """
+
+    def __init__(
+        self,
+        raw_by_model: Mapping[str, Sequence[RawRow]],
+        *,
+        source_ids: Mapping[str, str],
+        sources: Mapping[str, str],
+        currency: str,
+    ) -> None:
+        self.is_own = False
+        self.sources = sources
+        self._raw_by_model = raw_by_model
+        self._source_ids = source_ids
+        self._currency = currency
+        self._compiled: dict[str, ModelRows] = {}
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[PriceRow], currency: str) -> PriceList:
+        """A list of the user's own rows, which were checked."""
+        by_model: dict[str, list[PriceRow]] = {}
+        for row in rows:
+            by_model.setdefault(row.model_id, []).append(row)
+        own = cls({}, source_ids={}, sources={}, currency=currency)
+        own.is_own = True
+        for model_id, model_rows in by_model.items():
+            own._compiled[model_id] = ModelRows(tuple(model_rows))
+        return own
+
+    @property
+    def model_ids(self) -> list[str]:
+        """Every model that has a row."""
+        return sorted({*self._raw_by_model, *self._compiled})
+
+    def of(self, model_id: str) -> ModelRows | None:
+        """Rows of *model_id*, or None when the list does not know it."""
+        compiled = self._compiled.get(model_id)
+        if compiled is None and model_id in self._raw_by_model:
+            raw_rows = self._raw_by_model[model_id]
+            compiled = ModelRows(tuple(self._read_row(raw) for raw in raw_rows))
+            self._compiled[model_id] = compiled
+        return compiled
+
+    def __iter__(self) -> Iterator[PriceRow]:
+        for model_id in self.model_ids:
+            found = self.of(model_id)
+            yield from found.rows if found else ()
+
+    def _read_row(self, raw: RawRow) -> PriceRow:
+        # The file was checked when it was built or loaded, so values are trusted.
+        (model, region, scope, tier, latency_mode, band, unit), rest = raw[:7], raw[7:]
+        price, per, valid_from, valid_to, codes, independent, remarks = rest
+        return PriceRow(
+            model,
+            region,
+            scope,
+            tier,
+            latency_mode,
+            band,
+            unit=Unit(unit),
+            price=Decimal(price),
+            per=per,
+            valid_from=_read_day(valid_from),
+            valid_to=_read_day(valid_to),
+            sources=tuple(self._source_id(code) for code in codes.split()),
+            independent_sources=independent,
+            same_price_regions=tuple(remarks.get("same_price_regions", ())),
+            priced_in=remarks.get("priced_in", ""),
+            disputed=tuple(
+                (Decimal(other), self._source_id(code))
+                for other, code in remarks.get("disputed", ())
+            ),
+            is_unconfirmed=remarks.get("unconfirmed", False),
+            currency=self._currency,
+        )
+
+    def _source_id(self, code: str) -> str:
+        name, colon, profile = code.partition(":")
+        return f"{self._source_ids.get(name, name)}{colon}{profile}"
+
+
+def _read_day(value: str | None) -> date | None:
+    return None if value is None else date.fromisoformat(value)

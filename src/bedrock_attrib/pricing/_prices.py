@@ -1,0 +1,64 @@
+"""Everything that prices come from: lists, discounts, commitments, mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .._model_id import ModelRef, parse_model_id
+from ._discounts import Discount
+from ._overrides import Commitment, Overrides
+from ._price_list import PriceList
+from ._question import obstacle_of
+from ._rows import PriceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a price table knows.
+
+    Attributes:
+        lists: Price lists in the order in which they are asked, own ones first.
+        discounts: Negotiated percentages, the newest first.
+        commitments: Capacity paid by the hour.
+        stands_for: Model or profile id by the ARN that is priced like it.
+    """
+
+    lists: tuple[PriceList, ...]
+    discounts: tuple[Discount, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+
+    def with_overrides(self, more: Overrides, *, currency: str) -> Prices:
+        """These prices, with *more* before them."""
+        own = (PriceList.from_rows(more.rows, currency),) if more.rows else ()
+        return Prices(
+            lists=(*own, *self.lists),
+            discounts=(*more.discounts, *self.discounts),
+            commitments=(*more.commitments, *self.commitments),
+            stands_for={**self.stands_for, **more.stands_for},
+        )
+
+    def meaning_of(self, model: ModelRef) -> tuple[ModelRef, str]:
+        """The model whose prices hold for *model*, and why there can be none.
+
+        The reason is empty when there can be prices.
+        """
+        target = self.stands_for.get(model.requested)
+        if target is not None:
+            return parse_model_id(target), ""
+        obstacle = obstacle_of(model)
+        names = [
+            each.name for each in self.commitments if each.model == model.requested
+        ]
+        if obstacle and names:
+            return model, f"paid by the hour under commitment {names[0]!r}"
+        return model, obstacle
+
+    def rows_of(self, model_id: str | None) -> Iterator[PriceRow]:
+        """Rows of one model, or of all, the user's own first."""
+        for price_list in self.lists:
+            if model_id is None:
+                yield from price_list
+            elif found := price_list.of(model_id):
+                yield from found.rows
