@@ -1,0 +1,41 @@
+"""Know, the moment an Amazon Bedrock call returns, who spent what on which model."""
+
+from ._attribution import Spend, attribution
+from ._client import instrument, uninstrument
+from ._defaults import configure, current_tags, get_recorder
+from ._errors import (
+    BedrockAttribError,
+    BudgetExceededError,
+    ConfigError,
+    LedgerError,
+    PriceNotFoundError,
+    TagPolicyError,
+)
+from ._model_id import ModelRef
+from ._record import CallRecord, Cost
+from ._recorder import Recorder
+from ._usage import Unit, Usage
+from .pricing import PriceTable
+
+__all__ = [
+    "BedrockAttribError",
+    "BudgetExceededError",
+    "CallRecord",
+    "ConfigError",
+    "Cost",
+    "LedgerError",
+    "ModelRef",
+    "PriceNotFoundError",
+    "PriceTable",
+    "Recorder",
+    "Spend",
+    "TagPolicyError",
+    "Unit",
+    "Usage",
+    "attribution",
+    "configure",
+    "current_tags",
+    "get_recorder",
+    "instrument",
+    "uninstrument",
+]

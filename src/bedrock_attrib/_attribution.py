@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar, cast
 
 from ._errors import ConfigError
 from ._record import NO_TAGS, CallRecord, PriceStatus, Tags
-from ._usage import Usage
+from ._usage import Unit, Usage
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,9 +42,9 @@ class Spend:
         self._cost = Decimal(0)
         self._calls = 0
         self._unpriced_calls = 0
-        self._usage = Usage({})
+        self._counts: dict[Unit, int] = {}
         self._by_model: dict[str, Decimal] = {}
-        self._settle: Callable[[], None] | None = None
+        self.settle: Callable[[], None] | None = None
 
     @property
     def cost(self) -> Decimal:
@@ -68,7 +68,8 @@ class Spend:
     def usage(self) -> Usage:
         """Counts by unit of all finished calls."""
         self._settle_dropped()
-        return self._usage
+        with self._lock:
+            return Usage.of(dict(self._counts))
 
     @property
     def by_model(self) -> Mapping[str, Decimal]:
@@ -86,8 +87,9 @@ class Spend:
             self._calls += 1
             if record.price_status in _NOT_WHOLLY_PRICED:
                 self._unpriced_calls += 1
-            if record.usage:
-                self._usage = self._usage + record.usage
+            counts = self._counts
+            for unit, count in record.usage.items() if record.usage else ():
+                counts[unit] = counts.get(unit, 0) + count
             if record.cost is not None and record.cost.total:
                 amount = record.cost.total
                 model = record.model.model_id or record.model.requested
@@ -97,13 +99,9 @@ class Spend:
                     amount if known is None else _EXACT.add(known, amount)
                 )
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before figures are read, to finish calls that were dropped."""
-        self._settle = settle
-
     def _settle_dropped(self) -> None:
-        if self._settle is not None:
-            self._settle()
+        if self.settle is not None:
+            self.settle()
 
 
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from threading import Lock
+from threading import RLock
 
 logger = logging.getLogger("bedrock_attrib")
 
@@ -18,7 +18,7 @@ class Faults:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._told: set[tuple[str, type[BaseException]]] = set()
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may note a fault in the middle of this
 
     def note(self, where: str, error: BaseException) -> None:
         """Count *error* at *where*; warn the first time, then log at DEBUG.

@@ -20,8 +20,7 @@ class BatchQueue(Generic[Item]):
 
     ``put`` costs an append: the thread is woken once per batch, not per item, and
     then waits ``interval_s`` to gather more. Items above ``max_pending`` are dropped
-    and counted. ``put`` takes no lock that a finalizer could find taken, so it may be
-    called from ``__del__`` once the thread runs.
+    and counted.
 
     A forked child starts with an empty queue: what was pending is the parent's.
 
@@ -77,8 +76,17 @@ class BatchQueue(Generic[Item]):
             self.start()
             self._wake.put(None)
 
+    def put_from_finalizer(self, item: Item) -> None:
+        """Hand *item* over from ``__del__``: takes no lock and starts no thread.
+
+        A finalizer runs in the middle of anything, this module and `threading`
+        included. Where the thread does not run, the next `drain` handles the item.
+        """
+        self._pending.append(item)
+        self._wake.put(None)
+
     def start(self) -> None:
-        """Start the thread if it does not run."""
+        """Start the thread if it does not run. Never from a finalizer."""
         if self._thread is not None:
             return
         with self._starting:

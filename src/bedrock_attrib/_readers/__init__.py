@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._bodies import needs_body, read_body
+from ._failures import status_of_refusal, status_without_answer
 from ._operations import OPERATIONS, Operation, operation_named
 from ._request import RequestFacts, RequestReader, merge_request, request_reader
 from ._streams import TAIL, Events, read_unfinished
@@ -20,4 +21,6 @@ __all__ = [
     "read_body",
     "read_unfinished",
     "request_reader",
+    "status_of_refusal",
+    "status_without_answer",
 ]

@@ -1,0 +1,184 @@
+"""One call while it is open: what was known at its start, and that it ends once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from ._model_id import ModelRef, parse_model_id
+from ._readers import (
+    Events,
+    Operation,
+    RequestFacts,
+    RequestReader,
+    operation_named,
+    request_reader,
+)
+from ._usage import Usage
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from ._attribution import Scope
+    from ._record import Reading, Tags
+
+
+@dataclass(slots=True)
+class Route:
+    """What all calls of one operation to one model id have in common.
+
+    Attributes:
+        operation: Row of the table of operations.
+        model: The model as named.
+        region: Calling region.
+        read_request: Reader of the request, where this model needs one.
+        tokens_per_event: Output tokens of a stream event, learned from streams that
+            ended, for estimating those that did not.
+        tokens_per_byte: Input tokens of a request byte, learned likewise.
+    """
+
+    operation: Operation
+    model: ModelRef
+    region: str
+    read_request: RequestReader | None
+    tokens_per_event: float = 1.0
+    tokens_per_byte: float = 0.25
+
+    def learn(self, events: Events, reading: Reading) -> None:
+        """Learn the ratios from a stream that came to its final counts."""
+        if not events.count or reading.counts is None:
+            return
+        usage = Usage.of(reading.counts)
+        output, prompt = usage.output_tokens, usage.input_tokens
+        if output:
+            found = output / events.count
+            self.tokens_per_event += _LEARNING * (found - self.tokens_per_event)
+        if prompt and events.request_bytes:
+            found = prompt / events.request_bytes
+            self.tokens_per_byte += _LEARNING * (found - self.tokens_per_byte)
+
+
+_LEARNING = 0.25
+_MOST_ROUTES = 4096
+
+
+class Routes:
+    """Routes by operation, model id and region, each made once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, object, str], Route] = {}
+
+    def route(self, operation: str, model_id: object, region: str) -> Route:
+        """The route of a call.
+
+        Args:
+            operation: Operation name as AWS spells it.
+            model_id: The ``modelId`` parameter; None where the operation has none.
+            region: Calling region.
+        """
+        key = (operation, model_id, region)
+        route = self._known.get(key)
+        if route is None:
+            route = _new_route(operation, model_id, region)
+            if len(self._known) >= _MOST_ROUTES:
+                self._known.clear()
+            self._known[key] = route
+        return route
+
+
+def _new_route(operation: str, model_id: object, region: str) -> Route:
+    row = operation_named(operation)
+    model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
+    reader = request_reader(model.model_id) if row.request is not None else None
+    return Route(row, model, region, reader)
+
+
+class Call:
+    """A call that has started and not yet finished.
+
+    Lives in botocore's context of the call, then in its stream. When it is collected
+    without having finished, it hands itself to ``on_drop``.
+
+    Attributes:
+        route: Operation, model and region.
+        tags: The caller's tags when the call started.
+        scope: Blocks of attribution to add the cost to.
+        started_at: Aware UTC.
+        started: ``perf_counter`` at the start, in seconds.
+        ended: ``perf_counter`` at the end, where the call is finished later than that.
+        facts: What the request said, for the few models that need it.
+        has_guardrail: Whether the request applies a guardrail.
+        request_bytes: Size of the request body; None before it was serialised.
+        was_sent: Whether the request may have reached AWS.
+        attempts: HTTP attempts so far known.
+        request_id: AWS request id, once an answer came.
+        opening: What the answer said before its body or stream was read.
+        events: Events of the stream that the answer opened.
+        time_to_first_chunk_s: Seconds to the first event, once it came.
+        span: Span to put the cost on, where that is asked for.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_is_open",
+        "_on_drop",
+        "attempts",
+        "ended",
+        "events",
+        "facts",
+        "has_guardrail",
+        "opening",
+        "request_bytes",
+        "request_id",
+        "route",
+        "scope",
+        "span",
+        "started",
+        "started_at",
+        "tags",
+        "time_to_first_chunk_s",
+        "was_sent",
+    )
+
+    def __init__(
+        self,
+        route: Route,
+        scope: Scope,
+        tags: Tags,
+        started_at: datetime,
+        on_drop: Callable[[Call], None],
+    ) -> None:
+        """Open a call that starts now."""
+        self.route = route
+        self.scope = scope
+        self.tags = tags
+        self.started_at = started_at
+        self.ended: float | None = None
+        self.facts: RequestFacts | None = None
+        self.has_guardrail = False
+        self.request_bytes: int | None = None
+        self.was_sent = False
+        self.attempts = 1
+        self.request_id: str | None = None
+        self.opening: Reading | None = None
+        self.events: Events | None = None
+        self.time_to_first_chunk_s: float | None = None
+        self.span: Span | None = None
+        self._on_drop = on_drop
+        self._is_open = [True]
+        self.started = perf_counter()
+
+    def close(self) -> bool:
+        """Take the right to finish the call: True for exactly one caller."""
+        # list.pop is atomic, so of two threads only one gets the item.
+        try:
+            return self._is_open.pop()
+        except IndexError:
+            return False
+
+    def __del__(self) -> None:
+        if self._is_open:
+            self._on_drop(self)

@@ -1,0 +1,165 @@
+"""What can be set, from where, and what a wrong setting says."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ._attribution import check_tags
+from ._errors import ConfigError
+
+_PREFIX = "BEDROCK_ATTRIB_"
+_FILE = "bedrock_attrib.toml"
+
+
+class Config(BaseModel):
+    """Settings of a recorder.
+
+    Taken from arguments, then from ``BEDROCK_ATTRIB_*`` in the environment, then from
+    ``bedrock_attrib.toml`` in the working directory (or the file that
+    ``BEDROCK_ATTRIB_CONFIG`` names), then from the defaults here. Read once.
+
+    In the environment, lists are written with commas (``team,app``) and tags as pairs
+    (``team=search,app=ranker``).
+
+    Attributes:
+        tags: Tags of calls that no block attributes otherwise.
+        metrics: Whether to emit OpenTelemetry metrics.
+        metric_tags: Tags that become metric attributes; the others do not.
+        metric_tag_prefix: Put before a tag's key to make its attribute.
+        metric_tag_values: Distinct values of a tag on metrics; more become ``_other``.
+        histograms: Whether to emit the GenAI conventions' histograms; ``auto`` leaves
+            them out beside another instrumentation of Bedrock that emits them.
+        semconv_opt_in: Value of ``OTEL_SEMCONV_STABILITY_OPT_IN``;
+            ``gen_ai_latest_experimental`` selects the newer names,
+            ``gen_ai_latest_experimental/dup`` both.
+        span_cost: Whether to put the cost on the current span.
+        prices: Price file to use instead of the bundled table.
+        price_overrides: Price file (TOML) whose rows come before the table's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tags: dict[str, str] = Field(default_factory=dict)
+    metrics: bool = True
+    metric_tags: tuple[str, ...] = (
+        "team",
+        "app",
+        "experiment",
+        "environment",
+        "cost_center",
+    )
+    metric_tag_prefix: str = "bedrock_attrib."
+    metric_tag_values: int = Field(default=200, ge=1)
+    histograms: bool | Literal["auto"] = "auto"
+    semconv_opt_in: str = ""
+    span_cost: bool = False
+    prices: Path | None = None
+    price_overrides: Path | None = None
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        check_tags(tags)
+        return tags
+
+    @classmethod
+    def load(
+        cls,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Gather settings from arguments, environment and file.
+
+        Args:
+            settings: Arguments, which win.
+            environ: Environment; None for the process' own.
+
+        Raises:
+            ConfigError: If a setting is unknown or wrong; names the setting, where it
+                came from, and what was expected.
+        """
+        environ = os.environ if environ is None else environ
+        layers = (
+            _from_file(environ),
+            _from_environment(environ, cls.model_fields),
+            {name: (value, f"argument {name}") for name, value in (settings or {}).items()},
+        )
+        merged = {name: found for layer in layers for name, found in layer.items()}
+        values = {name: value for name, (value, _) in merged.items()}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, merged, cls.model_fields)) from error
+
+
+Layer = dict[str, tuple[Any, str]]
+
+
+def _from_file(environ: Mapping[str, str]) -> Layer:
+    named = environ.get(f"{_PREFIX}CONFIG")
+    path = Path(named or _FILE)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return {}
+        raise ConfigError(
+            f"{_PREFIX}CONFIG names {path}, which does not exist"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    return {name: (value, f"{name} in {path}") for name, value in content.items()}
+
+
+def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> Layer:
+    found: Layer = {}
+    for name in fields:
+        variable = f"{_PREFIX}{name.upper()}"
+        if variable in environ:
+            value = _SPLIT.get(name, _as_is)(environ[variable], variable)
+            found[name] = (value, variable)
+    opt_in = environ.get("OTEL_SEMCONV_STABILITY_OPT_IN")
+    if opt_in is not None and "semconv_opt_in" not in found:
+        found["semconv_opt_in"] = (opt_in, "OTEL_SEMCONV_STABILITY_OPT_IN")
+    return found
+
+
+def _as_is(text: str, _variable: str) -> str:
+    return text
+
+
+def _split_list(text: str, _variable: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _split_pairs(text: str, variable: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _split_list(text, variable)]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise ConfigError(
+                f"{variable} holds {key!r}; expected pairs such as team=search,app=web"
+            )
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+_SPLIT = {"tags": _split_pairs, "metric_tags": _split_list}
+
+
+def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -> str:
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        origin = merged[name][1] if name in merged else name
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(fields))
+            lines.append(f"{origin}: no such setting; expected one of {known}")
+        else:
+            lines.append(f"{origin}: {problem['msg']}, got {problem['input']!r}")
+    return "; ".join(lines)

@@ -1,0 +1,120 @@
+"""Which recorder is meant where none is named: the default, made from settings."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Mapping, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from ._attribution import current_scope
+from ._recorder import Recorder
+from ._sinks import Guard, Sink
+from .metrics import OpenTelemetrySink, semconv_from_opt_in
+from .pricing import PriceTable
+
+if TYPE_CHECKING:
+    from ._config import Config
+
+_lock = RLock()
+_default: Recorder | None = None
+
+
+def get_recorder() -> Recorder:
+    """The default recorder; made from environment and file when first asked for."""
+    return _default if _default is not None else _first_default()
+
+
+def configure(
+    *,
+    prices: PriceTable | None = None,
+    sinks: Sequence[Sink] = (),
+    guards: Sequence[Guard] = (),
+    **settings: Any,
+) -> Recorder:
+    """Make the default recorder anew, from settings.
+
+    Clients instrumented without a recorder of their own use it from their next call
+    on. The recorder before it is flushed and closed.
+
+    Args:
+        prices: Price table; None for the one that the settings name, or the bundled.
+        sinks: Told about every call, besides the metrics.
+        guards: May refuse calls.
+        **settings: Fields of `Config`, which win over environment and file.
+
+    Raises:
+        ConfigError: If a setting is unknown or wrong.
+    """
+    global _default  # noqa: PLW0603 -- the default recorder is one by definition
+    recorder = _make(prices, sinks, guards, settings)
+    with _lock:
+        before, _default = _default, recorder
+    if before is None:
+        atexit.register(_close_default)
+    else:
+        before.close()
+    return recorder
+
+
+def current_tags() -> Mapping[str, str]:
+    """The tags that a call starting now would carry, default tags included."""
+    tags = current_scope().tags
+    return tags if _default is None else _default.tags_with_defaults(tags)
+
+
+def _first_default() -> Recorder:
+    with _lock:
+        return _default if _default is not None else configure()
+
+
+def _close_default() -> None:
+    if _default is not None:
+        _default.close()
+
+
+def _make(
+    prices: PriceTable | None,
+    sinks: Sequence[Sink],
+    guards: Sequence[Guard],
+    settings: Mapping[str, Any],
+) -> Recorder:
+    # Pydantic takes 150 ms to import: it is paid with the first recorder, not with
+    # the import of the package.
+    from ._config import Config  # noqa: PLC0415
+
+    config = Config.load(settings)
+    recorder: Recorder
+    metrics: list[Sink] = []
+    if config.metrics:
+        metrics.append(_metrics_sink(config))
+    recorder = Recorder(
+        prices if prices is not None else _prices(config),
+        (*metrics, *sinks),
+        guards,
+        config,
+    )
+    return recorder
+
+
+def _prices(config: Config) -> PriceTable | None:
+    if config.prices is None and config.price_overrides is None:
+        return None
+    table = (
+        PriceTable.load(config.prices)
+        if config.prices is not None
+        else PriceTable.bundled()
+    )
+    if config.price_overrides is not None:
+        table = table.with_overrides(file=config.price_overrides)
+    return table
+
+
+def _metrics_sink(config: Config) -> OpenTelemetrySink:
+    return OpenTelemetrySink(
+        tags=config.metric_tags,
+        tag_prefix=config.metric_tag_prefix,
+        max_values_per_tag=config.metric_tag_values,
+        semconv=semconv_from_opt_in(config.semconv_opt_in),
+        histograms=config.histograms,
+    )

@@ -1,0 +1,213 @@
+"""How streams and bodies are watched: subclasses of botocore's own types.
+
+The object that botocore made stays the same object; only its class is exchanged for
+one that looks on while the caller reads. Nothing is read that the caller does not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+
+from botocore.eventstream import EventStream
+from botocore.response import StreamingBody
+
+from ._call import Call
+from ._readers import TAIL, Events, read_body
+from ._recorder import Recorder
+
+_HEAD_BYTES = 16_384
+_TAIL_BYTES = 65_536
+
+
+class StreamFeed:
+    """Takes what a stream gave to the caller, and ends the call once.
+
+    Free of I/O, so that sync and async streams share it.
+    """
+
+    __slots__ = ("_call", "_recorder", "events")
+
+    def __init__(self, recorder: Recorder, call: Call) -> None:
+        """Watch the stream of *call*."""
+        self._recorder = recorder
+        self._call = call
+        self.events = call.events = Events(request_bytes=call.request_bytes)
+        recorder.answer_opened(call)
+
+    def saw_first(self, event: Any) -> None:
+        """Note the first event of all, and when it came."""
+        if self.events.first is None:
+            self.events.first = event
+            self._call.time_to_first_chunk_s = perf_counter() - self._call.started
+
+    def saw(self, tail: list[Any], count: int) -> None:
+        """Note the last events of a run of *count*, oldest first."""
+        events = self.events
+        events.count += count
+        events.tail = (events.tail + [e for e in tail if e is not None])[-TAIL:]
+
+    def ended(self) -> None:
+        """The stream was read to its end."""
+        self._recorder.stream_ended(self._call)
+
+    def paused(self) -> None:
+        """The caller stopped reading; the call ends only if its counts have come.
+
+        A generator may be closed by a garbage collection in the middle of anything,
+        so nothing here may wait for a lock.
+        """
+        if self._recorder.final_reading(self._call) is not None:
+            self._recorder.end_later(self._call)
+
+    def failed(self, error: BaseException) -> None:
+        """The stream raised *error* into the caller."""
+        self._recorder.stream_ended(self._call, error_name(error))
+
+    def closed(self) -> None:
+        """The caller closed the stream."""
+        self._recorder.stream_ended(self._call)
+
+
+class MeteredEventStream(EventStream):
+    """botocore's event stream, watched while the caller iterates."""
+
+    _bedrock_attrib: StreamFeed
+
+    def __iter__(self) -> Iterator[Any]:
+        feed = self._bedrock_attrib
+        older = old = last = None
+        count = 0
+        events = super().__iter__()
+        try:
+            for last in events:
+                count = 1
+                feed.saw_first(last)
+                yield last
+                break
+            for event in events:
+                older, old, last = old, last, event
+                count += 1
+                yield event
+        except GeneratorExit:
+            feed.saw([older, old, last], count)
+            feed.paused()
+            raise
+        except BaseException as error:
+            feed.saw([older, old, last], count)
+            feed.failed(error)
+            raise
+        feed.saw([older, old, last], count)
+        feed.ended()
+
+    def close(self) -> None:
+        """Close the underlying stream, and the call with it."""
+        try:
+            super().close()
+        finally:
+            self._bedrock_attrib.closed()
+
+
+class BodyFeed:
+    """Keeps head and tail of a body as the caller reads it, and ends the call once."""
+
+    __slots__ = ("_call", "_head", "_length", "_recorder", "_seen", "_tail")
+
+    def __init__(self, recorder: Recorder, call: Call, length: int | None) -> None:
+        """Watch the body of *call*, *length* bytes long where that is known."""
+        self._recorder = recorder
+        self._call = call
+        self._length = length
+        self._seen = 0
+        self._head = b""
+        self._tail = b""
+        recorder.answer_opened(call)
+
+    def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
+        """Note a piece that the caller has read."""
+        self._seen += len(chunk)
+        room = _HEAD_BYTES - len(self._head)
+        if room > 0:
+            self._head += chunk[:room]
+            chunk = chunk[room:]
+        self._tail = (self._tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        if is_last or self._seen == self._length:
+            self.ended()
+
+    def ended(self) -> None:
+        """The body was read as far as the caller wants it."""
+        reading = self._call.opening
+        if reading is None:
+            return
+        try:
+            read_body(self._head + self._tail, reading, self._call.route.model)
+        except Exception as fault:
+            self._recorder.faults.note("reader", fault)
+        self._recorder.answered(self._call, reading)
+
+
+class MeteredBody(StreamingBody):
+    """botocore's body, watched while the caller reads."""
+
+    _bedrock_attrib: BodyFeed
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read at most *amt* bytes, or all."""
+        chunk = super().read(amt)
+        is_last = amt is None or (not chunk and amt != 0)
+        self._bedrock_attrib.saw(chunk, is_last=is_last)
+        return chunk
+
+    def readinto(self, b: bytearray | memoryview) -> int:
+        """Read into *b*; the number of bytes read."""
+        amount = super().readinto(b)
+        piece = bytes(memoryview(b)[:amount])
+        self._bedrock_attrib.saw(piece, is_last=not amount and len(b) > 0)
+        return amount
+
+    def readlines(self) -> list[bytes]:
+        """Read all lines."""
+        lines: list[bytes] = super().readlines()
+        self._bedrock_attrib.saw(b"".join(lines), is_last=True)
+        return lines
+
+    def close(self) -> None:
+        """Close the underlying stream, and the call with it."""
+        try:
+            super().close()
+        finally:
+            self._bedrock_attrib.ended()
+
+
+@lru_cache(maxsize=64)
+def _watching(kind: type, base: type) -> type:
+    """The class to exchange *kind* for: *base*, or *base* over a subclass of its own."""
+    botocore_kind = base.__bases__[0]
+    if kind is botocore_kind:
+        return base
+    return type(f"Metered{kind.__name__}", (base, kind), {})
+
+
+def watch_stream(stream: EventStream, recorder: Recorder, call: Call) -> None:
+    """Have *stream* end *call* when it is read, closed, broken or dropped."""
+    kind = _watching(type(stream), MeteredEventStream)
+    stream._bedrock_attrib = StreamFeed(recorder, call)
+    stream.__class__ = kind
+
+
+def watch_body(
+    body: StreamingBody, recorder: Recorder, call: Call, length: int | None
+) -> None:
+    """Have *body*, *length* bytes long, complete what the headers said of *call*."""
+    kind = _watching(type(body), MeteredBody)
+    body._bedrock_attrib = BodyFeed(recorder, call, length)
+    body.__class__ = kind
+
+
+def error_name(error: BaseException) -> str:
+    """AWS error code of *error*, or its class name."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(code) if code else type(error).__name__
