@@ -1,0 +1,8 @@
+"""What OpenTelemetry is told about calls, under which names."""
+
+from __future__ import annotations
+
+from ._sink import OpenTelemetrySink, semconv_from_opt_in
+from .names import SemConv
+
+__all__ = ["OpenTelemetrySink", "SemConv", "semconv_from_opt_in"]

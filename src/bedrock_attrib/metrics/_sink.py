@@ -1,0 +1,161 @@
+"""How finished calls reach OpenTelemetry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from opentelemetry.metrics import MeterProvider
+
+from .._errors import ConfigError
+from .._faults import Faults
+from .._queue import BatchQueue
+from .._record import CallRecord
+from . import names
+from ._histograms import Histograms, Recording
+from ._instruments import Source, attach
+from ._labels import TagLabels
+from ._totals import Totals
+
+_OLD_NAMES = frozenset({names.SemConv.OLD})
+
+
+def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
+    """The sets of names that ``OTEL_SEMCONV_STABILITY_OPT_IN`` asks for.
+
+    Args:
+        text: The variable's value, a list with commas; items of others are ignored.
+
+    Example:
+        >>> sorted(semconv_from_opt_in("http,gen_ai_latest_experimental/dup"))
+        [<SemConv.NEW: 'new'>, <SemConv.OLD: 'old'>]
+    """
+    items = {item.strip() for item in text.split(",")}
+    if f"{names.CONVENTION_OPT_IN}/dup" in items:
+        return frozenset(names.SemConv)
+    if names.CONVENTION_OPT_IN in items:
+        return frozenset({names.SemConv.NEW})
+    return _OLD_NAMES
+
+
+class OpenTelemetrySink:
+    """Shows cost, usage and calls as metrics, through the application's own provider.
+
+    Money and counts are exact totals that a reader collects; a call pays for a few
+    additions. Histograms are recorded behind a queue, which a collection empties
+    first. Without a provider only the totals are kept; they are there at once when
+    one is set.
+
+    A forked child counts from zero, as its parent reports what came before.
+
+    Example:
+        >>> sink = OpenTelemetrySink(tags=["team", "app"])
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own, given by name
+        self,
+        *,
+        meter_provider: MeterProvider | None = None,
+        tags: Sequence[str] | Mapping[str, str] = names.DEFAULT_TAGS,
+        tag_prefix: str = names.DEFAULT_TAG_PREFIX,
+        max_values_per_tag: int = 200,
+        max_series: int = 1500,
+        semconv: Collection[names.SemConv] = _OLD_NAMES,
+        histograms: bool | Literal["auto"] = "auto",
+        price_table_age_s: Callable[[], float] | None = None,
+        faults: Faults | None = None,
+        losses: Callable[[], Mapping[str, int]] | None = None,
+    ) -> None:
+        """Register the instruments.
+
+        Args:
+            meter_provider: Where the metrics go; None for the global provider, which
+                may be set later.
+            tags: Tags that become attributes: a list of them, or a mapping from tag
+                to attribute name.
+            tag_prefix: What comes before a tag of a list in its attribute name.
+            max_values_per_tag: Distinct values kept of each tag; a further one is
+                counted under ``_other``.
+            max_series: Attribute sets that any instrument may have; a further one
+                keeps its model and loses its tag values. Above 1,500 raise the
+                SDK's own limit of 2,000 too.
+            semconv: Which names of the GenAI conventions to emit.
+            histograms: Whether to emit the conventions' histograms; ``auto`` leaves
+                out those that another active instrumentation of Bedrock emits.
+            price_table_age_s: Tells the age of the price table in seconds.
+            faults: Contained faults to show, and where this sink notes its own.
+            losses: Tells how many records each other sink has lost so far.
+
+        Raises:
+            ConfigError: If a cap is below one, or a tag's attribute name is taken.
+        """
+        _check_cap("max_values_per_tag", max_values_per_tag)
+        _check_cap("max_series", max_series)
+        labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
+        self._totals = Totals(labels, max_series=max_series)
+        self._losses_of_others = losses
+        faults = Faults() if faults is None else faults
+        self._queue: BatchQueue[Recording] = BatchQueue(
+            self._record, name="bedrock-attrib-metrics", faults=faults
+        )
+        meter = attach(
+            Source(
+                totals=self._totals,
+                drain=self._queue.drain,
+                semconv=semconv,
+                faults=faults,
+                losses=self._losses,
+                price_table_age_s=price_table_age_s,
+            ),
+            meter_provider,
+            _version(),
+        )
+        self._histograms = Histograms(meter, semconv, wanted=histograms)
+        self._is_live = False
+
+    def write(self, record: CallRecord) -> None:
+        """Count one call."""
+        series = self._totals.add(record)
+        if series.labels.gen_ai is None:
+            return
+        if self._is_live or self._goes_live():
+            self._queue.put((series, record))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Hand everything pending to the SDK, which exports when its reader says.
+
+        Returns:
+            False when it took longer than *timeout_s*.
+        """
+        deadline = time.monotonic() + timeout_s
+        self._queue.drain()
+        return time.monotonic() <= deadline
+
+    def close(self) -> None:
+        """Hand over what is pending; the totals stay visible to readers."""
+        self._queue.close()
+
+    def _goes_live(self) -> bool:
+        self._is_live = self._histograms.is_live()
+        return self._is_live
+
+    def _record(self, batch: list[Recording]) -> None:
+        self._histograms.record(batch)
+
+    def _losses(self) -> Mapping[str, int]:
+        others = {} if self._losses_of_others is None else self._losses_of_others()
+        return {"metrics": self._queue.dropped, **others}
+
+
+def _check_cap(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{name} is {value}; expected a whole number from one up")
+
+
+def _version() -> str:
+    try:
+        return version("bedrock-attrib")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,173 @@
+"""What all calls so far add up to, exactly, by attribute set."""
+
+from __future__ import annotations
+
+import math
+import os
+import weakref
+from decimal import Context, Decimal
+from threading import Lock
+from typing import NamedTuple
+
+from .._record import CallRecord, PriceStatus
+from .._usage import Unit
+from ._labels import TagLabels
+from ._series import Cell, Labels, Series, read_labels, without_detail, without_tags
+
+# Sums must not depend on the decimal context that the application has set.
+EXACT = Context(prec=100)
+_ADD = EXACT.add
+
+# The SDK keeps 2,000 attribute sets of an instrument and folds the rest where nobody
+# sees it (opentelemetry-sdk 1.45.2, checked 2026-11-23). These places are for calls
+# that lost their tags and keep their model; below 2,000 there is then still more
+# room than the series without any label can ever take.
+_RESERVE = 100
+# Each series has a place in `calls` and two, for input and output, in the
+# convention's histogram of tokens.
+_PLACES_OF_A_SERIES = 2
+# A tag that is not on the allow-list and differs with every call makes a new route
+# each time, so the map is emptied when full.
+_MAX_ROUTES = 4096
+
+_Route = tuple[object, ...]
+
+
+class Reading(NamedTuple):
+    """A series as it stood at one moment.
+
+    Attributes:
+        labels: What its calls share.
+        calls: Number of calls.
+        units: Count and amount by unit.
+    """
+
+    labels: Labels
+    calls: int
+    units: dict[Unit, tuple[int, Decimal]]
+
+
+class Totals:
+    """Exact totals by attribute set, within a bound on the number of sets.
+
+    Adding takes a dictionary look-up and a few additions under one lock. A forked
+    child starts from zero: what was counted before is its parent's to report.
+
+    Attributes:
+        spilled: Calls of which some units had to be counted without their tags.
+    """
+
+    def __init__(self, labels: TagLabels, *, max_series: int) -> None:
+        """Start from zero.
+
+        Args:
+            labels: What becomes of tags.
+            max_series: Attribute sets with the caller's own tag values that any
+                instrument may have.
+        """
+        self._labels = labels
+        self._limits = (max_series, max_series + _RESERVE, math.inf)
+        self.reset()
+        _EVERY.add(self)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._lock = Lock()
+        self._places = 0
+        self._routes: dict[_Route, Series] = {}
+        self._series: dict[Labels, Series] = {}
+        self.spilled = 0
+
+    def add(self, record: CallRecord) -> Series:
+        """Add one call, and say which series took it."""
+        cost = record.cost
+        route = (
+            record.tags,
+            record.model,
+            record.operation,
+            record.region,
+            record.tier,
+            record.price_status,
+            record.outcome,
+            record.error,
+            None if cost is None else cost.currency,
+        )
+        with self._lock:
+            series = self._routes.get(route)
+            if series is None:
+                series = self._find_route(route, record)
+            series.calls += 1
+            cells = series.cells
+            if record.usage is not None:
+                for unit, count in record.usage.items():
+                    if count:
+                        cell = cells.get(unit) or self._open_cell(series, unit)
+                        cell.count += count
+            if cost is not None and record.price_status is not PriceStatus.UNPRICED:
+                for unit, amount in cost.by_unit.items():
+                    if amount:
+                        cell = cells.get(unit) or self._open_cell(series, unit)
+                        cell.cost = _ADD(cell.cost, amount)
+        return series
+
+    def read(self) -> list[Reading]:
+        """Every series as it stands."""
+        with self._lock:
+            every = list(self._series.values())
+        return [self._read_one(series) for series in every]
+
+    def _read_one(self, series: Series) -> Reading:
+        # One at a time, so that a collection never holds a call up.
+        with self._lock:
+            units = {unit: (c.count, c.cost) for unit, c in series.cells.items()}
+            return Reading(series.labels, series.calls, units)
+
+    def _find_route(self, route: _Route, record: CallRecord) -> Series:
+        labels = read_labels(record, *self._labels.read(record.tags))
+        series = self._find(labels, 0)
+        if len(self._routes) >= _MAX_ROUTES:
+            self._routes.clear()
+        self._routes[route] = series
+        return series
+
+    def _find(self, labels: Labels, level: int) -> Series:
+        """The series of *labels*, or of less where there is no room for a new one."""
+        series = self._series.get(labels)
+        if series is not None:
+            return series
+        if self._places + _PLACES_OF_A_SERIES > self._limits[level]:
+            return self._find(self._fold(labels, level + 1), level + 1)
+        self._places += _PLACES_OF_A_SERIES
+        series = self._series[labels] = Series(labels, level)
+        return series
+
+    def _fold(self, labels: Labels, level: int) -> Labels:
+        if level == 1:
+            return without_tags(labels)
+        return without_detail(labels, self._labels.names.values())
+
+    def _open_cell(self, series: Series, unit: Unit) -> Cell:
+        """Where *series* counts *unit*, which it has not counted before."""
+        places = 0 if len(series.cells) < _PLACES_OF_A_SERIES else 1
+        if self._places + places <= self._limits[series.level]:
+            self._places += places
+            cell = series.cells[unit] = Cell()
+            return cell
+        if series.spilled_at != series.calls:
+            series.spilled_at = series.calls
+            self.spilled += 1
+        level = series.level + 1
+        other = self._find(self._fold(series.labels, level), level)
+        return other.cells.get(unit) or self._open_cell(other, unit)
+
+
+_EVERY: weakref.WeakSet[Totals] = weakref.WeakSet()
+
+
+def _reset_in_child() -> None:
+    for totals in list(_EVERY):
+        totals.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
