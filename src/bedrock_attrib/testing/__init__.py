@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._account import InferenceProfile
+from ._recordings import Recording, load_recordings, replay
 from ._reply import DEFAULT_USAGE, Fault, FaultKind, Reply, ToolUse, tokens
 from ._simulator import SeenRequest, Simulator, bedrock_simulator
 from ._sink import ListSink
@@ -10,11 +12,15 @@ __all__ = [
     "DEFAULT_USAGE",
     "Fault",
     "FaultKind",
+    "InferenceProfile",
     "ListSink",
+    "Recording",
     "Reply",
     "SeenRequest",
     "Simulator",
     "ToolUse",
     "bedrock_simulator",
+    "load_recordings",
+    "replay",
     "tokens",
 ]

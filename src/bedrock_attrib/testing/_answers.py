@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ._aws_errors import error_reply_answer
-from ._converse import converse_body, converse_frames
+from ._aws_errors import error_answer, error_reply_answer
 from ._event_stream import encode_exception, spoil_checksum
-from ._invoke import (
-    invoke_body,
-    invoke_frames,
-    invoke_headers,
-    invoke_stream_headers,
-)
 from ._reply import Fault, FaultKind
-from ._wire import Answer, Ending, Exchange, JsonObject, as_json
+from ._wire import Answer, AwsError, Ending, Exchange, JsonObject, as_json
 
 _JSON = {"Content-Type": "application/json"}
 _EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream"}
@@ -78,38 +71,39 @@ class StreamShape:
         )
 
 
-CONVERSE = PlainShape(converse_body, sort_keys=True)
-CONVERSE_STREAM = StreamShape(converse_frames)
-INVOKE_MODEL = PlainShape(invoke_body, invoke_headers)
-INVOKE_MODEL_STREAM = StreamShape(invoke_frames, invoke_stream_headers)
-
-
 def answer_exchange(exchange: Exchange, shape: PlainShape | StreamShape) -> Answer:
     """Write the answer to *exchange*, with the faults and headers of its reply."""
     reply = exchange.reply
-    if reply.error is not None:
-        answer = error_reply_answer(exchange, reply.error)
-    else:
-        answer = shape.render(exchange)
+    answer = _rendered(exchange, shape)
     answer = replace(
         answer,
         status=answer.status if reply.status is None else reply.status,
-        headers=_replaced(answer.headers, reply.headers),
         delay_s=reply.latency_s,
         interval_s=reply.chunk_interval_s,
     )
-    return answer if reply.fault is None else _broken(answer, reply.fault)
+    if reply.fault is not None:
+        answer = _broken(answer, reply.fault)
+    return with_headers(answer, reply.headers)
 
 
-def _replaced(
-    headers: Mapping[str, str], others: Mapping[str, str]
-) -> Mapping[str, str]:
-    """*headers* with *others* in the place of those of the same name."""
-    replaced = {name.lower() for name in others}
+def _rendered(exchange: Exchange, shape: PlainShape | StreamShape) -> Answer:
+    if exchange.reply.error is not None:
+        return error_reply_answer(exchange.reply, exchange.reply.error)
+    try:
+        return shape.render(exchange)
+    except AwsError as error:
+        return error_answer(error.code, error.message)
+
+
+def with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
+    """*answer* with *headers* in the place of those of the same name."""
+    replaced = {name.lower() for name in headers}
     kept = {
-        name: value for name, value in headers.items() if name.lower() not in replaced
+        name: value
+        for name, value in answer.headers.items()
+        if name.lower() not in replaced
     }
-    return {**kept, **others}
+    return replace(answer, headers={**kept, **headers})
 
 
 _ENDINGS = {

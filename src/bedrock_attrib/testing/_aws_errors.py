@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._wire import Answer, Exchange, JsonObject, as_json
+from ._reply import Reply
+from ._wire import Answer, JsonObject, as_json
 
 # botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20;
 # the last four are errors of every AWS service.
@@ -57,9 +58,8 @@ def error_answer(
     )
 
 
-def error_reply_answer(exchange: Exchange, code: str) -> Answer:
-    """The answer of a reply that sets an error."""
-    reply = exchange.reply
+def error_reply_answer(reply: Reply, code: str) -> Answer:
+    """The answer of a *reply* that sets the error *code*."""
     return error_answer(
         code, reply.error_message, status=reply.status, extra=dict(reply.extra)
     )

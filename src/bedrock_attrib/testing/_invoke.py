@@ -5,13 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 
-from .._errors import ConfigError
 from .._usage import Usage
 from . import _counts
 from ._converse import GUARDRAIL_ID, assessment, padded
 from ._event_stream import encode_event
 from ._reply import Reply
-from ._wire import Exchange, JsonObject, as_json
+from ._wire import AwsError, Exchange, JsonObject, as_json
 from .families import Family, family_of
 
 
@@ -55,7 +54,9 @@ def invoke_frames(exchange: Exchange) -> Iterator[bytes]:
 def _chunks_of(exchange: Exchange) -> list[JsonObject]:
     family: Family = family_of(exchange)
     if family.chunks is None:
-        raise ConfigError(f"{family.name} models do not stream")
+        raise AwsError(
+            "ValidationException", f"{family.name} models do not support streaming"
+        )
     return list(family.chunks(exchange))
 
 

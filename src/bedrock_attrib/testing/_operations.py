@@ -6,13 +6,22 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from ._answers import (
-    CONVERSE,
-    CONVERSE_STREAM,
-    INVOKE_MODEL,
-    INVOKE_MODEL_STREAM,
-    PlainShape,
-    StreamShape,
+from ._answers import PlainShape, StreamShape
+from ._converse import converse_body, converse_frames
+from ._invoke import (
+    invoke_body,
+    invoke_frames,
+    invoke_headers,
+    invoke_stream_headers,
+)
+from ._services import (
+    apply_guardrail_body,
+    count_tokens_body,
+    get_async_invoke_body,
+    guardrail_checks_body,
+    inference_profile_body,
+    list_async_invokes_body,
+    start_async_invoke_body,
 )
 from ._wire import WireRequest
 
@@ -24,48 +33,107 @@ class Operation:
     Attributes:
         name: As AWS spells it.
         method: HTTP method.
-        path: Path pattern; its group names the model or another resource.
+        path: Its path; ``{id}`` names the model or another resource, ``*`` is any
+            part.
         shape: How it answers.
     """
 
     name: str
     method: str
-    path: re.Pattern[str]
+    path: str
     shape: PlainShape | StreamShape
 
-
-def _operation(
-    name: str, method: str, template: str, shape: PlainShape | StreamShape
-) -> Operation:
-    pattern = re.escape(template).replace(r"\{id\}", "(?P<id>[^/]+)")
-    return Operation(name, method, re.compile(pattern), shape)
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """``path`` as an expression, in which an ARN may have its slashes bare."""
+        named = self.path.replace("{id}", "(?P<id>.+)").replace("*", "[^/]+")
+        return re.compile(named)
 
 
 # botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20.
-_OPERATIONS = (
-    _operation("Converse", "POST", "/model/{id}/converse", CONVERSE),
-    _operation(
-        "ConverseStream", "POST", "/model/{id}/converse-stream", CONVERSE_STREAM
+OPERATIONS = (
+    Operation(
+        "Converse",
+        "POST",
+        "/model/{id}/converse",
+        PlainShape(converse_body, sort_keys=True),
     ),
-    _operation("InvokeModel", "POST", "/model/{id}/invoke", INVOKE_MODEL),
-    _operation(
+    Operation(
+        "ConverseStream",
+        "POST",
+        "/model/{id}/converse-stream",
+        StreamShape(converse_frames),
+    ),
+    Operation(
+        "InvokeModel",
+        "POST",
+        "/model/{id}/invoke",
+        PlainShape(invoke_body, invoke_headers),
+    ),
+    Operation(
         "InvokeModelWithResponseStream",
         "POST",
         "/model/{id}/invoke-with-response-stream",
-        INVOKE_MODEL_STREAM,
+        StreamShape(invoke_frames, invoke_stream_headers),
+    ),
+    Operation(
+        "CountTokens",
+        "POST",
+        "/model/{id}/count-tokens",
+        PlainShape(count_tokens_body),
+    ),
+    Operation(
+        "ApplyGuardrail",
+        "POST",
+        "/guardrail/{id}/version/*/apply",
+        PlainShape(apply_guardrail_body),
+    ),
+    Operation(
+        "InvokeGuardrailChecks",
+        "POST",
+        "/guardrail-checks/invoke",
+        PlainShape(guardrail_checks_body),
+    ),
+    Operation(
+        "StartAsyncInvoke",
+        "POST",
+        "/async-invoke",
+        PlainShape(start_async_invoke_body),
+    ),
+    Operation(
+        "GetAsyncInvoke",
+        "GET",
+        "/async-invoke/{id}",
+        PlainShape(get_async_invoke_body),
+    ),
+    Operation(
+        "ListAsyncInvokes",
+        "GET",
+        "/async-invoke",
+        PlainShape(list_async_invokes_body),
+    ),
+    Operation(
+        "GetInferenceProfile",
+        "GET",
+        "/inference-profiles/{id}",
+        PlainShape(inference_profile_body),
     ),
 )
+_PATTERNS = tuple((operation, operation.pattern) for operation in OPERATIONS)
 
 
 def route(request: WireRequest) -> tuple[Operation, str] | None:
-    """The operation that *request* asks for and the resource that it names.
+    """The operation that *request* asks for, and the resource that it names.
 
-    A client may quote an ARN in the path or not, so its slashes count as part of it
-    in either form. None for a path that no operation has.
+    That is what the path names, or else the model in the body; empty where neither
+    names any. None for a path that no operation has.
     """
     path = request.path.partition("?")[0]
-    for operation in _OPERATIONS:
-        match = operation.path.fullmatch(path)
+    for operation, pattern in _PATTERNS:
+        match = pattern.fullmatch(path)
         if match is not None and operation.method == request.method:
-            return operation, unquote(match.groupdict().get("id") or "")
+            named = match.groupdict().get("id")
+            if named is None:
+                return operation, str(request.fields().get("modelId", ""))
+            return operation, unquote(named)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -164,7 +165,8 @@ class Reply:
         """Refuse what could not be sent.
 
         Raises:
-            ConfigError: If a stream has no chunk or a wait is negative.
+            ConfigError: If a stream has no chunk, a wait is negative, or what goes
+                into a JSON body is no JSON.
         """
         if self.chunks < 1:
             raise ConfigError(f"chunks is {self.chunks}; expected 1 or more")
@@ -173,6 +175,10 @@ class Reply:
                 f"latency_s is {self.latency_s} and chunk_interval_s "
                 f"{self.chunk_interval_s}; expected 0 or more"
             )
+        try:
+            json.dumps([dict(self.extra), *(dict(t.arguments) for t in self.tool_uses)])
+        except TypeError as error:
+            raise ConfigError(f"a reply must be JSON: {error}") from error
 
     @property
     def final_reason(self) -> str:

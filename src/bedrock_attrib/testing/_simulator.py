@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
-from threading import Lock
 from uuid import UUID
 
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from .._errors import ConfigError
 from .._model_id import parse_model_id
-from ._answers import answer_exchange
+from ._account import Account, InferenceProfile
+from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer
 from ._operations import route
+from ._recordings import RECORDING_HEADER, Recording, recorded_answer
 from ._reply import Reply
+from ._script import Script
 from ._server import LoopbackServer
 from ._wire import Answer, Exchange, WireRequest
 
 # Headers that say who asks: they are not kept.
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
+_REQUEST_ID = "x-amzn-requestid"
 _DEFAULT_CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     max_pool_connections=64,
@@ -49,21 +51,6 @@ class SeenRequest:
     body: bytes | None = None
 
 
-@dataclass(slots=True)
-class _Rule:
-    reply: Reply
-    operation: str | None
-    model_id: str | None
-    times_left: int | None
-
-    def takes(self, operation: str, model_id: str) -> bool:
-        return (
-            self.operation in (None, operation)
-            and self.model_id in (None, model_id)
-            and self.times_left != 0
-        )
-
-
 class Simulator:
     """A Bedrock endpoint on the loopback interface; `bedrock_simulator` makes one.
 
@@ -85,9 +72,10 @@ class Simulator:
     def __init__(self, *, keep_bodies: bool = False) -> None:
         self.requests: list[SeenRequest] = []
         self._keep_bodies = keep_bodies
-        self._rules: list[_Rule] = []
+        self._script = Script()
         self._clients: list[BaseClient] = []
-        self._lock = Lock()
+        self._account = Account()
+        self._recordings: dict[str, Recording] = {}
         self._numbers = count(1)
         self._server = LoopbackServer(self._respond)
         self.endpoint_url = self._server.url
@@ -139,10 +127,18 @@ class Simulator:
         Raises:
             ConfigError: If *times* is below one.
         """
-        if times is not None and times < 1:
-            raise ConfigError(f"times is {times}; expected 1 or more, or None")
-        with self._lock:
-            self._rules.append(_Rule(reply, operation, model_id, times))
+        self._script.add(reply, operation=operation, model_id=model_id, times=times)
+
+    def add_profile(self, profile: InferenceProfile) -> None:
+        """Let GetInferenceProfile tell about *profile*, by its id and its ARN.
+
+        A model call by either is then answered in the shape of its first model.
+        """
+        self._account.add_profile(profile)
+
+    def serve(self, recordings: Iterable[Recording]) -> None:
+        """Answer with *recordings* those requests that ask for them: see `replay`."""
+        self._recordings |= {recording.id: recording for recording in recordings}
 
     def close(self) -> None:
         """Stop answering, within a second, and close the clients made here.
@@ -156,24 +152,37 @@ class Simulator:
     def _respond(self, request: WireRequest) -> Answer:
         number = next(self._numbers)
         answer = self._answer(request, number)
-        headers = {"x-amzn-RequestId": str(UUID(int=number)), **answer.headers}
-        return replace(answer, headers=headers)
+        if any(name.lower() == _REQUEST_ID for name in answer.headers):
+            return answer
+        return with_headers(answer, {_REQUEST_ID: str(UUID(int=number))})
 
     def _answer(self, request: WireRequest, number: int) -> Answer:
         found = route(request)
-        operation, resource = ("", "") if found is None else (found[0].name, found[1])
-        self._note(request, operation, resource)
         if found is None:
+            self._note(request, "", "")
             return error_answer("UnknownOperationException", "no such operation")
+        operation, resource = found
+        self._note(request, operation.name, resource)
+        recording_id = request.headers.get(RECORDING_HEADER)
+        if recording_id is not None:
+            return self._recorded(recording_id)
         exchange = Exchange(
-            operation=operation,
+            operation=operation.name,
             resource=resource,
             model_id=self._model_id(resource),
-            body=request.body,
-            reply=self._choose(operation, resource),
+            request=request,
+            reply=self._script.choose(operation.name, resource),
+            account=self._account,
             number=number,
         )
-        return answer_exchange(exchange, found[0].shape)
+        return answer_exchange(exchange, operation.shape)
+
+    def _recorded(self, recording_id: str) -> Answer:
+        recording = self._recordings.get(recording_id)
+        if recording is None:
+            message = f"recording {recording_id} is not served here; see serve()"
+            return error_answer("ResourceNotFoundException", message)
+        return recorded_answer(recording)
 
     def _note(self, request: WireRequest, operation: str, resource: str) -> None:
         headers = {
@@ -185,20 +194,13 @@ class Simulator:
         seen = SeenRequest(operation, resource, headers, len(request.body), body)
         self.requests.append(seen)
 
-    def _choose(self, operation: str, resource: str) -> Reply:
-        with self._lock:
-            for rule in reversed(self._rules):
-                if rule.takes(operation, resource):
-                    if rule.times_left is not None:
-                        rule.times_left -= 1
-                    return rule.reply
-        return _DEFAULT_REPLY
-
     def _model_id(self, resource: str) -> str:
-        return parse_model_id(resource).model_id or ""
-
-
-_DEFAULT_REPLY = Reply()
+        """The base model that *resource* stands for, by way of a known profile."""
+        profile = self._account.profiles.get(resource)
+        named = (
+            resource if profile is None else next(iter(profile.model_arns), resource)
+        )
+        return parse_model_id(named).model_id or ""
 
 
 @contextmanager

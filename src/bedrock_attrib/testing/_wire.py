@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from .._errors import ConfigError
+from ._account import Account
 from ._reply import Reply
 
 JsonObject = dict[str, object]
@@ -29,6 +29,14 @@ class WireRequest:
     headers: Mapping[str, str]
     body: bytes
 
+    def fields(self) -> JsonObject:
+        """The JSON body; empty when it is no JSON object."""
+        try:
+            fields = json.loads(self.body)
+        except ValueError:
+            return {}
+        return fields if isinstance(fields, dict) else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -38,25 +46,33 @@ class Exchange:
         operation: Operation name as AWS spells it.
         resource: What the path names: a model id, an ARN, a guardrail id.
         model_id: Base model id that decides the family; empty when not known.
-        body: The request's bytes.
+        request: The request itself.
         reply: What to answer.
+        account: What earlier requests and the test left behind.
         number: Ordinal of the request, from one.
     """
 
     operation: str
     resource: str
     model_id: str
-    body: bytes
+    request: WireRequest
     reply: Reply
+    account: Account
     number: int
 
-    def fields(self) -> JsonObject:
-        """The request's JSON body; empty when it is no JSON object."""
-        try:
-            fields = json.loads(self.body)
-        except ValueError:
-            return {}
-        return fields if isinstance(fields, dict) else {}
+
+class AwsError(Exception):
+    """What a request asks for cannot be had; the client gets it as an AWS error.
+
+    Attributes:
+        code: AWS error code.
+        message: Text of the error.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
 
 
 class Ending(Enum):
@@ -94,15 +110,8 @@ class Answer:
 
 
 def as_json(value: Mapping[str, object], *, sort_keys: bool = False) -> bytes:
-    """Write *value* as Bedrock does: compact, and sorted where Converse sorts.
-
-    Raises:
-        ConfigError: If a reply holds something that is not JSON.
-    """
-    try:
-        text = json.dumps(
-            value, separators=(",", ":"), sort_keys=sort_keys, ensure_ascii=False
-        )
-    except TypeError as error:
-        raise ConfigError(f"a reply must be JSON: {error}") from error
+    """Write *value* as Bedrock does: compact, and sorted where Converse sorts."""
+    text = json.dumps(
+        value, separators=(",", ":"), sort_keys=sort_keys, ensure_ascii=False
+    )
     return text.encode()

@@ -79,7 +79,9 @@ def family_of(exchange: Exchange) -> Family:
     """The family that answers *exchange*; OpenAI's shape for a model not listed."""
     model_id = exchange.model_id
     candidates = [row for row in FAMILIES if model_id.startswith(row.prefix)]
-    fields = exchange.fields() if any(row.asked_by for row in candidates) else {}
+    fields = (
+        exchange.request.fields() if any(row.asked_by for row in candidates) else {}
+    )
     return next(
         row.family for row in candidates if not row.asked_by or row.asked_by in fields
     )

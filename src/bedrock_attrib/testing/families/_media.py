@@ -16,7 +16,7 @@ _PIXEL = (
 
 def _listed(exchange: Exchange, *names: str) -> list[object]:
     """The first list among the request's fields *names*; one nameless item if none."""
-    fields = exchange.fields()
+    fields = exchange.request.fields()
     for name in names:
         value = fields.get(name)
         if isinstance(value, list):

@@ -115,7 +115,7 @@ def _command_body(exchange: Exchange) -> JsonObject:
     return {
         "id": _cohere_id(exchange),
         "generations": [generation],
-        "prompt": exchange.fields().get("prompt", ""),
+        "prompt": exchange.request.fields().get("prompt", ""),
     }
 
 
@@ -127,7 +127,7 @@ def _command_chunks(exchange: Exchange) -> Iterator[JsonObject]:
 
 def _command_r_body(exchange: Exchange) -> JsonObject:
     text = exchange.reply.text
-    asked = {"role": "USER", "message": exchange.fields().get("message", "")}
+    asked = {"role": "USER", "message": exchange.request.fields().get("message", "")}
     return {
         "response_id": _cohere_id(exchange),
         "text": text,

@@ -1,0 +1,82 @@
+"""What the simulated account remembers: inference profiles and async invocations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_APPLICATION = ":application-inference-profile/"
+_FOUNDATION_MODEL = "arn:aws:bedrock:us-east-1::foundation-model/"
+_INVOCATION = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceProfile:
+    """An inference profile that GetInferenceProfile tells about.
+
+    Attributes:
+        arn: Its ARN; its kind and id are read from there.
+        model_arns: ARNs of the foundation models behind it.
+        name: Name that its owner gave it.
+    """
+
+    arn: str
+    model_arns: tuple[str, ...]
+    name: str = "simulated"
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def is_application(self) -> bool:
+        """Whether a user made it, rather than AWS."""
+        return _APPLICATION in self.arn
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncInvocation:
+    """One invocation that StartAsyncInvoke began.
+
+    Attributes:
+        number: Ordinal of its request, which makes its ARN.
+        model_id: Model as the caller named it.
+        output: ``outputDataConfig`` of its request.
+    """
+
+    number: int
+    model_id: str
+    output: object
+
+    @property
+    def arn(self) -> str:
+        """ARN of the invocation, whose last part has twelve characters as AWS'."""
+        return f"{_INVOCATION}{self.number:012d}"
+
+    @property
+    def model_arn(self) -> str:
+        """ARN of the model, made from its id where the caller gave no ARN."""
+        if self.model_id.startswith("arn:"):
+            return self.model_id
+        return _FOUNDATION_MODEL + self.model_id
+
+
+@dataclass(slots=True)
+class Account:
+    """Profiles and invocations by id and ARN.
+
+    Attributes:
+        profiles: Inference profiles, each under its id and its ARN.
+        invocations: Async invocations by ARN, oldest first.
+    """
+
+    profiles: dict[str, InferenceProfile] = field(default_factory=dict)
+    invocations: dict[str, AsyncInvocation] = field(default_factory=dict)
+
+    def add_profile(self, profile: InferenceProfile) -> None:
+        """Know *profile* from now on."""
+        self.profiles[profile.id] = self.profiles[profile.arn] = profile
+
+    def add_invocation(self, invocation: AsyncInvocation) -> None:
+        """Know *invocation* from now on."""
+        self.invocations[invocation.arn] = invocation

@@ -1,0 +1,70 @@
+"""What a line of a file of recorded exchanges must look like.
+
+Pydantic takes long to import, so only `load_recordings` imports this module.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Base64Bytes, BaseModel, Field, ValidationError
+
+from .._errors import ConfigError
+
+
+class RecordedRequest(BaseModel):
+    """The request half of a line; what else it has is of no use here."""
+
+    headers: dict[str, str]
+    body: str | None = None
+
+
+class RecordedResponse(BaseModel):
+    """The response half of a line."""
+
+    status: int = Field(ge=100, le=599)
+    headers: dict[str, str]
+    body_base64: Base64Bytes
+
+
+class RecordedLine(BaseModel):
+    """One exchange, format 1."""
+
+    format: Literal[1]
+    id: str = Field(min_length=1)
+    operation: Literal[
+        "Converse", "ConverseStream", "InvokeModel", "InvokeModelWithResponseStream"
+    ]
+    model_id: str = Field(min_length=1)
+    region: str | None = None
+    request: RecordedRequest
+    response: RecordedResponse
+    expected: dict[str, object] = Field(default_factory=dict)
+
+
+def read_line(text: str, path: Path, number: int) -> RecordedLine:
+    """Check line *number* of *path*.
+
+    Raises:
+        ConfigError: If it is not such a line. The message quotes nothing of it, as
+            it may hold somebody's prompt.
+    """
+    place = f"{path}, line {number}"
+    try:
+        line = RecordedLine.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the line"
+        raise ConfigError(f"{place}: {field}: {first['msg']}") from None
+    if line.operation in {"Converse", "ConverseStream"} and not _is_object(line):
+        raise ConfigError(f"{place}: request.body: expected a JSON object")
+    return line
+
+
+def _is_object(line: RecordedLine) -> bool:
+    try:
+        return isinstance(json.loads(line.request.body or ""), dict)
+    except ValueError:
+        return False
