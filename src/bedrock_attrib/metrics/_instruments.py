@@ -1,7 +1,8 @@
-"""The counters of one meter provider, and what a reader gets from them."""
+"""The instruments of one meter provider, and what a reader gets from them."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,17 +12,22 @@ from itertools import chain
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from opentelemetry.context import Context
 from opentelemetry.metrics import (
     CallbackOptions,
+    CallbackT,
+    Histogram,
+    Instrument,
     Meter,
     MeterProvider,
+    NoOpHistogram,
+    NoOpObservableCounter,
     Observation,
     get_meter_provider,
 )
 
 from .._faults import Faults
 from . import names
-from ._histograms import NO_SPAN
 from ._labels import Pairs, clean
 from ._points import (
     INFERENCE_POINTS,
@@ -31,6 +37,11 @@ from ._points import (
     usage_points,
 )
 from ._totals import Reading, Totals
+
+# Points are read on another thread than the call's, whose current span has nothing
+# to do with it: without a context of their own it would become the exemplar. An
+# empty one will not do, as the SDK then takes the current one.
+NO_SPAN = Context({"bedrock_attrib": True})
 
 Points = Mapping[Pairs, int] | Mapping[Pairs, float] | Mapping[Pairs, Decimal]
 Read = Callable[[Iterable[Reading]], Mapping[Pairs, int] | Mapping[Pairs, Decimal]]
@@ -57,25 +68,76 @@ class Source:
     price_table_age_s: Callable[[], float] | None
 
 
+def is_seen(instrument: Instrument) -> bool:
+    """Whether *instrument* leads anywhere: False until a provider is set."""
+    # The API has no public way to ask. Should its proxies lose this attribute, all
+    # instruments count as seen, which costs time and nothing else.
+    actual = getattr(instrument, "_real_instrument", instrument)
+    return actual is not None and not isinstance(
+        actual, NoOpHistogram | NoOpObservableCounter
+    )
+
+
 class Instruments:
-    """The observable instruments of one meter, fed by every sink on it.
+    """All instruments of one meter, fed by every sink on it.
 
     A meter gives the same instrument to whoever asks for its name again and ignores
     the later callbacks, so two sinks on one provider must share the callbacks. A
     counter goes on counting what a closed sink had taken: totals never fall.
 
+    In a forked child the SDK still has its parent's state for each instrument: a
+    delta reader would subtract the parent's totals from the child's, which start
+    from zero, and histograms would be counted twice. So the child's instruments are
+    new ones, which the SDK tells from the old by their description.
+
     Attributes:
-        meter: Where the instruments are.
+        forks: How often this process was forked since the first sink was attached.
+        is_outdated: True in a forked child until `renew`.
     """
 
     def __init__(self, meter: Meter) -> None:
-        self.meter = meter
+        self.forks = 0
+        self.is_outdated = False
+        self._meter = meter
         self._sources: list[Source] = []
-        self._created: set[str] = set()
+        self._created: dict[str, Instrument] = {}
+        self._renewing = Lock()
 
     def attach(self, source: Source) -> None:
         """Show *source* from now on."""
         self._sources.append(source)
+        self._show(source)
+
+    def histogram(self, instrument: names.Instrument) -> Histogram:
+        """Create *instrument*, or find it."""
+        return self._meter.create_histogram(
+            instrument.name,
+            unit=instrument.unit,
+            description=self._description(instrument),
+            explicit_bucket_boundaries_advisory=instrument.boundaries,
+        )
+
+    def after_fork(self) -> None:
+        """Stop showing anything until `renew`, if the parent's SDK knows us.
+
+        Only marks: creating takes locks of the SDK that another thread of the parent
+        may have held when it forked.
+        """
+        self._renewing = Lock()
+        if any(is_seen(instrument) for instrument in self._created.values()):
+            self.forks += 1
+            self.is_outdated = True
+            self._created = {}
+
+    def renew(self) -> None:
+        """Create the instruments of a forked child. Never from a callback."""
+        with self._renewing:
+            if self.is_outdated:
+                for source in self._sources:
+                    self._show(source)
+                self.is_outdated = False
+
+    def _show(self, source: Source) -> None:
         self._count(names.COST, partial(self._points, cost_points))
         self._count(names.USAGE, partial(self._points, usage_points))
         self._count(names.CALLS, partial(self._points, calls_points))
@@ -86,31 +148,41 @@ class Instruments:
             for instrument, read in INFERENCE_POINTS.items():
                 self._count(instrument, partial(self._new_points, read))
         if source.price_table_age_s is not None:
-            self._gauge(names.PRICE_TABLE_AGE, self._age)
+            self._gauge(names.PRICE_TABLE_AGE, self._ages)
 
     def _count(self, instrument: names.Instrument, read: Callable[[], Points]) -> None:
-        def callback(_: CallbackOptions) -> list[Observation]:
-            self._drain()
-            return _observations(read())
-
-        if self._is_new(instrument):
-            self.meter.create_observable_counter(
-                instrument.name, [callback], instrument.unit, instrument.description
+        if instrument.name not in self._created:
+            self._created[instrument.name] = self._meter.create_observable_counter(
+                instrument.name,
+                [self._callback(read)],
+                instrument.unit,
+                self._description(instrument),
             )
 
     def _gauge(self, instrument: names.Instrument, read: Callable[[], Points]) -> None:
-        def callback(_: CallbackOptions) -> list[Observation]:
-            return _observations(read())
-
-        if self._is_new(instrument):
-            self.meter.create_observable_gauge(
-                instrument.name, [callback], instrument.unit, instrument.description
+        if instrument.name not in self._created:
+            self._created[instrument.name] = self._meter.create_observable_gauge(
+                instrument.name,
+                [self._callback(read)],
+                instrument.unit,
+                self._description(instrument),
             )
 
-    def _is_new(self, instrument: names.Instrument) -> bool:
-        is_new = instrument.name not in self._created
-        self._created.add(instrument.name)
-        return is_new
+    def _description(self, instrument: names.Instrument) -> str:
+        if not self.forks:
+            return instrument.description
+        return f"{instrument.description} (forked: {self.forks})"
+
+    def _callback(self, read: Callable[[], Points]) -> CallbackT:
+        forks = self.forks
+
+        def callback(_: CallbackOptions) -> list[Observation]:
+            if forks != self.forks:
+                return []
+            self._drain()
+            return _observations(read())
+
+        return callback
 
     def _drain(self) -> None:
         """Bring pending histogram recordings into the collection that asks.
@@ -131,8 +203,9 @@ class Instruments:
         return read(chain(*(source.totals.read() for source in asking)))
 
     def _overflows(self) -> Points:
+        tags = {tag for source in self._sources for tag in source.totals.tags}
         spilled = sum(source.totals.spilled for source in self._sources)
-        return self._points(partial(overflow_points, spilled=spilled))
+        return self._points(partial(overflow_points, tags=tags, spilled=spilled))
 
     def _losses(self) -> Points:
         losses: Counter[str] = Counter()
@@ -146,18 +219,18 @@ class Instruments:
             places.update(faults.counts())
         return _labelled(names.PLACE, places)
 
-    def _age(self) -> Points:
-        """The oldest price table in use."""
+    def _ages(self) -> Points:
+        """The age of the oldest price table in use."""
         ages = [s.price_table_age_s() for s in self._sources if s.price_table_age_s]
         no_attributes: Pairs = ()
         return {no_attributes: max(ages)}
 
 
 def _labelled(name: str, counts: Mapping[str, int]) -> Points:
+    # A zero is shown too, so that a rate sees the first loss as an increase.
     points: dict[Pairs, int] = {}
     for value, count in counts.items():
-        if count:
-            points[((name, clean(value)),)] = count
+        points[((name, clean(value)),)] = count
     return points
 
 
@@ -171,13 +244,41 @@ def _observations(points: Points) -> list[Observation]:
     ]
 
 
-# OpenTelemetry keeps one meter of a name per provider, for the whole process; what
-# feeds its instruments has to be found again in the same way.
-_BY_PROVIDER: WeakKeyDictionary[MeterProvider, Instruments] = WeakKeyDictionary()
-_ATTACHING = Lock()
+class _Meters:
+    """Instruments by provider.
+
+    OpenTelemetry keeps one meter of a name per provider for the whole process; what
+    feeds its instruments has to be found again in the same way.
+    """
+
+    def __init__(self) -> None:
+        self._by_provider: WeakKeyDictionary[MeterProvider, Instruments] = (
+            WeakKeyDictionary()
+        )
+        self._attaching = Lock()
+
+    def attach(
+        self, source: Source, provider: MeterProvider | None, version: str
+    ) -> Instruments:
+        with self._attaching:
+            provider = get_meter_provider() if provider is None else provider
+            instruments = self._by_provider.get(provider)
+            if instruments is None:
+                meter = provider.get_meter(names.SCOPE_NAME, version)
+                instruments = self._by_provider[provider] = Instruments(meter)
+            instruments.attach(source)
+            return instruments
+
+    def after_fork(self) -> None:
+        self._attaching = Lock()
+        for instruments in list(self._by_provider.values()):
+            instruments.after_fork()
 
 
-def attach(source: Source, provider: MeterProvider | None, version: str) -> Meter:
+_METERS = _Meters()
+
+
+def attach(source: Source, provider: MeterProvider | None, version: str) -> Instruments:
     """Show *source* on the meter of *provider*.
 
     Args:
@@ -185,11 +286,8 @@ def attach(source: Source, provider: MeterProvider | None, version: str) -> Mete
         provider: None for the global provider, whenever that is set.
         version: Version of this library.
     """
-    with _ATTACHING:
-        provider = get_meter_provider() if provider is None else provider
-        instruments = _BY_PROVIDER.get(provider)
-        if instruments is None:
-            meter = provider.get_meter(names.SCOPE_NAME, version)
-            instruments = _BY_PROVIDER[provider] = Instruments(meter)
-        instruments.attach(source)
-        return instruments.meter
+    return _METERS.attach(source, provider, version)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_METERS.after_fork)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from .._usage import (
 )
 from . import names
 from ._labels import Pairs
-from ._series import ALL_TAGS_FOLDED
+from ._series import ALL_TAGS, VALUES_CAP
 from ._totals import EXACT, Reading
 
 Amounts = dict[Pairs, Decimal]
@@ -64,22 +65,25 @@ def calls_points(readings: Iterable[Reading]) -> Counts:
     return points
 
 
-def overflow_points(readings: Iterable[Reading], spilled: int) -> Counts:
+def overflow_points(
+    readings: Iterable[Reading], *, tags: Iterable[str], spilled: int
+) -> Counts:
     """Calls by the tag and the cap that took a label from them.
 
     Args:
         readings: Series as they stand.
+        tags: Every tag that has a cap; shown at zero too.
         spilled: Calls that lost their tags for some units only.
     """
-    points: Counts = {}
+    lost: Counter[tuple[str, str]] = Counter({ALL_TAGS: spilled})
+    lost.update({(tag, VALUES_CAP): 0 for tag in tags})
     for labels, calls, _ in readings:
-        for tag, cap in labels.folded:
-            key = ((names.TAG, tag), (names.CAP, cap))
-            points[key] = points.get(key, 0) + calls
-    ((every_tag, cap),) = ALL_TAGS_FOLDED
-    key = ((names.TAG, every_tag), (names.CAP, cap))
-    points[key] = points.get(key, 0) + spilled
-    return {key: calls for key, calls in points.items() if calls}
+        for tag_and_cap in labels.folded:
+            lost[tag_and_cap] += calls
+    return {
+        ((names.TAG, tag), (names.CAP, cap)): calls
+        for (tag, cap), calls in lost.items()
+    }
 
 
 def token_points(units: frozenset[Unit]) -> Callable[[Iterable[Reading]], Counts]:

@@ -14,8 +14,8 @@ from ._labels import Pairs, clean
 from ._operations import operation_name
 
 # A cap is shown under the name of the setting that raises it.
-_MAX_VALUES = "max_values_per_tag"
-ALL_TAGS_FOLDED: Pairs = (("*", "max_series"),)
+VALUES_CAP = "max_values_per_tag"
+ALL_TAGS = ("*", "max_series")
 
 
 class Labels(NamedTuple):
@@ -91,7 +91,7 @@ def read_labels(
         outcome=record.outcome.value,
         error=None if record.error is None else clean(record.error),
         gen_ai=_gen_ai_pairs(record),
-        folded=tuple((tag, _MAX_VALUES) for tag in folded_tags),
+        folded=tuple((tag, VALUES_CAP) for tag in folded_tags),
     )
 
 
@@ -102,7 +102,7 @@ def without_tags(labels: Labels) -> Labels:
     under ``_other``.
     """
     tags = tuple((name, names.OTHER) for name, _ in labels.tags)
-    return labels._replace(tags=tags, folded=ALL_TAGS_FOLDED)
+    return labels._replace(tags=tags, folded=(ALL_TAGS,))
 
 
 def without_detail(labels: Labels, tag_names: Iterable[str]) -> Labels:
@@ -120,7 +120,7 @@ def without_detail(labels: Labels, tag_names: Iterable[str]) -> Labels:
         outcome=labels.outcome,
         error=None if labels.error is None else names.OTHER,
         gen_ai=_fold_model(labels.gen_ai),
-        folded=ALL_TAGS_FOLDED,
+        folded=(ALL_TAGS,),
     )
 
 

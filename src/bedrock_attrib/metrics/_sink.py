@@ -100,7 +100,7 @@ class OpenTelemetrySink:
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record, name="bedrock-attrib-metrics", faults=faults
         )
-        meter = attach(
+        self._instruments = attach(
             Source(
                 totals=self._totals,
                 drain=self._queue.drain,
@@ -112,15 +112,17 @@ class OpenTelemetrySink:
             meter_provider,
             _version(),
         )
-        self._histograms = Histograms(meter, semconv, wanted=histograms)
+        self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
         self._is_live = False
 
     def write(self, record: CallRecord) -> None:
         """Count one call."""
         series = self._totals.add(record)
-        if series.labels.gen_ai is None:
-            return
-        if self._is_live or self._goes_live():
+        if self._instruments.is_outdated:
+            # The first call in a forked child: the queue's thread makes its
+            # instruments, which must not happen on the caller's.
+            self._queue.put((series, record))
+        elif series.labels.gen_ai is not None and (self._is_live or self._goes_live()):
             self._queue.put((series, record))
 
     def flush(self, timeout_s: float) -> bool:

@@ -54,6 +54,7 @@ class Totals:
     child starts from zero: what was counted before is its parent's to report.
 
     Attributes:
+        tags: Tags that are kept as labels.
         spilled: Calls of which some units had to be counted without their tags.
     """
 
@@ -65,6 +66,7 @@ class Totals:
             max_series: Attribute sets with the caller's own tag values that any
                 instrument may have.
         """
+        self.tags = tuple(labels.names)
         self._labels = labels
         self._limits = (max_series, max_series + _RESERVE, math.inf)
         self.reset()
@@ -80,7 +82,7 @@ class Totals:
 
     def add(self, record: CallRecord) -> Series:
         """Add one call, and say which series took it."""
-        cost = record.cost
+        cost, usage = record.cost, record.usage
         route = (
             record.tags,
             record.model,
@@ -98,8 +100,9 @@ class Totals:
                 series = self._find_route(route, record)
             series.calls += 1
             cells = series.cells
-            if record.usage is not None:
-                for unit, count in record.usage.items():
+            if usage is not None:
+                for unit in usage:  # `items` of a mapping takes twice as long
+                    count = usage[unit]
                     if count:
                         cell = cells.get(unit) or self._open_cell(series, unit)
                         cell.count += count
