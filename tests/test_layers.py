@@ -18,7 +18,7 @@ ROOMS = {
     "meaning": ("_faults", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
     "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
-    "wiring": ("_config", "_call", "_settlement", "_recorder"),
+    "wiring": ("_config", "_call", "_settlement", "_recorder", "_defaults"),
     "doors": ("_streams", "_client", "aio"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),

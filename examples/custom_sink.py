@@ -1,0 +1,56 @@
+"""Write every call as a line of JSON."""
+
+import json
+import sys
+
+from bedrock_attrib import CallRecord, Recorder, attribution, instrument
+from bedrock_attrib.testing import Reply, bedrock_simulator
+
+MICRO = "us.amazon.nova-micro-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}]
+
+
+class JsonLinesSink:
+    """Writes records to standard output, on the thread that finished the call."""
+
+    def write(self, record: CallRecord) -> None:
+        """Write one record; amounts as text, so that none becomes a float."""
+        line = {
+            "team": record.tags.get("team"),
+            "usd": str(record.cost.total.normalize()) if record.cost else None,
+            "status": record.price_status,
+            "outcome": record.outcome,
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+
+    def flush(self, timeout_s: float) -> bool:
+        """Hand on what is buffered; *timeout_s* is ample for that."""
+        del timeout_s
+        sys.stdout.flush()
+        return True
+
+    def close(self) -> None:
+        """Standard output is not ours to close."""
+
+
+def main() -> None:
+    """Make a call that works and one that AWS throttles."""
+    recorder = Recorder(sinks=[JsonLinesSink()])
+    with bedrock_simulator() as simulator, attribution(team="search"):
+        bedrock = instrument(simulator.client(), recorder=recorder)
+        bedrock.converse(modelId=MICRO, messages=MESSAGES)
+        simulator.reply(Reply(error="ThrottlingException"), times=1)
+        try:
+            bedrock.converse(modelId=MICRO, messages=MESSAGES)
+        except bedrock.exceptions.ThrottlingException:
+            print("throttled, as botocore says it")
+    recorder.close()
+
+
+if __name__ == "__main__":
+    main()
+
+# Prints:
+# {"team": "search", "usd": "0.00000154", "status": "priced", "outcome": "ok"}
+# {"team": "search", "usd": null, "status": "free", "outcome": "error"}
+# throttled, as botocore says it

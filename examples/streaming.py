@@ -1,0 +1,40 @@
+"""Read one stream to its end and give another up half-way."""
+
+from contextlib import closing
+
+from bedrock_attrib import Recorder, attribution, instrument
+from bedrock_attrib.testing import ListSink, bedrock_simulator
+
+MICRO = "us.amazon.nova-micro-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}]
+
+
+def main() -> None:
+    """Show that the end of a stream decides how sure its price is."""
+    sink = ListSink()
+    with bedrock_simulator() as simulator:
+        bedrock = instrument(simulator.client(), recorder=Recorder(sinks=[sink]))
+
+        with attribution(team="search") as spend:
+            answer = bedrock.converse_stream(modelId=MICRO, messages=MESSAGES)
+        for event in answer["stream"]:  # after the block, and yet of its team
+            if "contentBlockDelta" in event:
+                print(event["contentBlockDelta"]["delta"]["text"], end="")
+        print(f"\n{spend.calls} call, {spend.usage}")
+
+        answer = bedrock.converse_stream(modelId=MICRO, messages=MESSAGES)
+        with closing(answer["stream"]) as stream:
+            next(iter(stream))
+
+    for record in sink.records:
+        print(record.outcome, record.price_status)
+
+
+if __name__ == "__main__":
+    main()
+
+# Prints:
+# Hello from this machine.
+# 1 call, Usage({input_token: 12, output_token: 8})
+# ok priced
+# abandoned estimated

@@ -1,0 +1,122 @@
+"""The documentation and the examples do what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pages import read_blocks
+
+from bedrock_attrib.testing import Reply, bedrock_simulator, tokens
+
+ROOT = Path(__file__).parent.parent
+SUPPORT = ROOT / "tests" / "support"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+RUNNABLE = {"bash", "console", "python"}
+
+
+def page_id(page: Path) -> str:
+    """Path of *page* below the checkout."""
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(scope="module")
+def endpoint_url() -> Iterator[str]:
+    """A Bedrock whose every answer says 1,200 tokens in and 540 out."""
+    usage = tokens(input_tokens=1200, output_tokens=540)
+    with bedrock_simulator() as simulator:
+        simulator.reply(Reply(usage=usage))
+        yield simulator.endpoint_url
+
+
+@pytest.fixture
+def environment(endpoint_url: str, tmp_path: Path) -> dict[str, str]:
+    """A newcomer's shell: dummy credentials, and Bedrock on this machine."""
+    return os.environ | {
+        "AWS_ACCESS_KEY_ID": "simulated",
+        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint_url,
+        "HOME": str(tmp_path),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONWARNINGS": "error",
+    }
+
+
+def run(
+    *arguments: str | Path, cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with *arguments*; the test fails if it fails."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_a_page_runs_and_prints_what_it_shows(
+    page: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Every block of a page runs, in order, and output that is shown is exact."""
+    blocks = read_blocks(page)
+    if not any(block.language in RUNNABLE and not block.not_run for block in blocks):
+        return
+    results = tmp_path / "results.json"
+    work = tmp_path / "work"
+    work.mkdir()
+    run(SUPPORT / "run_page.py", page, results, cwd=work, environment=environment)
+    outputs = json.loads(results.read_text("utf-8"))
+    shown = [
+        (before.line, output.code)
+        for before, output in pairwise(blocks)
+        if output.is_output and not before.not_run
+    ]
+    assert shown == [(line, outputs[str(line)]) for line, _ in shown]
+
+
+NOT_RUN = [
+    pytest.param(block.not_run, id=f"{page_id(page)}:{block.line}")
+    for page in PAGES
+    for block in read_blocks(page)
+    if block.not_run
+]
+
+
+@pytest.mark.parametrize("reason", NOT_RUN)
+def test_a_block_that_is_not_run_says_why(reason: str) -> None:
+    """A block that can't run here is a skip that everybody sees."""
+    pytest.skip(reason)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=page_id)
+def test_an_example_runs(
+    example: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """An example needs no account, and prints what its last comment says."""
+    done = run(example, cwd=tmp_path, environment=environment)
+    shown = example.read_text("utf-8").partition("\n# Prints:\n")[2]
+    assert re.sub(r"^# ?", "", shown, flags=re.MULTILINE) == done.stdout
+
+
+def test_the_readme_is_short_and_soon_shows_its_use() -> None:
+    """A reader sees code and its output on the first screen."""
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    outputs = [number for number, line in enumerate(lines) if "<!-- output" in line]
+    assert len(lines) <= 120
+    assert outputs[0] < 35
