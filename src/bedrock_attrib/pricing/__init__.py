@@ -1,8 +1,8 @@
 """What a call costs: dated list prices, and how a row is chosen."""
 
+from ._commitments import Commitment
 from ._discounts import Discount
 from ._explain import Explanation, UnitExplanation
-from ._overrides import Commitment
 from ._resolve import Try
 from ._rows import PriceRow
 from ._table import PriceTable

@@ -10,7 +10,7 @@ from decimal import Decimal
 from .._model_id import ModelRef
 from .._record import Quote, Rate
 from .._usage import Unit, Usage
-from ._card import Card, PlanBook
+from ._card import EXACT, Card, PlanBook
 from ._resolve import Try
 from ._rows import PriceRow
 
@@ -41,7 +41,8 @@ class UnitExplanation:
         """What it says, line by line."""
         yield f"  {self.unit} x {self.count} = {_or_none(self.amount)}"
         if self.rate is not None:
-            yield f"    {self.rate.price} per {self.rate.per}, {_days(self.rate)}"
+            price = _or_none(self.rate.price)
+            yield f"    {price} per {self.rate.per}, {_days(self.rate)}"
             yield f"    read in {', '.join(self.rate.sources)}"
         for tried in self.tries:
             whose = "own " if tried.is_own else ""
@@ -148,4 +149,4 @@ def _or_open(day: date | None) -> str:
 
 
 def _or_none(amount: Decimal | None) -> str:
-    return "no price" if amount is None else f"{amount:f}"
+    return "no price" if amount is None else f"{EXACT.normalize(amount):f}"

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from .._errors import ConfigError
 from .._model_id import Scope
 from .._usage import Unit, Usage
+from ._commitments import Commitment
 from ._discounts import Discount
-from ._overrides import Commitment
 from ._rows import DEFAULT_REGION, PriceRow
 from ._schema import (
     Band,
@@ -85,7 +85,8 @@ class OwnDiscount(Strict):
     valid_to: date | None = None
 
     @model_validator(mode="after")
-    def _check_days(self) -> OwnDiscount:
+    def _check(self) -> OwnDiscount:
+        self.to_discount()
         return days_in_order(self)
 
     def to_discount(self) -> Discount:
@@ -112,7 +113,8 @@ class OwnCommitment(Strict):
     valid_to: date | None = None
 
     @model_validator(mode="after")
-    def _check_days(self) -> OwnCommitment:
+    def _check(self) -> OwnCommitment:
+        self.to_commitment()
         return days_in_order(self)
 
     def to_commitment(self) -> Commitment:

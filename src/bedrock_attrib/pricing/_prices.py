@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .._model_id import ModelRef, parse_model_id
+from ._commitments import Commitment
 from ._discounts import Discount
-from ._overrides import Commitment, Overrides
+from ._overrides import Overrides
 from ._price_list import PriceList
 from ._question import obstacle_of
 from ._rows import PriceRow

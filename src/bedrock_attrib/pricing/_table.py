@@ -14,10 +14,11 @@ from .._record import Cost, PriceStatus, Quote
 from .._usage import Unit, Usage
 from ._card import EXACT, ZERO, settle
 from ._cards import CardBox
+from ._commitments import Commitment
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
-from ._overrides import Commitment, Overrides, check_overrides, read_overrides
+from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
 from ._rows import PriceRow
 

@@ -1,0 +1,90 @@
+"""The bundled table against the facts and worked bills it was gathered from."""
+
+# ruff: noqa: SIM300 - the expected value stands first
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from bedrock_attrib._usage import Usage
+from bedrock_attrib.pricing import PriceRow, PriceTable
+
+_UNITS = {"input_text_token": "input_token", "output_text_token": "output_token"}
+
+
+def _read(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def test_worked_bills(bundled: PriceTable, price_facts: Path):
+    """Every worked bill comes out exactly, long-context band included."""
+    wrong = []
+    for bill in _read(price_facts / "golden.csv"):
+        is_optimized = bill["service_tier"] == "latency-optimized"
+        counts = {
+            _UNITS.get(unit, unit): count
+            for unit, count in json.loads(bill["usage_json"]).items()
+        }
+        cost = bundled.price(
+            bill["invoked_id"],
+            Usage(counts),
+            region=bill["region"],
+            tier="default" if is_optimized else bill["service_tier"],
+            latency_mode="optimized" if is_optimized else "standard",
+            at=datetime.fromisoformat(bill["as_of"]).replace(tzinfo=UTC),
+        )
+        bands = {rate.context_band for rate in cost.rates.values()}
+        band = {bill["context_band"].removeprefix("long-context-")}
+        if cost.total != Decimal(bill["total_usd"]) or band != bands:
+            wrong.append((bill["case_id"], bill["total_usd"], cost.total))
+    assert [] == wrong
+
+
+def _as_fact(row: PriceRow) -> tuple[str, ...]:
+    band = f"long-context-{row.context_band}" if row.context_band else ""
+    mode = "latency-optimized" if row.latency_mode == "optimized" else ""
+    parts = [part for part in (row.tier, mode, band) if part]
+    tier = "+".join(part for part in parts if part != "default") or "default"
+    return (
+        row.model_id,
+        row.region,
+        row.scope,
+        tier,
+        row.unit,
+        f"{row.price:f}",
+        str(row.valid_from or ""),
+        str(row.valid_to or ""),
+        "|".join(_as_written(source) for source in row.sources),
+        str(row.independent_sources),
+    )
+
+
+def _as_written(source: str) -> str:
+    name, _, profile = source.partition(":")
+    return f"{name}({profile}.)" if profile else name
+
+
+def test_every_fact_is_in_the_table(bundled: PriceTable, price_facts: Path):
+    """The table holds each fact once, with its dates and sources, and no other."""
+    facts = sorted(
+        (
+            fact["model_id"],
+            fact["region"],
+            fact["geography"],
+            fact["service_tier"],
+            _UNITS.get(fact["dimension"], fact["dimension"]),
+            fact["price_usd"],
+            fact["effective_from"],
+            fact["effective_to"],
+            fact["sources"],
+            fact["n_independent"],
+        )
+        for fact in _read(price_facts / "facts.csv")
+    )
+    assert facts == sorted(_as_fact(row) for row in bundled.rows())
