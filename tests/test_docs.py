@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import os
 import re
@@ -14,12 +16,18 @@ from pathlib import Path
 import pytest
 from pages import read_blocks
 
+import bedrock_attrib
 from bedrock_attrib.testing import Reply, bedrock_simulator, tokens
 
 ROOT = Path(__file__).parent.parent
 SUPPORT = ROOT / "tests" / "support"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SOURCES = sorted(
+    path
+    for path in (ROOT / "src/bedrock_attrib").rglob("*.py")
+    if re.search(r"^\s+>>> ", path.read_text("utf-8"), re.MULTILINE)
+)
 RUNNABLE = {"bash", "console", "python"}
 
 
@@ -112,6 +120,15 @@ def test_an_example_runs(
     done = run(example, cwd=tmp_path, environment=environment)
     shown = example.read_text("utf-8").partition("\n# Prints:\n")[2]
     assert re.sub(r"^# ?", "", shown, flags=re.MULTILINE) == done.stdout
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=page_id)
+def test_an_example_in_a_docstring_is_true(path: Path) -> None:
+    """What the docstrings of a module show is what happens."""
+    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    names = vars(bedrock_attrib) | vars(module)
+    assert doctest.testmod(module, globs=names, report=False).failed == 0
 
 
 def test_the_readme_is_short_and_soon_shows_its_use() -> None:
