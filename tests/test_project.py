@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import socket
 import subprocess
@@ -49,7 +50,11 @@ def modules_after(statement: str) -> set[str]:
     """Modules that a fresh Python holds after *statement*."""
     code = f"{statement}; import sys; print('\\n'.join(sys.modules))"
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    # Coverage would measure that Python too, and bring modules of its own.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    done = subprocess.run(
+        command, capture_output=True, check=True, env=environment, text=True
+    )
     return set(done.stdout.splitlines())
 
 
