@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bedrock_attrib._model_id import ModelKind, ModelRef, Scope, parse_model_id
 from bedrock_attrib._record import PriceStatus
 from bedrock_attrib._usage import Unit, Usage
-from bedrock_attrib.pricing import PriceRow, PriceTable
+from bedrock_attrib.pricing import Discount, PriceRow, PriceTable
 
 TABLE = PriceTable.bundled()
 NOV = datetime(2026, 11, 15, tzinfo=UTC)
@@ -75,6 +75,16 @@ def test_application_context_does_not_matter(usage: Usage):
     with decimal.localcontext(prec=5, rounding=decimal.ROUND_UP) as context:
         context.traps[decimal.Inexact] = True
         assert expected == total(usage)
+        table = TABLE.with_overrides(discounts=[Discount(Decimal("12.3456789"))])
+        assert (
+            Decimal("4.8209876605")
+            == table.price(
+                "us.anthropic.claude-opus-4-8",
+                Usage({Unit.INPUT_TOKEN: 1_000_000}),
+                region="us-east-1",
+                at=NOV,
+            ).total
+        )
 
 
 @given(

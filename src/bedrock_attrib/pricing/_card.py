@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
 from .._record import Cost, PriceStatus, Quote, Rate
 from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit
 from ._discounts import find_discount
+from ._exact import EXACT, divide_evenly
 from ._lacks import why_missing
 from ._prices import Prices
 from ._question import Question
 from ._resolve import Found, find_bands, find_row
-from ._rows import PriceRow, change_days, divide_evenly
-
-# Products and sums of decimals are exact at this precision, whatever context the
-# application set; only their own digits are ever kept in memory.
-EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+from ._rows import PriceRow, change_days
 
 ZERO = Decimal(0)
 _START_OF_TIME = datetime.min.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from .._errors import ConfigError
+from ._exact import EXACT
 
 _HUNDRED = Decimal(100)
 
@@ -53,7 +54,7 @@ class Discount:
     @property
     def factor(self) -> Decimal:
         """What a list price is multiplied by."""
-        return (_HUNDRED - self.percent).scaleb(-2)
+        return EXACT.scaleb(EXACT.subtract(_HUNDRED, self.percent), -2)
 
     @property
     def rank(self) -> int:

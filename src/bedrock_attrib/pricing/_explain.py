@@ -10,7 +10,8 @@ from decimal import Decimal
 from .._model_id import ModelRef
 from .._record import Quote, Rate
 from .._usage import Unit, Usage
-from ._card import EXACT, Card, PlanBook
+from ._card import Card, PlanBook
+from ._exact import EXACT
 from ._resolve import Try
 from ._rows import PriceRow
 

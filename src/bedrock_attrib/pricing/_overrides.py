@@ -14,7 +14,8 @@ from .._model_id import parse_model_id
 from .._usage import Unit
 from ._commitments import Commitment, check_amount
 from ._discounts import Discount
-from ._rows import PriceRow, divide_evenly
+from ._exact import divide_evenly
+from ._rows import PriceRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Decimal
 from typing import Protocol
 
-from .._errors import ConfigError
 from .._usage import Unit
+from ._exact import divide_evenly
 
 DEFAULT_REGION = "default"
-
-# Division must come out even, or it is refused: a rate is never rounded.
-_EVEN = Context(prec=1000, traps=[InvalidOperation, Inexact])
 
 RowKey = tuple[str, str, str, str, str, str]
 
@@ -29,21 +26,6 @@ class Dated(Protocol):
     @property
     def valid_to(self) -> date | None:
         """Last day it holds."""
-
-
-def divide_evenly(price: Decimal, per: int) -> Decimal:
-    """Divide *price* by *per*, exactly.
-
-    Raises:
-        ConfigError: If the quotient has no end, as for a price per 3 units.
-    """
-    try:
-        return _EVEN.divide(price, Decimal(per))
-    except Inexact:
-        raise ConfigError(
-            f"{price} per {per} units is no exact price for one; state it per 1, "
-            f"1000 or 1000000 units"
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from .._errors import PriceNotFoundError
 from .._model_id import ModelRef, parse_model_id
 from .._record import Cost, PriceStatus, Quote
 from .._usage import Unit, Usage
-from ._card import EXACT, ZERO, settle
+from ._card import ZERO, settle
 from ._cards import CardBox
 from ._commitments import Commitment
 from ._discounts import Discount
+from ._exact import EXACT
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
 from ._overrides import Overrides, check_overrides, read_overrides
@@ -39,8 +40,8 @@ class PriceTable:
         ...     region="us-east-1",
         ...     at=datetime(2026, 11, 15, tzinfo=UTC),
         ... )
-        >>> print(cost.total)
-        0.070000
+        >>> print(f"{cost.total:.3f}")
+        0.070
     """
 
     def __init__(self, loaded: LoadedPrices, prices: Prices | None = None) -> None:
