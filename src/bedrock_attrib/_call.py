@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._attribution import Scope
     from ._record import Reading, Tags
+    from ._recorder import Recorder
 
 
 @dataclass(slots=True)
@@ -100,9 +100,10 @@ class Call:
     """A call that has started and not yet finished.
 
     Lives in botocore's context of the call, then in its stream. When it is collected
-    without having finished, it hands itself to ``on_drop``.
+    without having finished, it hands itself back to its recorder.
 
     Attributes:
+        recorder: Who finishes it.
         route: Operation, model and region.
         tags: The caller's tags when the call started.
         scope: Blocks of attribution to add the cost to.
@@ -121,64 +122,53 @@ class Call:
         span: Span to put the cost on, where that is asked for.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_is_open",
-        "_on_drop",
-        "attempts",
-        "ended",
-        "events",
-        "facts",
-        "has_guardrail",
-        "opening",
-        "request_bytes",
-        "request_id",
-        "route",
-        "scope",
-        "span",
-        "started",
-        "started_at",
-        "tags",
-        "time_to_first_chunk_s",
-        "was_sent",
-    )
+    # Defaults stand on the class: most calls set only a few of these.
+    facts: RequestFacts | None = None
+    has_guardrail: bool = False
+    request_bytes: int | None = None
+    was_sent: bool = False
+    attempts: int = 1
+    request_id: str | None = None
+    opening: Reading | None = None
+    events: Events | None = None
+    time_to_first_chunk_s: float | None = None
+    ended: float | None = None
+    span: Span | None = None
+    _is_open: bool = True
+    _right_to_close: list[bool] | None = None
 
     def __init__(
         self,
+        recorder: Recorder,
         route: Route,
         scope: Scope,
         tags: Tags,
         started_at: datetime,
-        on_drop: Callable[[Call], None],
     ) -> None:
         """Open a call that starts now."""
+        self.recorder = recorder
         self.route = route
         self.scope = scope
         self.tags = tags
         self.started_at = started_at
-        self.ended: float | None = None
-        self.facts: RequestFacts | None = None
-        self.has_guardrail = False
-        self.request_bytes: int | None = None
-        self.was_sent = False
-        self.attempts = 1
-        self.request_id: str | None = None
-        self.opening: Reading | None = None
-        self.events: Events | None = None
-        self.time_to_first_chunk_s: float | None = None
-        self.span: Span | None = None
-        self._on_drop = on_drop
-        self._is_open = [True]
         self.started = perf_counter()
+
+    def share(self) -> None:
+        """Prepare for being closed by several threads at once, as a stream may be."""
+        self._right_to_close = [True]
 
     def close(self) -> bool:
         """Take the right to finish the call: True for exactly one caller."""
-        # list.pop is atomic, so of two threads only one gets the item.
-        try:
-            return self._is_open.pop()
-        except IndexError:
-            return False
+        if self._right_to_close is not None:
+            # list.pop is atomic, so of two threads only one gets the item.
+            try:
+                self._is_open = not self._right_to_close.pop()
+            except IndexError:
+                return False
+            return True
+        was_open, self._is_open = self._is_open, False
+        return was_open
 
     def __del__(self) -> None:
         if self._is_open:
-            self._on_drop(self)
+            self.recorder.call_dropped(self)

@@ -85,9 +85,8 @@ class Handlers:
             return
         recorder = self.recorder or get_recorder()
         try:
-            context[_KEY] = (
-                recorder.start(model.name, params, context["client_region"]),
-                recorder,
+            context[_KEY] = recorder.start(
+                model.name, params, context["client_region"]
             )
         except RefusedError:
             raise
@@ -96,52 +95,52 @@ class Handlers:
 
     def send(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         """Note that the request is about to leave, and how large it is."""
-        found = context.get(_KEY)
-        if found is None:
+        call: Call | None = context.get(_KEY)
+        if call is None:
             return
-        call, recorder = found
         try:
             call.was_sent = True
             body = params.get("body")
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
         except Exception as fault:
-            recorder.faults.note("send", fault)
+            call.recorder.faults.note("send", fault)
 
     def answer(
         self, http_response: Any, parsed: Any, context: dict[str, Any], **_: Any
     ) -> None:
         """Read the answer, or watch the stream that it opens."""
-        found = context.pop(_KEY, None)
-        if found is None:
+        call: Call | None = context.pop(_KEY, None)
+        if call is None:
             return
-        call, recorder = found
         try:
-            _take_answer(call, recorder, http_response.status_code, parsed)
+            _take_answer(call, http_response.status_code, parsed)
         except Exception as fault:
-            recorder.faults.note("answer", fault)
+            call.recorder.faults.note("answer", fault)
 
     def fail(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
         """Finish a call that got no answer."""
-        found = context.pop(_KEY, None)
-        if found is None:
+        call: Call | None = context.pop(_KEY, None)
+        if call is None:
             return
-        call, recorder = found
         try:
             call.attempts = context.get("retries", {}).get("attempt", 1)
             was_sent = not isinstance(exception, _BEFORE_SENDING)
-            recorder.unanswered(call, error_name(exception), was_sent=was_sent)
+            call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
         except Exception as fault:
-            recorder.faults.note("fail", fault)
+            call.recorder.faults.note("fail", fault)
 
 
 _ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
 
 
-def _take_answer(call: Call, recorder: Recorder, status: int, parsed: Any) -> None:
+def _take_answer(call: Call, status: int, parsed: Any) -> None:
+    recorder = call.recorder
     metadata = parsed["ResponseMetadata"]
     call.request_id = metadata.get("RequestId")
-    call.attempts = metadata.get("RetryAttempts", 0) + 1
+    retries = metadata.get("RetryAttempts")
+    if retries:
+        call.attempts = retries + 1
     if status >= 300:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
@@ -150,13 +149,11 @@ def _take_answer(call: Call, recorder: Recorder, status: int, parsed: Any) -> No
     row = call.route.operation
     if row.stream is not None:
         call.opening = reading
-        watch_stream(parsed[row.stream], recorder, call)
+        watch_stream(parsed[row.stream], call)
     elif row.body is not None and (needs_body(reading) or call.has_guardrail):
         call.opening = reading
         length = metadata["HTTPHeaders"].get("content-length")
-        watch_body(
-            parsed[row.body], recorder, call, int(length) if length else None
-        )
+        watch_body(parsed[row.body], call, int(length) if length else None)
     else:
         recorder.answered(call, reading)
 

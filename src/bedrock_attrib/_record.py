@@ -1,4 +1,8 @@
-"""What travels: the call that starts, its price, and the record of the whole."""
+"""What travels: the call that starts, its price, and the record of the whole.
+
+Values that are made for every call are named tuples: as immutable as a frozen
+dataclass, and made in a third of the time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from ._model_id import ModelRef
 from ._usage import Unit, Usage
@@ -108,8 +113,7 @@ class Rate:
     independent_sources: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """An amount at list price, by unit, with the rates it came from.
 
     Attributes:
@@ -147,8 +151,7 @@ class CallStart:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(NamedTuple):
     """One finished call: the only thing that reaches a sink.
 
     It holds counts, names and times, never a prompt or an answer.
@@ -197,35 +200,39 @@ class CallRecord:
     request_id: str | None
 
 
-@dataclass(slots=True)
 class Reading:
-    """What a reader found in a response; the only value that is not frozen.
+    """What a reader found in a response; the only value here that changes.
 
     Attributes:
         counts: Counts by unit, or None when the response says none.
         source: Which statement was believed.
+        note: Why counts were changed, estimated or not found; else empty.
         estimated: True when a count is our estimate rather than AWS' word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.
         invoked_model: Model that a prompt router chose, or None.
         missing: What AWS bills for this call and the response does not state.
-        note: Why counts were changed or estimated; empty when they were not.
     """
 
-    counts: dict[Unit, int] | None = None
-    source: str = ""
+    # Defaults stand on the class: most readings set three of nine attributes.
     estimated: bool = False
     assumed: Unit | None = None
     tier: str | None = None
     latency_mode: str | None = None
     invoked_model: str | None = None
     missing: str = ""
-    note: str = ""
+
+    def __init__(
+        self, counts: dict[Unit, int] | None = None, source: str = "", note: str = ""
+    ) -> None:
+        """Start with what is known at once."""
+        self.counts = counts
+        self.source = source
+        self.note = note
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """What a price table answers for one call.
 
     Attributes:

@@ -25,7 +25,7 @@ from ._record import (
     Reading,
     Tags,
 )
-from ._settlement import Ending, build_record
+from ._settlement import Failure, build_record
 from ._sinks import Guard, Sink
 from .pricing import PriceTable
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ._config import Config
 
 _MOST_TAG_SETS = 4096
+_NOT_PRICED = (PriceStatus.UNPRICED, "the price could not be found; see the log")
 _NOT_READ = "the usage could not be read; see the log"
 
 
@@ -122,10 +123,13 @@ class Recorder:
         """
         route = self._routes.route(operation, params.get("modelId"), region)
         scope = current_scope()
-        tags = self.tags_with_defaults(scope.tags)
-        call = Call(route, scope, tags, self._clock(), self._dropped.put_from_finalizer)
+        tags = scope.tags
+        if self._default_tags:
+            tags = self.tags_with_defaults(tags)
+        call = Call(self, route, scope, tags, self._clock())
         row = route.operation
-        call.has_guardrail = row.guardrail in params
+        if row.guardrail in params:
+            call.has_guardrail = True
         for spend in scope.spends:
             spend.settle = self._dropped.drain
         if route.read_request is not None:
@@ -166,30 +170,35 @@ class Recorder:
 
     def answered(self, call: Call, reading: Reading) -> None:
         """Finish a call whose answer states its counts."""
-        self._finish(call, Ending(reading))
+        self._finish(call, reading)
 
     def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
         """Finish a call that a guard did not let pass."""
         failure = (PriceStatus.FREE, "refused before it was sent")
         error = type(refusal).__name__
-        self._finish(call, Ending(Reading(), Outcome.ERROR, error, failure))
+        self._finish(call, Reading(), Outcome.ERROR, error, failure)
 
     def turned_away(self, call: Call, http_status: int, error: str) -> None:
         """Finish a call that AWS answered with an error status."""
         failure = status_of_refusal(http_status, error)
-        self._finish(call, Ending(Reading(), Outcome.ERROR, error, failure))
+        self._finish(call, Reading(), Outcome.ERROR, error, failure)
 
     def unanswered(
         self, call: Call, error: str, *, was_sent: bool, outcome: Outcome = Outcome.ERROR
     ) -> None:
         """Finish a call that ended without an answer."""
         failure = status_without_answer(error, was_sent=was_sent)
-        self._finish(call, Ending(Reading(), outcome, error, failure))
+        self._finish(call, Reading(), outcome, error, failure)
 
     def answer_opened(self, call: Call) -> None:
         """Note that *call* now ends with its stream or body."""
+        call.share()
         self._open_streams.add(call)
         self._dropped.start()
+
+    def call_dropped(self, call: Call) -> None:
+        """Take a call that is collected as garbage; safe in a finalizer."""
+        self._dropped.put_from_finalizer(call)
 
     def end_later(self, call: Call) -> None:
         """Finish *call* as soon as may be; for use where no lock may be waited for."""
@@ -213,7 +222,7 @@ class Recorder:
         if call.opening is not None:
             reading.tier = reading.tier or call.opening.tier
             reading.latency_mode = reading.latency_mode or call.opening.latency_mode
-        self._finish(call, Ending(reading, outcome, error))
+        self._finish(call, reading, outcome, error)
 
     def final_reading(self, call: Call) -> Reading | None:
         """The counts that a stream states at its end; None while they have not come."""
@@ -250,7 +259,7 @@ class Recorder:
             if call.events is not None:
                 self.stream_ended(call)
             elif call.opening is not None:
-                self._finish(call, Ending(call.opening, Outcome.ABANDONED))
+                self._finish(call, call.opening, Outcome.ABANDONED)
             elif call.was_sent:
                 self.unanswered(
                     call, "Interrupted", was_sent=True, outcome=Outcome.ABANDONED
@@ -258,16 +267,22 @@ class Recorder:
             else:
                 self.unanswered(call, "NotSent", was_sent=False)
 
-    def _finish(self, call: Call, ending: Ending) -> None:
+    def _finish(
+        self,
+        call: Call,
+        reading: Reading,
+        outcome: Outcome = Outcome.OK,
+        error: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
         if not call.close():
             return
         try:
-            record = build_record(call, ending, self.prices)
+            prices = self._prices or self.prices()
+            record = build_record(call, reading, prices, outcome, error, failure)
         except Exception as fault:
             self.faults.note("pricing", fault)
-            failure = (PriceStatus.UNPRICED, "the price could not be found; see the log")
-            ending = Ending(ending.reading, ending.outcome, ending.error, failure)
-            record = build_record(call, ending, self.prices)
+            record = build_record(call, reading, None, outcome, error, _NOT_PRICED)
         for spend in call.scope.spends:
             spend.add(record)
         for name, write in self._writes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
 from uuid import uuid4
@@ -18,49 +16,43 @@ from ._usage import GUARDRAIL_UNITS, Usage
 from .pricing import PriceTable
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a call ended.
-
-    Attributes:
-        reading: What the answer stated.
-        outcome: How it ended.
-        error: AWS error code or exception class name; None without an error.
-        failure: Price status and reason where there is nothing to price.
-    """
-
-    reading: Reading
-    outcome: Outcome = Outcome.OK
-    error: str | None = None
-    failure: tuple[PriceStatus, str] | None = None
+Failure = tuple[PriceStatus, str]
+"""Price status and reason of a call that left nothing to price."""
 
 
 def build_record(
-    call: Call, ending: Ending, prices: Callable[[], PriceTable]
+    call: Call,
+    reading: Reading,
+    prices: PriceTable | None,
+    outcome: Outcome = Outcome.OK,
+    error: str | None = None,
+    failure: Failure | None = None,
 ) -> CallRecord:
     """The record of *call*, priced as far as it can be.
 
     Args:
         call: The call.
-        ending: How it ended.
-        prices: Gives the price table; called only when something is to be priced.
+        reading: What the answer stated.
+        prices: The price table; None only where there is nothing to price.
+        outcome: How the call ended.
+        error: AWS error code or exception class name; None without an error.
+        failure: Set where there is nothing to price.
     """
     ended = call.ended if call.ended is not None else perf_counter()
-    reading, route = ending.reading, call.route
-    if call.facts is not None and ending.outcome is Outcome.OK:
+    route = call.route
+    if call.facts is not None and outcome is Outcome.OK:
         merge_request(reading, call.facts)
-    if call.has_guardrail and ending.failure is None:
+    if call.has_guardrail and failure is None:
         _mark_unknown_guardrail(reading)
     model = route.model
     if reading.invoked_model is not None:
         model = routed(model, reading.invoked_model)
     tier = reading.tier or "default"
     latency_mode = reading.latency_mode or "standard"
-    usage = None if reading.counts is None else Usage.of(reading.counts)
-    if usage is None or ending.failure is not None:
-        quote = Quote(None, *_without_usage(ending))
-    else:
-        quote = prices().quote(
+    counts = reading.counts
+    usage = None if counts is None else Usage.of(counts)
+    if usage is not None and failure is None and prices is not None:
+        quote = prices.quote(
             model,
             usage,
             region=route.region,
@@ -69,7 +61,9 @@ def build_record(
             at=call.started_at,
             assumed=reading.assumed,
         )
-    status, reason = quote.status, quote.reason
+    else:
+        quote = Quote(None, *(failure or _unknown(reading)))
+    cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
     return CallRecord(
@@ -83,22 +77,19 @@ def build_record(
         call.tags,
         usage,
         "" if usage is None else reading.source,
-        quote.cost,
+        cost,
         status,
         reason,
         ended - call.started,
         call.time_to_first_chunk_s,
-        ending.outcome,
-        ending.error,
+        outcome,
+        error,
         call.attempts,
         call.request_id,
     )
 
 
-def _without_usage(ending: Ending) -> tuple[PriceStatus, str]:
-    if ending.failure is not None:
-        return ending.failure
-    reading = ending.reading
+def _unknown(reading: Reading) -> Failure:
     reason = reading.note or reading.missing or "the answer states no usage"
     return PriceStatus.UNPRICED, reason
 

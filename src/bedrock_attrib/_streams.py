@@ -16,7 +16,6 @@ from botocore.response import StreamingBody
 
 from ._call import Call
 from ._readers import TAIL, Events, read_body
-from ._recorder import Recorder
 
 _HEAD_BYTES = 16_384
 _TAIL_BYTES = 65_536
@@ -30,12 +29,12 @@ class StreamFeed:
 
     __slots__ = ("_call", "_recorder", "events")
 
-    def __init__(self, recorder: Recorder, call: Call) -> None:
+    def __init__(self, call: Call) -> None:
         """Watch the stream of *call*."""
-        self._recorder = recorder
+        self._recorder = call.recorder
         self._call = call
         self.events = call.events = Events(request_bytes=call.request_bytes)
-        recorder.answer_opened(call)
+        call.recorder.answer_opened(call)
 
     def saw_first(self, event: Any) -> None:
         """Note the first event of all, and when it came."""
@@ -115,15 +114,15 @@ class BodyFeed:
 
     __slots__ = ("_call", "_head", "_length", "_recorder", "_seen", "_tail")
 
-    def __init__(self, recorder: Recorder, call: Call, length: int | None) -> None:
+    def __init__(self, call: Call, length: int | None) -> None:
         """Watch the body of *call*, *length* bytes long where that is known."""
-        self._recorder = recorder
+        self._recorder = call.recorder
         self._call = call
         self._length = length
         self._seen = 0
         self._head = b""
         self._tail = b""
-        recorder.answer_opened(call)
+        call.recorder.answer_opened(call)
 
     def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
         """Note a piece that the caller has read."""
@@ -190,19 +189,17 @@ def _watching(kind: type, base: type) -> type:
     return type(f"Metered{kind.__name__}", (base, kind), {})
 
 
-def watch_stream(stream: EventStream, recorder: Recorder, call: Call) -> None:
+def watch_stream(stream: EventStream, call: Call) -> None:
     """Have *stream* end *call* when it is read, closed, broken or dropped."""
     kind = _watching(type(stream), MeteredEventStream)
-    stream._bedrock_attrib = StreamFeed(recorder, call)
+    stream._bedrock_attrib = StreamFeed(call)
     stream.__class__ = kind
 
 
-def watch_body(
-    body: StreamingBody, recorder: Recorder, call: Call, length: int | None
-) -> None:
+def watch_body(body: StreamingBody, call: Call, length: int | None) -> None:
     """Have *body*, *length* bytes long, complete what the headers said of *call*."""
     kind = _watching(type(body), MeteredBody)
-    body._bedrock_attrib = BodyFeed(recorder, call, length)
+    body._bedrock_attrib = BodyFeed(call, length)
     body.__class__ = kind
 
 

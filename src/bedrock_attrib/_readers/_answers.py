@@ -46,7 +46,7 @@ def _converse(shape: Shape, answer: Parsed, model: ModelRef) -> Reading:
     usage = answer.get("usage")
     reading = read_shape(shape, usage, model.vendor) if usage else None
     if reading is None:
-        reading = Reading(note="the answer states no usage")
+        reading = Reading()
     if "serviceTier" in answer:
         reading.tier = answer["serviceTier"].get("type")
     if "performanceConfig" in answer:

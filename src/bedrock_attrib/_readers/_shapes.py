@@ -179,33 +179,47 @@ def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | No
     """
     if shape.flatten is not None:
         fields = shape.flatten(fields)
-    prompt = _count(fields.get(shape.input))
-    output = _count(fields.get(shape.output))
+    get = fields.get
+    prompt, output = get(shape.input), get(shape.output)
+    cached, written = get(shape.cache_read), get(shape.cache_write)
     if prompt is None and output is None:
         return None
-    reading = Reading(source=shape.source)
+    if not (
+        (prompt is None or (type(prompt) is int and prompt >= 0))
+        and (output is None or (type(output) is int and output >= 0))
+        and (cached is None or (type(cached) is int and cached >= 0))
+        and (written is None or (type(written) is int and written >= 0))
+    ):
+        return Reading(None, "", f"{shape.source}: a count is no whole number")
     counts: dict[Unit, int] = {}
-    cached = _count(fields.get(shape.cache_read))
-    written = _count(fields.get(shape.cache_write))
+    reading = Reading(counts, shape.source)
     if prompt is not None:
         if shape.includes_cache:
             prompt -= (cached or 0) + (written or 0)
-        if prompt < 0:
-            reading.note = (
-                f"{shape.source}: input {fields[shape.input]} is less than the cached "
-                f"tokens that it includes ({cached} read, {written} written)"
-            )
-            return reading
-        counts[Unit.INPUT_TOKEN] = prompt
+            if prompt < 0:
+                return Reading(None, "", _impossible(shape, fields))
+        counts[_INPUT] = prompt
     if output is not None:
-        counts[Unit.OUTPUT_TOKEN] = output
+        counts[_OUTPUT] = output
     if cached is not None:
-        counts[Unit.CACHE_READ_TOKEN] = cached
+        counts[_CACHE_READ] = cached
     if written is not None:
         lifetimes = shape.lifetimes(fields) if shape.lifetimes is not None else None
         add_cache_writes(counts, reading, written, lifetimes, vendor)
-    reading.counts = counts
     return reading
+
+
+# Looking a member up on its enum costs more than the rest of a line.
+_INPUT, _OUTPUT = Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN
+_CACHE_READ = Unit.CACHE_READ_TOKEN
+
+
+def _impossible(shape: Shape, fields: Fields) -> str:
+    return (
+        f"{shape.source}: input {fields[shape.input]} is less than the cached tokens "
+        f"that it includes ({fields.get(shape.cache_read)} read, "
+        f"{fields.get(shape.cache_write)} written)"
+    )
 
 
 def add_cache_writes(
@@ -227,6 +241,3 @@ def add_cache_writes(
         counts[unit] = counts.get(unit, 0) + rest
         reading.assumed = unit if rest else None
 
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None
