@@ -248,24 +248,31 @@ class _Meters:
     """Instruments by provider.
 
     OpenTelemetry keeps one meter of a name per provider for the whole process; what
-    feeds its instruments has to be found again in the same way.
+    feeds its instruments has to be found again in the same way. The global provider
+    is first a stand-in and then the one that was set: the same meter behind both.
     """
 
     def __init__(self) -> None:
         self._by_provider: WeakKeyDictionary[MeterProvider, Instruments] = (
             WeakKeyDictionary()
         )
+        self._of_global: Instruments | None = None
         self._attaching = Lock()
 
     def attach(
         self, source: Source, provider: MeterProvider | None, version: str
     ) -> Instruments:
         with self._attaching:
-            provider = get_meter_provider() if provider is None else provider
+            global_provider = get_meter_provider()
+            provider = global_provider if provider is None else provider
             instruments = self._by_provider.get(provider)
+            if instruments is None and provider is global_provider:
+                instruments = self._of_global
             if instruments is None:
-                meter = provider.get_meter(names.SCOPE_NAME, version)
-                instruments = self._by_provider[provider] = Instruments(meter)
+                instruments = Instruments(provider.get_meter(names.SCOPE_NAME, version))
+            self._by_provider[provider] = instruments
+            if provider is global_provider:
+                self._of_global = instruments
             instruments.attach(source)
             return instruments
 
