@@ -145,15 +145,32 @@ def test_long_rates_of_two_lists(bundled: PriceTable, order: int):
 
 def test_no_long_rate_for_this_tier(bundled: PriceTable):
     """A long prompt keeps the price of its tier where only others have long rates."""
-    flex = own_row(tier="flex", price=Decimal(2))
-    table = bundled.with_overrides(rows=[flex, own_row(context_band="over-64k")])
+    nova = "amazon.nova-pro-v1:0"
+    long = own_row(model_id=nova, scope="regional", context_band="over-64k")
+    table = bundled.with_overrides(rows=[long])
     usage = Usage({Unit.INPUT_TOKEN: 100_000})
     quote = table.quote(
-        parse_model_id(OPUS), usage, region="us-east-1", tier="flex", at=NOV
+        parse_model_id(nova), usage, region="us-east-1", tier="flex", at=NOV
     )
     assert quote.cost is not None
     assert PriceStatus.ESTIMATED == quote.status
-    assert Decimal("0.2") == quote.cost.total
+    assert Decimal("0.04") == quote.cost.total  # 0.4 per million
+
+
+def test_own_price_of_a_long_prompt(bundled: PriceTable):
+    """An own price without long rates holds for prompts of any length."""
+    row = own_row(model_id="anthropic.claude-sonnet-4-5-20250929-v1:0")
+    table = bundled.with_overrides(rows=[row])
+    usage = Usage({Unit.INPUT_TOKEN: 1_000_000})
+    quote = table.quote(
+        parse_model_id("us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        usage,
+        region="us-east-1",
+        at=NOV,
+    )
+    assert quote.cost is not None
+    assert PriceStatus.PRICED == quote.status
+    assert Decimal("4.1") == quote.cost.total
 
 
 def test_discount_is_exact(bundled: PriceTable):

@@ -88,11 +88,12 @@ class PlanBook:
         return plan
 
     def find(self, unit: Unit, *, is_assumed: bool = False) -> tuple[Found, str]:
-        """The row of *unit*, and why it is in doubt."""
+        """The row of *unit*, and why it is in doubt if there is one."""
         found, doubt = self._find(unit), ""
         if is_assumed:
             found, doubt = self._find_assumed(unit, found)
-        return found, doubt or found.doubt or (self._doubt if found.row else "")
+        # The user knows how long prompts are priced, where the price is the user's.
+        return found, doubt or found.doubt or ("" if found.is_own else self._doubt)
 
     def _find(self, unit: Unit) -> Found:
         return find_row(self._prices.lists, self._question, unit, self.band)

@@ -11,8 +11,8 @@ from ._question import Question
 
 _MAX_KINDS = 4096
 
-CardKey = tuple[str, str | None, str | None, str, str, str]
-"""Requested id, model id, scope, region, tier, latency mode."""
+CardKey = tuple[str, str | None, str | None, str | None, str, str, str]
+"""Requested id, model id, scope, geography, region, tier, latency mode."""
 
 
 class CardBox:
@@ -44,7 +44,7 @@ class CardBox:
         return card
 
     def _question(self, key: CardKey, model: ModelRef, day: date) -> Question:
-        _, _, _, region, tier, latency_mode = key
+        region, tier, latency_mode = key[-3:]
         meant, obstacle = self._prices.meaning_of(model)
         return Question(
             model_id=meant.model_id,

@@ -51,6 +51,7 @@ class PriceList:
     Attributes:
         is_own: True for the user's own rows, which no discount touches.
         sources: What each source is, by its id.
+        currency: ISO 4217 code of every price.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class PriceList:
         self.sources = sources
         self._raw_by_model = raw_by_model
         self._source_ids = source_ids
-        self._currency = currency
+        self.currency = currency
         self._compiled: dict[str, ModelRows] = {}
 
     @classmethod
@@ -124,7 +125,7 @@ class PriceList:
                 for other, code in remarks.get("disputed", ())
             ),
             is_unconfirmed=remarks.get("unconfirmed", False),
-            currency=self._currency,
+            currency=self.currency,
         )
 
     def _source_id(self, code: str) -> str:

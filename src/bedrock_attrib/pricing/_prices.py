@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from .._model_id import ModelRef, parse_model_id
 from ._commitments import Commitment
@@ -30,8 +31,9 @@ class Prices:
     commitments: tuple[Commitment, ...] = ()
     stands_for: Mapping[str, str] = field(default_factory=dict)
 
-    def with_overrides(self, more: Overrides, *, currency: str) -> Prices:
-        """These prices, with *more* before them."""
+    def with_overrides(self, more: Overrides) -> Prices:
+        """These prices, with *more* before them, in the same currency."""
+        currency = self.lists[-1].currency
         own = (PriceList.from_rows(more.rows, currency),) if more.rows else ()
         return Prices(
             lists=(*own, *self.lists),
@@ -56,8 +58,17 @@ class Prices:
             return model, f"paid by the hour under commitment {names[0]!r}"
         return model, obstacle
 
-    def rows_of(self, model_id: str | None) -> Iterator[PriceRow]:
-        """Rows of one model, or of all, the user's own first."""
+    def search(
+        self, model_id: str | None, values: Mapping[str, object], on: date | None
+    ) -> Iterator[PriceRow]:
+        """Rows that have *values* and hold on a day, the user's own first."""
+        for row in self._rows_of(model_id):
+            if on is not None and not row.holds_on(on):
+                continue
+            if all(getattr(row, name) == value for name, value in values.items()):
+                yield row
+
+    def _rows_of(self, model_id: str | None) -> Iterator[PriceRow]:
         for price_list in self.lists:
             if model_id is None:
                 yield from price_list

@@ -97,10 +97,8 @@ class PriceTable:
         given = Overrides(tuple(rows), tuple(discounts), tuple(commitments), mappings)
         prices = self._prices
         if file is not None:
-            prices = prices.with_overrides(
-                read_overrides(file), currency=self._currency
-            )
-        prices = prices.with_overrides(check_overrides(given), currency=self._currency)
+            prices = prices.with_overrides(read_overrides(file))
+        prices = prices.with_overrides(check_overrides(given))
         return PriceTable(self._loaded, prices)
 
     @property
@@ -109,8 +107,8 @@ class PriceTable:
         return self._loaded.generated_on
 
     def age(self, at: datetime) -> timedelta:
-        """How long before *at* (aware) the prices were gathered."""
-        return at - datetime.combine(self.generated_on, time.min, tzinfo=UTC)
+        """How long before *at* the prices were gathered."""
+        return _aware(at) - datetime.combine(self.generated_on, time.min, tzinfo=UTC)
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -147,7 +145,15 @@ class PriceTable:
         """
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
-        key = (model.requested, model.model_id, model.scope, region, tier, latency_mode)
+        key = (
+            model.requested,
+            model.model_id,
+            model.scope,
+            model.geography,
+            region,
+            tier,
+            latency_mode,
+        )
         card = self._cards.get(key)
         if card is None or not card.starts <= at <= card.ends:
             card = self._box.card_at(key, model, at)
@@ -230,8 +236,8 @@ class PriceTable:
             at=at,
             assumed=assumed,
         )
-        key = (ref.requested, ref.model_id, ref.scope, region, tier, latency_mode)
-        card = self._box.card_at(key, ref, at)
+        names = (ref.requested, ref.model_id, ref.scope, ref.geography)
+        card = self._box.card_at((*names, region, tier, latency_mode), ref, at)
         return explain(card, ref, usage, quote, assumed=assumed)
 
     def hourly_cost(self, commitment: Commitment, *, at: datetime) -> Decimal:
@@ -283,11 +289,7 @@ class PriceTable:
         """
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
         asked = {name: value for name, value in wanted.items() if value is not None}
-        for row in self._prices.rows_of(model):
-            if on is not None and not row.holds_on(on):
-                continue
-            if all(getattr(row, name) == value for name, value in asked.items()):
-                yield row
+        yield from self._prices.search(model, asked, on)
 
 
 def _aware(at: datetime) -> datetime:
