@@ -30,8 +30,7 @@ _add = EXACT.add
 class PriceTable:
     """Dated list prices, and what a call costs by them.
 
-    A table never changes; `with_overrides` returns another. It may be used from
-    many threads at once.
+    It never changes, and may be used from many threads at once.
 
     Example:
         >>> cost = PriceTable.bundled().price(
