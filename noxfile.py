@@ -107,7 +107,6 @@ def docs(session: nox.Session) -> None:
         "mkdocs",
         "build",
         "--strict",
-        "--quiet",
         env={"NO_MKDOCS_2_WARNING": "1"},  # mkdocs-material's advert for MkDocs 2
     )
 
