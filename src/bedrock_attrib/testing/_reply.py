@@ -165,8 +165,8 @@ class Reply:
         """Refuse what could not be sent.
 
         Raises:
-            ConfigError: If a stream has no chunk, a wait is negative, or what goes
-                into a JSON body is no JSON.
+            ConfigError: If a stream has no chunk, a wait or a place is negative, or
+                what goes into a JSON body is no JSON.
         """
         if self.chunks < 1:
             raise ConfigError(f"chunks is {self.chunks}; expected 1 or more")
@@ -175,6 +175,8 @@ class Reply:
                 f"latency_s is {self.latency_s} and chunk_interval_s "
                 f"{self.chunk_interval_s}; expected 0 or more"
             )
+        if self.fault is not None and self.fault.after < 0:
+            raise ConfigError(f"after is {self.fault.after}; expected 0 or more")
         try:
             json.dumps([dict(self.extra), *(dict(t.arguments) for t in self.tool_uses)])
         except TypeError as error:

@@ -16,6 +16,7 @@ from .._model_id import parse_model_id
 from ._account import Account, InferenceProfile
 from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer
+from ._clients import make_client
 from ._operations import route
 from ._recordings import RECORDING_HEADER, Recording, recorded_answer
 from ._reply import Reply
@@ -26,10 +27,6 @@ from ._wire import Answer, Exchange, WireRequest
 # Headers that say who asks: they are not kept.
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _REQUEST_ID = "x-amzn-requestid"
-_DEFAULT_CONFIG = Config(
-    retries={"total_max_attempts": 1, "mode": "standard"},
-    max_pool_connections=64,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +93,12 @@ class Simulator:
             region_name: Calling region, which decides prices.
             config: Laid over the default, which makes one attempt per call.
         """
-        maker = boto3.Session() if session is None else session
-        client = maker.client(
+        client = make_client(
             service_name,
+            self.endpoint_url,
+            session=session,
             region_name=region_name,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id="simulated",
-            aws_secret_access_key="simulated",
-            config=_DEFAULT_CONFIG if config is None else _DEFAULT_CONFIG.merge(config),
+            config=config,
         )
         self._clients.append(client)
         return client
