@@ -109,9 +109,9 @@ def test_values_that_no_exporter_can_carry_are_replaced(
     metrics: Metrics, record: MakeRecord
 ) -> None:
     """One tag must not cost the application its whole export."""
-    metrics.sink().write(record(tags=Tags({"team": "a\ud800b\0c\u00e9"})))
+    metrics.sink().write(record(tags=Tags({"team": "a\ud800b\u00e9"})))
     shown = metrics.values("bedrock_attrib.calls", "team")
-    assert shown == {("a?b?c\u00e9",): 1}
+    assert shown == {("a?b\u00e9",): 1}
 
 
 def test_further_values_of_a_tag_are_other(

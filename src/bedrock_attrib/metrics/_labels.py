@@ -80,13 +80,12 @@ class TagLabels:
 def clean(value: str) -> str:
     """*value* as every exporter can carry it.
 
-    A lone surrogate cannot be written as UTF-8 and a NUL ends Prometheus' scanner
-    early: either would cost the whole scrape or export, the application's own
-    metrics included, so each becomes a question mark.
+    A lone surrogate cannot be written as UTF-8: it would cost the whole scrape or
+    export, the application's own metrics included, so it becomes a question mark.
     """
-    if value.isascii() and value.isprintable():
+    if value.isascii():
         return value
-    return value.replace("\0", "?").encode("utf-8", "replace").decode()
+    return value.encode("utf-8", "replace").decode()
 
 
 def _attribute_names(

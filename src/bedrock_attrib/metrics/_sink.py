@@ -15,8 +15,9 @@ from .._queue import BatchQueue
 from .._record import CallRecord
 from . import names
 from ._histograms import Histograms, Recording
-from ._instruments import Source, attach
+from ._instruments import Source
 from ._labels import TagLabels
+from ._meters import attach
 from ._totals import Totals
 
 _OLD_NAMES = frozenset({names.SemConv.OLD})
