@@ -2,11 +2,12 @@
 
 Run: python benchmarks/bench_calls.py [--quick] [--json]
 
-Instrumented and bare calls alternate in blocks in one process; each figure is the
-median over blocks of the difference, so that a machine whose speed drifts does not
-matter. Three clocks: the caller's thread (its own CPU time), the wall, and the CPU of
-the whole process, in which the work of background threads shows. Read the figures as
-relative: they belong to the machine.
+Bare and instrumented calls take turns in one process, one by one, so that a machine
+whose speed drifts does not matter; each figure compares the medians of thousands of
+calls. Two clocks run on the caller's thread, its CPU time and the wall. What other
+threads do for the calls, and what is settled after them, is the rest of the process'
+CPU time, shared among the instrumented calls. Read the figures as relative: they
+belong to the machine.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ Operation = Callable[[BaseClient], object]
 
 @dataclass(frozen=True)
 class Figures:
-    """Added time of one call in microseconds: median over blocks.
+    """Added time of one call in microseconds.
 
     Attributes:
-        bare_us: Wall time of the bare call.
+        bare_us: CPU time of the bare call.
         thread_us: Added CPU time of the caller's thread.
-        wall_us: Added wall time.
+        wall_us: Added wall time of the call.
         process_us: Added CPU time of the whole process, all threads.
     """
 
@@ -81,53 +82,51 @@ def measure(
     operation: Operation,
     recorder: Recorder,
     *,
-    blocks: int,
     calls: int,
 ) -> Figures:
-    """Compare *operation* on an instrumented and on a bare client."""
+    """Compare *operation* on an instrumented and on a bare client, *calls* times."""
     bare, metered = _canned.canned_client(answer), _canned.canned_client(answer)
     instrument(metered, recorder=recorder)
     with attribution(team="search", app="ranker", experiment="prompt-v7"):
-        for client in (bare, metered):
-            _block(client, operation, calls)
+        for _ in range(max(20, calls // 20)):
+            operation(bare)
+            operation(metered)
         recorder.flush()
-        pairs = []
-        for number in range(blocks):
-            order = (bare, metered) if number % 2 else (metered, bare)
-            times = {id(c): _block(c, operation, calls, recorder) for c in order}
-            pairs.append((times[id(bare)], times[id(metered)]))
-    added = [
-        [after - before for before, after in zip(*pair, strict=True)] for pair in pairs
-    ]
-    return Figures(
-        statistics.median(pair[0][1] for pair in pairs),
-        *(statistics.median(column) for column in zip(*added, strict=True)),
-    )
+        gc.collect()
+        gc.disable()
+        try:
+            return _take_turns(bare, metered, operation, recorder, calls)
+        finally:
+            gc.enable()
 
 
-def _block(
-    client: BaseClient,
+def _take_turns(
+    bare: BaseClient,
+    metered: BaseClient,
     operation: Operation,
+    recorder: Recorder,
     calls: int,
-    recorder: Recorder | None = None,
-) -> tuple[float, float, float]:
-    """Thread CPU, wall and process CPU of one call in µs.
+) -> Figures:
+    process_start, main_start = time.process_time_ns(), time.thread_time_ns()
+    times = [
+        (*_timed(operation, bare), *_timed(operation, metered)) for _ in range(calls)
+    ]
+    main_ns = time.thread_time_ns() - main_start
+    recorder.flush()
+    elsewhere_ns = time.process_time_ns() - process_start - main_ns
+    bare_cpu, bare_wall, cpu, wall = (
+        statistics.median(column) / 1000 for column in zip(*times, strict=True)
+    )
+    background_us = elsewhere_ns / calls / 1000
+    added_us = cpu - bare_cpu
+    return Figures(bare_cpu, added_us, wall - bare_wall, added_us + background_us)
 
-    What is left on queues is delivered inside the process' CPU and outside the other
-    two clocks.
-    """
-    gc.collect()
-    gc.disable()
-    process = time.process_time_ns()
-    thread, wall = time.thread_time_ns(), time.perf_counter_ns()
-    for _ in range(calls):
-        operation(client)
-    thread, wall = time.thread_time_ns() - thread, time.perf_counter_ns() - wall
-    if recorder is not None:
-        recorder.flush()
-    process = time.process_time_ns() - process
-    gc.enable()
-    return tuple(clock / calls / 1000 for clock in (thread, wall, process))
+
+def _timed(operation: Operation, client: BaseClient) -> tuple[int, int]:
+    """CPU time of this thread and wall time of one call, in ns."""
+    wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+    operation(client)
+    return time.thread_time_ns() - cpu, time.perf_counter_ns() - wall
 
 
 def cases(*, quick: bool) -> dict[str, tuple[tuple[dict[str, str], bytes], Operation]]:
@@ -158,17 +157,17 @@ def cases(*, quick: bool) -> dict[str, tuple[tuple[dict[str, str], bytes], Opera
 def main() -> None:
     """Print one row for each operation and set of instruments."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer, shorter blocks")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the calls")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    blocks = 10 if options.quick else 40
+    share = 4 if options.quick else 1
     rows = {}
     for name, (answer, operation) in cases(quick=options.quick).items():
-        calls = 20 if "MB" in name or "500" in name else 200
+        calls = 400 if "MB" in name or "500" in name else 4000
         for label, histograms in (("all instruments", True), ("no histograms", False)):
             recorder = make_recorder(histograms=histograms)
             rows[f"{name}, {label}"] = measure(
-                answer, operation, recorder, blocks=blocks, calls=calls
+                answer, operation, recorder, calls=calls // share
             )
             recorder.close()
     if options.json:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._model_id import ModelRef, parse_model_id
 from ._readers import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ._attribution import Scope
-    from ._record import Reading, Tags
+    from ._record import Outcome, PriceStatus, Reading, Tags
     from ._recorder import Recorder
 
 
@@ -109,17 +110,21 @@ class Call:
         scope: Blocks of attribution to add the cost to.
         started_at: Aware UTC.
         started: ``perf_counter`` at the start, in seconds.
-        ended: ``perf_counter`` at the end, where the call is finished later than that.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
         request_bytes: Size of the request body; None before it was serialised.
         was_sent: Whether the request may have reached AWS.
         attempts: HTTP attempts so far known.
         request_id: AWS request id, once an answer came.
-        opening: What the answer said before its body or stream was read.
+        answer: What the answer said, or the few members of it that say so; None
+            before it came. For a stream, what stood before its first event.
         events: Events of the stream that the answer opened.
         time_to_first_chunk_s: Seconds to the first event, once it came.
         span: Span to put the cost on, where that is asked for.
+        ended: ``perf_counter`` at the end; None while the call is open.
+        outcome: How it ended; None where it was dropped and is still to be judged.
+        error: AWS error code or exception class name; None without an error.
+        failure: Price status and reason of a call that left nothing to price.
     """
 
     # Defaults stand on the class: most calls set only a few of these.
@@ -129,11 +134,14 @@ class Call:
     was_sent: bool = False
     attempts: int = 1
     request_id: str | None = None
-    opening: Reading | None = None
+    answer: Reading | Mapping[str, Any] | None = None
     events: Events | None = None
     time_to_first_chunk_s: float | None = None
-    ended: float | None = None
     span: Span | None = None
+    ended: float | None = None
+    outcome: Outcome | None = None
+    error: str | None = None
+    failure: tuple[PriceStatus, str] | None = None
     _is_open: bool = True
     _right_to_close: list[bool] | None = None
 

@@ -145,13 +145,16 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
         return
-    reading = recorder.opening_reading(call, parsed)
     row = call.route.operation
+    if row.stream is None and row.body is None:
+        recorder.answered(call, row.keep(parsed))
+        return
+    reading = row.read(parsed, call.route.model)
     if row.stream is not None:
-        call.opening = reading
+        call.answer = reading
         watch_stream(parsed[row.stream], call)
     elif row.body is not None and (needs_body(reading) or call.has_guardrail):
-        call.opening = reading
+        call.answer = reading
         length = metadata["HTTPHeaders"].get("content-length")
         watch_body(parsed[row.body], call, int(length) if length else None)
     else:

@@ -20,7 +20,7 @@ class BatchQueue(Generic[Item]):
 
     ``put`` costs an append: the thread is woken once per batch, not per item, and
     then waits ``interval_s`` to gather more. Items above ``max_pending`` are dropped
-    and counted.
+    and counted, or else handled by the thread that brings one too many.
 
     A forked child starts with an empty queue: what was pending is the parent's.
 
@@ -36,6 +36,7 @@ class BatchQueue(Generic[Item]):
         faults: Faults,
         max_pending: int = 100_000,
         interval_s: float = 0.2,
+        may_drop: bool = True,
     ) -> None:
         """Prepare the queue; its thread starts with the first item.
 
@@ -46,6 +47,8 @@ class BatchQueue(Generic[Item]):
             faults: Told about an exception of *handle*; its batch is then lost.
             max_pending: Items kept at most.
             interval_s: Seconds for which a batch gathers.
+            may_drop: Whether items above *max_pending*, or after `close`, are dropped;
+                if not, `put` then handles what is pending before it returns.
         """
         self.dropped = 0
         self._handle = handle
@@ -53,6 +56,7 @@ class BatchQueue(Generic[Item]):
         self._faults = faults
         self._max_pending = max_pending
         self._interval_s = interval_s
+        self._may_drop = may_drop
         self._reset()
         _QUEUES.add(self)
 
@@ -64,17 +68,26 @@ class BatchQueue(Generic[Item]):
         self._handling = threading.RLock()
         self._starting = threading.Lock()
         self._closed = threading.Event()
+        self._limit = self._max_pending
 
     def put(self, item: Item) -> None:
-        """Hand *item* over; never waits."""
-        if len(self._pending) >= self._max_pending or self._closed.is_set():
-            self.dropped += 1
+        """Hand *item* over; waits for nothing unless the queue is full or closed."""
+        pending = self._pending
+        if len(pending) >= self._limit:
+            self._put_in_excess(item)
             return
-        self._pending.append(item)
+        pending.append(item)
         if not self._awake:
             self._awake = True
             self.start()
             self._wake.put(None)
+
+    def _put_in_excess(self, item: Item) -> None:
+        if self._may_drop:
+            self.dropped += 1
+            return
+        self._pending.append(item)
+        self.drain()
 
     def put_from_finalizer(self, item: Item) -> None:
         """Hand *item* over from ``__del__``: takes no lock and starts no thread.
@@ -112,6 +125,7 @@ class BatchQueue(Generic[Item]):
 
     def close(self) -> None:
         """Handle what is pending, then stop; later items are dropped and counted."""
+        self._limit = 0
         self._closed.set()
         self._wake.put(None)
         self.drain()

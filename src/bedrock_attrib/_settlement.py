@@ -5,44 +5,66 @@ from __future__ import annotations
 import itertools
 import os
 from functools import lru_cache
-from time import perf_counter
 from uuid import uuid4
 
-from ._call import Call
+from ._call import Call, Route
 from ._model_id import ModelKind, ModelRef, parse_model_id
-from ._readers import merge_request
+from ._readers import Events, merge_request, read_unfinished, status_without_answer
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
 from ._usage import GUARDRAIL_UNITS, Usage
 from .pricing import PriceTable
 
 
-Failure = tuple[PriceStatus, str]
-"""Price status and reason of a call that left nothing to price."""
+def read_stream(call: Call, events: Events) -> Reading:
+    """What the events of *call* said; judges how it ended, where that is open."""
+    route, opening = call.route, call.answer
+    read = route.operation.read_events
+    reading = read(events, route.model) if read is not None else None
+    if reading is not None:
+        route.learn(events, reading)
+        call.outcome = call.outcome or _OK
+    else:
+        reading = _read_unfinished(route, events)
+        call.outcome = call.outcome or Outcome.ABANDONED
+    if isinstance(opening, Reading):
+        reading.tier = reading.tier or opening.tier
+        reading.latency_mode = reading.latency_mode or opening.latency_mode
+    return reading
+
+
+def _read_unfinished(route: Route, events: Events) -> Reading:
+    if not events.count:
+        return Reading(note="the stream ended before its first event")
+    return read_unfinished(
+        events,
+        route.model,
+        tokens_per_event=route.tokens_per_event,
+        tokens_per_byte=route.tokens_per_byte,
+    )
+
+
+def judge_dropped(call: Call) -> None:
+    """Say of a call that was dropped without an answer what became of it."""
+    call.error = "Interrupted" if call.was_sent else "NotSent"
+    call.outcome = Outcome.ABANDONED if call.was_sent else Outcome.ERROR
+    call.failure = status_without_answer(call.error, was_sent=call.was_sent)
 
 
 def build_record(
-    call: Call,
-    reading: Reading,
-    prices: PriceTable | None,
-    outcome: Outcome = Outcome.OK,
-    error: str | None = None,
-    failure: Failure | None = None,
+    call: Call, reading: Reading, prices: PriceTable | None
 ) -> CallRecord:
-    """The record of *call*, priced as far as it can be.
+    """The record of *call*, which has ended, priced as far as it can be.
 
     Args:
-        call: The call.
+        call: The call, with how it ended.
         reading: What the answer stated.
-        prices: The price table; None only where there is nothing to price.
-        outcome: How the call ended.
-        error: AWS error code or exception class name; None without an error.
-        failure: Set where there is nothing to price.
+        prices: The price table; None to leave the call unpriced.
     """
-    ended = call.ended if call.ended is not None else perf_counter()
+    outcome = call.outcome or _OK
     route = call.route
-    if call.facts is not None and outcome is Outcome.OK:
+    if call.facts is not None and outcome is _OK:
         merge_request(reading, call.facts)
-    if call.has_guardrail and failure is None:
+    if call.has_guardrail and call.failure is None:
         _mark_unknown_guardrail(reading)
     model = route.model
     if reading.invoked_model is not None:
@@ -51,7 +73,7 @@ def build_record(
     latency_mode = reading.latency_mode or "standard"
     counts = reading.counts
     usage = None if counts is None else Usage.of(counts)
-    if usage is not None and failure is None and prices is not None:
+    if usage is not None and call.failure is None and prices is not None:
         quote = prices.quote(
             model,
             usage,
@@ -62,7 +84,7 @@ def build_record(
             assumed=reading.assumed,
         )
     else:
-        quote = Quote(None, *(failure or _unknown(reading)))
+        quote = Quote(None, *(call.failure or _unknown(reading)))
     cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
@@ -80,16 +102,16 @@ def build_record(
         cost,
         status,
         reason,
-        ended - call.started,
+        (call.ended or call.started) - call.started,
         call.time_to_first_chunk_s,
         outcome,
-        error,
+        call.error,
         call.attempts,
         call.request_id,
     )
 
 
-def _unknown(reading: Reading) -> Failure:
+def _unknown(reading: Reading) -> tuple[PriceStatus, str]:
     reason = reading.note or reading.missing or "the answer states no usage"
     return PriceStatus.UNPRICED, reason
 
@@ -123,6 +145,10 @@ def routed(router: ModelRef, invoked: str) -> ModelRef:
         ModelKind.PROMPT_ROUTER,
         model.geography,
     )
+
+
+# Looking a member up on its enum costs more than the rest of a line.
+_OK = Outcome.OK
 
 
 class _Ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from ._faults import Faults
@@ -13,8 +14,9 @@ from ._record import CallRecord, CallStart
 class Sink(Protocol):
     """Takes every finished call.
 
-    ``write`` runs on the thread that finished the call, so it must be quick; wrap a
-    slow sink in `QueueSink`. An exception is contained, counted and logged.
+    ``write`` is called for one record at a time, from the recorder's thread or from one
+    that settles calls by looking at figures, so it must be quick; wrap a slow sink in
+    `QueueSink`. An exception is contained, counted and logged.
     """
 
     def write(self, record: CallRecord) -> None:
@@ -25,6 +27,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Deliver what is pending and release everything."""
+
+
+@runtime_checkable
+class SettlingSink(Sink, Protocol):
+    """A sink that is read by others, and then has to hold every call that ended."""
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Take a function to call before being read; it may write more records."""
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from botocore.response import StreamingBody
 
 from ._call import Call
 from ._readers import TAIL, Events, read_body
+from ._record import Reading
 
 _HEAD_BYTES = 16_384
 _TAIL_BYTES = 65_536
@@ -58,8 +59,9 @@ class StreamFeed:
         A generator may be closed by a garbage collection in the middle of anything,
         so nothing here may wait for a lock.
         """
-        if self._recorder.final_reading(self._call) is not None:
-            self._recorder.end_later(self._call)
+        read = self._call.route.operation.read_events
+        if read is not None and read(self.events, self._call.route.model) is not None:
+            self._recorder.call_dropped(self._call)
 
     def failed(self, error: BaseException) -> None:
         """The stream raised *error* into the caller."""
@@ -137,8 +139,8 @@ class BodyFeed:
 
     def ended(self) -> None:
         """The body was read as far as the caller wants it."""
-        reading = self._call.opening
-        if reading is None:
+        reading = self._call.answer
+        if not isinstance(reading, Reading):
             return
         try:
             read_body(self._head + self._tail, reading, self._call.route.model)

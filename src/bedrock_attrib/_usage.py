@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from enum import StrEnum
 from typing import Self
 
@@ -168,6 +168,23 @@ class Usage(Mapping[Unit, int]):
 
     def __len__(self) -> int:
         return len(self._counts)
+
+    # The mapping's own views run in Python; those of a dictionary do not.
+
+    def keys(self) -> KeysView[Unit]:
+        """The units that were reported."""
+        return self._counts.keys()
+
+    def values(self) -> ValuesView[int]:
+        """The counts."""
+        return self._counts.values()
+
+    def items(self) -> ItemsView[Unit, int]:
+        """Units with their counts."""
+        return self._counts.items()
+
+    def __contains__(self, unit: object) -> bool:
+        return unit in self._counts
 
     def __hash__(self) -> int:
         return hash(frozenset(self._counts.items()))

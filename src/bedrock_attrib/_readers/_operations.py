@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, ModelKind, ModelRef
 from .._record import Reading
@@ -30,6 +31,7 @@ class Operation:
     Attributes:
         name: As AWS spells it.
         read: Reads the parsed answer, before any body or stream is touched.
+        members: Members of the answer that ``read`` looks at.
         model: Model of an operation that names none.
         stream: Member of the answer that holds its event stream.
         read_events: Reads the final statement of a stream; None while it has not come.
@@ -40,6 +42,7 @@ class Operation:
 
     name: str
     read: Callable[[Parsed, ModelRef], Reading]
+    members: tuple[str, ...] = ()
     model: ModelRef = NO_MODEL
     stream: str | None = None
     read_events: Callable[[Events, ModelRef], Reading | None] | None = None
@@ -47,12 +50,26 @@ class Operation:
     request: str | None = None
     guardrail: str = ""
 
+    def keep(self, answer: Parsed) -> dict[str, Any]:
+        """The members of *answer* that are read later; the caller may change it.
+
+        Each is copied as far as callers are known to change answers: one level.
+        """
+        return {
+            name: dict(answer[name]) for name in self.members if name in answer
+        }
+
 
 # botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23.
 OPERATIONS = {
     operation.name: operation
     for operation in (
-        Operation("Converse", read_converse, guardrail="guardrailConfig"),
+        Operation(
+            "Converse",
+            read_converse,
+            members=("usage", "serviceTier", "performanceConfig", "trace"),
+            guardrail="guardrailConfig",
+        ),
         Operation(
             "ConverseStream",
             read_nothing,
@@ -75,10 +92,16 @@ OPERATIONS = {
             request="body",
             guardrail="guardrailIdentifier",
         ),
-        Operation("ApplyGuardrail", read_guardrail, model=GUARDRAIL_MODEL),
+        Operation(
+            "ApplyGuardrail",
+            read_guardrail,
+            members=("usage",),
+            model=GUARDRAIL_MODEL,
+        ),
         Operation(
             "InvokeGuardrailChecks",
             read_guardrail_checks,
+            members=("usage",),
             model=GUARDRAIL_CHECKS_MODEL,
         ),
         Operation("StartAsyncInvoke", read_nothing, request="modelInput"),
