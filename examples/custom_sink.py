@@ -11,7 +11,7 @@ MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}
 
 
 class JsonLinesSink:
-    """Writes records to standard output, on the thread that finished the call."""
+    """Writes records to standard output, on the recorder's own thread."""
 
     def write(self, record: CallRecord) -> None:
         """Write one record; amounts as text, so that none becomes a float."""
@@ -39,12 +39,13 @@ def main() -> None:
     with bedrock_simulator() as simulator, attribution(team="search"):
         bedrock = instrument(simulator.client(), recorder=recorder)
         bedrock.converse(modelId=MICRO, messages=MESSAGES)
+        recorder.flush()
         simulator.reply(Reply(error="ThrottlingException"), times=1)
         try:
             bedrock.converse(modelId=MICRO, messages=MESSAGES)
         except bedrock.exceptions.ThrottlingException:
             print("throttled, as botocore says it")
-    recorder.close()
+    recorder.close()  # writes what has not been written yet
 
 
 if __name__ == "__main__":
@@ -52,5 +53,5 @@ if __name__ == "__main__":
 
 # Prints:
 # {"team": "search", "usd": "0.00000154", "status": "priced", "outcome": "ok"}
-# {"team": "search", "usd": null, "status": "free", "outcome": "error"}
 # throttled, as botocore says it
+# {"team": "search", "usd": null, "status": "free", "outcome": "error"}

@@ -9,7 +9,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,14 +78,41 @@ def run(
     return done
 
 
+# What a block that uses an extra says, the extra, and a module that comes with it.
+USES = (
+    ("opentelemetry.exporter.otlp", "otlp", "opentelemetry.exporter.otlp"),
+    ("opentelemetry.exporter.prometheus", "prometheus", "prometheus_client"),
+    ("bedrock-attrib ", "cli", "click"),
+)
+
+
+def missing_extras(codes: Iterable[str]) -> list[str]:
+    """Extras that *codes* use and that are not installed."""
+    text = "\n".join(codes)
+    return [
+        extra for sign, extra, module in USES if sign in text and not has_module(module)
+    ]
+
+
+def has_module(name: str) -> bool:
+    """Whether *name* can be imported."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # not even its parent is there
+        return False
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_a_page_runs_and_prints_what_it_shows(
     page: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Every block of a page runs, in order, and output that is shown is exact."""
     blocks = read_blocks(page)
-    if not any(block.language in RUNNABLE and not block.not_run for block in blocks):
+    runnable = [b.code for b in blocks if b.language in RUNNABLE and not b.not_run]
+    if not runnable:
         return
+    if missing := missing_extras(runnable):
+        pytest.skip(f"{page_id(page)} needs the extra {', '.join(missing)}")
     results = tmp_path / "results.json"
     work = tmp_path / "work"
     work.mkdir()
