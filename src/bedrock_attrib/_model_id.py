@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 
 class Scope(StrEnum):
@@ -30,11 +30,10 @@ class ModelKind(StrEnum):
     MARKETPLACE_ENDPOINT = "marketplace_endpoint"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelRef:
+class ModelRef(NamedTuple):
     """A model as the caller named it, and what that name says.
 
-    Equal and hashed by ``requested`` and ``model_id``.
+    A named tuple, as it is looked up by in tables for every call and must hash fast.
 
     Attributes:
         requested: The id or ARN as the caller wrote it.
@@ -52,14 +51,6 @@ class ModelRef:
     scope: Scope | None
     kind: ModelKind
     geography: str | None = None
-
-    def __hash__(self) -> int:
-        return hash(self.requested)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ModelRef):
-            return NotImplemented
-        return self.requested == other.requested and self.model_id == other.model_id
 
 
 GUARDRAIL_MODEL = ModelRef(

@@ -113,6 +113,28 @@ class Rate:
     independent_sources: int
 
 
+class Rates(Mapping[Unit, Rate]):
+    """Rates by unit, immutable: every call priced alike shares them."""
+
+    __slots__ = ("_rates",)
+
+    def __init__(self, rates: Mapping[Unit, Rate]) -> None:
+        """Copy *rates*."""
+        self._rates = dict(rates)
+
+    def __getitem__(self, unit: Unit) -> Rate:
+        return self._rates[unit]
+
+    def __iter__(self) -> Iterator[Unit]:
+        return iter(self._rates)
+
+    def __len__(self) -> int:
+        return len(self._rates)
+
+    def __repr__(self) -> str:
+        return f"Rates({self._rates!r})"
+
+
 class Cost(NamedTuple):
     """An amount at list price, by unit, with the rates it came from.
 

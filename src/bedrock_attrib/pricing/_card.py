@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._record import Cost, PriceStatus, Quote, Rate
+from .._record import Cost, PriceStatus, Quote, Rate, Rates
 from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit
 from ._discounts import find_discount
 from ._exact import EXACT, divide_evenly
@@ -41,7 +41,7 @@ class Plan:
     """
 
     lines: tuple[tuple[Unit, Decimal], ...]
-    rates: dict[Unit, Rate]
+    rates: Rates
     missing: Mapping[Unit, str]
     doubts: Mapping[Unit, str]
     is_plain: bool
@@ -79,7 +79,7 @@ class PlanBook:
                 doubts[unit] = doubt
         plan = Plan(
             lines=tuple((unit, rate.amount) for unit, rate in rates.items()),
-            rates=rates,
+            rates=Rates(rates),
             missing=missing,
             doubts=doubts,
             is_plain=not missing and not doubts,
@@ -151,6 +151,8 @@ class Card:
         AWS does not say whether cached tokens count; here they do, since they are
         part of the prompt.
         """
+        if not self.long_plans or sum(counts.values()) <= self.long_plans[-1][0]:
+            return self.plans
         prompt = 0
         for unit, count in counts.items():
             if unit in PROMPT_UNITS:
@@ -225,9 +227,9 @@ def settle(
         reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
         if not counted:
             return Quote(None, PriceStatus.UNPRICED, reason)
-        cost = Cost(total, currency, by_unit, plan.rates.copy(), missing)
+        cost = Cost(total, currency, by_unit, plan.rates, missing)
         return Quote(cost, PriceStatus.PARTIAL, reason)
-    cost = Cost(total, currency, by_unit, plan.rates.copy())
+    cost = Cost(total, currency, by_unit, plan.rates)
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if doubts:
         return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))

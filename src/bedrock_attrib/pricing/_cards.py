@@ -11,8 +11,8 @@ from ._question import Question
 
 _MAX_KINDS = 4096
 
-CardKey = tuple[str, str | None, str | None, str | None, str, str, str]
-"""Requested id, model id, scope, geography, region, tier, latency mode."""
+CardKey = tuple[ModelRef, str, str, str]
+"""Model, region, tier, latency mode."""
 
 
 class CardBox:

@@ -23,6 +23,8 @@ from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
 from ._rows import PriceRow
 
+# Looking a member up on its enum costs more than the rest of a line.
+_PRICED = PriceStatus.PRICED
 _multiply = EXACT.multiply
 _add = EXACT.add
 
@@ -144,15 +146,7 @@ class PriceTable:
         """
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
-        key = (
-            model.requested,
-            model.model_id,
-            model.scope,
-            model.geography,
-            region,
-            tier,
-            latency_mode,
-        )
+        key = (model, region, tier, latency_mode)
         card = self._cards.get(key)
         if card is None or not card.starts <= at <= card.ends:
             card = self._box.card_at(key, model, at)
@@ -168,8 +162,7 @@ class PriceTable:
             by_unit[unit] = product = _multiply(amount, counts[unit])
             total = _add(total, product)
         if plan.is_plain and total:
-            cost = Cost(total, self._currency, by_unit, plan.rates.copy())
-            return Quote(cost, PriceStatus.PRICED)
+            return Quote(Cost(total, self._currency, by_unit, plan.rates), _PRICED)
         return settle(plan, counts, by_unit, total, self._currency)
 
     def price(
