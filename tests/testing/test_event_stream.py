@@ -65,6 +65,12 @@ def test_frames_are_split_where_they_were_joined(
     assert rest == b"".join(pieces[len(frames) :])
 
 
+@pytest.mark.parametrize("rest", [b"\x00", b"\x00\x00\x00\x05\x00\x00\x00\x00more"])
+def test_what_is_no_message_stays_in_one_piece(rest: bytes) -> None:
+    """Too few bytes for a length, or a length too small for a message."""
+    assert list(split_frames(rest)) == [rest]
+
+
 def test_an_event_says_its_type() -> None:
     """An event has the three headers that Bedrock sends, in its order."""
     expected = [

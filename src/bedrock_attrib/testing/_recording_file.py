@@ -6,12 +6,19 @@ Pydantic takes long to import, so only `load_recordings` imports this module.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Base64Bytes, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from .._errors import ConfigError
+
+
+def _strict_base64(text: str) -> str:
+    """Refuse what Pydantic's own type for base64 would skip over."""
+    b64decode(text, validate=True)
+    return text
 
 
 class RecordedRequest(BaseModel):
@@ -26,7 +33,7 @@ class RecordedResponse(BaseModel):
 
     status: int = Field(ge=100, le=599)
     headers: dict[str, str]
-    body_base64: Base64Bytes
+    body_base64: Annotated[str, AfterValidator(_strict_base64)]
 
 
 class RecordedLine(BaseModel):

@@ -92,7 +92,7 @@ def load_recordings(directory: str | Path) -> list[Recording]:
             request_body=line.request.body,
             status=line.response.status,
             response_headers=line.response.headers,
-            response_body=line.response.body_base64,
+            response_body=b64decode(line.response.body_base64),
             expected=line.expected,
         )
     return list(found.values())

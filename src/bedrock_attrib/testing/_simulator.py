@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class SeenRequest:
     model_id: str
     headers: Mapping[str, str]
     body_bytes: int
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
 
 
 class Simulator:

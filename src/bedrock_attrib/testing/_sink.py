@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .._record import CallRecord
 
 
 class ListSink:
     """A sink that keeps every record.
-
-    Attributes:
-        records: Finished calls, oldest first.
 
     Example:
         >>> sink = ListSink()
@@ -18,11 +17,23 @@ class ListSink:
     """
 
     def __init__(self) -> None:
-        self.records: list[CallRecord] = []
+        self._records: list[CallRecord] = []
+        self._settlers: list[Callable[[], None]] = []
+
+    @property
+    def records(self) -> list[CallRecord]:
+        """Calls that have finished by now, oldest first; always the same list."""
+        for settle in self._settlers:
+            settle()
+        return self._records
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Call *settle* before being read; it writes what has ended meanwhile."""
+        self._settlers.append(settle)
 
     def write(self, record: CallRecord) -> None:
         """Keep *record*."""
-        self.records.append(record)
+        self._records.append(record)
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - Sink's signature
         """Nothing is pending: always True."""

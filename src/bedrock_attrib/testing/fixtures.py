@@ -49,11 +49,11 @@ def bedrock_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 def attrib_records() -> Iterator[list[CallRecord]]:
     """Records of the calls that the default recorder meters during a test.
 
-    The test has a default recorder of its own, without metrics. Afterwards there is
-    one made from environment and file, so an application that calls ``configure``
-    for all its tests at once has to call it again.
+    The test has a default recorder of its own, without metrics, that records a call
+    before it returns. Afterwards there is one made from environment and file, so an
+    application that calls ``configure`` once for all its tests has to call it again.
     """
     sink = ListSink()
-    configure(sinks=(sink,), metrics=False)
+    configure(sinks=(sink,), metrics=False, immediate=True)
     yield sink.records
     configure()

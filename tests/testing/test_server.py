@@ -1,0 +1,77 @@
+"""How the server treats clients that misbehave, and connections at its end."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from bedrock_attrib.testing import Reply, Simulator
+from bedrock_attrib.testing._server import LoopbackServer
+from bedrock_attrib.testing._wire import Answer
+
+STREAM = b"POST /model/a.b/converse-stream HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger, for no time at all
+
+
+@contextmanager
+def connected(simulator: Simulator) -> Iterator[socket.socket]:
+    """A bare connection to the simulator."""
+    port = urlsplit(simulator.endpoint_url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=5.0) as connection:
+        yield connection
+
+
+def test_a_client_that_goes_away_is_no_news(
+    simulator: Simulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An answer that nobody reads to its end is given up without a word."""
+    simulator.reply(Reply(text="x" * 20_000_000, chunks=1))
+    with connected(simulator) as connection:
+        linger = socket.SO_LINGER
+        connection.setsockopt(socket.SOL_SOCKET, linger, RESET_ON_CLOSE)
+        connection.sendall(STREAM)
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+
+    simulator.close()
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_fault_of_the_server_is_shown(
+    simulator: Simulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What a test did not ask for does not stay hidden."""
+    with connected(simulator) as connection:
+        connection.sendall(STREAM.replace(b"Length: 0", b"Length: many"))
+        assert connection.recv(1) == b""
+
+    simulator.close()
+
+    assert "ValueError: invalid literal for int()" in capfd.readouterr().err
+
+
+def test_a_client_may_end_the_connection_itself(simulator: Simulator) -> None:
+    """The answer to ``Connection: close`` says that it is the last one."""
+    with connected(simulator) as connection:
+        request = STREAM.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_a_connection_that_comes_as_the_server_closes_is_ended() -> None:
+    """A handler that begins late finds its connection shut."""
+    server = LoopbackServer(lambda _: Answer(200, {}, ()))
+    server.close()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server.opened(theirs)
+
+        assert ours.recv(1) == b""
