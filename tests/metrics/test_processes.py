@@ -106,7 +106,7 @@ def child(work):
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         os.write(write_end, json.dumps(work()).encode())
-        os._exit(0)
+        sys.exit()
     os.close(write_end)
     with open(read_end, "rb") as answer:
         return json.loads(answer.read())
@@ -122,16 +122,20 @@ def test_a_forked_child_counts_from_zero() -> None:
         FORK
         + """
 both = readers()
-sink = OpenTelemetrySink(meter_provider=MeterProvider(both))
+provider = MeterProvider(both)
+sink = OpenTelemetrySink(meter_provider=provider)
+other = OpenTelemetrySink(meter_provider=provider)
 for _ in range(5):
     sink.write(record)
 before = [show(reader) for reader in both]
 
 def work():
     silent = [show(reader) for reader in both]
+    sink.write(record._replace(operation="CountTokens"))
+    sink.flush(5.0)
     for _ in range(2):
         sink.write(record)
-    sink.flush(5.0)
+    other.write(record)
     first = [show(reader) for reader in both]
     sink.write(record)
     return [silent, first, [show(reader) for reader in both]]
@@ -148,8 +152,8 @@ print(json.dumps([before, in_child, [show(reader) for reader in both]]))
 
     assert counts(before) == [(5, 5), (5, 5)]
     assert counts(silent)[0] == (None, None)
-    assert counts(first) == [(2, 2), (2, 2)]
-    assert counts(second) == [(1, 1), (3, 3)]
+    assert counts(first) == [(4, 3), (4, 3)]
+    assert counts(second) == [(1, 1), (5, 4)]
     assert counts(after) == [(1, 1), (6, 6)]
 
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from bedrock_attrib._faults import Faults
 from bedrock_attrib._model_id import GUARDRAIL_MODEL, parse_model_id
 from bedrock_attrib._record import CallRecord, Cost, Outcome, PriceStatus, Tags
-from bedrock_attrib._sinks import Sink
+from bedrock_attrib._sinks import SettlingSink
 from bedrock_attrib._usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
@@ -37,9 +37,37 @@ PROFILE_ARN = (
 )
 
 
-def test_it_is_a_sink(metrics: Metrics) -> None:
-    """The recorder may hand it records."""
-    assert isinstance(metrics.sink(), Sink)
+def test_it_is_a_sink_that_is_read_by_others(metrics: Metrics) -> None:
+    """The recorder may hand it records, and tells it how to ask for more."""
+    assert isinstance(metrics.sink(), SettlingSink)
+
+
+def test_a_collection_settles_calls_that_have_ended(
+    metrics: Metrics, record: MakeRecord
+) -> None:
+    """What a recorder has not told yet is told before anything is read."""
+    sink = metrics.sink()
+    ended = [record(), record()]
+
+    def settle() -> None:
+        while ended:
+            sink.write(ended.pop())
+
+    sink.settle_with(settle)
+    shown = metrics.collect()
+    (calls,) = shown["bedrock_attrib.calls"]
+    (durations,) = shown["gen_ai.client.operation.duration"]
+    assert (calls.value, durations.count) == (2, 2)
+
+
+def test_closing_settles_a_last_time(metrics: Metrics) -> None:
+    """Afterwards the sink lets go of whoever settled."""
+    sink = metrics.sink()
+    settled: list[str] = []
+    sink.settle_with(lambda: settled.append("settled"))
+    sink.close()
+    metrics.collect()
+    assert settled == ["settled"]
 
 
 def test_cost_is_shown_by_class_of_unit(metrics: Metrics, record: MakeRecord) -> None:

@@ -49,7 +49,7 @@ class Source:
 
     Attributes:
         totals: What its calls add up to.
-        drain: Records what is pending, so that a reader sees it.
+        catch_up: Counts and records what is pending, so that a reader sees it.
         semconv: Sets of the convention's names that it wants.
         faults: Contained faults by place.
         losses: Records lost so far, by sink.
@@ -57,7 +57,7 @@ class Source:
     """
 
     totals: Totals
-    drain: Callable[[], None]
+    catch_up: Callable[[], None]
     semconv: Collection[names.SemConv]
     faults: Faults
     losses: Callable[[], Mapping[str, int]]
@@ -173,25 +173,26 @@ class Instruments:
         forks = self.forks
 
         def callback(_: CallbackOptions) -> list[Observation]:
-            # While `renew` creates instruments it holds the queue's lock and waits
-            # for the one that this callback runs under, so it must not drain.
+            # `renew` holds the queue's lock and waits for the one that this callback
+            # runs under: until it is done, nothing here may wait for the queue.
             if forks != self.forks or self.is_outdated:
                 return []
-            self._drain()
+            self._catch_up()
             return _observations(read())
 
         return callback
 
-    def _drain(self) -> None:
-        """Bring pending histogram recordings into the collection that asks.
+    def _catch_up(self) -> None:
+        """Bring what is pending into the collection that asks.
 
-        The SDK runs callbacks before it reads histograms, holding a lock that neither
-        recording nor anything else under the queue's lock takes, so a drain on the
-        queue's own thread at the same time cannot deadlock with this one
+        The SDK runs callbacks before it reads histograms, holding a lock that nothing
+        takes while it handles a queue: not the recording of a histogram, nor, in
+        whatever a recorder tells, anything but creating an observable instrument or
+        collecting. So a queue's own thread cannot deadlock with this one
         (`SynchronousMeasurementConsumer.collect`, opentelemetry-sdk 1.45.2).
         """
         for source in self._sources:
-            source.drain()
+            source.catch_up()
 
     def _points(self, read: Read) -> Points:
         return read(chain(*(source.totals.read() for source in self._sources)))

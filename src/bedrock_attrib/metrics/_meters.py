@@ -64,5 +64,5 @@ def attach(source: Source, provider: MeterProvider | None, version: str) -> Inst
     return _METERS.attach(source, provider, version)
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
     os.register_at_fork(after_in_child=_METERS.after_fork)

@@ -97,6 +97,7 @@ class OpenTelemetrySink:
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
         self._totals = Totals(labels, max_series=max_series)
         self._losses_of_others = losses
+        self._settlers: tuple[Callable[[], None], ...] = ()
         faults = Faults() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record, name="bedrock-attrib-metrics", faults=faults
@@ -104,7 +105,7 @@ class OpenTelemetrySink:
         self._instruments = attach(
             Source(
                 totals=self._totals,
-                drain=self._queue.drain,
+                catch_up=self._catch_up,
                 semconv=semconv,
                 faults=faults,
                 losses=self._losses,
@@ -133,12 +134,27 @@ class OpenTelemetrySink:
             False when it took longer than *timeout_s*.
         """
         deadline = time.monotonic() + timeout_s
-        self._queue.drain()
+        self._catch_up()
         return time.monotonic() <= deadline
 
     def close(self) -> None:
         """Hand over what is pending; the totals stay visible to readers."""
+        self._catch_up()
+        self._settlers = ()
         self._queue.close()
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Call *settle* before a reader collects, so that it sees every ended call.
+
+        Args:
+            settle: Writes records of calls that have ended and are not written yet.
+        """
+        self._settlers = (*self._settlers, settle)
+
+    def _catch_up(self) -> None:
+        for settle in self._settlers:
+            settle()
+        self._queue.drain()
 
     def _goes_live(self) -> bool:
         self._is_live = self._histograms.is_live()
@@ -160,5 +176,5 @@ def _check_cap(name: str, value: int) -> None:
 def _version() -> str:
     try:
         return version("bedrock-attrib")
-    except PackageNotFoundError:
+    except PackageNotFoundError:  # pragma: no cover -- run from a bare checkout
         return ""
