@@ -72,7 +72,7 @@ def run(
         cwd=cwd,
         env=environment,
         text=True,
-        timeout=100,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
