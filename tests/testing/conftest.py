@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.client import BaseClient
@@ -21,3 +21,21 @@ def simulator() -> Iterator[Simulator]:
 def client(simulator: Simulator) -> BaseClient:
     """A runtime client of the simulator that makes one attempt per call."""
     return simulator.client()
+
+
+@pytest.fixture
+def needs(client: BaseClient) -> Callable[[str, str], None]:
+    """Skip the test where botocore's model does not know a member of a shape.
+
+    The oldest botocore that is supported knows less of Bedrock than the newest.
+    """
+    model = client.meta.service_model
+
+    def skip_without(shape: str, member: str) -> None:
+        if (
+            shape not in model.shape_names
+            or member not in model.shape_for(shape).members
+        ):
+            pytest.skip(f"this botocore knows no {shape}.{member}")
+
+    return skip_without

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from botocore.client import BaseClient
@@ -114,9 +115,10 @@ def test_apply_guardrail_may_intervene(
 
 
 def test_guardrail_checks_tell_the_units_of_checks_that_ran(
-    simulator: Simulator, client: BaseClient
+    simulator: Simulator, client: BaseClient, needs: Callable[[str, str], None]
 ) -> None:
     """A check that is not counted is not in the answer."""
+    needs("InvokeGuardrailChecksResponse", "usage")
     simulator.reply(
         Reply(
             usage=Usage(

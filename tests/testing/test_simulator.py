@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from time import perf_counter
@@ -166,9 +167,10 @@ def test_a_known_path_with_another_method_is_unknown(simulator: Simulator) -> No
 
 
 def test_served_tier_latency_mode_and_router_are_told(
-    simulator: Simulator, client: BaseClient
+    simulator: Simulator, client: BaseClient, needs: Callable[[str, str], None]
 ) -> None:
     """Converse says in its fields what served the call."""
+    needs("ConverseResponse", "serviceTier")
     arn = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
     simulator.reply(
         Reply(service_tier="flex", latency_mode="optimized", invoked_model=arn)
@@ -185,9 +187,10 @@ def test_served_tier_latency_mode_and_router_are_told(
 
 
 def test_invoke_model_tells_tier_and_latency_mode_in_headers(
-    simulator: Simulator, client: BaseClient
+    simulator: Simulator, client: BaseClient, needs: Callable[[str, str], None]
 ) -> None:
     """A plain answer and a stream have the same two headers."""
+    needs("InvokeModelResponse", "serviceTier")
     simulator.reply(Reply(service_tier="priority", latency_mode="standard"))
 
     answer = client.invoke_model(modelId=CLAUDE, body=b"{}")
@@ -201,9 +204,10 @@ def test_invoke_model_tells_tier_and_latency_mode_in_headers(
 
 
 def test_cache_tokens_of_converse_are_told_by_lifetime(
-    simulator: Simulator, client: BaseClient
+    simulator: Simulator, client: BaseClient, needs: Callable[[str, str], None]
 ) -> None:
     """Input excludes the cache, the longest lifetime comes first, the total has all."""
+    needs("TokenUsage", "cacheDetails")
     usage = tokens(
         input_tokens=1,
         output_tokens=2,

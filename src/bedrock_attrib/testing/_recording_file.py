@@ -10,7 +10,7 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .._errors import ConfigError
 
@@ -38,6 +38,9 @@ class RecordedResponse(BaseModel):
 
 class RecordedLine(BaseModel):
     """One exchange, format 1."""
+
+    # Pydantic before 2.10 keeps names with ``model_`` for itself.
+    model_config = ConfigDict(protected_namespaces=())
 
     format: Literal[1]
     id: str = Field(min_length=1)
