@@ -159,6 +159,15 @@ def test_an_example_in_a_docstring_is_true(path: Path) -> None:
     assert doctest.testmod(module, globs=names, report=False).failed == 0
 
 
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_a_link_outside_the_site_leads_somewhere(name: str) -> None:
+    """Files that are read in the checkout link to files that are there."""
+    text = (ROOT / name).read_text("utf-8")
+    links = re.findall(r"\]\(([^)#]+)", text)
+    local = [link for link in links if not link.startswith("https://")]
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
 def test_the_readme_is_short_and_soon_shows_its_use() -> None:
     """A reader sees code and its output on the first screen."""
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
