@@ -1,0 +1,29 @@
+"""The entry point: ``bedrock-attrib`` and ``python -m bedrock_attrib``."""
+
+from __future__ import annotations
+
+import sys
+
+from ._errors import MissingExtraError
+
+_EXTRA = "cli"
+_BROUGHT_BY_IT = frozenset({"click", "rich"})
+_EXIT_CODE = 2
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    try:
+        # Not at the top: without its extra the command must end with a message.
+        from .cli import run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _BROUGHT_BY_IT:
+            raise
+        sys.stderr.write(f"Error: {MissingExtraError(_EXTRA, package)}\n")
+        sys.exit(_EXIT_CODE)
+    run()
+
+
+if __name__ == "__main__":
+    main()

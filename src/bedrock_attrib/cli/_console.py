@@ -1,0 +1,33 @@
+"""Where output goes: results to stdout, remarks to stderr, colours to terminals."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+_PIPED_WIDTH = 100
+
+
+def results() -> Console:
+    """The console for results."""
+    return _console(is_terminal=sys.stdout.isatty())
+
+
+def remarks() -> Console:
+    """The console for whatever is not a result."""
+    return _console(is_terminal=sys.stderr.isatty(), stderr=True)
+
+
+def _console(*, is_terminal: bool, stderr: bool = False) -> Console:
+    # Markup is off because units such as output_image[512x512] look like it.
+    fixed = None if is_terminal or "COLUMNS" in os.environ else _PIPED_WIDTH
+    return Console(
+        stderr=stderr, width=fixed, markup=False, highlight=False, emoji=False
+    )
+
+
+def is_animated(console: Console) -> bool:
+    """Whether *console* can redraw what it has shown."""
+    return console.is_terminal and not console.is_dumb_terminal

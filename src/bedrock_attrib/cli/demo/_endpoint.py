@@ -1,0 +1,81 @@
+"""A Bedrock endpoint on this machine, and metered clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, cast
+
+import boto3
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+
+from ..._client import instrument
+from ..._record import CallRecord
+from ..._recorder import Recorder
+from ...metrics import OpenTelemetrySink
+from ...pricing import PriceTable
+from ...testing import ListSink, Simulator, bedrock_simulator
+
+if TYPE_CHECKING:
+    from ._calls import BedrockClient
+
+
+@dataclass(slots=True)
+class MeteredEndpoint:
+    """An endpoint whose every call becomes a record and a metric.
+
+    Attributes:
+        simulator: What answers.
+        prices_of: Day whose list prices hold.
+        recorder: Meters the clients.
+    """
+
+    simulator: Simulator
+    prices_of: date
+    recorder: Recorder
+    _sink: ListSink
+    _session: boto3.Session = field(default_factory=boto3.Session)
+    _clients: dict[str, BedrockClient] = field(default_factory=dict)
+
+    @property
+    def records(self) -> Sequence[CallRecord]:
+        """Finished calls so far, oldest first; grows at its end only."""
+        return self._sink.records
+
+    def client(self, region: str) -> BedrockClient:
+        """The metered boto3 client of *region*; not safe to call from two threads."""
+        if region not in self._clients:
+            made = self.simulator.client(session=self._session, region_name=region)
+            instrument(made, recorder=self.recorder)
+            self._clients[region] = cast("BedrockClient", made)
+        return self._clients[region]
+
+
+@contextmanager
+def metered_endpoint(readers: Iterable[MetricReader] = ()) -> Iterator[MeteredEndpoint]:
+    """Run an endpoint for the length of a ``with`` block.
+
+    Calls are priced as if they were made on the day of the bundled price table, so
+    that figures hang on the version of the library alone.
+
+    Args:
+        readers: Get the metrics, until the block ends.
+    """
+    prices = PriceTable.bundled()
+    day = prices.generated_on
+    provider = MeterProvider(list(readers), shutdown_on_exit=False)
+    sink = ListSink()
+    recorder = Recorder(
+        prices,
+        (sink, OpenTelemetrySink(meter_provider=provider)),
+        clock=lambda: datetime.combine(day, datetime.now(UTC).time(), UTC),
+    )
+    try:
+        with bedrock_simulator() as simulator:
+            yield MeteredEndpoint(simulator, day, recorder, sink)
+    finally:
+        recorder.close()
+        provider.shutdown()
