@@ -262,11 +262,13 @@ class Recorder:
             if call.events is not None:
                 return read_stream(call, call.events)
             if type(answer) is Reading:
+                call.outcome = call.outcome or Outcome.ABANDONED
                 return answer
             if answer is not None:
                 return call.route.operation.read(answer, call.route.model)
         except Exception as fault:
             self.faults.note("reader", fault)
+            call.outcome = call.outcome or Outcome.ABANDONED
             return Reading(note=_NOT_READ)
         if call.outcome is None:
             judge_dropped(call)

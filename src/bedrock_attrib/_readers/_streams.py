@@ -127,12 +127,13 @@ def read_unfinished(
     counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
     if Unit.INPUT_TOKEN not in counts and events.request_bytes is not None:
         counts[Unit.INPUT_TOKEN] = round(events.request_bytes * tokens_per_byte)
-    return Reading(
-        counts=counts,
-        source=" + ".join([*sources, "estimate"]),
-        estimated=True,
-        note="the stream ended before its final counts; output is a lower bound",
+    reading = Reading(
+        counts,
+        " + ".join([*sources, "estimate"]),
+        "the stream ended before its final counts; output is a lower bound",
     )
+    reading.estimated = True
+    return reading
 
 
 def _ends(events: Events) -> list[Event]:
