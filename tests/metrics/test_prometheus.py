@@ -10,12 +10,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
+from pages import read_blocks
 
 from bedrock_attrib._record import CallRecord, Cost, PriceStatus, Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
@@ -90,6 +91,16 @@ class Prometheus:
                 return [(one["metric"], float(one["value"][1])) for one in result]
             time.sleep(0.1)
         return []
+
+    def is_understood(self, query: str) -> bool:
+        """Whether *query* is one, whatever it finds."""
+        self.ask("vector(1)")
+        address = f"{self._url}/api/v1/query?{urlencode({'query': query})}"
+        try:
+            with urlopen(address, timeout=5) as answer:
+                return answer.status == 200
+        except HTTPError:
+            return False
 
     def _ask_once(self, query: str) -> list[dict[str, dict[str, str]]]:
         address = f"{self._url}/api/v1/query?{urlencode({'query': query})}"
@@ -168,6 +179,14 @@ def test_hostile_tags_reach_prometheus_as_they_are(
         HOSTILE,
         "half?",
     ]
+
+
+def test_documented_queries_are_understood(prometheus: Prometheus) -> None:
+    """Each query of the guide can be pasted into Prometheus."""
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "prometheus.md"
+    queries = [block.code for block in read_blocks(guide) if block.language == "promql"]
+    assert [query for query in queries if not prometheus.is_understood(query)] == []
+    assert len(queries) == 8
 
 
 NAMES = """\
