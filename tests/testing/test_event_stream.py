@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.eventstream import ChecksumMismatch, EventStreamBuffer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib import ConfigError
@@ -42,6 +42,7 @@ def test_a_message_has_the_bytes_of_the_published_example() -> None:
     )
 
 
+@settings(deadline=None)  # The machine may be busy.
 @given(st.lists(messages, max_size=5))
 def test_whatever_is_encoded_is_decoded(
     written: list[tuple[dict[str, str], bytes]],
@@ -52,6 +53,7 @@ def test_whatever_is_encoded_is_decoded(
     assert written == decoded(stream)
 
 
+@settings(deadline=None)  # The machine may be busy.
 @given(st.lists(messages, max_size=5), st.binary(max_size=30))
 def test_frames_are_split_where_they_were_joined(
     written: list[tuple[dict[str, str], bytes]], rest: bytes

@@ -630,3 +630,13 @@ def test_a_model_that_does_not_stream_says_so(client: BaseClient) -> None:
         match="Cohere Embed models do not support streaming",
     ):
         streamed(client, "cohere.embed-english-v3", {"texts": ["a"]})
+
+
+@pytest.mark.parametrize("model_id", ["amazon.nova-reel-v1:1", "luma.ray-v2:0"])
+def test_a_video_is_made_asynchronously_only(client: BaseClient, model_id: str) -> None:
+    """InvokeModel is refused, as AWS refuses it."""
+    with pytest.raises(
+        client.exceptions.ValidationException,
+        match=f"{model_id} is invoked by StartAsyncInvoke only",
+    ):
+        invoked(client, model_id, {})

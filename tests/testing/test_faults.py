@@ -23,7 +23,7 @@ from bedrock_attrib.testing import Fault, FaultKind, Reply, Simulator
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 HELLO = [{"role": "user", "content": [{"text": "Hello"}]}]
-IMPATIENT = Config(read_timeout=0.1)
+IMPATIENT = Config(read_timeout=0.5)
 
 
 def events_until_error(

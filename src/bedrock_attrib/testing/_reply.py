@@ -133,8 +133,8 @@ class Reply:
         frames: The very frames of a streamed answer.
 
     Example:
-        >>> Reply(error="ThrottlingException").usage.input_tokens
-        12
+        >>> Reply(text="Hello", chunks=2).text_chunks
+        ('He', 'llo')
     """
 
     text: str = "Hello from this machine."

@@ -16,6 +16,7 @@ from ._media import (
     TITAN_EMBEDDING,
     TWELVELABS_MARENGO,
     TWELVELABS_PEGASUS,
+    VIDEO,
 )
 from ._openai import AI21_JAMBA, OPENAI_CHAT, OPENAI_COMPLETIONS
 from ._shape import Family
@@ -51,6 +52,7 @@ FAMILIES = (
     FamilyRow("anthropic.claude", ANTHROPIC_COMPLETIONS, asked_by="prompt"),
     FamilyRow("anthropic.", ANTHROPIC_MESSAGES),
     FamilyRow("amazon.nova-canvas", AMAZON_IMAGE),
+    FamilyRow("amazon.nova-reel", VIDEO),
     FamilyRow("amazon.nova-2-multimodal-embeddings", NOVA_EMBEDDING),
     FamilyRow("amazon.nova", NOVA),
     FamilyRow("amazon.titan-embed", TITAN_EMBEDDING),
@@ -65,6 +67,7 @@ FAMILIES = (
     FamilyRow("mistral.", MISTRAL_CLASSIC, asked_by="prompt"),
     FamilyRow("ai21.", AI21_JAMBA),
     FamilyRow("deepseek.r1", OPENAI_COMPLETIONS, asked_by="prompt"),
+    FamilyRow("luma.", VIDEO),
     FamilyRow("stability.stable-diffusion-xl", STABILITY_CLASSIC),
     FamilyRow("stability.", STABILITY_IMAGE),
     FamilyRow("twelvelabs.pegasus", TWELVELABS_PEGASUS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._usage import unit_class
-from .._wire import Exchange, JsonObject
+from .._wire import AwsError, Exchange, JsonObject
 from ._shape import INPUT_ONLY, NO_COUNT, Family, counts_of, renamed, usage_of
 
 _VECTOR = [0.25, -0.5, 0.125, 0.0]
@@ -94,6 +94,13 @@ def _marengo(exchange: Exchange) -> JsonObject:  # noqa: ARG001 - Family's signa
     return {"data": [{"embedding": _VECTOR}]}
 
 
+def _only_async(exchange: Exchange) -> JsonObject:
+    raise AwsError(
+        "ValidationException",
+        f"{exchange.model_id} is invoked by StartAsyncInvoke only",
+    )
+
+
 TITAN_EMBEDDING = Family(
     "Amazon Titan Embeddings", _titan_embedding, header_counts=INPUT_ONLY
 )
@@ -101,8 +108,8 @@ NOVA_EMBEDDING = Family(
     "Amazon Nova Embeddings", _nova_embedding, header_counts=INPUT_ONLY
 )
 COHERE_EMBEDDING = Family("Cohere Embed", _cohere_embedding, header_counts=INPUT_ONLY)
-# Measured by others on live answers, 2026-04 to 2026-06: rerank has an input header
-# and no usage in the body.
+# Rerank has an input header and no usage in the body: live answers in vercel/ai pull
+# request 15973 and langchain4j issue 5057, 2026-04 to 2026-06, checked 2026-11-23.
 RERANK = Family("Rerank", _rerank, header_counts=INPUT_ONLY)
 AMAZON_IMAGE = Family("Amazon images", _amazon_image, header_counts=NO_COUNT)
 STABILITY_IMAGE = Family("Stability images", _stability_image, header_counts=NO_COUNT)
@@ -111,3 +118,4 @@ STABILITY_CLASSIC = Family(
 )
 TWELVELABS_PEGASUS = Family("TwelveLabs Pegasus", _pegasus)
 TWELVELABS_MARENGO = Family("TwelveLabs Marengo", _marengo, header_counts=NO_COUNT)
+VIDEO = Family("Videos", _only_async, header_counts=NO_COUNT)
