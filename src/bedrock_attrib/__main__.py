@@ -8,7 +8,8 @@ from ._errors import MissingExtraError
 
 _EXTRA = "cli"
 _BROUGHT_BY_IT = frozenset({"click", "rich"})
-_EXIT_CODE = 2
+_WRONG_INSTALL = 2
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def main() -> None:
@@ -21,7 +22,9 @@ def main() -> None:
         if package not in _BROUGHT_BY_IT:
             raise
         sys.stderr.write(f"Error: {MissingExtraError(_EXTRA, package)}\n")
-        sys.exit(_EXIT_CODE)
+        sys.exit(_WRONG_INSTALL)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     run()
 
 

@@ -10,8 +10,9 @@ from .._record import PriceStatus, Rate
 
 # Release date and first version of a model id, as AWS writes them.
 _RELEASE = re.compile(r"(-\d{8})?(-v1)?(:0)?$|-1:0$")
-_THOUSAND = 1000
 _STEPS = ("", "k", "M", "G")
+_FOUR_DIGITS = 999.5  # rounded
+_TWO_DIGITS = 9.95  # rounded to one decimal
 
 MARKS = {
     PriceStatus.ESTIMATED: "~",
@@ -24,14 +25,8 @@ LEGEND = "~ partly estimated   + lacks a part   ? has calls without a price"
 
 def decimals_of(amounts: Iterable[Decimal]) -> int:
     """Decimal places that show all of *amounts* unrounded; two at least."""
-    places = [2]
-    for amount in amounts:
-        _, digits, exponent = amount.as_tuple()
-        if not isinstance(exponent, int):
-            continue
-        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-        places.append(-exponent - zeros)
-    return max(places)
+    fractions = (f"{amount:f}".partition(".")[2].rstrip("0") for amount in amounts)
+    return max(2, *map(len, fractions), 0)
 
 
 def dollars(amount: Decimal, decimals: int) -> str:
@@ -46,13 +41,11 @@ def list_price(rate: Rate) -> str:
 
 def short_count(count: int) -> str:
     """*count* in at most four characters: ``999``, ``1.2k``, ``12k``, ``3.4M``."""
-    value = float(count)
-    for step in _STEPS:
-        is_short = f"{value:.0f}"
-        if len(is_short) <= len("999"):
-            return f"{value:.1f}{step}" if step and value < 9.95 else is_short + step  # noqa: PLR2004
-        value /= _THOUSAND
-    return f"{count:.0e}"
+    value, step = float(count), 0
+    while value >= _FOUR_DIGITS and step < len(_STEPS) - 1:
+        value, step = value / 1000, step + 1
+    decimals = 1 if step and value < _TWO_DIGITS else 0
+    return f"{value:.{decimals}f}{_STEPS[step]}"
 
 
 def short_model(model: str) -> str:

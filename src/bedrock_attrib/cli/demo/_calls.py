@@ -17,6 +17,10 @@ class BedrockClient(Protocol):
     """The part of boto3's bedrock-runtime client that the demo uses."""
 
     @property
+    def meta(self) -> Any:  # noqa: ANN401 - botocore has no types
+        """What the client knows of its service."""
+
+    @property
     def exceptions(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
         """Exception classes, ``ClientError`` among them."""
 
@@ -39,6 +43,7 @@ class BedrockClient(Protocol):
         """Call CountTokens."""
 
 
+_TIER = "serviceTier"
 _TEXT = "A request of the demo."
 _CONTENT = [{"text": _TEXT}]
 _MESSAGES = [{"role": "user", "content": _CONTENT}]
@@ -65,7 +70,7 @@ def make_call(client: BedrockClient, step: Step) -> None:
 
 
 def _converse(client: BedrockClient, step: Step) -> None:
-    client.converse(modelId=step.job.target, messages=_MESSAGES, **_tier(step.job))
+    client.converse(modelId=step.job.target, messages=_MESSAGES)
 
 
 def _converse_stream(client: BedrockClient, step: Step) -> None:
@@ -74,7 +79,9 @@ def _converse_stream(client: BedrockClient, step: Step) -> None:
 
 
 def _invoke_model(client: BedrockClient, step: Step) -> None:
-    answer = client.invoke_model(modelId=step.job.target, body=_body(step.job))
+    job = step.job
+    tier = _tier(client, job)
+    answer = client.invoke_model(modelId=job.target, body=_body(job), **tier)
     answer["body"].read()
 
 
@@ -106,8 +113,10 @@ def _read(events: Iterable[object], limit: int | None) -> None:
         pass
 
 
-def _tier(job: Job) -> Mapping[str, object]:
-    return {} if job.tier is None else {"serviceTier": {"type": job.tier}}
+def _tier(client: BedrockClient, job: Job) -> Mapping[str, str]:
+    """The parameter that asks for a tier; boto3 1.40.61 does not know it yet."""
+    known = client.meta.service_model.operation_model(job.operation).input_shape.members
+    return {_TIER: job.tier} if job.tier is not None and _TIER in known else {}
 
 
 def _body(job: Job) -> str:

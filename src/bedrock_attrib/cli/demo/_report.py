@@ -75,7 +75,7 @@ def _tag_table(title: str, bill: Bill, decimals: int) -> Table:
     cost = dollars(total.cost, decimals)
     table = new_table(title, columns, ("total", *blanks, *_counts(total), cost, ""))
     for key, line in bill.ordered():
-        share = f"{100 * line.cost / total.cost:.1f}%" if total.cost else ""
+        share = f"{100 * line.cost / (total.cost or 1):.1f}%"
         table.add_row(*key, *_counts(line), amount(line, decimals), share)
     return table
 

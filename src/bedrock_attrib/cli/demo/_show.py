@@ -147,7 +147,7 @@ def _exit_code(closing: Closing) -> int:
     if closing.is_complete:
         return 0
     remarks().print(
-        f"This machine was too slow for all {closing.planned} calls, so the figures "
-        f"are not those of other runs."
+        f"Only {len(closing.records)} of {closing.planned} calls were made in time, so "
+        f"the figures are not those of other runs."
     )
     return _TOO_SLOW
