@@ -142,7 +142,7 @@ class Call:
     outcome: Outcome | None = None
     error: str | None = None
     failure: tuple[PriceStatus, str] | None = None
-    _is_open: bool = True
+    _is_open: bool = False
     _right_to_close: list[bool] | None = None
 
     def __init__(
@@ -160,6 +160,7 @@ class Call:
         self.tags = tags
         self.started_at = started_at
         self.started = perf_counter()
+        self._is_open = True
 
     def share(self) -> None:
         """Prepare for being closed by several threads at once, as a stream may be."""

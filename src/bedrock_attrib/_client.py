@@ -15,6 +15,7 @@ from botocore.session import Session as BotocoreSession
 from ._call import Call
 from ._defaults import get_recorder
 from ._errors import ConfigError, RefusedError
+from ._faults import Faults
 from ._readers import needs_body
 from ._recorder import Recorder
 from ._streams import error_name, watch_body, watch_stream
@@ -83,7 +84,11 @@ class Handlers:
         """Open the call, once its parameters are known."""
         if _KEY in context:
             return
-        recorder = self.recorder or get_recorder()
+        try:
+            recorder = self.recorder or get_recorder()
+        except Exception as fault:
+            _no_recorder.note("default recorder", fault)
+            return
         try:
             context[_KEY] = recorder.start(
                 model.name, params, context["client_region"]
@@ -130,6 +135,9 @@ class Handlers:
         except Exception as fault:
             call.recorder.faults.note("fail", fault)
 
+
+# For calls that have no recorder, as the default one could not be made.
+_no_recorder = Faults()
 
 _ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
 
@@ -186,11 +194,14 @@ def instrument(
 
     Raises:
         TypeError: If *target* is a client of another service, or no client or session.
-        ConfigError: If *target* is instrumented with another recorder.
+        ConfigError: If *target* is instrumented with another recorder, or the settings
+            of the default recorder are wrong.
 
     Example:
         >>> bedrock = instrument(boto3.client("bedrock-runtime"))  # doctest: +SKIP
     """
+    if recorder is None:
+        get_recorder()  # wrong settings are told here, not in a call
     if target is None:
         _instrument_everything(recorder)
     else:

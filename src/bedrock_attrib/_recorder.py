@@ -239,22 +239,28 @@ class Recorder:
 
     def _settle_all(self, calls: list[Call]) -> None:
         for call in calls:
-            reading = self._reading_of(call)
             try:
-                record = build_record(call, reading, self.prices())
+                self._settle_one(call)
             except Exception as fault:
-                self.faults.note("pricing", fault)
-                reading.note = _NOT_PRICED
-                record = build_record(call, reading, None)
-            for spend in call.scope.spends:
-                spend.add(record)
-            for name, write in self._writes:
-                try:
-                    write(record)
-                except Exception as fault:
-                    self.faults.note(name, fault)
-            if call.span is not None:
-                _mark_span(call.span, record, self.faults)
+                self.faults.note("settling", fault)
+
+    def _settle_one(self, call: Call) -> None:
+        reading = self._reading_of(call)
+        try:
+            record = build_record(call, reading, self._prices or self.prices())
+        except Exception as fault:
+            self.faults.note("pricing", fault)
+            reading.note = _NOT_PRICED
+            record = build_record(call, reading, None)
+        for spend in call.scope.spends:
+            spend.add(record)
+        for name, write in self._writes:
+            try:
+                write(record)
+            except Exception as fault:
+                self.faults.note(name, fault)
+        if call.span is not None:
+            _mark_span(call.span, record, self.faults)
 
     def _reading_of(self, call: Call) -> Reading:
         answer = call.answer

@@ -25,33 +25,38 @@ _TAIL_BYTES = 65_536
 class StreamFeed:
     """Takes what a stream gave to the caller, and ends the call once.
 
-    Free of I/O, so that sync and async streams share it.
+    Free of I/O, so that sync and async streams share it. Nothing raises.
     """
 
-    __slots__ = ("_call", "_recorder", "events")
+    __slots__ = ("_call", "_events", "_recorder")
 
     def __init__(self, call: Call) -> None:
         """Watch the stream of *call*."""
         self._recorder = call.recorder
         self._call = call
-        self.events = call.events = Events(request_bytes=call.request_bytes)
+        self._events = call.events = Events(request_bytes=call.request_bytes)
         call.recorder.answer_opened(call)
 
     def saw_first(self, event: Any) -> None:
         """Note the first event of all, and when it came."""
-        if self.events.first is None:
-            self.events.first = event
+        if self._events.first is None:
+            self._events.first = event
             self._call.time_to_first_chunk_s = perf_counter() - self._call.started
 
-    def saw(self, tail: list[Any], count: int) -> None:
-        """Note the last events of a run of *count*, oldest first."""
-        events = self.events
+    def saw(self, tail: tuple[Any, ...], count: int) -> None:
+        """Note the last events of a run of *count*, oldest first, None for none."""
+        events = self._events
         events.count += count
-        events.tail = (events.tail + [e for e in tail if e is not None])[-TAIL:]
+        kept = [event for event in tail if event is not None]
+        events.tail = (events.tail + kept)[-TAIL:]
 
     def ended(self) -> None:
-        """The stream was read to its end."""
-        self._recorder.stream_ended(self._call)
+        """The stream was read to its end, or closed."""
+        self._end(None)
+
+    def failed(self, error: BaseException) -> None:
+        """The stream raised *error* into the caller."""
+        self._end(error_name(error))
 
     def paused(self) -> None:
         """The caller stopped reading; the call ends only if its counts have come.
@@ -59,17 +64,19 @@ class StreamFeed:
         A generator may be closed by a garbage collection in the middle of anything,
         so nothing here may wait for a lock.
         """
-        read = self._call.route.operation.read_events
-        if read is not None and read(self.events, self._call.route.model) is not None:
-            self._recorder.call_dropped(self._call)
+        route = self._call.route
+        try:
+            read = route.operation.read_events
+            if read is not None and read(self._events, route.model) is not None:
+                self._recorder.call_dropped(self._call)
+        except Exception as fault:
+            self._recorder.faults.note("stream", fault)
 
-    def failed(self, error: BaseException) -> None:
-        """The stream raised *error* into the caller."""
-        self._recorder.stream_ended(self._call, error_name(error))
-
-    def closed(self) -> None:
-        """The caller closed the stream."""
-        self._recorder.stream_ended(self._call)
+    def _end(self, error: str | None) -> None:
+        try:
+            self._recorder.stream_ended(self._call, error)
+        except Exception as fault:
+            self._recorder.faults.note("stream", fault)
 
 
 class MeteredEventStream(EventStream):
@@ -93,14 +100,14 @@ class MeteredEventStream(EventStream):
                 count += 1
                 yield event
         except GeneratorExit:
-            feed.saw([older, old, last], count)
+            feed.saw((older, old, last), count)
             feed.paused()
             raise
         except BaseException as error:
-            feed.saw([older, old, last], count)
+            feed.saw((older, old, last), count)
             feed.failed(error)
             raise
-        feed.saw([older, old, last], count)
+        feed.saw((older, old, last), count)
         feed.ended()
 
     def close(self) -> None:
@@ -108,7 +115,7 @@ class MeteredEventStream(EventStream):
         try:
             super().close()
         finally:
-            self._bedrock_attrib.closed()
+            self._bedrock_attrib.ended()
 
 
 class BodyFeed:
@@ -128,25 +135,36 @@ class BodyFeed:
 
     def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
         """Note a piece that the caller has read."""
+        try:
+            self._keep(chunk)
+        except Exception as fault:
+            self._recorder.faults.note("body", fault)
+        if is_last or self._seen == self._length:
+            self.ended()
+
+    def _keep(self, chunk: bytes) -> None:
         self._seen += len(chunk)
         room = _HEAD_BYTES - len(self._head)
         if room > 0:
             self._head += chunk[:room]
             chunk = chunk[room:]
         self._tail = (self._tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        if is_last or self._seen == self._length:
-            self.ended()
 
     def ended(self) -> None:
         """The body was read as far as the caller wants it."""
         reading = self._call.answer
-        if not isinstance(reading, Reading):
-            return
+        try:
+            if isinstance(reading, Reading) and self._call.ended is None:
+                self._complete(reading)
+                self._recorder.answered(self._call, reading)
+        except Exception as fault:
+            self._recorder.faults.note("body", fault)
+
+    def _complete(self, reading: Reading) -> None:
         try:
             read_body(self._head + self._tail, reading, self._call.route.model)
         except Exception as fault:
             self._recorder.faults.note("reader", fault)
-        self._recorder.answered(self._call, reading)
 
 
 class MeteredBody(StreamingBody):

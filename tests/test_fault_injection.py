@@ -1,0 +1,218 @@
+"""Whatever of ours breaks, the caller's result and exception stay the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+import bedrock_attrib._client as client_module
+import bedrock_attrib._recorder as recorder_module
+import bedrock_attrib._streams as streams_module
+from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
+from bedrock_attrib._attribution import Spend
+from bedrock_attrib._call import Call, Routes
+from bedrock_attrib._record import PriceStatus
+from bedrock_attrib.testing import (
+    ListSink,
+    Reply,
+    Simulator,
+    bedrock_simulator,
+    tokens,
+)
+
+# A stream left at its last event leaves its socket to the garbage collection, with us
+# or without us; Python warns of that.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+WRITES = tokens(input_tokens=10, output_tokens=5, cache_write_1h_tokens=70)
+
+
+class Boom(Exception):
+    """The fault that is injected."""
+
+
+def boom(*_args: object, **_kwargs: object) -> Any:
+    """Fail."""
+    raise Boom
+
+
+def converse(client: BaseClient) -> object:
+    """A plain call."""
+    return client.converse(modelId=MODEL, messages=MESSAGES)["usage"]
+
+
+def invoke(client: BaseClient) -> object:
+    """A call whose body has to be watched."""
+    return client.invoke_model(modelId=MODEL, body=b"{}")["body"].read()[-30:]
+
+
+def stream(client: BaseClient) -> object:
+    """A stream read to its end."""
+    answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
+    return len(list(answer["stream"]))
+
+
+def invoke_stream(client: BaseClient) -> object:
+    """The other stream, left at its last event."""
+    answer = client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
+    count = 0
+    for event in answer["body"]:
+        count += 1
+        if b"invocationMetrics" in event["chunk"]["bytes"]:
+            break
+    return count
+
+
+def refused(client: BaseClient) -> object:
+    """A call that AWS turns away."""
+    with pytest.raises(ClientError) as caught:
+        client.converse(modelId="unknown", messages=MESSAGES)
+    return caught.value.response["Error"]
+
+
+def rerank(client: BaseClient) -> object:
+    """A call whose request has to be looked at."""
+    answer = client.invoke_model(modelId="cohere.rerank-v3-5:0", body=b"{}")
+    return len(answer["body"].read()) > 0
+
+
+USES = (converse, invoke, stream, invoke_stream, refused, rerank)
+
+# Every place of ours that works during a call: where, and what breaks there.
+PLACES: dict[str, tuple[Any, str]] = {
+    "start of a call": (Recorder, "start"),
+    "routes": (Routes, "route"),
+    "a call's own object": (Call, "__init__"),
+    "default tags": (recorder_module, "current_scope"),
+    "answer": (client_module, "_take_answer"),
+    "error status": (Recorder, "turned_away"),
+    "classifying an error": (recorder_module, "status_of_refusal"),
+    "end of an answer": (Recorder, "answered"),
+    "end of a stream": (Recorder, "stream_ended"),
+    "dropped call": (Recorder, "call_dropped"),
+    "opening a stream": (client_module, "watch_stream"),
+    "opening a body": (client_module, "watch_body"),
+    "need of a body": (client_module, "needs_body"),
+    "open streams": (Recorder, "answer_opened"),
+    "reading a body": (streams_module, "read_body"),
+    "reading a stream": (recorder_module, "read_stream"),
+    "building a record": (recorder_module, "build_record"),
+    "spend": (Spend, "add"),
+    "price look-up": (PriceTable, "quote"),
+    "loading prices": (PriceTable, "bundled"),
+    "settling": (Recorder, "_settle_one"),
+    "end": (Recorder, "_end"),
+}
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of this file."""
+    with bedrock_simulator() as simulator:
+        simulator.reply(Reply(usage=WRITES))
+        simulator.reply(Reply(error="ValidationException"), model_id="unknown")
+        yield simulator
+
+
+@pytest.fixture
+def expected(simulator: Simulator) -> list[object]:
+    """What a bare client gets."""
+    return [use(simulator.client()) for use in USES]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_fault_of_ours(
+    simulator: Simulator,
+    expected: list[object],
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The caller notices nothing; the fault is counted, and told once per kind."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    target, name = PLACES[place]
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, boom)
+        with attribution(team="search"):
+            found = [use(client) for _ in range(2) for use in USES]
+        recorder.flush()
+    assert found == expected * 2
+    assert sum(recorder.faults.counts().values()) >= 1
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    told = [message.split(" (raised")[0] for message in warnings]
+    assert sorted(told) == sorted(set(told))
+    assert told
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
+def test_faulty_sink(
+    simulator: Simulator, use: Callable[[BaseClient], object]
+) -> None:
+    """One sink that fails keeps no other from being told."""
+
+    class Broken(ListSink):
+        def write(self, record: CallRecord) -> None:
+            raise Boom(record.id)
+
+        def flush(self, timeout_s: float) -> bool:
+            raise Boom(timeout_s)
+
+        def close(self) -> None:
+            raise Boom
+
+    sink = ListSink()
+    recorder = Recorder(sinks=(Broken(), sink))
+    client = instrument(simulator.client(), recorder=recorder)
+    use(client)
+    assert len(sink.records) == 1
+    assert recorder.flush() is False
+    recorder.close()
+    assert recorder.faults.counts() == {"Broken": 4}
+
+
+def test_faulty_prices_leave_the_usage(simulator: Simulator) -> None:
+    """A price look-up that fails gives a record with usage, without price, with reason."""
+
+    class Broken(PriceTable):
+        quote = boom
+
+    sink = ListSink()
+    prices = Broken.__new__(Broken)
+    recorder = Recorder(prices, sinks=(sink,))
+    converse(instrument(simulator.client(), recorder=recorder))
+    (record,) = sink.records
+    assert record.usage == WRITES
+    assert record.cost is None
+    assert record.price_status is PriceStatus.UNPRICED
+    assert record.price_reason == "the price could not be found; see the log"
+
+
+def test_faulty_clock(simulator: Simulator, expected: list[object]) -> None:
+    """A clock that fails costs the record, not the call."""
+    recorder = Recorder(clock=boom)
+    client = instrument(simulator.client(), recorder=recorder)
+    assert [use(client) for use in USES] == expected
+    assert recorder.faults.counts() == {"start": 6}
+
+
+def test_strange_answer(simulator: Simulator) -> None:
+    """An answer of a shape that nobody expects is recorded as unknown, not as zero."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    simulator.reply(Reply(body=b'{"usage": {}}'), times=1)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    (record,) = sink.records
+    assert record.usage is None
+    assert record.price_status is PriceStatus.UNPRICED

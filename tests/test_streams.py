@@ -1,0 +1,489 @@
+"""Each stream ends its call exactly once, however it ends."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.eventstream import EventStream, NoInitialResponseError
+from botocore.exceptions import EventStreamError
+from botocore.response import StreamingBody
+
+from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
+from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib.testing import (
+    Fault,
+    FaultKind,
+    ListSink,
+    Reply,
+    Simulator,
+    bedrock_simulator,
+    tokens,
+)
+
+# A stream that is dropped leaves its socket to the garbage collection, with us or
+# without us; Python warns of that.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
+
+
+@pytest.fixture(scope="module")
+def module_simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of this file."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(module_simulator: Simulator) -> Simulator:
+    """The endpoint, answering ten pieces of text."""
+    module_simulator.reply(Reply(usage=USAGE, chunks=10, text="0123456789"))
+    return module_simulator
+
+
+@pytest.fixture
+def sink() -> ListSink:
+    """Keeps every record."""
+    return ListSink()
+
+
+@pytest.fixture
+def recorder(sink: ListSink) -> Iterator[Recorder]:
+    """Tells the sink alone."""
+    recorder = Recorder(sinks=(sink,))
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
+    """An instrumented client of the endpoint."""
+    return instrument(simulator.client(), recorder=recorder)
+
+
+def converse_stream(client: BaseClient) -> Any:
+    """A stream of Converse events."""
+    return client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]
+
+
+def invoke_stream(client: BaseClient) -> Any:
+    """A stream of model chunks."""
+    answer = client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
+    return answer["body"]
+
+
+OPENERS: dict[str, Callable[[BaseClient], Any]] = {
+    "ConverseStream": converse_stream,
+    "InvokeModelWithResponseStream": invoke_stream,
+}
+
+
+def read_all(stream: Any) -> None:
+    """Read to the end."""
+    for _ in stream:
+        pass
+
+
+def read_twice(stream: Any) -> None:
+    """Read to the end, then ask again."""
+    assert len(list(stream)) > 3
+    assert list(stream) == []
+
+
+def read_in_runs(stream: Any) -> None:
+    """Read one event, then the rest with another iterator."""
+    next(iter(stream))
+    read_all(stream)
+
+
+def read_then_close(stream: Any) -> None:
+    """Read to the end and close, as `closing` does."""
+    with closing(stream):
+        read_all(stream)
+
+
+def read_in_thread(stream: Any) -> None:
+    """Read in another thread."""
+    thread = threading.Thread(target=read_all, args=(stream,))
+    thread.start()
+    thread.join()
+
+
+def stop_at_final_event(stream: Any) -> None:
+    """Leave the loop on the event that states the counts."""
+    for event in stream:
+        text = str(event)
+        if "'metadata'" in text or "invocationMetrics" in text:
+            break
+
+
+def break_early(stream: Any) -> None:
+    """Leave the loop after two events."""
+    for number, _ in enumerate(stream):
+        if number == 1:
+            break
+
+
+def close_unread(stream: Any) -> None:
+    """Close without reading."""
+    stream.close()
+
+
+def close_twice(stream: Any) -> None:
+    """Read an event, close, close again."""
+    next(iter(stream))
+    stream.close()
+    stream.close()
+
+
+def fail_in_loop(stream: Any) -> None:
+    """Raise in the loop that reads."""
+    with suppress(RuntimeError):
+        for _ in stream:
+            raise RuntimeError
+
+
+def drop_unread(_stream: Any) -> None:
+    """Do nothing with it."""
+
+
+def drop_in_cycle(stream: Any) -> None:
+    """Leave it to the garbage collection, with a half-read iterator."""
+    iterator = iter(stream)
+    next(iterator)
+    cycle: list[Any] = [iterator, stream]
+    cycle.append(cycle)
+
+
+WHOLE = (
+    read_all,
+    read_twice,
+    read_in_runs,
+    read_then_close,
+    read_in_thread,
+    stop_at_final_event,
+)
+PARTIAL = (break_early, close_unread, close_twice, fail_in_loop, drop_unread, drop_in_cycle)
+
+
+def one_record(sink: ListSink) -> CallRecord:
+    """The only record, after everything droppable was collected."""
+    gc.collect()
+    (record,) = sink.records
+    return record
+
+
+@pytest.mark.parametrize("operation", OPENERS)
+@pytest.mark.parametrize("end", WHOLE, ids=lambda end: end.__name__)
+def test_whole_stream(
+    client: BaseClient, sink: ListSink, operation: str, end: Callable[[Any], None]
+) -> None:
+    """A stream whose final counts were seen is one priced call with the block's tags."""
+    with attribution(team="search") as spend:
+        stream = OPENERS[operation](client)
+    end(stream)
+    del stream
+    record = one_record(sink)
+    assert record.operation == operation
+    assert record.outcome is Outcome.OK
+    assert record.usage == USAGE
+    assert record.tags == {"team": "search"}
+    assert record.price_status is PriceStatus.PRICED
+    # 100 x 3, 50 x 15 and 20 x 0.30 USD for a million tokens.
+    assert spend.cost == Decimal("0.001056")
+    assert spend.calls == 1
+    assert record.time_to_first_chunk_s is not None
+    assert 0 < record.time_to_first_chunk_s <= record.duration_s
+
+
+@pytest.mark.parametrize("operation", OPENERS)
+@pytest.mark.parametrize("end", PARTIAL, ids=lambda end: end.__name__)
+def test_partial_stream(
+    client: BaseClient, sink: ListSink, operation: str, end: Callable[[Any], None]
+) -> None:
+    """A stream given up is one abandoned call whose price is marked as estimated."""
+    with attribution(team="search") as spend:
+        stream = OPENERS[operation](client)
+    end(stream)
+    del stream
+    record = one_record(sink)
+    assert record.outcome is Outcome.ABANDONED
+    assert record.error is None
+    assert record.tags == {"team": "search"}
+    assert spend.calls == 1
+    if end in (close_unread, drop_unread):
+        assert record.usage is None
+        assert record.price_status is PriceStatus.UNPRICED
+        assert record.price_reason == "the stream ended before its first event"
+    else:
+        assert record.price_status is PriceStatus.ESTIMATED
+        assert record.usage_source.endswith("estimate")
+        assert "output is a lower bound" in record.price_reason
+
+
+def test_abandoned_keeps_the_first_events(client: BaseClient, sink: ListSink) -> None:
+    """Anthropic's first chunk states input and cache, which are kept as they are."""
+    break_early(invoke_stream(client))
+    record = one_record(sink)
+    assert record.usage is not None
+    assert record.usage[Unit.INPUT_TOKEN] == 100
+    assert record.usage[Unit.CACHE_READ_TOKEN] == 20
+
+
+def test_estimate_learns(client: BaseClient, sink: ListSink) -> None:
+    """What whole streams used for an event is what a dropped one is taken to use."""
+    for _ in range(30):
+        read_all(converse_stream(client))
+    break_early(converse_stream(client))
+    gc.collect()
+    whole, dropped = sink.records[0], sink.records[-1]
+    assert whole.usage is not None
+    assert dropped.usage is not None
+    # 50 tokens in 14 events; two events were seen.
+    assert dropped.usage[Unit.OUTPUT_TOKEN] == round(2 * 50 / 14)
+    # 120 tokens of prompt for this request, whatever its size.
+    assert dropped.usage[Unit.INPUT_TOKEN] == 120
+
+
+@pytest.mark.parametrize("operation", OPENERS)
+def test_exception_event(
+    simulator: Simulator, client: BaseClient, sink: ListSink, operation: str
+) -> None:
+    """An error event in a good answer reaches the caller and ends the call as error."""
+    fault = Fault(FaultKind.EXCEPTION_EVENT, after=3)
+    simulator.reply(Reply(usage=USAGE, chunks=10, fault=fault), times=1)
+    with pytest.raises(EventStreamError) as caught:
+        read_all(OPENERS[operation](client))
+    record = one_record(sink)
+    assert record.outcome is Outcome.ERROR
+    assert record.error == caught.value.response["Error"]["Code"]
+    assert record.price_status is PriceStatus.ESTIMATED
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.BAD_CHECKSUM])
+@pytest.mark.parametrize("operation", OPENERS)
+def test_broken_stream(
+    simulator: Simulator,
+    client: BaseClient,
+    sink: ListSink,
+    operation: str,
+    kind: FaultKind,
+) -> None:
+    """A connection cut or a spoilt frame raises what it raises without us."""
+    reply = Reply(usage=USAGE, chunks=10, fault=Fault(kind, after=3))
+    simulator.reply(reply, times=2)
+    errors = []
+    for each in (simulator.client(), client):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 -- compared below
+            read_all(OPENERS[operation](each))
+        errors.append(type(caught.value))
+    assert errors[0] is errors[1]
+    record = one_record(sink)
+    assert record.outcome is Outcome.ERROR
+    assert record.error == errors[1].__name__
+
+
+@pytest.mark.parametrize("operation", OPENERS)
+def test_types_stay_botocores(
+    simulator: Simulator, client: BaseClient, operation: str
+) -> None:
+    """The stream is botocore's own type and yields what it yields without us."""
+    reply = Reply(usage=USAGE, chunks=4, text="same")
+    simulator.reply(reply, times=2)
+    bare, metered = OPENERS[operation](simulator.client()), OPENERS[operation](client)
+    assert isinstance(metered, EventStream)
+    found, expected = list(metered), list(bare)
+    assert [set(event) for event in expected] == [set(event) for event in found]
+    assert len(expected) == len(found)
+
+
+def test_initial_response(client: BaseClient, sink: ListSink) -> None:
+    """Asking for an initial response, which Bedrock does not send, is as without us."""
+    stream = converse_stream(client)
+    with pytest.raises(NoInitialResponseError):
+        stream.get_initial_response()
+    read_all(stream)
+    assert one_record(sink).outcome is Outcome.OK
+
+
+def test_closing_the_recorder_ends_open_streams(
+    client: BaseClient, recorder: Recorder, sink: ListSink
+) -> None:
+    """A stream that is still held when the recorder closes is recorded as given up."""
+    stream = converse_stream(client)
+    next(iter(stream))
+    recorder.close()
+    (record,) = sink.records
+    assert record.outcome is Outcome.ABANDONED
+    stream.close()
+    assert len(sink.records) == 1
+
+
+def test_two_threads_end_a_stream_once(client: BaseClient, sink: ListSink) -> None:
+    """Closing from several threads at once gives one record."""
+    for number in range(20):
+        stream = converse_stream(client)
+        start = threading.Barrier(4)
+
+        def close(stream: Any = stream, start: threading.Barrier = start) -> None:
+            start.wait()
+            stream.close()
+
+        threads = [threading.Thread(target=close) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(sink.records) == number + 1
+
+
+# Bodies of InvokeModel. With token headers nothing of a body is needed; without them,
+# or for the lifetimes of cache writes, it is looked at as the caller reads it.
+
+WRITES = tokens(
+    input_tokens=10,
+    output_tokens=5,
+    cache_write_5m_tokens=30,
+    cache_write_1h_tokens=70,
+)
+
+
+def body_of(client: BaseClient) -> Any:
+    """An unread body."""
+    return client.invoke_model(modelId=MODEL, body=b"{}")["body"]
+
+
+def read_at_once(body: Any) -> None:
+    """read()."""
+    body.read()
+
+
+def read_odd_pieces(body: Any) -> None:
+    """read(7) until nothing comes."""
+    while body.read(7):
+        pass
+
+
+def read_exact_length(body: Any) -> None:
+    """read(n) with the very length, never asking for the end."""
+    body.read(1_000_000)
+
+
+def read_lines(body: Any) -> None:
+    """iter_lines()."""
+    for _ in body.iter_lines():
+        pass
+
+
+def read_chunks(body: Any) -> None:
+    """iter_chunks(5)."""
+    for _ in body.iter_chunks(5):
+        pass
+
+
+def read_by_iteration(body: Any) -> None:
+    """for piece in body."""
+    for _ in body:
+        pass
+
+
+def read_into(body: Any) -> None:
+    """readinto(buffer)."""
+    buffer = bytearray(16)
+    while body.readinto(buffer):
+        pass
+
+
+def read_readlines(body: Any) -> None:
+    """readlines()."""
+    body.readlines()
+
+
+BODY_READERS = (
+    read_at_once,
+    read_odd_pieces,
+    read_exact_length,
+    read_lines,
+    read_chunks,
+    read_by_iteration,
+    read_into,
+    read_readlines,
+)
+
+
+def test_headers_need_no_body(client: BaseClient, sink: ListSink) -> None:
+    """With token headers the record is there before the body is read, if it ever is."""
+    body = body_of(client)
+    (record,) = sink.records
+    assert record.usage == USAGE
+    assert record.usage_source == "headers"
+    assert type(body) is StreamingBody
+
+
+@pytest.mark.parametrize("read", BODY_READERS, ids=lambda read: read.__name__)
+def test_lifetimes_come_from_the_body(
+    simulator: Simulator, client: BaseClient, sink: ListSink, read: Any
+) -> None:
+    """Cache writes are split by lifetime once the body was read, in whatever pieces."""
+    simulator.reply(Reply(usage=WRITES), times=1)
+    body = body_of(client)
+    assert isinstance(body, StreamingBody)
+    read(body)
+    (record,) = sink.records
+    assert record.usage == WRITES
+    assert record.outcome is Outcome.OK
+    body.close()
+    assert len(sink.records) == 1
+
+
+@pytest.mark.parametrize("read", BODY_READERS, ids=lambda read: read.__name__)
+def test_body_without_headers(
+    simulator: Simulator, client: BaseClient, sink: ListSink, read: Any
+) -> None:
+    """Without token headers the body tells, and the caller gets it whole."""
+    simulator.reply(Reply(usage=WRITES, token_headers=False), times=1)
+    read(body_of(client))
+    gc.collect()
+    (record,) = sink.records
+    assert record.usage == WRITES
+    assert record.usage_source == "body.usage (anthropic)"
+
+
+def test_unread_body_keeps_what_headers_say(
+    simulator: Simulator, client: BaseClient, sink: ListSink
+) -> None:
+    """A body that is dropped unread leaves counts, with the lifetime assumed."""
+    simulator.reply(Reply(usage=WRITES), times=1)
+    body_of(client)
+    record = one_record(sink)
+    assert record.outcome is Outcome.ABANDONED
+    assert record.usage == {
+        Unit.INPUT_TOKEN: 10,
+        Unit.OUTPUT_TOKEN: 5,
+        Unit.CACHE_WRITE_5M_TOKEN: 100,
+    }
+
+
+def test_big_body_is_not_kept(
+    simulator: Simulator, client: BaseClient, sink: ListSink
+) -> None:
+    """Of a long body only head and tail are held, and its counts are still found."""
+    long = Reply(usage=WRITES, token_headers=False, text="x" * 3_000_000)
+    simulator.reply(long, times=1)
+    body = body_of(client)
+    for _ in body.iter_chunks(100_000):
+        feed = body._bedrock_attrib
+        assert len(feed._head) + len(feed._tail) <= 100_000
+    (record,) = sink.records
+    assert record.usage == WRITES
