@@ -1,0 +1,185 @@
+"""Many threads, nested blocks, streams and calls: exact sums, no tag in the wrong place."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.client import BaseClient
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from bedrock_attrib import Recorder, Spend, Unit, attribution, instrument
+from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
+
+MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+# 12 x 3 and 8 x 15 USD for a million tokens: what one call of the simulator costs.
+COST = Decimal("0.000156")
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of this file."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+class _Canned:
+    """Answers what the endpoint answered once, without its socket.
+
+    64,000 calls over sockets on two cores would take minutes; the client runs in full.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.answers: dict[str, tuple[dict[str, str], bytes]] = {}
+        client = simulator.client()
+        client.meta.events.register("before-parse.bedrock-runtime", self.keep)
+        client.converse(modelId=MODEL, messages=MESSAGES)
+        self.client = simulator.client()
+        self.client.meta.events.register("before-send.bedrock-runtime", self.send)
+        self.stream = _stream_bytes(simulator)
+
+    def keep(self, response_dict: dict[str, Any], **_: object) -> None:
+        self.answers["converse"] = (
+            dict(response_dict["headers"]),
+            response_dict["body"],
+        )
+
+    def send(self, request: Any, **_: object) -> AWSResponse:
+        if request.url.endswith("converse-stream"):
+            headers = {"content-type": "application/vnd.amazon.eventstream"}
+            raw = _Raw(self.stream)
+        else:
+            headers, body = self.answers["converse"]
+            raw = _Raw(body)
+        return AWSResponse(request.url, 200, HeadersDict(headers), raw)
+
+
+class _Raw:
+    """What botocore asks of urllib3's response."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self._body
+
+    def close(self) -> None:
+        pass
+
+
+def _stream_bytes(simulator: Simulator) -> bytes:
+    frames: list[bytes] = []
+    client = simulator.client()
+    answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
+    raw = answer["stream"]._raw_stream
+    frames.append(raw.read())
+    return b"".join(frames)
+
+
+def _work(client: BaseClient, number: int, calls: int, spends: dict[str, Spend]) -> None:
+    """Calls and streams of one thread, half of them in a nested block."""
+    chance = random.Random(number)
+    with attribution(team=f"team-{number}") as spend:
+        spends[f"team-{number}"] = spend
+        for _ in range(calls):
+            if chance.random() < 0.5:
+                _call(client, chance)
+                continue
+            with attribution(app=f"app-{number % 4}", team=None):
+                _call(client, chance)
+
+
+def _call(client: BaseClient, chance: random.Random) -> None:
+    if chance.random() < 0.8:
+        client.converse(modelId=MODEL, messages=MESSAGES)
+        return
+    for _ in client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]:
+        pass
+
+
+@pytest.mark.slow
+def test_64_threads_of_1000_calls(simulator: Simulator) -> None:
+    """64 x 1,000 calls and streams in nested blocks add up to the last decimal."""
+    sink = ListSink()
+    reader = InMemoryMetricReader()
+    metrics = OpenTelemetrySink(meter_provider=MeterProvider(metric_readers=[reader]))
+    recorder = Recorder(sinks=(metrics, sink))
+    client = instrument(_Canned(simulator).client, recorder=recorder)
+    spends: dict[str, Spend] = {}
+    with ThreadPoolExecutor(64) as pool:
+        jobs = [pool.submit(_work, client, n, 1000, spends) for n in range(64)]
+    for job in jobs:
+        job.result()
+    assert recorder.flush()
+    assert len(sink.records) == 64_000
+    assert len({record.id for record in sink.records}) == 64_000
+    for team, spend in spends.items():
+        assert spend.calls == 1000, team
+        assert spend.cost == 1000 * COST, team
+        assert spend.usage == {Unit.INPUT_TOKEN: 12_000, Unit.OUTPUT_TOKEN: 8_000}
+    leaks = [r.tags for r in sink.records if "team" in r.tags and "app" in r.tags]
+    assert leaks == []
+    by_tags = Counter(tuple(record.tags.items()) for record in sink.records)
+    assert _metric_calls(reader) == by_tags
+    assert recorder.faults.counts() == {}
+
+
+def _metric_calls(reader: InMemoryMetricReader) -> Counter[tuple[tuple[str, str], ...]]:
+    found: Counter[tuple[tuple[str, str], ...]] = Counter()
+    data = reader.get_metrics_data()
+    assert data is not None
+    for metric in data.resource_metrics[0].scope_metrics[0].metrics:
+        if metric.name != "bedrock_attrib.calls":
+            continue
+        for point in metric.data.data_points:
+            attributes = point.attributes or {}
+            tags = tuple(
+                (key, str(attributes[f"bedrock_attrib.{key}"]))
+                for key in ("team", "app")
+                if f"bedrock_attrib.{key}" in attributes
+            )
+            found[tags] += point.value
+    return found
+
+
+def test_threads_over_sockets(simulator: Simulator) -> None:
+    """The same over real connections, with streams read in other threads."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    spends: dict[str, Spend] = {}
+    with ThreadPoolExecutor(16) as pool:
+        for job in [pool.submit(_work, client, n, 25, spends) for n in range(16)]:
+            job.result()
+    assert len(sink.records) == 400
+    assert sum(spend.cost for spend in spends.values()) == 400 * COST
+
+
+def test_asyncio_tasks_keep_their_tags(simulator: Simulator) -> None:
+    """Tasks that interleave, each with its own tags, call in worker threads."""
+    sink = ListSink()
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+
+    async def task(number: int) -> None:
+        with attribution(team=f"team-{number}"):
+            await asyncio.sleep(random.random() / 100)
+            await asyncio.to_thread(client.converse, modelId=MODEL, messages=MESSAGES)
+
+    async def main() -> None:
+        await asyncio.gather(*(task(number) for number in range(50)))
+
+    asyncio.run(main())
+    found: dict[str, int] = defaultdict(int)
+    for record in sink.records:
+        found[record.tags["team"]] += 1
+    assert found == {f"team-{number}": 1 for number in range(50)}
