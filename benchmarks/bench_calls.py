@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import _canned
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -30,8 +31,6 @@ from bedrock_attrib import Recorder, attribution, instrument
 from bedrock_attrib._record import CallRecord
 from bedrock_attrib._sinks import QueueSink
 from bedrock_attrib.metrics import OpenTelemetrySink
-
-import _canned
 
 Operation = Callable[[BaseClient], object]
 
@@ -73,7 +72,8 @@ def make_recorder(*, histograms: bool = True, metrics: bool = True) -> Recorder:
     sinks: list[object] = [QueueSink(_Nothing())]
     if metrics:
         provider = MeterProvider(metric_readers=[InMemoryMetricReader()])
-        sinks.insert(0, OpenTelemetrySink(meter_provider=provider, histograms=histograms))
+        metrics_sink = OpenTelemetrySink(meter_provider=provider, histograms=histograms)
+        sinks.insert(0, metrics_sink)
     return Recorder(sinks=sinks)
 
 
@@ -173,7 +173,8 @@ def main() -> None:
     if options.json:
         json.dump({name: asdict(row) for name, row in rows.items()}, sys.stdout)
         return
-    print(f"{'added µs per call':44} {'bare':>8} {'thread':>8} {'wall':>8} {'process':>8}")
+    columns = "".join(f"{name:>9}" for name in ("bare", "thread", "wall", "process"))
+    print(f"{'added µs per call':44}{columns}")
     for name, row in rows.items():
         print(
             f"{name:44} {row.bare_us:8.1f} {row.thread_us:8.1f} "

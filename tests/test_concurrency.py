@@ -86,7 +86,9 @@ def _stream_bytes(simulator: Simulator) -> bytes:
     return b"".join(frames)
 
 
-def _work(client: BaseClient, number: int, calls: int, spends: dict[str, Spend]) -> None:
+def _work(
+    client: BaseClient, number: int, calls: int, spends: dict[str, Spend]
+) -> None:
     """Calls and streams of one thread, half of them in a nested block."""
     chance = random.Random(number)
     with attribution(team=f"team-{number}") as spend:

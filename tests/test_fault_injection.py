@@ -156,9 +156,7 @@ def test_fault_of_ours(
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
-def test_faulty_sink(
-    simulator: Simulator, use: Callable[[BaseClient], object]
-) -> None:
+def test_faulty_sink(simulator: Simulator, use: Callable[[BaseClient], object]) -> None:
     """One sink that fails keeps no other from being told."""
 
     class Broken(ListSink):

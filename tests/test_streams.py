@@ -174,7 +174,14 @@ WHOLE = (
     read_in_thread,
     stop_at_final_event,
 )
-PARTIAL = (break_early, close_unread, close_twice, fail_in_loop, drop_unread, drop_in_cycle)
+PARTIAL = (
+    break_early,
+    close_unread,
+    close_twice,
+    fail_in_loop,
+    drop_unread,
+    drop_in_cycle,
+)
 
 
 def one_record(sink: ListSink) -> CallRecord:

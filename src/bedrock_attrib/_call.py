@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._model_id import ModelRef, parse_model_id
 from ._readers import (
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ._attribution import Scope
+    from ._faults import Faults
     from ._record import Outcome, PriceStatus, Reading, Tags
-    from ._recorder import Recorder
 
 
 @dataclass(slots=True)
@@ -97,6 +97,32 @@ def _new_route(operation: str, model_id: object, region: str) -> Route:
     return Route(row, model, region, reader)
 
 
+class CallTaker(Protocol):
+    """Whom a door tells how a call ended: the recorder."""
+
+    @property
+    def faults(self) -> Faults:
+        """Contained faults."""
+
+    def answered(self, call: Call, answer: Reading | Mapping[str, Any]) -> None:
+        """End a call whose answer states its counts."""
+
+    def turned_away(self, call: Call, http_status: int, error: str) -> None:
+        """End a call that AWS answered with an error status."""
+
+    def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
+        """End a call that failed without an answer."""
+
+    def answer_opened(self, call: Call) -> None:
+        """Note that *call* now ends with its stream or body."""
+
+    def stream_ended(self, call: Call, error: str | None = None) -> None:
+        """End a call with its stream."""
+
+    def call_dropped(self, call: Call) -> None:
+        """End a call that is collected as garbage; waits for nothing."""
+
+
 class Call:
     """A call that has started and not yet finished.
 
@@ -147,7 +173,7 @@ class Call:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: CallTaker,
         route: Route,
         scope: Scope,
         tags: Tags,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import boto3
@@ -90,15 +91,15 @@ class Handlers:
             _no_recorder.note("default recorder", fault)
             return
         try:
-            context[_KEY] = recorder.start(
-                model.name, params, context["client_region"]
-            )
+            context[_KEY] = recorder.start(model.name, params, context["client_region"])
         except RefusedError:
             raise
         except Exception as fault:
             recorder.faults.note("start", fault)
 
-    def send(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def send(
+        self, params: Mapping[str, Any], context: dict[str, Any], **_: Any
+    ) -> None:
         """Note that the request is about to leave, and how large it is."""
         call: Call | None = context.get(_KEY)
         if call is None:
@@ -149,7 +150,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     retries = metadata.get("RetryAttempts")
     if retries:
         call.attempts = retries + 1
-    if status >= 300:
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
         return

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import current_scope
+from ._faults import Faults
 from ._recorder import Recorder
-from ._sinks import Guard, Sink
+from ._sinks import Guard, QueueSink, Sink
 from .metrics import OpenTelemetrySink, semconv_from_opt_in
 from .pricing import PriceTable
 
@@ -46,7 +48,7 @@ def configure(
     Raises:
         ConfigError: If a setting is unknown or wrong.
     """
-    global _default  # noqa: PLW0603 -- the default recorder is one by definition
+    global _default
     recorder = _make(prices, sinks, guards, settings)
     with _lock:
         before, _default = _default, recorder
@@ -84,22 +86,13 @@ def _make(
     from ._config import Config  # noqa: PLC0415
 
     config = Config.load(settings)
-    recorder: Recorder
-    metrics: list[Sink] = []
-    if config.metrics:
-        metrics.append(_metrics_sink(config))
-    recorder = Recorder(
-        prices if prices is not None else _prices(config),
-        (*metrics, *sinks),
-        guards,
-        config,
-    )
-    return recorder
+    table = prices if prices is not None else _prices(config)
+    faults = Faults()
+    metrics = (_metrics_sink(config, table, sinks, faults),) if config.metrics else ()
+    return Recorder(table, (*metrics, *sinks), guards, config, faults=faults)
 
 
-def _prices(config: Config) -> PriceTable | None:
-    if config.prices is None and config.price_overrides is None:
-        return None
+def _prices(config: Config) -> PriceTable:
     table = (
         PriceTable.load(config.prices)
         if config.prices is not None
@@ -110,11 +103,25 @@ def _prices(config: Config) -> PriceTable | None:
     return table
 
 
-def _metrics_sink(config: Config) -> OpenTelemetrySink:
+def _metrics_sink(
+    config: Config, prices: PriceTable, others: Sequence[Sink], faults: Faults
+) -> OpenTelemetrySink:
     return OpenTelemetrySink(
         tags=config.metric_tags,
         tag_prefix=config.metric_tag_prefix,
         max_values_per_tag=config.metric_tag_values,
         semconv=semconv_from_opt_in(config.semconv_opt_in),
         histograms=config.histograms,
+        price_table_age_s=lambda: prices.age(datetime.now(UTC)).total_seconds(),
+        faults=faults,
+        losses=lambda: _losses(others),
     )
+
+
+def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
+    """Records that each sink has lost, of those that tell."""
+    return {
+        type(sink).__name__: sink.dropped
+        for sink in sinks
+        if isinstance(sink, QueueSink)
+    }

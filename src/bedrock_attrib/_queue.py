@@ -8,7 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ._faults import Faults
 
@@ -50,7 +50,6 @@ class BatchQueue(Generic[Item]):
             may_drop: Whether items above *max_pending*, or after `close`, are dropped;
                 if not, `put` then handles what is pending before it returns.
         """
-        self.dropped = 0
         self._handle = handle
         self._name = name
         self._faults = faults
@@ -61,6 +60,7 @@ class BatchQueue(Generic[Item]):
         _QUEUES.add(self)
 
     def _reset(self) -> None:
+        self.dropped = 0
         self._pending: deque[Item] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._awake = False
@@ -112,9 +112,19 @@ class BatchQueue(Generic[Item]):
     def __len__(self) -> int:
         return len(self._pending)
 
-    def drain(self) -> None:
-        """Handle everything pending, on this thread, before it returns."""
-        with self._handling:
+    def drain(self, timeout_s: float = 10.0) -> bool:
+        """Handle everything pending, on this thread, before it returns.
+
+        Args:
+            timeout_s: Seconds to wait for another thread that handles a batch. A
+                bound, as that thread may in turn wait for a lock of the caller's.
+
+        Returns:
+            False when the other thread was not done in time.
+        """
+        if not self._handling.acquire(timeout=timeout_s):
+            return False
+        try:
             while self._pending:
                 batch = [self._pending.popleft() for _ in range(len(self._pending))]
                 try:
@@ -122,6 +132,9 @@ class BatchQueue(Generic[Item]):
                 except Exception as error:
                     self._faults.note(self._name, error)
                     self.dropped += len(batch)
+        finally:
+            self._handling.release()
+        return True
 
     def close(self) -> None:
         """Handle what is pending, then stop; later items are dropped and counted."""
@@ -139,7 +152,7 @@ class BatchQueue(Generic[Item]):
             self.drain()
 
 
-_QUEUES: weakref.WeakSet[BatchQueue[object]] = weakref.WeakSet()
+_QUEUES: weakref.WeakSet[BatchQueue[Any]] = weakref.WeakSet()
 
 
 def _forget_pending() -> None:

@@ -55,7 +55,6 @@ class Recorder:
     on the caller's thread before the call returns.
 
     Attributes:
-        faults: Contained faults.
         sinks: Told about every finished call, in order.
         guards: Asked before every call, in order.
     """
@@ -68,6 +67,7 @@ class Recorder:
         config: Config | None = None,
         *,
         clock: Callable[[], datetime] = _now,
+        faults: Faults | None = None,
     ) -> None:
         """Wire a recorder.
 
@@ -77,8 +77,9 @@ class Recorder:
             guards: May refuse calls.
             config: Settings; None for no default tags and no span attributes.
             clock: Gives the current time as aware UTC.
+            faults: Where contained faults are counted; None for a count of its own.
         """
-        self.faults = Faults()
+        self._faults = Faults() if faults is None else faults
         self.sinks = tuple(sinks)
         self.guards = tuple(guards)
         self._prices = prices
@@ -101,6 +102,11 @@ class Recorder:
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
+
+    @property
+    def faults(self) -> Faults:
+        """Contained faults."""
+        return self._faults
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -145,7 +151,7 @@ class Recorder:
             call.has_guardrail = True
         for spend in scope.spends:
             spend.settle = self.settle
-        if route.read_request is not None:
+        if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
@@ -234,7 +240,10 @@ class Recorder:
     # What has ended is settled: read, priced, recorded, told.
 
     def settle(self) -> None:
-        """Settle every call that has ended, on this thread."""
+        """Settle every call that has ended, on this thread, unless another is at it.
+
+        Waits for the other for some seconds at most.
+        """
         self._ended.drain()
 
     def _settle_all(self, calls: list[Call]) -> None:
@@ -267,7 +276,7 @@ class Recorder:
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if type(answer) is Reading:
+            if isinstance(answer, Reading):
                 call.outcome = call.outcome or Outcome.ABANDONED
                 return answer
             if answer is not None:

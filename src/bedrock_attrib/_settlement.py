@@ -50,9 +50,7 @@ def judge_dropped(call: Call) -> None:
     call.failure = status_without_answer(call.error, was_sent=call.was_sent)
 
 
-def build_record(
-    call: Call, reading: Reading, prices: PriceTable | None
-) -> CallRecord:
+def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> CallRecord:
     """The record of *call*, which has ended, priced as far as it can be.
 
     Args:

@@ -92,8 +92,7 @@ class QueueSink:
 
     def flush(self, timeout_s: float) -> bool:
         """Hand on what is pending, on this thread, and flush the sink."""
-        self._queue.drain()
-        return self._sink.flush(timeout_s)
+        return self._queue.drain(timeout_s) and self._sink.flush(timeout_s)
 
     def close(self) -> None:
         """Hand on what is pending, then close the sink."""

@@ -7,7 +7,6 @@ one that looks on while the caller reads. Nothing is read that the caller does n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -200,13 +199,19 @@ class MeteredBody(StreamingBody):
             self._bedrock_attrib.ended()
 
 
-@lru_cache(maxsize=64)
 def _watching(kind: type, base: type) -> type:
-    """The class to exchange *kind* for: *base*, or *base* over a subclass of its own."""
+    """The class to exchange *kind* for: *base*, or *base* over another's subclass."""
     botocore_kind = base.__bases__[0]
     if kind is botocore_kind:
         return base
-    return type(f"Metered{kind.__name__}", (base, kind), {})
+    watching = _WATCHING.get((kind, base))
+    if watching is None:
+        watching = type(f"Metered{kind.__name__}", (base, kind), {})
+        _WATCHING[kind, base] = watching
+    return watching
+
+
+_WATCHING: dict[tuple[type, type], type] = {}
 
 
 def watch_stream(stream: EventStream, call: Call) -> None:

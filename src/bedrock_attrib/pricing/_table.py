@@ -228,8 +228,7 @@ class PriceTable:
             at=at,
             assumed=assumed,
         )
-        names = (ref.requested, ref.model_id, ref.scope, ref.geography)
-        card = self._box.card_at((*names, region, tier, latency_mode), ref, at)
+        card = self._box.card_at((ref, region, tier, latency_mode), ref, at)
         return explain(card, ref, usage, quote, assumed=assumed)
 
     def hourly_cost(self, commitment: Commitment, *, at: datetime) -> Decimal:
