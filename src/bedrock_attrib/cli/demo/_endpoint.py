@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,15 @@ from ...testing import ListSink, Simulator, bedrock_simulator
 
 if TYPE_CHECKING:
     from ._calls import BedrockClient
+
+# The shell's AWS account and OpenTelemetry settings, and its proxies.
+_SETTINGS_OF_OTHERS = ("AWS_", "OTEL_")
+_OWN_SETTINGS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "NO_PROXY": "*",
+    "no_proxy": "*",
+}
 
 
 @dataclass(slots=True)
@@ -59,11 +69,13 @@ def metered_endpoint(readers: Iterable[MetricReader] = ()) -> Iterator[MeteredEn
     """Run an endpoint for the length of a ``with`` block.
 
     Calls are priced as if they were made on the day of the bundled price table, so
-    that figures hang on the version of the library alone.
+    that figures hang on the version of the library alone. For the same reason the
+    process forgets what its environment says of AWS, OpenTelemetry and proxies.
 
     Args:
         readers: Get the metrics, until the block ends.
     """
+    _forget_settings()
     prices = PriceTable.bundled()
     day = prices.generated_on
     provider = MeterProvider(list(readers), shutdown_on_exit=False)
@@ -79,3 +91,9 @@ def metered_endpoint(readers: Iterable[MetricReader] = ()) -> Iterator[MeteredEn
     finally:
         recorder.close()
         provider.shutdown()
+
+
+def _forget_settings() -> None:
+    for name in [name for name in os.environ if name.startswith(_SETTINGS_OF_OTHERS)]:
+        del os.environ[name]
+    os.environ.update(_OWN_SETTINGS)

@@ -58,7 +58,6 @@ def run_demo(settings: Settings) -> int:
         ends = started + min(settings.duration_s - _CLOSING_S, _LAST_CALL_S)
         run = Run(plan(), endpoint, max(0.0, ends - monotonic()))
         is_interrupted = _watch(run, endpoint, settings, started)
-        endpoint.recorder.close()  # A stream that was given up ends here at last.
         closing = Closing(
             records=endpoint.records,
             planned=run.planned,
@@ -106,6 +105,7 @@ def _watch(
         except KeyboardInterrupt:
             is_interrupted = True
         run.stop()
+        endpoint.recorder.close()  # A stream that was given up ends here at last.
         show(progress())
     return is_interrupted
 

@@ -1,0 +1,113 @@
+"""The command ``bedrock-attrib`` itself: help, version, wrong use, missing extras."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+pytest.importorskip("rich", reason="needs the extra cli")
+
+from bedrock_attrib.cli import commands
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    """``--version`` tells which distribution is installed."""
+    try:
+        installed = version("bedrock-attrib")
+    except PackageNotFoundError:
+        installed = "(not installed)"
+    assert run("--version").stdout == f"bedrock-attrib {installed}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_commands_and_examples(run: Run, option: str) -> None:
+    """A newcomer finds the demo and how to call it."""
+    done = run(option)
+    assert done.returncode == 0
+    assert "Usage: bedrock-attrib [OPTIONS] COMMAND [ARGS]..." in done.stdout
+    assert "\n  demo  Watch three teams' spend on Bedrock grow" in done.stdout
+    assert "\n    bedrock-attrib demo --json | jq .total\n" in done.stdout
+
+
+def test_help_of_the_demo_has_examples(run: Run) -> None:
+    """Each way to use the demo is shown."""
+    examples = run("demo", "--help").stdout.partition("Examples:")[2]
+    assert re.findall(r"--[a-z]+", examples) == [
+        "--duration",
+        "--json",
+        "--prometheus",
+        "--keep",
+        "--recordings",
+    ]
+
+
+def test_the_script_is_the_module(root: Path) -> None:
+    """``bedrock-attrib`` and ``python -m bedrock_attrib`` run the same function."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["scripts"] == {"bedrock-attrib": "bedrock_attrib.__main__:main"}
+
+
+@pytest.mark.parametrize("package", ["click", "rich"])
+def test_a_missing_extra_is_named(run_without: Run, package: str) -> None:
+    """Without the extra ``cli`` there is a message, no traceback, and exit code 2."""
+    done = run_without(package, "demo")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"Error: {package} is not installed; it comes with the extra 'cli': "
+        f"pip install 'bedrock-attrib[cli]'\n"
+    )
+
+
+def test_another_missing_module_is_not_hidden(run_without: Run) -> None:
+    """What no extra brings is a broken install, and shows as one."""
+    done = run_without("boto3.session", "demo")
+    assert done.returncode == 1
+    assert "ModuleNotFoundError: import of boto3.session halted" in done.stderr
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_quiet(run: Run, tmp_path: Path) -> None:
+    """An interrupt before there is anything to report ends with code 130."""
+    (tmp_path / "rich.py").write_text("raise KeyboardInterrupt", "utf-8")
+    done = run("--version", PYTHONPATH=f"{tmp_path}:{':'.join(sys.path[1:])}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demos"], "No such command 'demos'."),
+        (["demo", "--duration", "31"], "31.0 is not in the range 1<=x<=30."),
+        (["demo", "--duration", "0.5"], "0.5 is not in the range 1<=x<=30."),
+        (["demo", "--keep"], "--keep needs --prometheus PORT"),
+        (["demo", "--prometheus", "65536"], "65536 is not in the range 0<=x<=65535."),
+        (
+            ["demo", "--recordings", "here", "--prometheus", "0"],
+            "--recordings takes no --prometheus",
+        ),
+    ],
+)
+def test_wrong_use_is_told(run: Run, arguments: list[str], message: str) -> None:
+    """Wrong arguments end with a message on stderr and exit code 2."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_every_option_is_documented(root: Path) -> None:
+    """Each command and each option has its place in the reference."""
+    page = (root / "docs/reference/cli.md").read_text("utf-8")
+    for name, command in commands.commands.items():
+        section = page.partition(f"\n## `bedrock-attrib {name}`\n")[2]
+        assert section, name
+        rows = re.findall(r"^\| `(--[a-z]+)", section, re.MULTILINE)
+        assert rows == [param.opts[0] for param in command.params]
