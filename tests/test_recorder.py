@@ -1,0 +1,264 @@
+"""The flow of a recorder: when calls are settled, flushed and closed."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from bedrock_attrib import (
+    CallRecord,
+    ConfigError,
+    PriceTable,
+    Recorder,
+    attribution,
+    configure,
+    current_tags,
+    get_recorder,
+    instrument,
+)
+from bedrock_attrib._config import Config
+from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib.pricing import Discount
+from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
+
+MODEL = "openai.gpt-5.6-luna"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+USAGE = tokens(input_tokens=5_000_000, output_tokens=1_000_000)
+
+
+class PlainSink:
+    """A sink of a user: no settling, only what `Sink` asks for."""
+
+    def __init__(self) -> None:
+        self.records: list[CallRecord] = []
+        self.threads: set[str] = set()
+        self.closed = 0
+
+    def write(self, record: CallRecord) -> None:
+        self.records.append(record)
+        self.threads.add(threading.current_thread().name)
+
+    def flush(self, timeout_s: float) -> bool:
+        return timeout_s >= 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of this file."""
+    with bedrock_simulator() as simulator:
+        simulator.reply(Reply(usage=USAGE))
+        yield simulator
+
+
+def _call(simulator: Simulator, recorder: Recorder) -> None:
+    client = instrument(simulator.client(), recorder=recorder)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+
+
+def _wait_for(sink: PlainSink, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(sink.records) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(sink.records) == count
+
+
+def test_sinks_are_told_soon(simulator: Simulator) -> None:
+    """Without anybody asking, a record reaches its sink on the recorder's own thread."""
+    sink = PlainSink()
+    _call(simulator, Recorder(sinks=(sink,)))
+    _wait_for(sink, 1)
+    assert sink.threads == {"bedrock-attrib-recorder"}
+
+
+def test_immediate(simulator: Simulator) -> None:
+    """With the setting `immediate`, sinks are told before the call returns."""
+    sink = PlainSink()
+    _call(simulator, Recorder(sinks=(sink,), config=Config(immediate=True)))
+    assert len(sink.records) == 1
+    assert sink.threads == {threading.current_thread().name}
+
+
+def test_flush_and_close(simulator: Simulator) -> None:
+    """Flushing delivers; closing does too, and what ends later is not lost."""
+    sink = PlainSink()
+    recorder = Recorder(sinks=(sink,))
+    _call(simulator, recorder)
+    assert recorder.flush() is True
+    assert len(sink.records) == 1
+    recorder.close()
+    assert sink.closed == 1
+    _call(simulator, recorder)
+    assert len(sink.records) == 2
+
+
+def test_price_of_the_day(simulator: Simulator) -> None:
+    """The price is that of the moment at which the call started."""
+    totals = []
+    for day in (datetime(2026, 7, 20, tzinfo=UTC), datetime(2026, 8, 2, tzinfo=UTC)):
+        sink = ListSink()
+        _call(simulator, Recorder(sinks=(sink,), clock=lambda day=day: day))
+        (record,) = sink.records
+        assert record.started_at == day
+        assert record.cost is not None
+        totals.append(record.cost.total)
+    # 5 million in and 1 million out, before and after the cut of 2026-07-30.
+    assert totals == [Decimal("12.1"), Decimal("2.42")]
+
+
+def test_own_prices(simulator: Simulator) -> None:
+    """A table with a discount is used, and says so in the rates."""
+    prices = PriceTable.bundled().with_overrides(
+        discounts=[Discount(percent=Decimal(10), model=MODEL)]
+    )
+    sink = ListSink()
+    day = datetime(2026, 8, 2, tzinfo=UTC)
+    _call(simulator, Recorder(prices, sinks=(sink,), clock=lambda: day))
+    (record,) = sink.records
+    assert record.cost is not None
+    assert record.cost.total == Decimal("2.178")
+
+
+def test_default_tags(simulator: Simulator) -> None:
+    """Tags from the settings apply where no block says otherwise."""
+    sink = ListSink()
+    config = Config(tags={"team": "platform", "environment": "test"})
+    recorder = Recorder(sinks=(sink,), config=config)
+    client = instrument(simulator.client(), recorder=recorder)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    with attribution(team="search"):
+        client.converse(modelId=MODEL, messages=MESSAGES)
+    assert [dict(record.tags) for record in sink.records] == [
+        {"team": "platform", "environment": "test"},
+        {"team": "search", "environment": "test"},
+    ]
+
+
+def test_queue_sink(simulator: Simulator) -> None:
+    """A slow sink behind a queue is told in full by a flush."""
+    sink = PlainSink()
+    queue = QueueSink(sink, interval_s=60)
+    recorder = Recorder(sinks=(queue,))
+    for _ in range(3):
+        _call(simulator, recorder)
+    recorder.settle()
+    assert recorder.flush()
+    assert len(sink.records) == 3
+    assert queue.dropped == 0
+    recorder.close()
+    assert sink.closed == 1
+
+
+def test_full_queue_is_counted(simulator: Simulator) -> None:
+    """What a full queue drops is counted."""
+    sink = PlainSink()
+    queue = QueueSink(sink, max_pending=2, interval_s=60)
+    recorder = Recorder(sinks=(queue,))
+    for _ in range(5):
+        _call(simulator, recorder)
+    recorder.flush()
+    assert (len(sink.records), queue.dropped) == (2, 3)
+
+
+def test_default_recorder(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients without a recorder of their own follow `configure`."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_TAGS", "team=platform")
+    client = instrument(simulator.client())
+    first, second = ListSink(), ListSink()
+    recorder = configure(sinks=(first,))
+    assert get_recorder() is recorder
+    assert dict(current_tags()) == {"team": "platform"}
+    with attribution(app="web"):
+        assert dict(current_tags()) == {"team": "platform", "app": "web"}
+        client.converse(modelId=MODEL, messages=MESSAGES)
+    configure(sinks=(second,), tags={})
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    assert [dict(r.tags) for r in first.records] == [{"team": "platform", "app": "web"}]
+    assert [dict(r.tags) for r in second.records] == [{}]
+    monkeypatch.delenv("BEDROCK_ATTRIB_TAGS")
+    configure()
+
+
+def test_wrong_settings_are_told_at_once(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong setting fails where it is set, not in a call."""
+    with pytest.raises(ConfigError, match="argument colour: no such setting"):
+        configure(colour="red")
+    monkeypatch.setenv("BEDROCK_ATTRIB_HISTOGRAMS", "perhaps")
+    with pytest.raises(ConfigError, match="BEDROCK_ATTRIB_HISTOGRAMS"):
+        configure()
+    monkeypatch.delenv("BEDROCK_ATTRIB_HISTOGRAMS")
+    configure()
+
+
+def test_fault_is_told_once(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same kind of fault is a warning once, then only counted."""
+
+    class Broken(PlainSink):
+        def write(self, record: CallRecord) -> None:
+            raise OSError(record.id)
+
+    recorder = Recorder(sinks=(Broken(),))
+    for _ in range(3):
+        _call(simulator, recorder)
+    recorder.flush()
+    assert recorder.faults.counts() == {"Broken": 3}
+    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "contained OSError in Broken" in warnings[0].getMessage()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_forked_child(simulator: Simulator) -> None:
+    """A child records its own calls only, under ids of its own."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    known = len(sink.records)
+    context = multiprocessing.get_context("fork")
+    ids: multiprocessing.Queue[list[str]] = context.Queue()
+
+    def child() -> None:
+        client.converse(modelId=MODEL, messages=MESSAGES)
+        ids.put([record.id for record in sink.records[known:]])
+
+    process = context.Process(target=child)
+    process.start()
+    found = ids.get(timeout=30)
+    process.join(30)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    ours = [record.id for record in sink.records]
+    assert len(found) == 1
+    assert len(ours) == 2
+    assert len({*found, *ours}) == 3
+
+
+def test_unfinished_is_not_zero(simulator: Simulator) -> None:
+    """An answer that states no usage is unpriced with the reason, never zero."""
+    simulator.reply(Reply(usage=None), times=1, operation="ConverseStream")
+    sink = ListSink()
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+    list(client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"])
+    (record,) = sink.records
+    assert record.usage is None
+    assert record.cost is None
+    assert record.price_status is PriceStatus.UNPRICED
+    assert record.price_reason == "the answer states no usage"
