@@ -243,11 +243,16 @@ def test_default_session(
 
 def test_no_monkey_patch(recorder: Recorder) -> None:
     """boto3's and botocore's own functions are the same objects as before."""
-    before = (boto3.client, boto3.Session.client, BaseClient._make_api_call)
+    before = _methods()
     instrument(recorder=recorder)
-    after = (boto3.client, boto3.Session.client, BaseClient._make_api_call)
+    after = _methods()
     uninstrument()
     assert before == after
+
+
+def _methods() -> list[object]:
+    kinds = (boto3, boto3.Session, BotocoreSession, BaseClient)
+    return [member for kind in kinds for member in vars(kind).values()]
 
 
 @pytest.mark.parametrize(

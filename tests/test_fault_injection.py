@@ -36,13 +36,13 @@ MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 WRITES = tokens(input_tokens=10, output_tokens=5, cache_write_1h_tokens=70)
 
 
-class Boom(Exception):
+class BoomError(Exception):
     """The fault that is injected."""
 
 
 def boom(*_args: object, **_kwargs: object) -> Any:
     """Fail."""
-    raise Boom
+    raise BoomError
 
 
 def converse(client: BaseClient) -> object:
@@ -161,13 +161,13 @@ def test_faulty_sink(simulator: Simulator, use: Callable[[BaseClient], object]) 
 
     class Broken(ListSink):
         def write(self, record: CallRecord) -> None:
-            raise Boom(record.id)
+            raise BoomError(record.id)
 
         def flush(self, timeout_s: float) -> bool:
-            raise Boom(timeout_s)
+            raise BoomError(timeout_s)
 
         def close(self) -> None:
-            raise Boom
+            raise BoomError
 
     sink = ListSink()
     recorder = Recorder(sinks=(Broken(), sink))
@@ -180,7 +180,7 @@ def test_faulty_sink(simulator: Simulator, use: Callable[[BaseClient], object]) 
 
 
 def test_faulty_prices_leave_the_usage(simulator: Simulator) -> None:
-    """A price look-up that fails gives a record with usage, without price, with reason."""
+    """A price look-up that fails leaves usage, no price and the reason."""
 
     class Broken(PriceTable):
         quote = boom

@@ -46,7 +46,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 def _reply(**changes: object) -> Reply:
     tools = (ToolUse("search", {"query": ANSWER}),)
-    return Reply(text=ANSWER, tool_uses=tools, error_message=PROMPT, **changes)  # type: ignore[arg-type]  # names of Reply's own fields
+    fields = {"text": ANSWER, "tool_uses": tools, "error_message": PROMPT, **changes}
+    return Reply(**fields)  # type: ignore[arg-type]  # its own fields, by name
 
 
 def test_no_text_in_any_output(
@@ -54,7 +55,7 @@ def test_no_text_in_any_output(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Records, metrics, spans, logs and standard output of a run hold no marked text."""
+    """Records, metrics, spans, logs and output of a run hold no marked text."""
     caplog.set_level(logging.DEBUG, logger="bedrock_attrib")
     sink, reader, spans = ListSink(), InMemoryMetricReader(), InMemorySpanExporter()
     metrics = OpenTelemetrySink(meter_provider=MeterProvider(metric_readers=[reader]))
@@ -146,7 +147,7 @@ def client_recorder(client: BaseClient) -> Recorder:
 
 
 def test_nothing_is_held_after_a_stream() -> None:
-    """When a stream has ended, no event of it is reachable from what is left of ours."""
+    """When a stream has ended, nothing of ours holds its call or its counts."""
     sink = ListSink()
     with bedrock_simulator() as simulator:
         simulator.reply(_reply())

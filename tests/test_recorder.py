@@ -44,13 +44,16 @@ class PlainSink:
         self.closed = 0
 
     def write(self, record: CallRecord) -> None:
+        """Keep it, and on which thread."""
         self.records.append(record)
         self.threads.add(threading.current_thread().name)
 
     def flush(self, timeout_s: float) -> bool:
+        """Nothing is pending."""
         return timeout_s >= 0
 
     def close(self) -> None:
+        """Count."""
         self.closed += 1
 
 
@@ -75,7 +78,7 @@ def _wait_for(sink: PlainSink, count: int) -> None:
 
 
 def test_sinks_are_told_soon(simulator: Simulator) -> None:
-    """Without anybody asking, a record reaches its sink on the recorder's own thread."""
+    """Unasked, a record reaches its sink on the recorder's own thread."""
     sink = PlainSink()
     _call(simulator, Recorder(sinks=(sink,)))
     _wait_for(sink, 1)

@@ -1,5 +1,7 @@
 """Know, the moment an Amazon Bedrock call returns, who spent what on which model."""
 
+from typing import TYPE_CHECKING
+
 from ._attribution import Spend, attribution
 from ._client import instrument, uninstrument
 from ._defaults import configure, current_tags, get_recorder
@@ -15,7 +17,9 @@ from ._model_id import ModelRef
 from ._record import CallRecord, Cost
 from ._recorder import Recorder
 from ._usage import Unit, Usage
-from .pricing import PriceTable
+
+if TYPE_CHECKING:
+    from .pricing import PriceTable
 
 __all__ = [
     "BedrockAttribError",
@@ -39,3 +43,13 @@ __all__ = [
     "instrument",
     "uninstrument",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Prices take half as long to import as all the rest, and are first needed when a
+    # recorder is made: an application that only names them pays for them.
+    if name == "PriceTable":
+        from .pricing import PriceTable  # noqa: PLC0415
+
+        return PriceTable
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

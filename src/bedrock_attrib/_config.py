@@ -92,7 +92,10 @@ class Config(BaseModel):
         layers = (
             _from_file(environ),
             _from_environment(environ, cls.model_fields),
-            {name: (value, f"argument {name}") for name, value in (settings or {}).items()},
+            {
+                name: (value, f"argument {name}")
+                for name, value in (settings or {}).items()
+            },
         )
         merged = {name: found for layer in layers for name, found in layer.items()}
         values = {name: value for name, (value, _) in merged.items()}

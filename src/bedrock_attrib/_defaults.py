@@ -12,11 +12,11 @@ from ._attribution import current_scope
 from ._faults import Faults
 from ._recorder import Recorder
 from ._sinks import Guard, QueueSink, Sink
-from .metrics import OpenTelemetrySink, semconv_from_opt_in
-from .pricing import PriceTable
 
 if TYPE_CHECKING:
     from ._config import Config
+    from .metrics import OpenTelemetrySink
+    from .pricing import PriceTable
 
 _lock = RLock()
 _default: Recorder | None = None
@@ -81,8 +81,8 @@ def _make(
     guards: Sequence[Guard],
     settings: Mapping[str, Any],
 ) -> Recorder:
-    # Pydantic takes 150 ms to import: it is paid with the first recorder, not with
-    # the import of the package.
+    # Pydantic takes 150 ms to import, prices 20 and metrics 10: they are paid with the
+    # first recorder, not with the import of the package.
     from ._config import Config  # noqa: PLC0415
 
     config = Config.load(settings)
@@ -93,6 +93,8 @@ def _make(
 
 
 def _prices(config: Config) -> PriceTable:
+    from .pricing import PriceTable  # noqa: PLC0415 -- see _make
+
     table = (
         PriceTable.load(config.prices)
         if config.prices is not None
@@ -106,6 +108,9 @@ def _prices(config: Config) -> PriceTable:
 def _metrics_sink(
     config: Config, prices: PriceTable, others: Sequence[Sink], faults: Faults
 ) -> OpenTelemetrySink:
+    # As in _make.
+    from .metrics import OpenTelemetrySink, semconv_from_opt_in  # noqa: PLC0415
+
     return OpenTelemetrySink(
         tags=config.metric_tags,
         tag_prefix=config.metric_tag_prefix,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import weakref
 from threading import RLock
 
 logger = logging.getLogger("bedrock_attrib")
@@ -16,6 +18,11 @@ class Faults:
     """
 
     def __init__(self) -> None:
+        self.reset()
+        _EVERY.add(self)
+
+    def reset(self) -> None:
+        """Start from nothing, as a forked child does: the rest is its parent's."""
         self._counts: dict[str, int] = {}
         self._told: set[tuple[str, type[BaseException]]] = set()
         self._lock = RLock()  # a finalizer may note a fault in the middle of this
@@ -48,7 +55,6 @@ class Faults:
             return dict(self._counts)
 
 
-
 def _origin(error: BaseException) -> str:
     """File and line where *error* was raised, without its message."""
     traceback = error.__traceback__
@@ -58,3 +64,15 @@ def _origin(error: BaseException) -> str:
         traceback = traceback.tb_next
     code = traceback.tb_frame.f_code
     return f"{code.co_filename}:{traceback.tb_lineno}"
+
+
+_EVERY: weakref.WeakSet[Faults] = weakref.WeakSet()
+
+
+def _reset_in_child() -> None:
+    for faults in list(_EVERY):
+        faults.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)

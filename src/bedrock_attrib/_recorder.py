@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Span, get_current_span
-
 from ._attribution import current_scope, with_changes
 from ._call import Call, Routes
 from ._errors import RefusedError
@@ -27,10 +25,12 @@ from ._record import (
 )
 from ._settlement import build_record, judge_dropped, read_stream
 from ._sinks import Guard, SettlingSink, Sink
-from .pricing import PriceTable
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from ._config import Config
+    from .pricing import PriceTable
 
 _MOST_TAG_SETS = 4096
 _MOST_ENDED = 1024
@@ -85,7 +85,9 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
-        self._marks_spans = config is not None and config.span_cost
+        self._current_span = (
+            _current_span_getter() if config is not None and config.span_cost else None
+        )
         self._routes = Routes()
         self._merged_tags: dict[Tags, Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
@@ -111,6 +113,9 @@ class Recorder:
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
         if self._prices is None:
+            # Imported with the first call, not with the package.
+            from .pricing import PriceTable  # noqa: PLC0415
+
             self._prices = PriceTable.bundled()
         return self._prices
 
@@ -156,8 +161,8 @@ class Recorder:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
-        if self._marks_spans:
-            call.span = get_current_span()
+        if self._current_span is not None:
+            call.span = self._current_span()
         if self.guards:
             self._ask_guards(call)
         return call
@@ -322,6 +327,13 @@ class Recorder:
                 sink.close()
             except Exception as fault:
                 self.faults.note(type(sink).__name__, fault)
+
+
+def _current_span_getter() -> Callable[[], Span]:
+    # Tracing takes 30 ms to import, so only those who ask for span attributes pay.
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    return get_current_span
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

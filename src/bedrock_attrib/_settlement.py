@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ._call import Call, Route
@@ -12,7 +13,9 @@ from ._model_id import ModelKind, ModelRef, parse_model_id
 from ._readers import Events, merge_request, read_unfinished, status_without_answer
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
 from ._usage import GUARDRAIL_UNITS, Usage
-from .pricing import PriceTable
+
+if TYPE_CHECKING:
+    from .pricing import PriceTable
 
 
 def read_stream(call: Call, events: Events) -> Reading:
