@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -21,6 +23,7 @@ from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator, tokens
 pytest.importorskip("rich", reason="needs the extra cli")
 
 Run = Callable[..., CompletedProcess[str]]
+Running = Callable[..., AbstractContextManager[Popen[str]]]
 InTerminal = Callable[..., AbstractContextManager[Any]]
 
 HAIKU = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -213,6 +216,19 @@ def test_ctrl_c_bills_what_was_played(
     assert played is not None
     assert int(played[1]) < 5000
     assert "Traceback" not in terminal.text
+
+
+def test_ctrl_c_before_the_first_exchange_is_quiet(
+    running: Running, tmp_path: Path
+) -> None:
+    """With nothing to report Ctrl-C just ends the command, with code 130."""
+    pipe = tmp_path / "endless.jsonl"
+    os.mkfifo(pipe)
+    # Opening the pipe waits until the command reads from its other end.
+    with running("demo", "--recordings", str(tmp_path)) as process, pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 def test_given_recordings_are_billed_whole(run: Run, shared: Path) -> None:

@@ -44,7 +44,7 @@ class _Commands(click.Group):
 def _version() -> str:
     try:
         return version("bedrock-attrib")
-    except PackageNotFoundError:
+    except PackageNotFoundError:  # pragma: no cover - run from a folder of sources
         return "(not installed)"
 
 
@@ -71,7 +71,7 @@ def run() -> None:
     130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper):  # pragma: no branch - else a test's
             # A terminal that lacks a character shows a question mark.
             stream.reconfigure(errors="replace")
     commands(prog_name="bedrock-attrib")

@@ -35,6 +35,7 @@ class Run:
         self._window_s = window_s
         self._stop = threading.Event()
         self._started = monotonic()
+        self._running: list[threading.Thread] = []
         self._threads = [
             threading.Thread(
                 target=self._run_lane,
@@ -50,19 +51,19 @@ class Run:
         self._started = monotonic()
         for thread in self._threads:
             thread.start()
+            self._running.append(thread)
 
     @property
     def is_running(self) -> bool:
         """Whether there are calls still to be made."""
-        return any(thread.is_alive() for thread in self._threads)
+        return any(thread.is_alive() for thread in self._running)
 
     def stop(self) -> None:
         """Make no further call, and wait for those under way."""
         self._stop.set()
         deadline = monotonic() + _JOIN_WITHIN_S
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline - monotonic()))
+        for thread in self._running:
+            thread.join(max(0.0, deadline - monotonic()))
 
     def _run_lane(self, lane: Lane, client: BedrockClient) -> None:
         for step in lane:
