@@ -8,20 +8,18 @@ import re
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import reduce
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from ._errors import ConfigError
-from ._record import NO_TAGS, CallRecord, PriceStatus, Tags
+from ._money import ZERO, add
+from ._record import NO_TAGS, CallRecord, Cost, PriceStatus, Rates, Tags
 from ._usage import Unit, Usage
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-# Sums must not depend on the decimal context that the application has set.
-_EXACT = Context(prec=60)
 
 # The limits of AWS session tags, so that every tag can also be sent to AWS: botocore
 # 1.44.5, sts AssumeRole, checked 2026-11-23.
@@ -47,13 +45,17 @@ class Spend:
         self._lock = Lock()
         self._calls = 0
         self._unpriced_calls = 0
-        self._counts: dict[Unit, int] = {}
-        self._by_model: dict[str, Decimal] = {}
+        # By model and rates: counts of calls whose amounts follow from them.
+        self._tallies: dict[
+            tuple[str, int | None], tuple[Rates | None, dict[Unit, int]]
+        ] = {}
+        # By model: amounts of calls whose cost was given.
+        self._given: dict[str, Decimal] = {}
 
     @property
     def cost(self) -> Decimal:
         """USD of the priced and estimated calls, and of the known part of others."""
-        return reduce(_EXACT.add, self.by_model.values(), Decimal(0))
+        return reduce(add, self.by_model.values(), ZERO)
 
     @property
     def calls(self) -> int:
@@ -72,14 +74,20 @@ class Spend:
         """Counts by unit of all finished calls."""
         self._settle()
         with self._lock:
-            return Usage.of(dict(self._counts))
+            counts = [Usage.of(dict(counts)) for _, counts in self._tallies.values()]
+        return reduce(Usage.__add__, counts, Usage({}))
 
     @property
     def by_model(self) -> Mapping[str, Decimal]:
         """USD by base model id, or by the id as written where it is opaque."""
         self._settle()
         with self._lock:
-            return dict(self._by_model)
+            amounts = dict(self._given)
+            for (model, _), (rates, counts) in self._tallies.items():
+                if rates is not None:
+                    amount = Cost.at(rates, Usage.of(counts), "USD").total
+                    amounts[model] = add(amounts.get(model, ZERO), amount)
+        return amounts
 
     def __repr__(self) -> str:
         return f"Spend(cost={self.cost}, calls={self.calls})"
@@ -98,16 +106,25 @@ class Spend:
         if record.price_status in _NOT_WHOLLY_PRICED:
             self._unpriced_calls += 1
         if record.usage:
-            counts = self._counts
-            for unit, count in record.usage.items():
-                counts[unit] = counts.get(unit, 0) + count
-        if record.cost is not None:
-            model = record.model.model_id or record.model.requested
-            known = self._by_model.get(model, _NOTHING)
-            self._by_model[model] = _EXACT.add(known, record.cost.total)
+            self._tally(record, record.usage)
+
+    def _tally(self, record: CallRecord, usage: Usage) -> None:
+        """Count units by model and rates: amounts follow when somebody looks."""
+        cost = record.cost
+        model = record.model.model_id or record.model.requested
+        rates = cost.rates if cost is not None and cost.usage is not None else None
+        key = (model, None if rates is None else rates.key)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = (rates, {})
+        counts = tally[1]
+        for unit, count in usage.items():
+            counts[unit] = counts.get(unit, 0) + count
+        if cost is not None and rates is None:
+            given = self._given.get(model, ZERO)
+            self._given[model] = add(given, cost.total)
 
 
-_NOTHING = Decimal(0)
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 
 class BedrockAttribError(Exception):
@@ -29,6 +30,11 @@ class MissingExtraError(BedrockAttribError, ImportError):
             f"pip install 'bedrock-attrib[{extra}]'"
         )
         self.extra = extra
+        self._package = package
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew from its arguments where it crosses processes.
+        return type(self), (self.extra, self._package)
 
 
 class PriceNotFoundError(BedrockAttribError, LookupError):
@@ -52,6 +58,10 @@ class PriceNotFoundError(BedrockAttribError, LookupError):
         self.region = region
         self.at = at
         self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        facts = {"model_id": self.model_id, "region": self.region, "at": self.at}
+        return partial(type(self), **facts), (self.reason,)
 
 
 class RefusedError(BedrockAttribError):

@@ -114,15 +114,20 @@ def parse_model_id(requested: str) -> ModelRef:
         >>> parse_model_id("eu.anthropic.claude-sonnet-5").scope
         <Scope.GEO: 'geo'>
     """
+    if not requested.startswith("arn:"):
+        return _parse_plain(requested, requested)
     arn = _ARN.fullmatch(requested)
-    if arn is None:
-        return _parse_plain(requested, requested)
-    kind = _ARN_KINDS.get(arn[2])
-    if kind is None:
-        return _parse_plain(requested, requested)
-    if kind in _NAMES_A_MODEL:
+    kind = _ARN_KINDS.get(arn[2]) if arn is not None else None
+    # An id without a vendor, as in some ARNs of profiles, names no model.
+    if arn is not None and kind in _NAMES_A_MODEL and "." in arn[3]:
         return _parse_plain(requested, arn[3])
-    return ModelRef(requested, model_id=None, vendor=None, scope=None, kind=kind)
+    return ModelRef(
+        requested,
+        model_id=None,
+        vendor=None,
+        scope=None,
+        kind=kind or ModelKind.FOUNDATION_MODEL,
+    )
 
 
 def _parse_plain(requested: str, name: str) -> ModelRef:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from .._money import add
 from .._usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
@@ -16,7 +17,7 @@ from .._usage import (
 from . import names
 from ._labels import Pairs
 from ._series import ALL_TAGS, VALUES_CAP
-from ._totals import EXACT, Reading
+from ._totals import Reading
 
 Amounts = dict[Pairs, Decimal]
 Counts = dict[Pairs, int]
@@ -34,7 +35,7 @@ def cost_points(readings: Iterable[Reading]) -> Amounts:
                     (names.UNIT_CLASS, unit_class(unit)),
                     (names.CURRENCY, labels.currency),
                 )
-                points[key] = EXACT.add(points.get(key, Decimal(0)), amount)
+                points[key] = add(points.get(key, Decimal(0)), amount)
     return points
 
 

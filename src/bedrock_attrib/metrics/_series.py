@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .._model_id import ModelRef
+from .._money import add, multiply
 from .._record import CallRecord
 from .._usage import Unit
 from . import names
@@ -51,6 +52,56 @@ class Cell:
         self.cost = Decimal(0)
 
 
+class Part:
+    """Calls of one route, of which one unit is counted in one cell.
+
+    Attributes:
+        cell: Where the count goes when somebody reads.
+        amount: Amount for one unit; zero where it has no price.
+        count: Count that the cell does not have yet.
+    """
+
+    __slots__ = ("amount", "cell", "count")
+
+    def __init__(self, cell: Cell, amount: Decimal) -> None:
+        self.cell = cell
+        self.amount = amount
+        self.count = 0
+
+
+class Route:
+    """Calls that are counted in the same place at the same rates.
+
+    A call adds whole numbers here; amounts follow when somebody reads.
+
+    Attributes:
+        series: Where its calls are counted.
+        parts: Where its units are counted.
+        calls: Calls that the series does not have yet.
+        is_spilled: Whether some unit had to be counted in another series.
+    """
+
+    __slots__ = ("calls", "is_spilled", "parts", "series")
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self.parts: dict[Unit, Part] = {}
+        self.calls = 0
+        self.is_spilled = False
+
+    def hand_over(self) -> None:
+        """Bring series and cells up to date."""
+        self.series.calls += self.calls
+        self.calls = 0
+        for part in self.parts.values():
+            if part.count:
+                part.cell.count += part.count
+                part.cell.cost = add(
+                    part.cell.cost, multiply(part.amount, Decimal(part.count))
+                )
+                part.count = 0
+
+
 class Series:
     """Calls that share every label, and what they add up to.
 
@@ -59,18 +110,16 @@ class Series:
         level: 0 with all labels, 1 without tag values, 2 without any.
         calls: Number of calls.
         cells: Count and amount by unit.
-        spilled_at: Number of the last call that had a unit counted elsewhere.
         attributes: Attribute sets of its histograms, once they are built.
     """
 
-    __slots__ = ("attributes", "calls", "cells", "labels", "level", "spilled_at")
+    __slots__ = ("attributes", "calls", "cells", "labels", "level")
 
     def __init__(self, labels: Labels, level: int) -> None:
         self.labels = labels
         self.level = level
         self.calls = 0
         self.cells: dict[Unit, Cell] = {}
-        self.spilled_at = 0
         self.attributes: dict[str, dict[str, str]] | None = None
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 import os
 import weakref
-from decimal import Context, Decimal
+from decimal import Decimal
 from threading import Lock
 from typing import NamedTuple
 
-from .._record import CallRecord, PriceStatus
+from .._money import ZERO, add
+from .._record import CallRecord, Cost, PriceStatus
 from .._usage import Unit
 from ._labels import TagLabels
-from ._series import Cell, Labels, Series, read_labels, without_detail, without_tags
-
-# Sums must not depend on the decimal context that the application has set.
-EXACT = Context(prec=100)
-_ADD = EXACT.add
+from ._series import (
+    Cell,
+    Labels,
+    Part,
+    Route,
+    Series,
+    read_labels,
+    without_detail,
+    without_tags,
+)
 
 # The SDK keeps 2,000 attribute sets of an instrument and folds the rest where nobody
 # sees it (opentelemetry-sdk 1.45.2, checked 2026-11-23). These places are for calls
@@ -30,7 +36,10 @@ _PLACES_OF_A_SERIES = 2
 # each time, so the map is emptied when full.
 _MAX_ROUTES = 4096
 
-_Route = tuple[object, ...]
+# Looking a member up on its enum costs more than the rest of a line.
+_UNPRICED = PriceStatus.UNPRICED
+
+_Key = tuple[object, ...]
 
 
 class Reading(NamedTuple):
@@ -50,7 +59,7 @@ class Reading(NamedTuple):
 class Totals:
     """Exact totals by attribute set, within a bound on the number of sets.
 
-    Adding takes a dictionary look-up and a few additions under one lock. A forked
+    Adding takes a dictionary look-up and a few whole numbers under one lock. A forked
     child starts from zero: what was counted before is its parent's to report.
 
     Attributes:
@@ -76,14 +85,16 @@ class Totals:
         """Forget everything."""
         self._lock = Lock()
         self._places = 0
-        self._routes: dict[_Route, Series] = {}
+        self._routes: dict[_Key, Route] = {}
         self._series: dict[Labels, Series] = {}
         self.spilled = 0
 
     def add(self, record: CallRecord) -> Series:
         """Add one call, and say which series took it."""
         cost, usage = record.cost, record.usage
-        route = (
+        if record.price_status is _UNPRICED:
+            cost = None
+        key = (
             record.tags,
             record.model,
             record.operation,
@@ -92,45 +103,67 @@ class Totals:
             record.price_status,
             record.outcome,
             record.error,
-            None if cost is None else cost.currency,
+            None if cost is None else (cost.currency, cost.rates.key),
         )
         with self._lock:
-            series = self._routes.get(route)
-            if series is None:
-                series = self._find_route(route, record)
-            series.calls += 1
-            cells = series.cells
+            route = self._routes.get(key)
+            if route is None:
+                route = self._find_route(key, record)
+            route.calls += 1
             if usage is not None:
+                parts = route.parts
                 for unit, count in usage.items():
                     if count:
-                        cell = cells.get(unit) or self._open_cell(series, unit)
-                        cell.count += count
-            if cost is not None and record.price_status is not PriceStatus.UNPRICED:
-                for unit, amount in cost.by_unit.items():
-                    if amount:
-                        cell = cells.get(unit) or self._open_cell(series, unit)
-                        cell.cost = _ADD(cell.cost, amount)
-        return series
+                        part = parts.get(unit) or self._open_part(route, unit, cost)
+                        part.count += count
+            if cost is not None and cost.usage is None:
+                self._add_given(route, cost)
+            if route.is_spilled:
+                self.spilled += 1
+        return route.series
+
+    def _add_given(self, route: Route, cost: Cost) -> None:
+        """Add amounts that do not follow from counts and rates."""
+        for unit, amount in cost.by_unit.items():
+            if amount:
+                part = route.parts.get(unit) or self._open_part(route, unit, cost)
+                part.cell.cost = add(part.cell.cost, amount)
 
     def read(self) -> list[Reading]:
         """Every series as it stands."""
         with self._lock:
-            every = list(self._series.values())
-        return [self._read_one(series) for series in every]
+            self._hand_over()
+            return [
+                Reading(
+                    series.labels,
+                    series.calls,
+                    {unit: (c.count, c.cost) for unit, c in series.cells.items()},
+                )
+                for series in self._series.values()
+            ]
 
-    def _read_one(self, series: Series) -> Reading:
-        # One at a time, so that a collection never holds a call up.
-        with self._lock:
-            units = {unit: (c.count, c.cost) for unit, c in series.cells.items()}
-            return Reading(series.labels, series.calls, units)
+    def _hand_over(self) -> None:
+        for route in self._routes.values():
+            route.hand_over()
 
-    def _find_route(self, route: _Route, record: CallRecord) -> Series:
+    def _find_route(self, key: _Key, record: CallRecord) -> Route:
         labels = read_labels(record, *self._labels.read(record.tags))
-        series = self._find(labels, 0)
         if len(self._routes) >= _MAX_ROUTES:
+            self._hand_over()
             self._routes.clear()
-        self._routes[route] = series
-        return series
+        route = self._routes[key] = Route(self._find(labels, 0))
+        return route
+
+    def _open_part(self, route: Route, unit: Unit, cost: Cost | None) -> Part:
+        """Where *route* counts *unit*, which it has not counted before."""
+        cell = route.series.cells.get(unit)
+        if cell is None:
+            cell, route.is_spilled = self._open_cell(route.series, unit)
+        amount = ZERO
+        if cost is not None and cost.usage is not None:
+            amount = cost.rates.amounts.get(unit, ZERO)
+        part = route.parts[unit] = Part(cell, amount)
+        return part
 
     def _find(self, labels: Labels, level: int) -> Series:
         """The series of *labels*, or of less where there is no room for a new one."""
@@ -148,19 +181,16 @@ class Totals:
             return without_tags(labels)
         return without_detail(labels, self._labels.names.values())
 
-    def _open_cell(self, series: Series, unit: Unit) -> Cell:
-        """Where *series* counts *unit*, which it has not counted before."""
+    def _open_cell(self, series: Series, unit: Unit) -> tuple[Cell, bool]:
+        """A new cell of *series* for *unit*, or one elsewhere, and whether it is so."""
         places = 0 if len(series.cells) < _PLACES_OF_A_SERIES else 1
         if self._places + places <= self._limits[series.level]:
             self._places += places
             cell = series.cells[unit] = Cell()
-            return cell
-        if series.spilled_at != series.calls:
-            series.spilled_at = series.calls
-            self.spilled += 1
+            return cell, False
         level = series.level + 1
         other = self._find(self._fold(series.labels, level), level)
-        return other.cells.get(unit) or self._open_cell(other, unit)
+        return other.cells.get(unit) or self._open_cell(other, unit)[0], True
 
 
 _EVERY: weakref.WeakSet[Totals] = weakref.WeakSet()

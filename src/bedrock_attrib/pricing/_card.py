@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
 from .._record import Cost, PriceStatus, Quote, Rate, Rates
-from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit
+from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
 from ._discounts import find_discount
 from ._exact import EXACT, divide_evenly
 from ._lacks import why_missing
@@ -18,7 +18,6 @@ from ._question import Question
 from ._resolve import Found, find_bands, find_row
 from ._rows import PriceRow, change_days
 
-ZERO = Decimal(0)
 _START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
@@ -33,18 +32,16 @@ class Plan:
     """How usages of one shape are priced.
 
     Attributes:
-        lines: Units that have a rate, each with the amount for one.
-        rates: The rate of each of these units.
+        rates: The rate of each unit that has one.
         missing: Units without a rate, each with the reason.
         doubts: Units whose rate is not certain, each with the reason.
-        is_plain: True when nothing is missing or in doubt.
+        is_sure: True when nothing is missing, in doubt or free.
     """
 
-    lines: tuple[tuple[Unit, Decimal], ...]
     rates: Rates
     missing: Mapping[Unit, str]
     doubts: Mapping[Unit, str]
-    is_plain: bool
+    is_sure: bool
 
 
 class PlanBook:
@@ -78,11 +75,12 @@ class PlanBook:
             if doubt:
                 doubts[unit] = doubt
         plan = Plan(
-            lines=tuple((unit, rate.amount) for unit, rate in rates.items()),
             rates=Rates(rates),
             missing=missing,
             doubts=doubts,
-            is_plain=not missing and not doubts,
+            is_sure=not missing
+            and not doubts
+            and all(rate.amount for rate in rates.values()),
         )
         self.known[shape] = plan
         return plan
@@ -213,27 +211,20 @@ def make_rate(row: PriceRow, price: Decimal, *, remark: str = "") -> Rate:
     )
 
 
-def settle(
-    plan: Plan,
-    counts: Mapping[Unit, int],
-    by_unit: dict[Unit, Decimal],
-    total: Decimal,
-    currency: str,
-) -> Quote:
+def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
     """Answer for a usage that is not plainly priced."""
-    missing = tuple(unit for unit in plan.missing if counts[unit])
-    counted = [unit for unit in by_unit if counts[unit]]
+    missing = tuple(unit for unit in plan.missing if usage[unit])
+    counted = [unit for unit in plan.rates if usage[unit]]
+    cost = Cost.at(plan.rates, usage, currency, missing)
     if missing:
         reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
         if not counted:
             return Quote(None, PriceStatus.UNPRICED, reason)
-        cost = Cost(total, currency, by_unit, plan.rates, missing)
         return Quote(cost, PriceStatus.PARTIAL, reason)
-    cost = Cost(total, currency, by_unit, plan.rates)
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if doubts:
         return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))
-    if not total:
+    if not cost.total:
         reason = "nothing was counted" if not counted else "the list price is zero"
         return Quote(cost, PriceStatus.FREE, reason)
     return Quote(cost, PriceStatus.PRICED)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import (
-    MAX_EMAX,
-    MAX_PREC,
-    MIN_EMIN,
-    Context,
-    Decimal,
-    Inexact,
-    InvalidOperation,
-)
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from .._errors import ConfigError
+from .._money import EXACT
 
-EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-"""For sums and products: exact, as only their own digits are ever kept in memory."""
+__all__ = ["EXACT", "divide_evenly"]
 
 # A quotient without end would fill the memory at that precision, so division stops
 # early, and is refused unless it came out even.

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from .._errors import PriceNotFoundError
 from .._model_id import ModelRef, parse_model_id
+from .._money import ZERO
 from .._record import Cost, PriceStatus, Quote
 from .._usage import Unit, Usage
-from ._card import ZERO, settle
+from ._card import settle
 from ._cards import CardBox
 from ._commitments import Commitment
 from ._discounts import Discount
-from ._exact import EXACT
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
 from ._overrides import Overrides, check_overrides, read_overrides
@@ -25,8 +25,6 @@ from ._rows import PriceRow
 
 # Looking a member up on its enum costs more than the rest of a line.
 _PRICED = PriceStatus.PRICED
-_multiply = EXACT.multiply
-_add = EXACT.add
 
 
 class PriceTable:
@@ -156,14 +154,9 @@ class PriceTable:
         shape = (assumed, *counts)
         plan = plans.known.get(shape) or plans.plan(shape)
 
-        total = ZERO
-        by_unit: dict[Unit, Decimal] = {}
-        for unit, amount in plan.lines:
-            by_unit[unit] = product = _multiply(amount, counts[unit])
-            total = _add(total, product)
-        if plan.is_plain and total:
-            return Quote(Cost(total, self._currency, by_unit, plan.rates), _PRICED)
-        return settle(plan, counts, by_unit, total, self._currency)
+        if plan.is_sure and any(counts.values()):
+            return Quote(Cost.at(plan.rates, usage, self._currency), _PRICED)
+        return settle(plan, usage, self._currency)
 
     def price(
         self,
