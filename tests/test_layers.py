@@ -150,4 +150,4 @@ def test_values_stand_on_the_standard_library_alone() -> None:
         for target in outside_imports(name)
     }
     known = {"__future__", "collections", "dataclasses", "datetime", "decimal", "enum"}
-    assert sorted(outside - known) == ["functools", "re", "typing"]
+    assert sorted(outside - known) == ["functools", "itertools", "re", "typing"]
