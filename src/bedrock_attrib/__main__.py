@@ -17,6 +17,8 @@ def main() -> None:
     try:
         # Not at the top: without its extra the command must end with a message.
         from .cli import run  # noqa: PLC0415
+
+        run()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _BROUGHT_BY_IT:
@@ -25,7 +27,6 @@ def main() -> None:
         sys.exit(_WRONG_INSTALL)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    run()
 
 
 if __name__ == "__main__":

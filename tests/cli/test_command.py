@@ -77,7 +77,7 @@ def test_another_missing_module_is_not_hidden(run_without: Run) -> None:
 
 def test_ctrl_c_while_the_command_is_loaded_is_quiet(run: Run, tmp_path: Path) -> None:
     """An interrupt before there is anything to report ends with code 130."""
-    (tmp_path / "rich.py").write_text("raise KeyboardInterrupt", "utf-8")
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt", "utf-8")
     done = run("--version", PYTHONPATH=f"{tmp_path}:{':'.join(sys.path[1:])}")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 

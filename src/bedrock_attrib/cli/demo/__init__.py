@@ -7,19 +7,17 @@ from pathlib import Path
 import click
 
 from ._prometheus import DEFAULT_PORT
-from ._recordings import run_recordings
-from ._show import Settings, run_demo
 
 _LONGEST_S = 30.0
 
 _EPILOG = f"""
 \b
 Examples:
-  bedrock-attrib demo                                 watch it for 12 seconds
+  bedrock-attrib demo                             watch it for 12 seconds
   bedrock-attrib demo --duration 30
   bedrock-attrib demo --json | jq .by_team
-  bedrock-attrib demo --prometheus {DEFAULT_PORT} --keep       look at it in Prometheus
-  bedrock-attrib demo --recordings recordings/        bill recorded exchanges
+  bedrock-attrib demo --prometheus {DEFAULT_PORT} --keep    look at it in Prometheus
+  bedrock-attrib demo --recordings recordings/    bill recorded exchanges
 """
 
 
@@ -70,9 +68,13 @@ def demo(
     """
     if keep and port is None:
         raise click.UsageError("--keep needs --prometheus PORT")
+    if recordings is not None and port is not None:
+        raise click.UsageError("--recordings takes no --prometheus")
+    # Not at the top: neither help nor other commands wait for the SDK and the endpoint.
+    from ._recordings import run_recordings  # noqa: PLC0415
+    from ._show import Settings, run_demo  # noqa: PLC0415
+
     if recordings is not None:
-        if port is not None:
-            raise click.UsageError("--recordings takes no --prometheus")
         ctx.exit(run_recordings(recordings, as_json=as_json))
     settings = Settings(duration_s=duration, port=port, keep=keep, as_json=as_json)
     ctx.exit(run_demo(settings))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from opentelemetry.sdk.metrics.export import MetricReader
+from typing import TYPE_CHECKING
 
 from ..._errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
 
 _HOST = "127.0.0.1"
 DEFAULT_PORT = 9464
