@@ -60,8 +60,10 @@ class PriceNotFoundError(BedrockAttribError, LookupError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:
-        facts = {"model_id": self.model_id, "region": self.region, "at": self.at}
-        return partial(type(self), **facts), (self.reason,)
+        again = partial(
+            type(self), model_id=self.model_id, region=self.region, at=self.at
+        )
+        return again, (self.reason,)
 
 
 class RefusedError(BedrockAttribError):
