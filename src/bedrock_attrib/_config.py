@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ._attribution import check_tags
 from ._errors import ConfigError
+from ._faults import logger
 
 _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"
@@ -25,7 +26,8 @@ class Config(BaseModel):
     ``BEDROCK_ATTRIB_CONFIG`` names), then from the defaults here. Read once.
 
     In the environment, lists are written with commas (``team,app``) and tags as pairs
-    (``team=search,app=ranker``).
+    (``team=search,app=ranker``); an empty variable counts as not set, except where it
+    means an empty list, no tags or no prefix.
 
     Attributes:
         tags: Tags of calls that no block attributes otherwise.
@@ -114,7 +116,7 @@ def _from_file(environ: Mapping[str, str]) -> Layer:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if named is None:
+        if not named:
             return {}
         raise ConfigError(
             f"{_PREFIX}CONFIG names {path}, which does not exist"
@@ -128,13 +130,23 @@ def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> 
     found: Layer = {}
     for name in fields:
         variable = f"{_PREFIX}{name.upper()}"
-        if variable in environ:
-            value = _SPLIT.get(name, _as_is)(environ[variable], variable)
-            found[name] = (value, variable)
-    opt_in = environ.get("OTEL_SEMCONV_STABILITY_OPT_IN")
+        text = environ.get(variable)
+        # An empty variable is one that is not set, unless nothing can be meant.
+        if text or (text is not None and name in _MAY_BE_EMPTY):
+            found[name] = (_SPLIT.get(name, _as_is)(text, variable), variable)
+    _warn_of_unknown(environ, fields)
+    opt_in = environ.get(_OPT_IN)
     if opt_in is not None and "semconv_opt_in" not in found:
-        found["semconv_opt_in"] = (opt_in, "OTEL_SEMCONV_STABILITY_OPT_IN")
+        found["semconv_opt_in"] = (opt_in, _OPT_IN)
     return found
+
+
+def _warn_of_unknown(environ: Mapping[str, str], fields: Mapping[str, Any]) -> None:
+    """Tell of variables that set nothing, as a misspelt one; others may own them."""
+    known = {f"{_PREFIX}{name.upper()}" for name in (*fields, "config")}
+    for variable in sorted(environ.keys() - known):
+        if variable.startswith(_PREFIX):
+            logger.warning("%s is no setting of bedrock_attrib", variable)
 
 
 def _as_is(text: str, _variable: str) -> str:
@@ -156,16 +168,19 @@ def _split_pairs(text: str, variable: str) -> dict[str, str]:
 
 
 _SPLIT = {"tags": _split_pairs, "metric_tags": _split_list}
+_MAY_BE_EMPTY = frozenset({"tags", "metric_tags", "metric_tag_prefix"})
+_OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 
 
 def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -> str:
     lines = []
     for problem in error.errors():
-        name = str(problem["loc"][0])
+        name, *inner = map(str, problem["loc"])
         origin = merged[name][1] if name in merged else name
         if problem["type"] == "extra_forbidden":
             known = ", ".join(sorted(fields))
             lines.append(f"{origin}: no such setting; expected one of {known}")
         else:
-            lines.append(f"{origin}: {problem['msg']}, got {problem['input']!r}")
+            where = f" ({inner[0]})" if inner and name in _SPLIT else ""
+            lines.append(f"{origin}{where}: {problem['msg']}, got {problem['input']!r}")
     return "; ".join(lines)
