@@ -7,12 +7,11 @@ import inspect
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from threading import Lock
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from ._errors import ConfigError
 from ._money import ZERO, add
@@ -34,14 +33,11 @@ class Spend:
 
     Counts every call that started inside the block, in inner blocks and in streams
     that are read after the block has ended too. Safe to read from any thread.
-
-    Attributes:
-        settle: Called before figures are read, to settle calls that have ended.
     """
 
     def __init__(self) -> None:
         """Start from nothing."""
-        self.settle: Callable[[], None] | None = None
+        self._settlers: tuple[Callable[[], None], ...] = ()
         self._lock = Lock()
         self._calls = 0
         self._unpriced_calls = 0
@@ -97,9 +93,15 @@ class Spend:
         with self._lock:
             self._count(record)
 
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Call *settle* before figures are read. Called by each recorder of a call."""
+        if settle not in self._settlers:
+            with self._lock:
+                self._settlers = (*self._settlers, settle)
+
     def _settle(self) -> None:
-        if self.settle is not None:
-            self.settle()
+        for settle in self._settlers:
+            settle()
 
     def _count(self, record: CallRecord) -> None:
         self._calls += 1
@@ -128,8 +130,7 @@ class Spend:
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scope:
+class Scope(NamedTuple):
     """The attribution in force: tags, and every enclosing block's spend."""
 
     tags: Tags
@@ -176,7 +177,8 @@ def _checked(what: str, text: object, longest: int) -> str:
         raise ConfigError(
             f"{what} holds {bad!r}; allowed are letters, digits, spaces and _.:/=+-@"
         )
-    return str(text)
+    # Plain text, whatever its class: str() of an enumeration's member is its name.
+    return str.__str__(text)
 
 
 class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
@@ -195,7 +197,8 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
             ``_.:/=+-@``; at most 50.
 
     Raises:
-        ConfigError: If a key or value is not allowed.
+        ConfigError: If a key or value is not allowed, or more than 50 tags would be in
+            force.
 
     Example:
         >>> with attribution(team="search") as spend:
@@ -230,10 +233,18 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
             _reset(token)
 
     def __call__(self, function: Function) -> Function:
-        """Decorate *function*: each call of it runs inside a block of its own."""
-        wrap = next(
-            wrap for is_kind, wrap in _WRAPPERS if is_kind(inspect.unwrap(function))
-        )
+        """Decorate *function*: each call of it runs inside a block of its own.
+
+        Raises:
+            TypeError: If *function* is a class or cannot be called.
+        """
+        if isinstance(function, (staticmethod, classmethod)):
+            return cast("Function", type(function)(self(function.__func__)))
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(
+                f"attribution() decorates functions and methods, not {function!r}"
+            )
+        wrap = next(wrap for is_kind, wrap in _WRAPPERS if is_kind(function))
         return cast("Function", functools.wraps(function)(wrap(self, function)))
 
     def _again(self) -> Self:
@@ -245,7 +256,13 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
 
     def _scope_with(self, spend: Spend) -> Scope:
         outer = _SCOPE.get()
-        return Scope(with_changes(outer.tags, self._changes), (*outer.spends, spend))
+        tags = with_changes(outer.tags, self._changes)
+        if len(tags) > _MOST_TAGS:
+            raise ConfigError(
+                f"{len(tags)} tags would be in force with those of the blocks around; "
+                f"at most {_MOST_TAGS} are allowed"
+            )
+        return Scope(tags, (*outer.spends, spend))
 
 
 def with_changes(tags: Tags, changes: Mapping[str, str | None]) -> Tags:
@@ -268,7 +285,10 @@ def _reset(token: Token[Scope]) -> None:
 def _wrap_function(block: attribution, function: Callable[..., Any]) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         with block._again():
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+        # Other decorators hide a coroutine function or generator behind a plain one.
+        wrap = _UNFINISHED.get(type(result))
+        return result if wrap is None else wrap(block, lambda: result)()
 
     return call
 
@@ -349,11 +369,15 @@ def _wrap_async_generator(block: attribution, function: Callable[..., Any]) -> A
     return call
 
 
-_WRAPPERS: tuple[
-    tuple[Callable[[Any], bool], Callable[[attribution, Callable[..., Any]], Any]], ...
-] = (
+_Wrapper = Callable[[attribution, Callable[..., Any]], Any]
+_WRAPPERS: tuple[tuple[Callable[[Any], bool], _Wrapper], ...] = (
     (inspect.isasyncgenfunction, _wrap_async_generator),
     (inspect.iscoroutinefunction, _wrap_coroutine),
     (inspect.isgeneratorfunction, _wrap_generator),
     (callable, _wrap_function),
 )
+_UNFINISHED: dict[type, _Wrapper] = {
+    AsyncGeneratorType: _wrap_async_generator,
+    CoroutineType: _wrap_coroutine,
+    GeneratorType: _wrap_generator,
+}

@@ -155,7 +155,7 @@ class Recorder:
         if row.guardrail in params:
             call.has_guardrail = True
         for spend in scope.spends:
-            spend.settle = self.settle
+            spend.settle_with(self.settle)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
