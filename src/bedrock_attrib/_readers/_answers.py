@@ -8,7 +8,7 @@ from typing import Any
 from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
-from ._guardrails import check_units, policy_units, trace_usages
+from ._guardrails import check_units, policy_units, trace_units
 from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape, read_shape
 
 Parsed = Mapping[str, Any]
@@ -61,8 +61,7 @@ def _read_trace(reading: Reading, trace: Mapping[str, Any]) -> None:
     if router:
         reading.invoked_model = router.get("invokedModelId")
         reading.missing = "the prompt router's own fee"
-    guardrail = trace.get("guardrail")
-    units = policy_units(trace_usages(guardrail)) if guardrail else None
+    units = trace_units(trace.get("guardrail"))
     if units:
         reading.counts = {**(reading.counts or {}), **units}
 
@@ -100,11 +99,14 @@ _TOKEN_HEADERS = (
 def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
     """Answer of InvokeModel, by its headers alone."""
     headers = parsed["ResponseMetadata"]["HTTPHeaders"]
-    fields = {}
+    fields: dict[str, Any] = {}
     for name in _TOKEN_HEADERS:
         text = headers.get(name)
-        if text is not None and text.isdecimal():
-            fields[name] = int(text)
+        if text is not None:
+            try:
+                fields[name] = int(text)
+            except ValueError:  # is seen, and believed as little as the others
+                fields[name] = text
     reading = read_shape(HEADERS, fields, model.vendor) or Reading()
     _read_served(reading, headers)
     return reading
@@ -125,9 +127,15 @@ def _read_served(reading: Reading, headers: Mapping[str, str]) -> None:
 
 def read_guardrail(parsed: Parsed, _model: ModelRef) -> Reading:
     """Answer of ApplyGuardrail."""
-    return Reading(counts=policy_units([parsed["usage"]]), source="guardrail.usage")
+    return _guardrail(policy_units([parsed.get("usage") or {}]))
 
 
 def read_guardrail_checks(parsed: Parsed, _model: ModelRef) -> Reading:
     """Answer of InvokeGuardrailChecks."""
-    return Reading(counts=check_units(parsed["usage"]), source="guardrail.usage")
+    return _guardrail(check_units(parsed.get("usage") or {}))
+
+
+def _guardrail(units: dict[Unit, int]) -> Reading:
+    if not units:
+        return Reading(note="the answer states no guardrail units")
+    return Reading(units, "guardrail.usage")

@@ -7,12 +7,31 @@ from typing import Any
 
 from .._model_id import ModelRef
 from .._record import Reading
-from .._usage import Unit
-from ._guardrails import policy_units, trace_usages
-from ._json import last_object, last_value, whole_object
-from ._shapes import BODY_SHAPES, Shape, add_cache_writes, read_shape
+from ._guardrails import trace_units
+from ._json import outer_object, whole_object
+from ._shapes import (
+    BODY_SHAPES,
+    Fields,
+    Shape,
+    is_spelled,
+    read_shape,
+    split_cache_writes,
+)
 
-_SMALL_BODY = 65_536
+_TRACE = "amazon-bedrock-trace"
+_TRACE_NAME = _TRACE.encode()
+# Members of a body that are looked for in its tail, where it is too long to parse.
+_NAMES = (
+    *dict.fromkeys(path[0] for path, _ in BODY_SHAPES if path),
+    *(
+        name
+        for path, shapes in BODY_SHAPES
+        if not path
+        for shape in shapes
+        for name in (shape.input, shape.output)
+    ),
+    _TRACE,
+)
 
 
 def needs_body(reading: Reading) -> bool:
@@ -23,82 +42,60 @@ def needs_body(reading: Reading) -> bool:
 def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
     """Complete *reading*, made from headers, by what the body says.
 
+    Only members of the right level count, so that neither an answer nor the input of
+    a tool can pass for them.
+
     Args:
         body: The body, or the head and tail of a long one.
         reading: What the headers said; changed in place.
         model: The model that answered.
     """
+    if not needs_body(reading) and _TRACE_NAME not in body:
+        return
+    document = outer_object(body, _NAMES)
+    if document is None:
+        return
     if reading.counts is None:
-        found = counts_in(body, model)
+        found = read_document(document, model)
         if found is not None:
             reading.counts, reading.source = found.counts, found.source
             reading.assumed, reading.note = found.assumed, found.note
-    elif reading.assumed is not None:
-        _split_cache_writes(body, reading.counts, reading, model)
-    add_guardrail_trace(body, reading)
+            reading.estimated = found.estimated
+    else:
+        usage = document.get("usage")
+        if isinstance(usage, Mapping):
+            split_cache_writes(reading.counts, reading, usage, model.vendor)
+    _add_guardrail_trace(document, reading)
 
 
-def add_guardrail_trace(text: bytes, reading: Reading) -> None:
-    """Add the guardrail units of the trace that InvokeModel puts into its body."""
-    trace = last_object(text, "amazon-bedrock-trace")
-    guardrail = trace.get("guardrail") if trace else None
-    units = policy_units(trace_usages(guardrail)) if guardrail else None
+def add_chunk_trace(chunks: list[bytes], reading: Reading) -> None:
+    """Add the guardrail units of the trace that a stream puts into a last chunk."""
+    for chunk in chunks:
+        if _TRACE_NAME in chunk:
+            _add_guardrail_trace(whole_object(chunk) or {}, reading)
+
+
+def _add_guardrail_trace(document: Mapping[str, Any], reading: Reading) -> None:
+    trace = document.get(_TRACE)
+    units = trace_units(trace.get("guardrail")) if isinstance(trace, Mapping) else {}
     if units:
         reading.counts = {**(reading.counts or {}), **units}
 
 
-def _split_cache_writes(
-    body: bytes, counts: dict[Unit, int], reading: Reading, model: ModelRef
-) -> None:
-    creation = last_object(body, "cache_creation")
-    if creation is None or reading.assumed is None:
-        return
-    written = counts.pop(reading.assumed)
-    reading.assumed = None
-    lifetimes = {
-        "5m": creation.get("ephemeral_5m_input_tokens") or 0,
-        "1h": creation.get("ephemeral_1h_input_tokens") or 0,
-    }
-    add_cache_writes(counts, reading, written, lifetimes, model.vendor)
+def read_document(document: Mapping[str, Any], model: ModelRef) -> Reading | None:
+    """Counts of a body or of a chunk of a stream, by the first shape that fits."""
+    found = find_usage(document)
+    return None if found is None else read_shape(*found, model.vendor)
 
 
-def counts_in(text: bytes, model: ModelRef) -> Reading | None:
-    """Counts of a body or a stream chunk, by the first shape that fits.
-
-    A short text is parsed, so that only members of the right level count; of a long
-    one, or a piece of one, the last member of each name is taken.
-    """
-    document = whole_object(text) if len(text) <= _SMALL_BODY else None
-    for member, shapes in BODY_SHAPES:
-        if document is not None:
-            fields = _member(document, member)
-        else:
-            fields = _last_members(text, member, shapes)
-        for shape in shapes if isinstance(fields, Mapping) else ():
-            reading = read_shape(shape, fields, model.vendor)
-            if reading is not None:
-                return reading
+def find_usage(document: Mapping[str, Any]) -> tuple[Shape, Fields] | None:
+    """Where the counts of *document* stand, and in which spelling."""
+    for path, shapes in BODY_SHAPES:
+        fields: Any = document
+        for name in path:
+            fields = fields.get(name) if isinstance(fields, Mapping) else None
+        if isinstance(fields, Mapping):
+            for shape in shapes:
+                if is_spelled(shape, fields):
+                    return shape, fields
     return None
-
-
-# Where a usage object stands besides the top level of a body: chat streams wrap it.
-_WRAPPERS = ("message", "metadata", "meta", "response")
-
-
-def _member(document: Mapping[str, Any], member: str) -> Any:
-    if not member or member in document:
-        return document.get(member) if member else document
-    for wrapper in _WRAPPERS:
-        inner = document.get(wrapper)
-        if isinstance(inner, Mapping):
-            found = _member(inner, member)
-            if found is not None:
-                return found
-    return None
-
-
-def _last_members(text: bytes, member: str, shapes: tuple[Shape, ...]) -> Any:
-    if member:
-        return last_object(text, member)
-    names = {name for shape in shapes for name in (shape.input, shape.output)}
-    return {name: last_value(text, name) for name in names}

@@ -26,6 +26,12 @@ _CHECK_UNITS = {
     "promptAttack": Unit.GUARDRAIL_CHECKS_PROMPT_ATTACK_TEXT_UNIT,
     "sensitiveInformation": Unit.GUARDRAIL_CHECKS_SENSITIVE_INFORMATION_TEXT_UNIT,
 }
+# The prompt's assessments stand by guardrail id, those of the answer in a list: of ids
+# to lists in Converse, of objects by id in the body of InvokeModel. botocore 1.44.5,
+# shape GuardrailTraceAssessment, and the user guide, "Use a guardrail with
+# InvokeModel", checked 2026-11-23.
+_ASSESSMENTS = ("inputAssessment", "input", "outputAssessments", "outputs")
+_DEEPEST = 2
 
 
 def policy_units(usages: Iterable[Mapping[str, Any]]) -> dict[Unit, int]:
@@ -41,30 +47,40 @@ def policy_units(usages: Iterable[Mapping[str, Any]]) -> dict[Unit, int]:
 
 def check_units(usage: Mapping[str, Any]) -> dict[Unit, int]:
     """Text units by check of an ``InvokeGuardrailChecks`` answer."""
-    return {
-        unit: usage[name]["textUnits"]
-        for name, unit in _CHECK_UNITS.items()
-        if name in usage
-    }
+    counts: dict[Unit, int] = {}
+    for name, unit in _CHECK_UNITS.items():
+        check = usage.get(name)
+        count = check.get("textUnits") if isinstance(check, Mapping) else None
+        if type(count) is int and count >= 0:
+            counts[unit] = count
+    return counts
 
 
-def trace_usages(trace: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every ``GuardrailUsage`` inside a guardrail trace.
+def trace_units(guardrail: object) -> dict[Unit, int]:
+    """Units of every assessment in a guardrail trace; empty where it states none.
 
     Args:
-        trace: The ``guardrail`` member of a Converse trace, or of the
+        guardrail: The ``guardrail`` member of a Converse trace, or of the
             ``amazon-bedrock-trace`` that InvokeModel puts into its body.
     """
-    for name in ("inputAssessment", "input"):
-        yield from _metrics(trace.get(name, {}).values())
-    for assessment in (trace.get("outputAssessments") or {}).values():
-        yield from _metrics(assessment)
-    for output in trace.get("outputs") or ():
-        yield from _metrics(output.values())
+    if not isinstance(guardrail, Mapping):
+        return {}
+    return policy_units(
+        usage
+        for name in _ASSESSMENTS
+        for usage in _usages(guardrail.get(name), _DEEPEST)
+    )
 
 
-def _metrics(assessments: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for assessment in assessments:
-        usage = assessment.get("invocationMetrics", {}).get("usage")
-        if usage:
+def _usages(assessments: object, depth: int) -> Iterator[Mapping[str, Any]]:
+    """Each ``GuardrailUsage`` of assessments that stand up to *depth* levels deep."""
+    if isinstance(assessments, Mapping):
+        metrics = assessments.get("invocationMetrics")
+        usage = metrics.get("usage") if isinstance(metrics, Mapping) else None
+        if isinstance(usage, Mapping):
             yield usage
+            return
+        assessments = list(assessments.values())
+    if depth and isinstance(assessments, list):
+        for assessment in assessments:
+            yield from _usages(assessment, depth - 1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 _DECODER = json.JSONDecoder()
 _LONGEST_VALUE = 65_536
-_SPACES = " \t\r\n"
+_MOST_TRIES = 8
+_AFTER_NAME = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 
 
 def last_value(text: bytes, key: str) -> Any:
@@ -22,11 +25,11 @@ def last_value(text: bytes, key: str) -> Any:
         text: UTF-8 JSON, whole or in part.
         key: Member name, without quotes.
     """
-    for start in _members(text, key):
+    for _, start in _members(text, key):
         piece = text[start : start + _LONGEST_VALUE].decode("utf-8", "replace")
         try:
-            value, _ = _DECODER.raw_decode(piece.lstrip(_SPACES))
-        except ValueError:
+            value, _ = _DECODER.raw_decode(piece)
+        except (ValueError, RecursionError):
             continue
         return value
     return None
@@ -38,23 +41,57 @@ def last_object(text: bytes, key: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def has_content(text: bytes, key: str) -> bool:
+    """Whether a member named *key* of *text* holds a string or object, however long."""
+    return any(text[start : start + 1] in _OPENINGS for _, start in _members(text, key))
+
+
+_OPENINGS = frozenset({b'"', b"{"})
+
+
 def whole_object(text: bytes) -> dict[str, Any] | None:
     """Parse *text* as one JSON object; None if it is anything else."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        # A character that was cut in two must not hide the rest.
+        value = json.loads(text.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _members(text: bytes, key: str) -> Iterator[int]:
-    """Positions right after ``"key":``, last first."""
+def outer_object(text: bytes, names: Iterable[str]) -> dict[str, Any] | None:
+    """The outermost object of *text*, or those of its last members that are named.
+
+    Of a long document only head and tail may be there. Where they do not make JSON,
+    each of *names* is looked for in the tail: a member belongs to the outermost object
+    if it makes a whole object with all that follows it and nothing else.
+
+    Args:
+        text: UTF-8 JSON, whole or without its middle.
+        names: Members that are wanted.
+
+    Returns:
+        Members by name, perhaps more than those named; None if there are none.
+    """
+    document = whole_object(text)
+    if document is not None:
+        return document
+    found: dict[str, Any] = {}
+    for name in names:
+        for at, _ in islice(_members(text, name), _MOST_TRIES):
+            rest = whole_object(b"{" + text[at:])
+            if rest is not None:
+                found.update(rest)
+                break
+    return found or None
+
+
+def _members(text: bytes, key: str) -> Iterator[tuple[int, int]]:
+    """Positions of each member named *key* and of its value, last first."""
     needle = b'"%s"' % key.encode()
     at = text.rfind(needle)
     while at >= 0:
-        rest = at + len(needle)
-        colon = text.find(b":", rest, rest + 8)
-        is_member = colon >= 0 and not text[rest:colon].strip()
-        if is_member and text[max(0, at - 1) : at] != b"\\":
-            yield colon + 1
+        colon = _AFTER_NAME.match(text, at + len(needle))
+        if colon is not None and text[max(0, at - 1) : at] != b"\\":
+            yield at, colon.end()
         at = text.rfind(needle, 0, at)

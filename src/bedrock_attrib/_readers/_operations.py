@@ -55,9 +55,7 @@ class Operation:
 
         Each is copied as far as callers are known to change answers: one level.
         """
-        return {
-            name: dict(answer[name]) for name in self.members if name in answer
-        }
+        return {name: dict(answer[name]) for name in self.members if name in answer}
 
 
 # botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23.

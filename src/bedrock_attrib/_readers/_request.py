@@ -6,15 +6,21 @@ whose answers do not say what is billed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._record import Reading
 from .._usage import Unit
-from ._json import last_object, last_value, whole_object
+from ._json import has_content, last_value, whole_object
 
 _BYTES = (bytes, bytearray, str)
+
+# Where the prices of images change, in pixels and in steps: AWS price list of
+# 2026-10-08, checked 2026-11-23.
+_SIDES = ("width", "height")
+_SIDE, _SMALL_SIDE = 1024, 512
+_FEW_STEPS = 50
 
 
 @dataclass(slots=True)
@@ -58,31 +64,48 @@ def _text_of(body: Any) -> bytes | None:
     return bytes(body) if isinstance(body, (bytes, bytearray)) else None
 
 
-def _object(body: Any, key: str) -> Mapping[str, Any]:
-    """Member *key* of a request body (bytes, text or a document)."""
-    if isinstance(body, Mapping):
-        value = body.get(key)
-        return value if isinstance(value, Mapping) else {}
-    text = _text_of(body)
-    return (last_object(text, key) if text is not None else None) or {}
-
-
 def _value(body: Any, key: str) -> Any:
+    """Member *key* of a request body (bytes, text or a document), at any level."""
     if isinstance(body, Mapping):
-        return body.get(key)
+        return next(_members(body, key), None)
     text = _text_of(body)
     return last_value(text, key) if text is not None else None
+
+
+def _members(document: Mapping[str, Any], key: str) -> Iterator[Any]:
+    if key in document:
+        yield document[key]
+    for value in document.values():
+        if isinstance(value, Mapping):
+            yield from _members(value, key)
+
+
+def _object(body: Any, key: str) -> Mapping[str, Any]:
+    value = _value(body, key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _has(body: Any, key: str) -> bool:
+    """Whether there is a member *key* that holds something, such as an image."""
+    if isinstance(body, Mapping):
+        return bool(_value(body, key))
+    text = _text_of(body)
+    return text is not None and has_content(text, key)
 
 
 def _positive(value: Any, default: int) -> int:
     return value if type(value) is int and value > 0 else default
 
 
+def _is_file(body: Any) -> bool:
+    return not isinstance(body, (*_BYTES, Mapping))
+
+
+_IN_A_FILE = "the request body is a file, which is not read"
+
+
 def _not_read(what: str) -> RequestFacts:
-    return RequestFacts(
-        missing=f"{what}: the request body is a file, which is not read",
-        replaces_tokens=True,
-    )
+    return RequestFacts(missing=f"{what}: {_IN_A_FILE}", replaces_tokens=True)
 
 
 def _canvas(body: Any) -> RequestFacts:
@@ -90,8 +113,8 @@ def _canvas(body: Any) -> RequestFacts:
     if not isinstance(body, _BYTES):
         return _not_read("images")
     config = _object(body, "imageGenerationConfig")
-    longest = max(_positive(config.get(side), 1024) for side in ("width", "height"))
-    size = "up-to-1024x1024" if longest <= 1024 else "up-to-2048x2048"
+    longest = max(_positive(config.get(side), _SIDE) for side in _SIDES)
+    size = "up-to-1024x1024" if longest <= _SIDE else "up-to-2048x2048"
     quality = "premium" if config.get("quality") == "premium" else "standard"
     unit = Unit(f"output_image[{size}/{quality}]")
     count = _positive(config.get("numberOfImages"), 1)
@@ -103,8 +126,10 @@ def _titan_image(body: Any) -> RequestFacts:
     if not isinstance(body, _BYTES):
         return _not_read("images")
     config = _object(body, "imageGenerationConfig")
-    longest = max(_positive(config.get(side), 1024) for side in ("width", "height"))
-    is_small = longest <= 512 and config.get("quality", "standard") == "standard"
+    longest = max(_positive(config.get(side), _SIDE) for side in _SIDES)
+    is_small = (
+        longest <= _SMALL_SIDE and config.get("quality", "standard") == "standard"
+    )
     unit = Unit.OUTPUT_IMAGE_512_STANDARD if is_small else Unit.OUTPUT_IMAGE
     count = _positive(config.get("numberOfImages"), 1)
     return RequestFacts({unit: count}, replaces_tokens=True)
@@ -117,17 +142,14 @@ def _sdxl(default_side: int) -> RequestReader:
         if not isinstance(body, _BYTES):
             return _not_read("images")
         sides = [_positive(_value(body, key), default_side) for key in _SIDES]
-        size = "512x512" if max(sides) <= 512 else "1024x1024"
+        size = "512x512" if max(sides) <= _SMALL_SIDE else "1024x1024"
         steps = _positive(_value(body, "steps"), 30)
-        band = "up-to-50-steps" if steps <= 50 else "over-50-steps"
+        band = "up-to-50-steps" if steps <= _FEW_STEPS else "over-50-steps"
         count = _positive(_value(body, "samples"), 1)
         unit = Unit(f"output_image[{size}/{band}]")
         return RequestFacts({unit: count}, replaces_tokens=True)
 
     return read
-
-
-_SIDES = ("width", "height")
 
 
 def _one_image(_body: Any) -> RequestFacts:
@@ -137,17 +159,17 @@ def _one_image(_body: Any) -> RequestFacts:
 
 def _titan_multimodal(body: Any) -> RequestFacts:
     """Titan Multimodal Embeddings: an image is billed beside the text's tokens."""
-    text = _text_of(body)
-    if text is None:
-        return RequestFacts(missing="images: the request body is a file")
-    return RequestFacts({Unit.INPUT_IMAGE: 1} if b'"inputImage"' in text else {})
+    if _is_file(body):
+        return RequestFacts(missing=f"images: {_IN_A_FILE}")
+    return RequestFacts({Unit.INPUT_IMAGE: 1} if _has(body, "inputImage") else {})
 
 
 def _nova_embeddings(body: Any) -> RequestFacts:
-    if _object(body, "audio") or _object(body, "video"):
+    if _is_file(body):
+        return RequestFacts(missing=f"images or seconds: {_IN_A_FILE}")
+    if _has(body, "audio") or _has(body, "video"):
         return RequestFacts(missing="seconds of audio or video")
-    image = _object(body, "image") or (b'"image"' in (_text_of(body) or b""))
-    if not image:
+    if not _has(body, "image"):
         return RequestFacts()
     is_document = _value(body, "detailLevel") == "DOCUMENT_IMAGE"
     unit = Unit.INPUT_IMAGE_DOCUMENT if is_document else Unit.INPUT_IMAGE_STANDARD
@@ -156,11 +178,16 @@ def _nova_embeddings(body: Any) -> RequestFacts:
 
 def _marengo(body: Any) -> RequestFacts:
     kind = _value(body, "inputType")
-    if kind == "text":
-        return RequestFacts({Unit.TEXT_REQUEST: 1}, replaces_tokens=True)
-    if kind == "image":
-        return RequestFacts({Unit.INPUT_IMAGE: 1}, replaces_tokens=True)
-    return RequestFacts(missing="seconds of audio or video", replaces_tokens=True)
+    unit = _MARENGO_UNITS.get(kind) if isinstance(kind, str) else None
+    if unit is None:
+        return RequestFacts(
+            missing="seconds of audio or video, or what else was embedded",
+            replaces_tokens=True,
+        )
+    return RequestFacts({unit: 1}, replaces_tokens=True)
+
+
+_MARENGO_UNITS = {"text": Unit.TEXT_REQUEST, "image": Unit.INPUT_IMAGE}
 
 
 def _pegasus(_body: Any) -> RequestFacts:
@@ -181,8 +208,15 @@ def _rerank(body: Any) -> RequestFacts:
 
 
 def _nova_reel(body: Any) -> RequestFacts:
+    """Nova Reel: seconds as asked for, or six for each shot that is listed.
+
+    Amazon Nova user guide, "Generating videos with Amazon Nova Reel", checked
+    2026-11-23.
+    """
+    shots = _value(body, "shots")
+    listed = len(shots) if isinstance(shots, list) else 1
     config = _object(body, "videoGenerationConfig")
-    seconds = _positive(config.get("durationSeconds"), 6)
+    seconds = _positive(config.get("durationSeconds"), 6 * listed)
     return _video(Unit.OUTPUT_VIDEO_SECOND_720P, seconds)
 
 
@@ -190,7 +224,7 @@ def _luma(body: Any) -> RequestFacts:
     seconds = str(_value(body, "duration") or "5s").removesuffix("s")
     is_small = _value(body, "resolution") == "540p"
     unit = Unit.OUTPUT_VIDEO_SECOND_540P if is_small else Unit.OUTPUT_VIDEO_SECOND_720P
-    if not seconds.isdigit():
+    if not seconds.isdecimal():
         return RequestFacts(missing="seconds of video", replaces_tokens=True)
     return _video(unit, int(seconds))
 
@@ -212,8 +246,8 @@ _READERS: tuple[tuple[str, RequestReader], ...] = (
     ("amazon.nova-2-multimodal-embeddings", _nova_embeddings),
     ("amazon.nova-reel", _nova_reel),
     ("luma.ray", _luma),
-    ("stability.stable-diffusion-xl-v0", _sdxl(512)),
-    ("stability.stable-diffusion-xl", _sdxl(1024)),
+    ("stability.stable-diffusion-xl-v0", _sdxl(_SMALL_SIDE)),
+    ("stability.stable-diffusion-xl", _sdxl(_SIDE)),
     ("stability.", _one_image),
     ("cohere.rerank", _rerank),
     ("amazon.rerank", _rerank),
@@ -230,10 +264,9 @@ def merge_request(reading: Reading, facts: RequestFacts) -> None:
     """
     stated = reading.counts or {}
     tokens = stated.get(Unit.INPUT_TOKEN, 0)
-    if facts.replaces_tokens or reading.counts is None:
-        reading.source = "request"
-        stated = {}
-    if facts.counts or not facts.missing:
+    if facts.counts:
+        if facts.replaces_tokens or not stated:
+            reading.source, stated = "request", {}
         reading.counts = {**stated, **facts.counts}
     reading.missing = reading.missing or facts.missing
     reading.estimated = reading.estimated or facts.estimated

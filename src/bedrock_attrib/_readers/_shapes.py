@@ -33,20 +33,28 @@ class Shape:
     cache_read: str = ""
     cache_write: str = ""
     includes_cache: bool = False
-    lifetimes: Callable[[Fields], Mapping[str, int] | None] | None = None
+    lifetimes: Callable[[Fields], Mapping[str, Any] | None] | None = None
     flatten: Callable[[Fields], Fields] | None = None
 
 
-def _converse_lifetimes(fields: Fields) -> Mapping[str, int] | None:
+def _converse_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
     details = fields.get("cacheDetails")
     if not details:
         return None
-    return {detail["ttl"]: detail["inputTokens"] for detail in details}
+    lifetimes: dict[str, Any] = {}
+    try:
+        for detail in details:
+            lifetime = detail["ttl"]
+            lifetimes[lifetime] = lifetimes.get(lifetime, 0) + detail["inputTokens"]
+    except (KeyError, TypeError):
+        return None
+    return lifetimes
 
 
-def _anthropic_lifetimes(fields: Fields) -> Mapping[str, int] | None:
+def anthropic_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
+    """Cache writes by lifetime, as Anthropic's ``usage`` tells them apart."""
     creation = fields.get("cache_creation")
-    if not creation:
+    if not creation or not isinstance(creation, Mapping):
         return None
     return {
         "5m": creation.get("ephemeral_5m_input_tokens") or 0,
@@ -55,15 +63,25 @@ def _anthropic_lifetimes(fields: Fields) -> Mapping[str, int] | None:
 
 
 def _flat_openai(fields: Fields) -> Fields:
-    return {**(fields.get("prompt_tokens_details") or {}), **fields}
+    details = fields.get("prompt_tokens_details")
+    return {**details, **fields} if isinstance(details, Mapping) else fields
 
 
 def _flat_titan(fields: Fields) -> Fields:
-    results = fields.get("results") or ()
-    counts = [result.get("tokenCount") for result in results]
-    if not counts or None in counts:
+    results = fields.get("results")
+    if not isinstance(results, list):
+        return fields
+    counts = [
+        result.get("tokenCount") if isinstance(result, Mapping) else None
+        for result in results
+    ]
+    if not counts or not all(map(_is_count, counts)):
         return fields
     return {"totalOutputTextTokenCount": sum(counts), **fields}
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 # Field names: botocore 1.44.5 service model (Converse) and real traffic of
@@ -104,7 +122,7 @@ ANTHROPIC = Shape(
     output="output_tokens",
     cache_read="cache_read_input_tokens",
     cache_write="cache_creation_input_tokens",
-    lifetimes=_anthropic_lifetimes,
+    lifetimes=anthropic_lifetimes,
 )
 NOVA = Shape(
     source="body.usage (nova)",
@@ -144,12 +162,16 @@ EMBEDDING = Shape(
     source="body (embedding)", input="inputTokenCount", output="outputTokenCount"
 )
 
-# Under which member of a body which shapes may stand; "" is the body itself.
-# A shape is taken by its spelling, not by the vendor: new families follow old ones.
-BODY_SHAPES: tuple[tuple[str, tuple[Shape, ...]], ...] = (
-    ("usage", (OPENAI, ANTHROPIC, NOVA)),
-    ("billed_units", (COHERE,)),
-    ("", (LLAMA, TITAN, EMBEDDING)),
+# By which path which shapes may stand in a body or in a chunk of a stream, which wraps
+# them; no path is the body itself. A shape is taken by its spelling, not by the
+# vendor: new families follow old ones.
+BODY_SHAPES: tuple[tuple[tuple[str, ...], tuple[Shape, ...]], ...] = (
+    (("usage",), (OPENAI, ANTHROPIC, NOVA)),
+    (("message", "usage"), (ANTHROPIC,)),
+    (("metadata", "usage"), (NOVA,)),
+    (("meta", "billed_units"), (COHERE,)),
+    (("response", "meta", "billed_units"), (COHERE,)),
+    ((), (LLAMA, TITAN, EMBEDDING)),
 )
 
 LIFETIME_UNITS = {
@@ -164,6 +186,13 @@ _UNSTATED_LIFETIME = {
     "moonshotai": Unit.CACHE_WRITE_30M_TOKEN,
     "zai": Unit.CACHE_WRITE_30M_TOKEN,
 }
+
+
+def is_spelled(shape: Shape, fields: Fields) -> bool:
+    """Whether *fields* state input or output as *shape* spells them."""
+    if shape.flatten is not None:
+        fields = shape.flatten(fields)
+    return fields.get(shape.input) is not None or fields.get(shape.output) is not None
 
 
 def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | None:
@@ -190,7 +219,7 @@ def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | No
         and (cached is None or (type(cached) is int and cached >= 0))
         and (written is None or (type(written) is int and written >= 0))
     ):
-        return Reading(None, "", f"{shape.source}: a count is no whole number")
+        return _read_odd_numbers(shape, fields, vendor)
     counts: dict[Unit, int] = {}
     reading = Reading(counts, shape.source)
     if prompt is not None:
@@ -214,6 +243,24 @@ _INPUT, _OUTPUT = Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN
 _CACHE_READ = Unit.CACHE_READ_TOKEN
 
 
+def _read_odd_numbers(shape: Shape, fields: Fields, vendor: str | None) -> Reading:
+    """Read counts that are not all whole numbers from zero up.
+
+    Cohere's own interface types its billed units as floats (Chat API reference,
+    checked 2026-11-23), so ``7.0`` is seven.
+    """
+    names = (shape.input, shape.output, shape.cache_read, shape.cache_write)
+    whole = {
+        name: int(value)
+        for name in names
+        if type(value := fields.get(name)) is float and value.is_integer()
+    }
+    reading = read_shape(shape, {**fields, **whole}, vendor) if whole else None
+    return reading or Reading(
+        None, "", f"{shape.source}: a count is no whole number from zero up"
+    )
+
+
 def _impossible(shape: Shape, fields: Fields) -> str:
     return (
         f"{shape.source}: input {fields[shape.input]} is less than the cached tokens "
@@ -226,18 +273,46 @@ def add_cache_writes(
     counts: dict[Unit, int],
     reading: Reading,
     written: int,
-    lifetimes: Mapping[str, int] | None,
+    lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
 ) -> None:
     """Split *written* tokens by lifetime into *counts*; mark what had to be assumed."""
     rest = written
-    if lifetimes is not None and sum(lifetimes.values()) <= written:
+    if lifetimes is not None and _are_believable(lifetimes, written, reading):
         for lifetime, count in lifetimes.items():
-            if count:
-                counts[LIFETIME_UNITS[lifetime]] = count
+            unit = LIFETIME_UNITS.get(lifetime)
+            if count and unit is not None:
+                counts[unit] = count
                 rest -= count
     if rest or not written:
         unit = _UNSTATED_LIFETIME.get(vendor or "", Unit.CACHE_WRITE_5M_TOKEN)
         counts[unit] = counts.get(unit, 0) + rest
         reading.assumed = unit if rest else None
 
+
+def _are_believable(
+    lifetimes: Mapping[str, Any], written: int, reading: Reading
+) -> bool:
+    """Whether counts by lifetime fit into their total; a doubt marks the reading."""
+    if not all(map(_is_count, lifetimes.values())):
+        return False
+    stated = sum(lifetimes.values())
+    if stated > written:
+        reading.estimated = True
+        reading.note = f"{stated} cache writes by lifetime, but {written} in all"
+        return False
+    if not LIFETIME_UNITS.keys() >= lifetimes.keys():
+        reading.estimated = True
+        reading.note = "cache writes of a lifetime that is not known"
+    return True
+
+
+def split_cache_writes(
+    counts: dict[Unit, int], reading: Reading, usage: Fields, vendor: str | None
+) -> None:
+    """Split cache writes of assumed lifetime, where Anthropic's *usage* tells it."""
+    lifetimes = anthropic_lifetimes(usage)
+    if lifetimes is not None and reading.assumed is not None:
+        written = counts.pop(reading.assumed)
+        reading.assumed = None
+        add_cache_writes(counts, reading, written, lifetimes, vendor)

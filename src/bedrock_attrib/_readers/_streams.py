@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,15 @@ from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
 from ._answers import read_converse_metadata
-from ._bodies import add_guardrail_trace, counts_in
-from ._json import last_object
-from ._shapes import ANTHROPIC, INVOCATION_METRICS, read_shape
+from ._bodies import add_chunk_trace, find_usage
+from ._json import whole_object
+from ._shapes import (
+    ANTHROPIC,
+    INVOCATION_METRICS,
+    Fields,
+    read_shape,
+    split_cache_writes,
+)
 
 Event = Mapping[str, Any]
 
@@ -50,16 +56,29 @@ def read_invoke_events(events: Events, model: ModelRef) -> Reading | None:
     """Final statement of InvokeModelWithResponseStream; None while it has not come."""
     chunks = [_chunk(event) for event in events.tail]
     for chunk in reversed(chunks):
-        metrics = last_object(chunk, "amazon-bedrock-invocationMetrics")
+        metrics = _metrics(chunk)
         if metrics is None:
             continue
         reading = read_shape(INVOCATION_METRICS, metrics, model.vendor)
-        if reading is None or reading.counts is None:
-            continue
-        _correct_by_anthropic(reading.counts, reading, events, chunks, model)
-        add_guardrail_trace(chunk, reading)
-        return reading
-    return None
+        if reading is not None and reading.counts is not None:
+            _correct_by_anthropic(reading.counts, reading, events, chunks, model)
+            break
+    else:
+        reading = _read_own_end(events, chunks, model)
+    if reading is not None:
+        add_chunk_trace(chunks, reading)
+    return reading
+
+
+_METRICS = "amazon-bedrock-invocationMetrics"
+_METRICS_NAME = _METRICS.encode()
+
+
+def _metrics(chunk: bytes) -> Mapping[str, Any] | None:
+    if _METRICS_NAME not in chunk:
+        return None
+    metrics = (whole_object(chunk) or {}).get(_METRICS)
+    return metrics if isinstance(metrics, Mapping) else None
 
 
 def _correct_by_anthropic(
@@ -74,30 +93,81 @@ def _correct_by_anthropic(
     The metrics undercount the output of streams that mix text with tool use or
     thinking (six of six recorded ones, checked 2026-11-23).
     """
-    delta = _anthropic_usage(chunks, b'"message_delta"')
-    output = delta.get(ANTHROPIC.output)
-    if type(output) is int and output != counts.get(Unit.OUTPUT_TOKEN):
-        counts[Unit.OUTPUT_TOKEN] = output
-        reading.source = "invocationMetrics (output_tokens: message_delta)"
-    if reading.assumed is not None and events.first is not None:
-        start = _anthropic_usage([_chunk(events.first)], b'"message_start"')
-        split = read_shape(ANTHROPIC, start, model.vendor) if start else None
-        written = counts.get(reading.assumed)
-        if split is not None and start.get(ANTHROPIC.cache_write) == written:
-            del counts[reading.assumed]
-            counts.update(_writes(split.counts or {}))
-            reading.assumed = split.assumed
-
-
-def _writes(counts: dict[Unit, int]) -> dict[Unit, int]:
-    return {unit: counts[unit] for unit in counts if unit.startswith("cache_write")}
-
-
-def _anthropic_usage(chunks: list[bytes], kind: bytes) -> Mapping[str, Any]:
     for chunk in reversed(chunks):
-        if kind in chunk:
-            return last_object(chunk, "usage") or {}
-    return {}
+        if _DELTA_NAME in chunk:
+            usage = _anthropic_usage(chunk)
+            output = usage.get(ANTHROPIC.output)
+            if type(output) is int and 0 <= output != counts.get(Unit.OUTPUT_TOKEN):
+                counts[Unit.OUTPUT_TOKEN] = output
+                reading.source = "invocationMetrics (output_tokens: message_delta)"
+            break
+    if reading.assumed is not None and events.first is not None:
+        usage = _anthropic_usage(_chunk(events.first))
+        split_cache_writes(counts, reading, usage, model.vendor)
+
+
+_DELTA_NAME = b'"message_delta"'
+
+
+def _anthropic_usage(chunk: bytes) -> Fields:
+    """``usage`` of Anthropic's first or last statement; empty for any other chunk."""
+    found = find_usage(whole_object(chunk) or {})
+    return found[1] if found is not None and found[0] is ANTHROPIC else {}
+
+
+def _read_own_end(
+    events: Events, chunks: list[bytes], model: ModelRef
+) -> Reading | None:
+    """Final counts in the family's own words, where the stream ends without metrics.
+
+    Both input and output must have been stated, in a chunk that is the last to speak.
+    """
+    for chunk in reversed(chunks):
+        document = whole_object(chunk)
+        if document is not None and any(is_end(document) for is_end in _ENDS):
+            reading = _read_with_first(document, events, model)
+            if reading is not None and reading.counts is not None:
+                return reading if reading.counts.keys() >= _BOTH_SIDES else None
+    return None
+
+
+_BOTH_SIDES = frozenset({Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN})
+
+
+def _ends_choices(document: Mapping[str, Any]) -> bool:
+    choices = document.get("choices")
+    return isinstance(choices, list) and all(
+        isinstance(choice, Mapping) and choice.get("finish_reason")
+        for choice in choices
+    )
+
+
+# By what the last chunk with counts is known: real streams of 2025 and 2026, checked
+# 2026-11-23. Some families count along in every chunk.
+_ENDS: tuple[Callable[[Mapping[str, Any]], Any], ...] = (
+    lambda document: document.get("type") == "message_delta",  # Anthropic
+    lambda document: "metadata" in document,  # Nova
+    lambda document: document.get("stop_reason"),  # Llama
+    lambda document: document.get("completionReason"),  # Titan
+    lambda document: document.get("is_finished"),  # Cohere
+    _ends_choices,  # all that follow OpenAI
+)
+
+
+def _read_with_first(
+    document: Mapping[str, Any], events: Events, model: ModelRef
+) -> Reading | None:
+    """Counts of a late chunk, over what the first one stated in the same spelling."""
+    found = find_usage(document)
+    if found is None:
+        return None
+    shape, fields = found
+    first = whole_object(_chunk(events.first)) if events.first is not None else None
+    before = find_usage(first) if first is not None else None
+    if before is not None and before[0] is shape:
+        later = {name: value for name, value in fields.items() if value is not None}
+        fields = {**before[1], **later}
+    return read_shape(shape, fields, model.vendor)
 
 
 def read_unfinished(
@@ -116,29 +186,30 @@ def read_unfinished(
         tokens_per_event: Output tokens that an event carries, as learned.
         tokens_per_byte: Input tokens for a byte of the request, as learned.
     """
-    counts: dict[Unit, int] = {}
-    sources = []
-    for event in _ends(events):
-        said = counts_in(_chunk(event), model)
-        if said is not None and said.counts:
-            counts.update(said.counts)
-            sources = [said.source]
+    said = _said_so_far(events, model)
+    counts = dict(said.counts or {}) if said is not None else {}
     seen = round(events.count * tokens_per_event)
     counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
     if Unit.INPUT_TOKEN not in counts and events.request_bytes is not None:
         counts[Unit.INPUT_TOKEN] = round(events.request_bytes * tokens_per_byte)
+    source = f"{said.source} + " if said is not None and said.source else ""
     reading = Reading(
         counts,
-        " + ".join([*sources, "estimate"]),
+        f"{source}estimate",
         "the stream ended before its final counts; output is a lower bound",
     )
     reading.estimated = True
     return reading
 
 
-def _ends(events: Events) -> list[Event]:
-    first = [events.first] if events.first is not None else []
-    return first + events.tail[-1:]
+def _said_so_far(events: Events, model: ModelRef) -> Reading | None:
+    """What the latest chunk with counts says, over the first one."""
+    for event in reversed([events.first, *events.tail]):
+        document = whole_object(_chunk(event)) if event is not None else None
+        said = _read_with_first(document, events, model) if document else None
+        if said is not None:
+            return said
+    return None
 
 
 def _chunk(event: Event) -> bytes:
