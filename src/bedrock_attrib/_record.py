@@ -1,14 +1,13 @@
 """What travels: the call that starts, its price, and the record of the whole.
 
-Values that are made for every call are named tuples: as immutable as a frozen
-dataclass, and made in a third of the time.
+Values are named tuples: as immutable as a frozen dataclass, made in a third of the
+time, and defined in a fifth of it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -79,8 +78,7 @@ class Tags(Mapping[str, str]):
 NO_TAGS = Tags()
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """One dated list price, as chosen for a call.
 
     Attributes:
@@ -250,8 +248,7 @@ class Cost:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CallStart:
+class CallStart(NamedTuple):
     """A call about to be sent, as guards see it.
 
     Attributes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -75,3 +77,20 @@ def test_a_connection_that_comes_as_the_server_closes_is_ended() -> None:
         server.opened(theirs)
 
         assert ours.recv(1) == b""
+
+
+def test_a_process_that_forgets_to_close_ends() -> None:
+    """A simulator that is still open when Python exits keeps no process alive."""
+    script = (
+        "from bedrock_attrib.testing import bedrock_simulator\n"
+        "simulator = bedrock_simulator()\n"
+        "print(simulator.__enter__().endpoint_url[:17])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (run.returncode, run.stdout) == (0, "http://127.0.0.1:\n")

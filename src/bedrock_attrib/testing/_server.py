@@ -74,6 +74,10 @@ class LoopbackServer(ThreadingHTTPServer):
         """Stop at once: no new connection, and those that are open end."""
         deadline = monotonic() + _CLOSE_WITHIN_S
         self.closing.set()
+        if sys.is_finalizing():
+            # The accepting thread is gone already, and would be waited for for ever.
+            self.server_close()
+            return
         self.shutdown()
         self.server_close()
         handlers = dict(self._open)
