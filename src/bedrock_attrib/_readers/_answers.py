@@ -8,8 +8,9 @@ from typing import Any
 from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
+from ._counts import read_shape
 from ._guardrails import check_units, policy_units, trace_units
-from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape, read_shape
+from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape
 
 Parsed = Mapping[str, Any]
 

@@ -7,16 +7,10 @@ from typing import Any
 
 from .._model_id import ModelRef
 from .._record import Reading
+from ._counts import read_shape, split_cache_writes
 from ._guardrails import trace_units
 from ._json import outer_object, whole_object
-from ._shapes import (
-    BODY_SHAPES,
-    Fields,
-    Shape,
-    is_spelled,
-    read_shape,
-    split_cache_writes,
-)
+from ._shapes import BODY_SHAPES, Fields, Shape, is_spelled
 
 _TRACE = "amazon-bedrock-trace"
 _TRACE_NAME = _TRACE.encode()

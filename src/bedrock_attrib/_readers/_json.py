@@ -53,7 +53,7 @@ def whole_object(text: bytes) -> dict[str, Any] | None:
     """Parse *text* as one JSON object; None if it is anything else."""
     try:
         # A character that was cut in two must not hide the rest.
-        value = json.loads(text.decode("utf-8", "replace"))
+        value = _DECODER.decode(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

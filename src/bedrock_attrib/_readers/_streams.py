@@ -11,14 +11,9 @@ from .._record import Reading
 from .._usage import Unit
 from ._answers import read_converse_metadata
 from ._bodies import add_chunk_trace, find_usage
+from ._counts import read_shape, split_cache_writes
 from ._json import whole_object
-from ._shapes import (
-    ANTHROPIC,
-    INVOCATION_METRICS,
-    Fields,
-    read_shape,
-    split_cache_writes,
-)
+from ._shapes import ANTHROPIC, INVOCATION_METRICS, Fields
 
 Event = Mapping[str, Any]
 
@@ -110,9 +105,11 @@ _DELTA_NAME = b'"message_delta"'
 
 
 def _anthropic_usage(chunk: bytes) -> Fields:
-    """``usage`` of Anthropic's first or last statement; empty for any other chunk."""
-    found = find_usage(whole_object(chunk) or {})
-    return found[1] if found is not None and found[0] is ANTHROPIC else {}
+    """``usage`` of Anthropic's first or last statement; empty where there is none."""
+    document = whole_object(chunk) or {}
+    message = document.get("message")
+    usage = (message if isinstance(message, Mapping) else document).get("usage")
+    return usage if isinstance(usage, Mapping) else {}
 
 
 def _read_own_end(
