@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -16,7 +17,14 @@ from botocore.eventstream import EventStream, NoInitialResponseError
 from botocore.exceptions import EventStreamError
 from botocore.response import StreamingBody
 
-from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
+from bedrock_attrib import (
+    CallRecord,
+    Recorder,
+    Unit,
+    attribution,
+    instrument,
+    uninstrument,
+)
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
@@ -238,6 +246,68 @@ def test_partial_stream(
         assert record.price_status is PriceStatus.ESTIMATED
         assert record.usage_source.endswith("estimate")
         assert "output is a lower bound" in record.price_reason
+
+
+@pytest.mark.parametrize("operation", OPENERS)
+def test_break_ends_the_call_without_garbage_collection(
+    client: BaseClient, recorder: Recorder, operation: str
+) -> None:
+    """A stream dropped by `break` is recorded soon, though botocore's is a cycle."""
+    gc.disable()
+    try:
+        with attribution(team="search") as spend:
+            break_early(OPENERS[operation](client))
+        assert spend.calls == 1
+    finally:
+        gc.enable()
+
+
+def test_a_stream_that_is_held_goes_on(client: BaseClient, sink: ListSink) -> None:
+    """A stream that somebody may read on is not given up, however long it pauses."""
+    stream = converse_stream(client)
+    next(iter(stream))
+    for _ in range(3):
+        assert sink.records == []
+    read_all(stream)
+    (record,) = sink.records
+    assert record.outcome is Outcome.OK
+
+
+def test_a_held_stream_is_given_up_when_it_is_let_go(
+    client: BaseClient, recorder: Recorder
+) -> None:
+    """Nobody has to ask: the recorder looks for itself after a while."""
+    told: list[CallRecord] = []
+    plain = PlainSink(told)
+    recorder = Recorder(sinks=(plain,))
+    uninstrument(client)
+    stream = converse_stream(instrument(client, recorder=recorder))
+    gc.disable()
+    try:
+        next(iter(stream))
+        time.sleep(0.2)
+        assert told == []
+        del stream
+        deadline = time.monotonic() + 10
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        gc.enable()
+    assert [record.outcome for record in told] == [Outcome.ABANDONED]
+
+
+class PlainSink:
+    """A sink that nobody settles for."""
+
+    def __init__(self, told: list[CallRecord]) -> None:
+        self.write = told.append
+
+    def flush(self, timeout_s: float) -> bool:
+        """Nothing is pending."""
+        return timeout_s >= 0
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def test_abandoned_keeps_the_first_events(client: BaseClient, sink: ListSink) -> None:

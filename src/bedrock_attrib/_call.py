@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -121,6 +121,9 @@ class CallTaker(Protocol):
 
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
+
+    def look_again(self, is_over: Callable[[], bool]) -> None:
+        """Ask *is_over* from time to time, until it says yes; waits for nothing."""
 
 
 class Call:

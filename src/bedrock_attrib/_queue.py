@@ -7,7 +7,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ._faults import Faults
@@ -37,6 +38,7 @@ class BatchQueue(Generic[Item]):
         max_pending: int = 100_000,
         interval_s: float = 0.2,
         may_drop: bool = True,
+        before_batch: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare the queue; its thread starts with the first item.
 
@@ -49,6 +51,8 @@ class BatchQueue(Generic[Item]):
             interval_s: Seconds for which a batch gathers.
             may_drop: Whether items above *max_pending*, or after `close`, are dropped;
                 if not, `put` then handles what is pending before it returns.
+            before_batch: Called on the thread before it handles a batch; while it
+                says True, it is called every second without a batch too.
         """
         self._handle = handle
         self._name = name
@@ -56,6 +60,7 @@ class BatchQueue(Generic[Item]):
         self._max_pending = max_pending
         self._interval_s = interval_s
         self._may_drop = may_drop
+        self._before_batch = before_batch
         self._reset()
         _QUEUES.add(self)
 
@@ -96,6 +101,10 @@ class BatchQueue(Generic[Item]):
         included. Where the thread does not run, the next `drain` handles the item.
         """
         self._pending.append(item)
+        self._wake.put(None)
+
+    def wake(self) -> None:
+        """Have the thread look at the queue soon, if it runs; safe in a finalizer."""
         self._wake.put(None)
 
     def start(self) -> None:
@@ -145,11 +154,18 @@ class BatchQueue(Generic[Item]):
 
     def _run(self) -> None:
         wake, closed = self._wake, self._closed
+        look_after_s: float | None = None
         while not closed.is_set():
-            wake.get()
+            with suppress(Empty):
+                wake.get(timeout=look_after_s)
             closed.wait(self._interval_s)
             self._awake = False
+            if self._before_batch is not None:
+                look_after_s = _LOOK_AFTER_S if self._before_batch() else None
             self.drain()
+
+
+_LOOK_AFTER_S = 1.0
 
 
 _QUEUES: weakref.WeakSet[BatchQueue[Any]] = weakref.WeakSet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
@@ -91,6 +92,7 @@ class Recorder:
         self._routes = Routes()
         self._merged_tags: dict[Tags, Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
+        self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
         self._is_immediate = bool(guards) or (config is not None and config.immediate)
         self._ended: BatchQueue[Call] = BatchQueue(
@@ -100,6 +102,7 @@ class Recorder:
             max_pending=_MOST_ENDED,
             interval_s=0.05,
             may_drop=False,
+            before_batch=self._look_again,
         )
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
@@ -214,6 +217,7 @@ class Recorder:
         """Note that *call* now ends with its stream or body."""
         call.share()
         self._open_streams.add(call)
+        self._ended.start()
 
     def stream_ended(self, call: Call, error: str | None = None) -> None:
         """End a call with its stream: read to the end, failed or given up.
@@ -229,6 +233,22 @@ class Recorder:
         if call.close():
             call.ended = perf_counter()
             self._ended.put_from_finalizer(call)
+
+    def look_again(self, is_over: Callable[[], bool]) -> None:
+        """Ask *is_over* with every settling, until it says yes; waits for nothing."""
+        self._paused.append(is_over)
+        self._ended.wake()
+
+    def _look_again(self) -> bool:
+        """Ask about every paused stream; whether some of them are paused still."""
+        for _ in range(len(self._paused)):
+            try:
+                is_over = self._paused.popleft()
+                if not is_over():
+                    self._paused.append(is_over)
+            except Exception as fault:
+                self.faults.note("paused stream", fault)
+        return bool(self._paused)
 
     def _end(
         self, call: Call, outcome: Outcome | None, error: str | None = None
@@ -249,6 +269,8 @@ class Recorder:
 
         Waits for the other for some seconds at most.
         """
+        if self._paused:
+            self._look_again()
         self._ended.drain()
 
     def _settle_all(self, calls: list[Call]) -> None:

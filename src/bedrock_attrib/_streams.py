@@ -6,7 +6,10 @@ one that looks on while the caller reads. Nothing is read that the caller does n
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -57,8 +60,11 @@ class StreamFeed:
         """The stream raised *error* into the caller."""
         self._end(error_name(error))
 
-    def paused(self) -> None:
-        """The caller stopped reading; the call ends only if its counts have come.
+    def paused(self, stream: EventStream) -> None:
+        """The caller stopped reading *stream*, for now or for good.
+
+        The call ends if its counts have come. If not, it ends when nobody can read
+        on, which the recorder looks for from time to time.
 
         A generator may be closed by a garbage collection in the middle of anything,
         so nothing here may wait for a lock.
@@ -68,8 +74,18 @@ class StreamFeed:
             read = route.operation.read_events
             if read is not None and read(self._events, route.model) is not None:
                 self._recorder.call_dropped(self._call)
+            else:
+                self._recorder.look_again(partial(self._is_over, weakref.ref(stream)))
         except Exception as fault:
             self._recorder.faults.note("stream", fault)
+
+    def _is_over(self, stream: weakref.ref[EventStream]) -> bool:
+        """Whether the call has ended; ends it if nobody holds *stream* any more."""
+        if self._call.ended is None and (
+            stream() is None or _references(stream) <= _OWN_REFERENCES
+        ):
+            self._recorder.call_dropped(self._call)
+        return self._call.ended is not None
 
     def _end(self, error: str | None) -> None:
         try:
@@ -100,7 +116,7 @@ class MeteredEventStream(EventStream):
                 yield event
         except GeneratorExit:
             feed.saw((older, old, last), count)
-            feed.paused()
+            feed.paused(self)
             raise
         except BaseException as error:
             feed.saw((older, old, last), count)
@@ -115,6 +131,24 @@ class MeteredEventStream(EventStream):
             super().close()
         finally:
             self._bedrock_attrib.ended()
+
+
+def _references(stream: weakref.ref[EventStream]) -> int:
+    """How many references there are to what *stream* refers to."""
+    return sys.getrefcount(stream())
+
+
+def _own_references() -> int:
+    """References to an event stream that nobody holds.
+
+    botocore's stream keeps a generator that keeps the stream, so a stream that was
+    dropped lives on until a garbage collection, which may be minutes away. Until then
+    it has as many references as this one.
+    """
+    return _references(weakref.ref(EventStream(None, None, None, "")))
+
+
+_OWN_REFERENCES = _own_references()
 
 
 class BodyFeed:
