@@ -13,6 +13,7 @@ from botocore.session import Session
 _CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     max_pool_connections=64,
+    proxies={},  # the loopback interface is reached without any
 )
 
 
