@@ -9,7 +9,7 @@ from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
 from ._counts import read_shape
-from ._guardrails import check_units, policy_units, trace_units
+from ._guardrails import add_units, check_units, policy_units, trace_units
 from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape
 
 Parsed = Mapping[str, Any]
@@ -64,7 +64,7 @@ def _read_trace(reading: Reading, trace: Mapping[str, Any]) -> None:
         reading.missing = "the prompt router's own fee"
     units = trace_units(trace.get("guardrail"))
     if units:
-        reading.counts = {**(reading.counts or {}), **units}
+        add_units(reading, units)
 
 
 # Streams of OpenAI models through Converse state an input that counts the cache as

@@ -7,8 +7,9 @@ from typing import Any
 
 from .._model_id import ModelRef
 from .._record import Reading
+from .._usage import Unit
 from ._counts import read_shape, split_cache_writes
-from ._guardrails import trace_units
+from ._guardrails import add_units, trace_units
 from ._json import outer_object, whole_object
 from ._shapes import BODY_SHAPES, Fields, Shape, is_spelled
 
@@ -59,21 +60,24 @@ def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
         usage = document.get("usage")
         if isinstance(usage, Mapping):
             split_cache_writes(reading.counts, reading, usage, model.vendor)
-    _add_guardrail_trace(document, reading)
+    units = _trace_units(document)
+    if units:
+        add_units(reading, units)
 
 
-def add_chunk_trace(chunks: list[bytes], reading: Reading) -> None:
+def add_chunk_trace(chunks: list[bytes], reading: Reading | None) -> Reading | None:
     """Add the guardrail units of the trace that a stream puts into a last chunk."""
     for chunk in chunks:
-        if _TRACE_NAME in chunk:
-            _add_guardrail_trace(whole_object(chunk) or {}, reading)
+        units = _trace_units(whole_object(chunk) or {}) if _TRACE_NAME in chunk else {}
+        if units:
+            reading = Reading() if reading is None else reading
+            add_units(reading, units)
+    return reading
 
 
-def _add_guardrail_trace(document: Mapping[str, Any], reading: Reading) -> None:
+def _trace_units(document: Mapping[str, Any]) -> dict[Unit, int]:
     trace = document.get(_TRACE)
-    units = trace_units(trace.get("guardrail")) if isinstance(trace, Mapping) else {}
-    if units:
-        reading.counts = {**(reading.counts or {}), **units}
+    return trace_units(trace.get("guardrail")) if isinstance(trace, Mapping) else {}
 
 
 def read_document(document: Mapping[str, Any], model: ModelRef) -> Reading | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._record import Reading
 from .._usage import Unit
 
 # Counter names: botocore 1.44.5, shape GuardrailUsage, checked 2026-11-23.
@@ -70,6 +71,14 @@ def trace_units(guardrail: object) -> dict[Unit, int]:
         for name in _ASSESSMENTS
         for usage in _usages(guardrail.get(name), _DEEPEST)
     )
+
+
+def add_units(reading: Reading, units: dict[Unit, int]) -> None:
+    """Add the units of a trace to what else the answer stated."""
+    if reading.counts is None:
+        reading.source = "guardrail.trace"
+        reading.missing = "the model's tokens"
+    reading.counts = {**(reading.counts or {}), **units}
 
 
 def _usages(assessments: object, depth: int) -> Iterator[Mapping[str, Any]]:

@@ -60,9 +60,7 @@ def read_invoke_events(events: Events, model: ModelRef) -> Reading | None:
             break
     else:
         reading = _read_own_end(events, chunks, model)
-    if reading is not None:
-        add_chunk_trace(chunks, reading)
-    return reading
+    return add_chunk_trace(chunks, reading)
 
 
 _METRICS = "amazon-bedrock-invocationMetrics"
