@@ -155,19 +155,16 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         recorder.turned_away(call, status, str(error))
         return
     row = call.route.operation
-    if row.stream is None and row.body is None:
-        recorder.answered(call, row.keep(parsed))
-        return
-    reading = row.read(parsed, call.route.model)
+    headers = metadata["HTTPHeaders"]
     if row.stream is not None:
-        call.answer = reading
+        call.answer = row.read(parsed, call.route.model)
         watch_stream(parsed[row.stream], call)
-    elif row.body is not None and (needs_body(reading) or call.has_guardrail):
-        call.answer = reading
-        length = metadata["HTTPHeaders"].get("content-length")
+    elif row.body is not None and (needs_body(headers) or call.has_guardrail):
+        call.answer = row.read(parsed, call.route.model)
+        length = headers.get("content-length")
         watch_body(parsed[row.body], call, int(length) if length else None)
     else:
-        recorder.answered(call, reading)
+        recorder.answered(call, row.keep(parsed))
 
 
 _everything: Handlers | None = None

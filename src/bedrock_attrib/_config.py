@@ -42,7 +42,7 @@ class Config(BaseModel):
             ``gen_ai_latest_experimental/dup`` both.
         span_cost: Whether to put the cost on the current span.
         immediate: Whether a call is settled, and sinks are told, on the caller's thread
-            before it returns, rather than within 50 ms on the recorder's own.
+            before it returns, rather than within a second on the recorder's own.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML) whose rows come before the table's.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class BatchQueue(Generic[Item]):
         name: str,
         faults: Faults,
         max_pending: int = 100_000,
-        interval_s: float = 0.2,
+        interval_s: float = 1.0,
         may_drop: bool = True,
         before_batch: Callable[[], bool] | None = None,
     ) -> None:
@@ -93,6 +94,9 @@ class BatchQueue(Generic[Item]):
             return
         self._pending.append(item)
         self.drain()
+        # A thread that computes without a pause can keep others from running for
+        # seconds, and their vain tries cost more than what they came for.
+        time.sleep(_YIELD_S)
 
     def put_from_finalizer(self, item: Item) -> None:
         """Hand *item* over from ``__del__``: takes no lock and starts no thread.
@@ -166,6 +170,7 @@ class BatchQueue(Generic[Item]):
 
 
 _LOOK_AFTER_S = 1.0
+_YIELD_S = 0.00005
 
 
 _QUEUES: weakref.WeakSet[BatchQueue[Any]] = weakref.WeakSet()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .pricing import PriceTable
 
 _MOST_TAG_SETS = 4096
-_MOST_ENDED = 1024
+_MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
 _OK = Outcome.OK
@@ -51,8 +51,9 @@ class Recorder:
     kind. Only a guard's refusal reaches the caller. Safe to use from any thread.
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
-    50 ms on the recorder's own thread, or at once by whoever looks first: a `Spend`,
-    a metric reader, `flush`. With guards, or the setting ``immediate``, it is settled
+    a second on the recorder's own thread, or at once by whoever looks first: a `Spend`,
+    a metric reader, `flush`. Of more than 256 calls within that second, every 256th
+    settles those before it. With guards, or the setting ``immediate``, it is settled
     on the caller's thread before the call returns.
 
     Attributes:
@@ -100,7 +101,6 @@ class Recorder:
             name="bedrock-attrib-recorder",
             faults=self.faults,
             max_pending=_MOST_ENDED,
-            interval_s=0.05,
             may_drop=False,
             before_batch=self._look_again,
         )

@@ -58,7 +58,7 @@ class QueueSink:
     """
 
     def __init__(
-        self, sink: Sink, *, max_pending: int = 100_000, interval_s: float = 0.2
+        self, sink: Sink, *, max_pending: int = 100_000, interval_s: float = 1.0
     ) -> None:
         """Wrap *sink*.
 

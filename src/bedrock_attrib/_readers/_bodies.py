@@ -11,7 +11,7 @@ from .._usage import Unit
 from ._counts import read_shape, split_cache_writes
 from ._guardrails import add_units, trace_units
 from ._json import outer_object, whole_object
-from ._shapes import BODY_SHAPES, Fields, Shape, is_spelled
+from ._shapes import BODY_SHAPES, HEADERS, Fields, Shape, is_spelled
 
 _TRACE = "amazon-bedrock-trace"
 _TRACE_NAME = _TRACE.encode()
@@ -29,9 +29,10 @@ _NAMES = (
 )
 
 
-def needs_body(reading: Reading) -> bool:
-    """Whether the body may say more than the headers did: counts, or lifetimes."""
-    return reading.counts is None or reading.assumed is not None
+def needs_body(headers: Mapping[str, str]) -> bool:
+    """Whether the body may say more than *headers* do: counts, or lifetimes."""
+    has_counts = HEADERS.input in headers or HEADERS.output in headers
+    return not has_counts or headers.get(HEADERS.cache_write, "0") != "0"
 
 
 def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
@@ -45,7 +46,8 @@ def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
         reading: What the headers said; changed in place.
         model: The model that answered.
     """
-    if not needs_body(reading) and _TRACE_NAME not in body:
+    is_complete = reading.counts is not None and reading.assumed is None
+    if is_complete and _TRACE_NAME not in body:
         return
     document = outer_object(body, _NAMES)
     if document is None:

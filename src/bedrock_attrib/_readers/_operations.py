@@ -78,6 +78,7 @@ OPERATIONS = {
         Operation(
             "InvokeModel",
             read_invoke,
+            members=("ResponseMetadata",),
             body="body",
             request="body",
             guardrail="guardrailIdentifier",
