@@ -10,7 +10,7 @@ from .._record import Reading
 from .._usage import Unit
 from ._counts import read_shape
 from ._guardrails import add_units, check_units, policy_units, trace_units
-from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, Fields, Shape
+from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, TOKEN_HEADERS, Fields, Shape
 
 Parsed = Mapping[str, Any]
 
@@ -89,19 +89,11 @@ def _undo_double_count(
         reading.note = f"input {prompt} taken to count its {cached} cached tokens too"
 
 
-_TOKEN_HEADERS = (
-    HEADERS.input,
-    HEADERS.output,
-    HEADERS.cache_read,
-    HEADERS.cache_write,
-)
-
-
 def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
     """Answer of InvokeModel, by its headers alone."""
     headers = parsed["ResponseMetadata"]["HTTPHeaders"]
     fields: dict[str, Any] = {}
-    for name in _TOKEN_HEADERS:
+    for name in TOKEN_HEADERS:
         text = headers.get(name)
         if text is not None:
             try:

@@ -11,7 +11,14 @@ from .._usage import Unit
 from ._counts import read_shape, split_cache_writes
 from ._guardrails import add_units, trace_units
 from ._json import outer_object, whole_object
-from ._shapes import BODY_SHAPES, HEADERS, Fields, Shape, is_spelled
+from ._shapes import (
+    BODY_SHAPES,
+    HEADERS,
+    TOKEN_HEADERS,
+    Fields,
+    Shape,
+    is_spelled,
+)
 
 _TRACE = "amazon-bedrock-trace"
 _TRACE_NAME = _TRACE.encode()
@@ -31,8 +38,10 @@ _NAMES = (
 
 def needs_body(headers: Mapping[str, str]) -> bool:
     """Whether the body may say more than *headers* do: counts, or lifetimes."""
-    has_counts = HEADERS.input in headers or HEADERS.output in headers
-    return not has_counts or headers.get(HEADERS.cache_write, "0") != "0"
+    said = [headers[name] for name in TOKEN_HEADERS if name in headers]
+    if not said or not all(map(str.isdecimal, said)):
+        return True
+    return headers.get(HEADERS.cache_write, "0") != "0"
 
 
 def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:

@@ -102,6 +102,12 @@ HEADERS = Shape(
     cache_read="x-amzn-bedrock-cache-read-input-token-count",
     cache_write="x-amzn-bedrock-cache-write-input-token-count",
 )
+TOKEN_HEADERS = (
+    HEADERS.input,
+    HEADERS.output,
+    HEADERS.cache_read,
+    HEADERS.cache_write,
+)
 INVOCATION_METRICS = Shape(
     source="invocationMetrics",
     input="inputTokenCount",
