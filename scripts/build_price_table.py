@@ -15,14 +15,15 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bedrock_attrib.pricing._price_list import COLUMNS
-from bedrock_attrib.pricing._schema import SCHEMA_VERSION, check_price_file
+from bedrock_attrib.pricing._price_file import render_price_file
+from bedrock_attrib.pricing._price_list import COLUMNS, SCHEMA_VERSION
+from bedrock_attrib.pricing._schema import check_price_file
 
 TARGET = Path(__file__).parents[1] / "src/bedrock_attrib/pricing/prices.json"
 
@@ -148,29 +149,6 @@ def build(facts: Iterable[Mapping[str, str]], *, generated: str) -> dict[str, An
     return content
 
 
-def render(content: Mapping[str, Any]) -> str:
-    """Write *content* with one line per source and per row."""
-    lines = ["{"]
-    head = ("schema", "generated", "currency", "columns")
-    lines += [f"{json.dumps(key)}: {json.dumps(content[key])}," for key in head]
-    lines += ['"sources": {', *_comma(_source_lines(content)), "},"]
-    lines += ['"rows": [', *_comma(_compact(row) for row in content["rows"]), "]", "}"]
-    return "\n".join(lines) + "\n"
-
-
-def _source_lines(content: Mapping[str, Any]) -> Iterator[str]:
-    for code, source in content["sources"].items():
-        yield f"{json.dumps(code)}: {json.dumps(source)}"
-
-
-def _compact(row: Row) -> str:
-    return json.dumps(row, separators=(",", ":"))
-
-
-def _comma(lines: Iterable[str]) -> list[str]:
-    return ",\n".join(lines).split("\n")
-
-
 def _row(fact: Mapping[str, str]) -> Row:
     tier, latency_mode, band = _split_tier(fact["service_tier"])
     return [
@@ -279,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
     date.fromisoformat(generated)
     with options.facts.open(newline="", encoding="utf-8") as file:
         new = build(csv.DictReader(file), generated=generated)
-    text = render(new)
+    text = render_price_file(new)
 
     changes = differences(old, new)
     print(*changes, f"{len(new['rows'])} rows", sep="\n")

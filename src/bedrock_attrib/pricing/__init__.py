@@ -1,6 +1,7 @@
 """What a call costs: dated list prices, and how a row is chosen."""
 
 from ._commitments import Commitment
+from ._compare import PriceChange
 from ._discounts import Discount
 from ._explain import Explanation, UnitExplanation
 from ._resolve import Try
@@ -11,6 +12,7 @@ __all__ = [
     "Commitment",
     "Discount",
     "Explanation",
+    "PriceChange",
     "PriceRow",
     "PriceTable",
     "Try",

@@ -15,6 +15,8 @@ from .._usage import Unit
 from ._commitments import Commitment, check_amount
 from ._discounts import Discount
 from ._exact import divide_evenly
+from ._load import load_prices
+from ._price_list import PriceList
 from ._rows import PriceRow
 
 
@@ -24,24 +26,30 @@ class Overrides:
 
     Attributes:
         rows: The user's own prices.
+        list_rows: List prices to use before those of the table.
+        lists: Whole price files to use before those of the table.
         discounts: Percentages off list prices.
         commitments: Capacity paid by the hour.
         stands_for: Model or profile id by the ARN that is priced like it.
     """
 
     rows: tuple[PriceRow, ...] = ()
+    list_rows: tuple[PriceRow, ...] = ()
+    lists: tuple[PriceList, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
     stands_for: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_overrides(path: Path | str) -> Overrides:
-    """Read overrides from a TOML file.
+    """Read overrides from a TOML file, or a price file from a JSON file.
 
     Raises:
         ConfigError: If it cannot be read or is not as documented; names the file and
             the key.
     """
+    if Path(path).suffix.lower() == ".json":
+        return Overrides(lists=(load_prices(path).prices,))
     # Pydantic takes 150 ms to import, so only those who bring a file pay for it.
     from ._overrides_schema import check_overrides_file  # noqa: PLC0415
 
@@ -51,13 +59,15 @@ def read_overrides(path: Path | str) -> Overrides:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
     checked = check_overrides_file(content, path=path)
+    source = f"file:{Path(path).name}"
     try:
         return check_overrides(
             Overrides(
-                tuple(row.to_row(f"file:{Path(path).name}") for row in checked.prices),
-                tuple(each.to_discount() for each in checked.discounts),
-                tuple(each.to_commitment() for each in checked.commitments),
-                {**checked.models, **checked.base_models},
+                rows=tuple(row.to_row(source) for row in checked.prices),
+                list_rows=tuple(row.to_row(source) for row in checked.list_prices),
+                discounts=tuple(each.to_discount() for each in checked.discounts),
+                commitments=tuple(each.to_commitment() for each in checked.commitments),
+                stands_for={**checked.models, **checked.base_models},
             )
         )
     except ConfigError as error:
@@ -71,9 +81,10 @@ def check_overrides(overrides: Overrides) -> Overrides:
         ConfigError: If a price is not exact, two prices or discounts contradict one
             another, or a mapping leads to an id that names no model.
     """
-    for row in overrides.rows:
-        _check_row(row)
-    _refuse_same_start(overrides.rows)
+    for rows in (overrides.rows, overrides.list_rows):
+        for row in rows:
+            _check_row(row)
+        _refuse_same_start(rows)
     _refuse_overlaps(overrides.discounts)
     for arn, target in overrides.stands_for.items():
         if parse_model_id(target).scope is None:

@@ -37,7 +37,7 @@ PriceText = Annotated[Price, BeforeValidator(_text_of)]
 
 
 class OwnPrice(Strict):
-    """One ``[[prices]]`` table of an overrides file."""
+    """One ``[[prices]]`` or ``[[list_prices]]`` table of an overrides file."""
 
     model: Name
     unit: Unit
@@ -138,6 +138,7 @@ class OverridesFile(Strict):
     models: dict[Name, Name] = Field(default_factory=dict)
     base_models: dict[Name, Name] = Field(default_factory=dict)
     prices: list[OwnPrice] = Field(default_factory=list)
+    list_prices: list[OwnPrice] = Field(default_factory=list)
     discounts: list[OwnDiscount] = Field(default_factory=list)
     commitments: list[OwnCommitment] = Field(default_factory=list)
 

@@ -10,6 +10,9 @@ from typing import TypedDict
 from .._usage import Unit
 from ._rows import ModelRows, PriceRow
 
+SCHEMA_VERSION = 1
+"""Version of the form of price files."""
+
 COLUMNS = (
     "model",
     "region",
@@ -70,13 +73,15 @@ class PriceList:
         self._compiled: dict[str, ModelRows] = {}
 
     @classmethod
-    def from_rows(cls, rows: Iterable[PriceRow], currency: str) -> PriceList:
-        """A list of the user's own rows, which were checked."""
+    def from_rows(
+        cls, rows: Iterable[PriceRow], currency: str, *, is_own: bool = True
+    ) -> PriceList:
+        """A list of rows that were checked; the user's own unless told otherwise."""
         by_model: dict[str, list[PriceRow]] = {}
         for row in rows:
             by_model.setdefault(row.model_id, []).append(row)
         own = cls({}, source_ids={}, sources={}, currency=currency)
-        own.is_own = True
+        own.is_own = is_own
         for model_id, model_rows in by_model.items():
             own._compiled[model_id] = ModelRows(tuple(model_rows))
         return own

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from .._errors import ConfigError
 from .._model_id import ModelRef, parse_model_id
 from ._commitments import Commitment
 from ._discounts import Discount
@@ -32,11 +33,26 @@ class Prices:
     stands_for: Mapping[str, str] = field(default_factory=dict)
 
     def with_overrides(self, more: Overrides) -> Prices:
-        """These prices, with *more* before them, in the same currency."""
+        """These prices, with *more* before them, in the same currency.
+
+        The user's own rows stay before every list, whichever was added last.
+
+        Raises:
+            ConfigError: If a price list of *more* is in another currency.
+        """
         currency = self.lists[-1].currency
-        own = (PriceList.from_rows(more.rows, currency),) if more.rows else ()
+        for each in more.lists:
+            if each.currency != currency:
+                raise ConfigError(
+                    f"a price list in {each.currency} cannot come before one in "
+                    f"{currency}"
+                )
+        own = PriceList.from_rows(more.rows, currency)
+        listed = PriceList.from_rows(more.list_rows, currency, is_own=False)
+        given = [each for each in (own, listed) if each.model_ids]
+        lists = (*given, *more.lists, *self.lists)
         return Prices(
-            lists=(*own, *self.lists),
+            lists=tuple(sorted(lists, key=lambda each: not each.is_own)),
             discounts=(*more.discounts, *self.discounts),
             commitments=(*more.commitments, *self.commitments),
             stands_for={**self.stands_for, **more.stands_for},

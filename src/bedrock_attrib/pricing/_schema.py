@@ -24,8 +24,6 @@ from .._usage import Unit
 from ._price_list import COLUMNS
 from ._rows import Dated
 
-SCHEMA_VERSION = 1
-
 Span = TypeVar("Span", bound=Dated)
 
 Price = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,18})?$")]

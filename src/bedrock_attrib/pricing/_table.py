@@ -16,6 +16,7 @@ from .._usage import Unit, Usage
 from ._card import settle
 from ._cards import CardBox
 from ._commitments import Commitment
+from ._compare import PriceChange, compare_lists
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
@@ -79,7 +80,8 @@ class PriceTable:
         """Another table, in which these prices come before those of this one.
 
         Args:
-            file: Overrides file (TOML); what the other arguments say comes before it.
+            file: Overrides file (TOML), or a price file (JSON) such as an imported
+                price list; what the other arguments say comes before it.
             rows: The user's own prices. Discounts leave them alone.
             discounts: Percentages off list prices.
             commitments: Capacity paid by the hour.
@@ -93,7 +95,12 @@ class PriceTable:
                 contradict one another.
         """
         mappings = {**(models or {}), **(base_models or {})}
-        given = Overrides(tuple(rows), tuple(discounts), tuple(commitments), mappings)
+        given = Overrides(
+            rows=tuple(rows),
+            discounts=tuple(discounts),
+            commitments=tuple(commitments),
+            stands_for=mappings,
+        )
         prices = self._prices
         if file is not None:
             prices = prices.with_overrides(read_overrides(file))
@@ -111,8 +118,15 @@ class PriceTable:
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """What each source of the price file is, by the name that rows use."""
-        return dict(self._loaded.prices.sources)
+        """What each source of the price files is, by the name that rows use."""
+        lists = reversed(self._prices.lists)
+        return {name: about for each in lists for name, about in each.sources.items()}
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """Base ids of all models that have a row, in order."""
+        lists = self._prices.lists
+        return tuple(sorted({name for each in lists for name in each.model_ids}))
 
     @property
     def commitments(self) -> tuple[Commitment, ...]:
@@ -246,6 +260,16 @@ class PriceTable:
             at=at,
         ).total
 
+    def compare(self, other: PriceTable, *, on: date) -> tuple[PriceChange, ...]:
+        """What *other* charges on a day and this table does not, or not the same.
+
+        Args:
+            other: The table to compare with. Models that it does not know are left
+                out; where it states prices by region, those regions are compared.
+            on: The day, UTC.
+        """
+        return tuple(compare_lists(self._prices.lists, other._prices.lists, on))
+
     def rows(
         self,
         *,
@@ -256,12 +280,12 @@ class PriceTable:
         unit: Unit | None = None,
         on: date | None = None,
     ) -> Iterator[PriceRow]:
-        """Search the rows, the user's own first.
+        """Search the rows by what they state, the user's own first.
 
         Args:
             model: Base model id; None for all, as for each of the others.
             region: AWS region or ``default``.
-            scope: ``regional``, ``geo`` or ``global``.
+            scope: Scope as the row states it.
             tier: Service tier.
             unit: What is priced.
             on: Day on which the price holds.

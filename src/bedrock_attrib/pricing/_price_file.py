@@ -1,0 +1,149 @@
+"""Rows written as files: a price file, one line per row, or an overrides file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from .._errors import ConfigError
+from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
+from ._rows import DEFAULT_REGION, PriceRow
+
+_MILLION = 1_000_000
+
+JsonObject = dict[str, Any]
+
+
+def make_price_file(
+    rows: Iterable[PriceRow], *, generated: date, sources: Mapping[str, str]
+) -> JsonObject:
+    """The content of a price file with *rows*.
+
+    Args:
+        rows: Rows in USD, each key and first day once.
+        generated: Day on which they were gathered.
+        sources: What each source of the rows is.
+    """
+    return {
+        "schema": SCHEMA_VERSION,
+        "generated": generated.isoformat(),
+        "currency": "USD",
+        "columns": list(COLUMNS),
+        "sources": {
+            name: {"id": name, "about": about, "seen": generated.isoformat()}
+            for name, about in sources.items()
+        },
+        "rows": [list(_raw(row)) for row in rows],
+    }
+
+
+def _raw(row: PriceRow) -> RawRow:
+    return (
+        row.model_id,
+        row.region,
+        row.scope,
+        row.tier,
+        row.latency_mode,
+        row.context_band,
+        row.unit.value,
+        _plain(row.price),
+        row.per,
+        row.valid_from.isoformat() if row.valid_from else None,
+        row.valid_to.isoformat() if row.valid_to else None,
+        " ".join(row.sources),
+        row.independent_sources,
+        {},
+    )
+
+
+def _plain(price: Decimal) -> str:
+    return f"{price:f}"
+
+
+def render_price_file(content: Mapping[str, Any]) -> str:
+    """Write *content*, a price file, with one line per source and per row."""
+    lines = ["{"]
+    head = ("schema", "generated", "currency", "columns")
+    lines += [f"{json.dumps(key)}: {json.dumps(content[key])}," for key in head]
+    lines += ['"sources": {', *_comma(_source_lines(content)), "},"]
+    lines += ['"rows": [', *_comma(_compact(row) for row in content["rows"]), "]", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _source_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    for code, source in content["sources"].items():
+        yield f"{json.dumps(code)}: {json.dumps(source)}"
+
+
+def _compact(row: object) -> str:
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _comma(lines: Iterable[str]) -> list[str]:
+    return ",\n".join(lines).split("\n")
+
+
+def render_list_prices(rows: Iterable[PriceRow], *, heading: str) -> str:
+    """Write *rows* as the ``[[list_prices]]`` of an overrides file.
+
+    Args:
+        rows: Rows in USD, each key and first day once.
+        heading: One line that says what they are.
+    """
+    return "\n".join([f"# {heading}", *("\n".join(_toml(row)) for row in rows), ""])
+
+
+def _toml(row: PriceRow) -> Iterator[str]:
+    usual = {
+        "region": DEFAULT_REGION,
+        "tier": "default",
+        "latency_mode": "standard",
+        "context_band": "",
+        "per": _MILLION if row.unit.endswith("_token") else 1,
+    }
+    values: dict[str, object] = {
+        "model": row.model_id,
+        "unit": row.unit.value,
+        "price": row.price,
+        "per": row.per,
+        "region": row.region,
+        "scope": row.scope,
+        "tier": row.tier,
+        "latency_mode": row.latency_mode,
+        "context_band": row.context_band,
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "source": " ".join(row.sources),
+    }
+    yield "\n[[list_prices]]"
+    for key, value in values.items():
+        if value is not None and value != usual.get(key):
+            yield f"{key} = {_toml_value(value)}"
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Decimal):
+        return _plain(value)
+    # JSON's strings are TOML's basic strings, for what ids are made of.
+    return json.dumps(value) if isinstance(value, str) else str(value)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all.
+
+    Raises:
+        ConfigError: If it cannot be written.
+    """
+    half = path.with_name(f".{path.name}.half")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written: {error}") from error

@@ -1,0 +1,112 @@
+"""Which model a line of the price list is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..._model_id import parse_model_id
+from ._names import IMAGE_SERVICES, MODELS, OTHER_IDS
+from ._sku import Reason, Sku, UnmappedError
+from ._usage_types import UsageType
+
+_EDITION = re.compile(r"\s*\([^()]*\bBedrock\b[^()]*\)\s*$")
+_OPTIMIZED = re.compile(r"\s+latency[ -]optimized$", re.IGNORECASE)
+_DIRECTION = re.compile(r"-(?:input|output)$")
+_ID = re.compile(r"[a-z0-9]+\.[a-z0-9][a-z0-9.:-]*")
+_PLATFORM = "amazon bedrock"
+_LONGEST_NAME = 200
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _by_name() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for known in MODELS:
+        for name in known.names.split("|"):
+            found[_fold(name)] = (*found.get(_fold(name), ()), known.model_id)
+    return found
+
+
+_IDS_BY_NAME: Mapping[str, tuple[str, ...]] = _by_name()
+_ID_BY_STEM: Mapping[str, str] = {
+    stem: known.model_id for known in MODELS for stem in known.stems.split("|") if stem
+}
+_VENDORS = frozenset(known.model_id.partition(".")[0] for known in MODELS)
+
+
+def identify(sku: Sku, usage: UsageType) -> str:
+    """The base model id that *sku* is about.
+
+    Raises:
+        UnmappedError: If no name is in the table, or names are of different models.
+    """
+    name = _OPTIMIZED.sub("", _name_of(sku, usage))
+    if name != _name_of(sku, usage) and usage.latency_mode != "optimized":
+        raise UnmappedError(Reason.DISAGREES, "latency optimized, by the name alone")
+    if usage.model_id:
+        return _named_alone(usage.model_id, name)
+    told = _id_of_stem(usage)
+    if not name:
+        return _told_by_stem(told, usage)
+    ids = _ids_of_name(name)
+    if usage.is_id and told:
+        # Such a usage type holds AWS' own id, however the name is spelled.
+        return _checked(told, ids or (told,), name)
+    if not ids:
+        raise UnmappedError(Reason.UNKNOWN_MODEL, name)
+    if told:
+        return _checked(told, ids, name)
+    if len(ids) > 1:
+        raise UnmappedError(Reason.UNKNOWN_MODEL, f"{name}: {' or '.join(ids)}")
+    return ids[0]
+
+
+def _name_of(sku: Sku, usage: UsageType) -> str:
+    """The name for people; empty where the line has none."""
+    if sku.model:
+        return sku.model.strip()[:_LONGEST_NAME]
+    if usage.stem or _fold(sku.service_name) == _PLATFORM:
+        # Older Amazon models: the attribute is a stem and a direction.
+        return _DIRECTION.sub("", sku.titan_model.strip())
+    return _EDITION.sub("", sku.service_name[:_LONGEST_NAME]).strip()
+
+
+def _named_alone(model_id: str, name: str) -> str:
+    if name and name != IMAGE_SERVICES and model_id not in _ids_of_name(name):
+        raise UnmappedError(Reason.TWO_MODELS, f"{name} and {model_id}")
+    return model_id
+
+
+def _told_by_stem(told: str, usage: UsageType) -> str:
+    if not told:
+        raise UnmappedError(Reason.UNKNOWN_MODEL, usage.stem or "(no name)")
+    return told
+
+
+def _checked(told: str, ids: tuple[str, ...], name: str) -> str:
+    if told not in ids:
+        raise UnmappedError(Reason.TWO_MODELS, f"{name} and {told}")
+    return told
+
+
+def _ids_of_name(name: str) -> tuple[str, ...]:
+    found = _IDS_BY_NAME.get(_fold(name), ())
+    as_id = OTHER_IDS.get(name, name)
+    return found or ((as_id,) if _is_id(as_id) else ())
+
+
+def _id_of_stem(usage: UsageType) -> str:
+    """Model that the stem names, or empty."""
+    known = _ID_BY_STEM.get(usage.stem) or OTHER_IDS.get(usage.stem)
+    if known:
+        return known
+    return usage.stem if usage.is_id and _is_id(usage.stem) else ""
+
+
+def _is_id(text: str) -> bool:
+    if not _ID.fullmatch(text) or text.partition(".")[0] not in _VENDORS:
+        return False
+    return parse_model_id(text).model_id == text

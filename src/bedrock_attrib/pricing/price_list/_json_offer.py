@@ -1,0 +1,147 @@
+"""Offer files in AWS' JSON format, ``aws_v1``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+from ..._errors import ConfigError
+from ._attributes import FIELDS, known_fields, plain_name, read_publication
+from ._sku import Sku
+
+JsonObject = dict[str, Any]
+
+
+def read_json_offer(path: Path) -> Iterator[Sku]:
+    """Read the priced lines of an offer file.
+
+    Raises:
+        ConfigError: If it is no such file; names it and what is wrong.
+    """
+    content = parse_object(_text_of(path), path)
+    offer, published = content.get("offerCode"), content.get("publicationDate")
+    day = read_publication(published)
+    if not isinstance(offer, str) or day is None:
+        raise ConfigError(
+            f"{path}: has no offerCode and publicationDate; expected an offer file of "
+            f"AWS' price list"
+        )
+    products = _mapping(content, "products", path)
+    on_demand = _mapping(_mapping(content, "terms", path), "OnDemand", path)
+    for sku, terms in on_demand.items():
+        product = products.get(sku)
+        attributes = product.get("attributes") if isinstance(product, dict) else None
+        for priced in read_terms(terms):
+            yield make_sku(sku, offer, day, attributes, priced)
+
+
+def read_product(text: str) -> Iterator[Sku]:
+    """Read the priced lines of one product, as the API ``GetProducts`` gives it.
+
+    Raises:
+        ConfigError: If *text* is no such product.
+    """
+    where = "product of the Price List API"
+    content = parse_object(text, where)
+    product, terms = content.get("product"), content.get("terms")
+    offer, day = (
+        content.get("serviceCode"),
+        read_publication(content.get("publicationDate")),
+    )
+    if not (isinstance(product, dict) and isinstance(terms, dict) and day):
+        raise ConfigError(f"{where}: has no product, terms and publicationDate")
+    for priced in read_terms(terms.get("OnDemand")):
+        sku, attributes = _text(product.get("sku")), product.get("attributes")
+        yield make_sku(sku, _text(offer), day, attributes, priced)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8: {error}") from error
+
+
+def parse_object(text: str, where: object) -> JsonObject:
+    """Parse *text*, which holds one JSON object; numbers stay text.
+
+    Raises:
+        ConfigError: If it does not, or one of its objects has a key twice; the
+            message begins with *where*.
+    """
+    try:
+        content = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+        )
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where}: is not a JSON object")
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    """Keep of an object what a price needs, so that large files stay small."""
+    kept = dict(pairs)
+    if len(kept) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r:.60} stands there twice")
+    if "usagetype" in kept:
+        return {k: v for k, v in kept.items() if plain_name(k) in FIELDS}
+    return kept
+
+
+def _mapping(content: JsonObject, key: str, path: Path) -> JsonObject:
+    value = content.get(key)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {key} is not an object of AWS' price list")
+    return cast("JsonObject", value)
+
+
+def read_terms(terms: object) -> Iterator[dict[str, str]]:
+    """Fields of a line for each price of the terms of a product."""
+    for term in _values(terms):
+        for dimension in _values(term.get("priceDimensions")):
+            prices = dimension.get("pricePerUnit")
+            prices = prices if isinstance(prices, dict) else {}
+            currency = "USD" if "USD" in prices else next(iter(prices), "")
+            yield {
+                "effective": _text(term.get("effectiveDate")),
+                "unit": _text(dimension.get("unit")),
+                "price": _text(prices.get(currency)),
+                "currency": currency,
+                "begins": _text(dimension.get("beginRange")),
+                "ends": _text(dimension.get("endRange")),
+                "description": _text(dimension.get("description")),
+            }
+
+
+def make_sku(
+    sku: str,
+    offer: str,
+    published: date,
+    attributes: object,
+    priced: Mapping[str, str],
+) -> Sku:
+    """Put a line together from its product and its price."""
+    known = known_fields(attributes) if isinstance(attributes, dict) else {}
+    return Sku(sku, offer, published, **known, **priced)
+
+
+def _values(content: object) -> Iterator[JsonObject]:
+    if isinstance(content, dict):
+        yield from (value for value in content.values() if isinstance(value, dict))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

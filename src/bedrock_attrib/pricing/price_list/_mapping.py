@@ -1,0 +1,180 @@
+"""One line of AWS' price list made one row of ours, or told why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from ..._usage import CACHE_WRITE_UNITS, OUTPUT_TOKEN_UNITS, Unit
+from .._rows import PriceRow
+from ._amounts import read_amount
+from ._identity import identify
+from ._names import LONG_CONTEXT
+from ._phrases import QUALIFIERS, Term
+from ._sku import Reason, Sku, UnmappedError
+from ._usage_types import UsageType, read_usage_type, split_words
+
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-[0-9]")
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T.*)?")
+_CACHE_UNITS = CACHE_WRITE_UNITS | {Unit.CACHE_READ_TOKEN}
+_SPEECH_UNITS = frozenset({Unit.INPUT_SPEECH_TOKEN, Unit.OUTPUT_SPEECH_TOKEN})
+_BATCH_FEATURE = "batch inference"
+_FEATURES_LEFT_OUT = {
+    "custom": Reason.CUSTOM_MODEL,
+    "provisioned": Reason.PROVISIONED,
+    "training": Reason.TRAINING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A line and the row that it gives.
+
+    Attributes:
+        sku: The line.
+        row: The row.
+        is_told: False when a known price has to confirm how many units it buys.
+    """
+
+    sku: Sku
+    row: PriceRow
+    is_told: bool
+
+    def from_source(self, source: str) -> Mapped:
+        """The same, read in *source*."""
+        return replace(self, row=replace(self.row, sources=(source,)))
+
+
+def map_sku(sku: Sku) -> Mapped:
+    """The row that *sku* gives.
+
+    Raises:
+        UnmappedError: If it is left out on purpose, or not certain in every part.
+    """
+    usage = read_usage_type(sku.usage_type)
+    for part, reason in _FEATURES_LEFT_OUT.items():
+        if part in sku.feature.lower():
+            raise UnmappedError(reason)
+    model_id = identify(sku, usage)
+    return map_usage(sku, usage, model_id)
+
+
+def map_usage(sku: Sku, usage: UsageType, model_id: str) -> Mapped:
+    """The row that *sku* gives, once its usage type is read and its model known.
+
+    Raises:
+        UnmappedError: As `map_sku`.
+    """
+    tier = _tier_of(sku, usage)
+    _compare_words(sku, usage)
+    amount = read_amount(sku, usage.measure)
+    row = PriceRow(
+        model_id,
+        _region_of(sku),
+        usage.scope.value,
+        tier,
+        usage.latency_mode,
+        _band_of(model_id, usage),
+        usage.measure.unit,
+        amount.price,
+        amount.per,
+        valid_from=_day_of(sku),
+        sources=(source_of(sku.published),),
+    )
+    return Mapped(sku, row, amount.is_told)
+
+
+def source_of(published: date) -> str:
+    """Name of a copy of the price list as a source."""
+    return f"aws-pricelist-{published:%Y%m%d}"
+
+
+def _tier_of(sku: Sku, usage: UsageType) -> str:
+    """The tier that every attribute which names one agrees on."""
+    told = {usage.tier} | {
+        term.value
+        for term in (*_terms_of_service_tier(sku, usage), *_terms_of_feature(sku))
+        if term.kind == "tier"
+    }
+    # Only the special ones: "Standard" may be the quality of an image there.
+    told |= {
+        term.value
+        for word in split_words(sku.inference_type)
+        if (term := QUALIFIERS.get((word,), Term())).kind == "tier"
+        and term.value != "default"
+    }
+    told.discard(None)
+    if len(told) > 1:
+        raise UnmappedError(Reason.DISAGREES, " and ".join(sorted(map(str, told))))
+    return str(next(iter(told), "default"))
+
+
+def _terms_of_service_tier(sku: Sku, usage: UsageType) -> Iterable[Term]:
+    for word in split_words(sku.service_tier):
+        if word == "reserved" and (usage.tier or "").startswith(word):
+            continue
+        term = QUALIFIERS.get((word,))
+        is_scope = term is not None and term.kind == "scope"
+        if term is None or (is_scope and term.value != usage.scope):
+            told = f"service tier {sku.service_tier:.40}"
+            raise UnmappedError(Reason.DISAGREES, told)
+        yield term
+
+
+def _terms_of_feature(sku: Sku) -> Iterable[Term]:
+    is_batch = sku.feature.lower() == _BATCH_FEATURE
+    return [QUALIFIERS["batch",]] if is_batch else []
+
+
+def _compare_words(sku: Sku, usage: UsageType) -> None:
+    """Refuse a line whose words for people say another thing than its usage type."""
+    words = set(split_words(sku.inference_type))
+    unit = usage.measure.unit
+    is_made = unit in OUTPUT_TOKEN_UNITS or unit.startswith("output_")
+    disagreements = (
+        "input" in words and is_made,
+        "output" in words and not is_made,
+        "cache" in words and unit not in _CACHE_UNITS,
+        "speech" in words and unit not in _SPEECH_UNITS,
+        "text" in words and unit in _SPEECH_UNITS,
+        "image" in words and "image" not in unit,
+        "video" in words and "video" not in unit,
+        "audio" in words and "audio" not in unit,
+        "long" in words and not usage.is_long,
+        "global" in words and usage.scope != "global",
+        "optimized" in words and usage.latency_mode != "optimized",
+    )
+    if any(disagreements):
+        raise UnmappedError(Reason.DISAGREES, f"{sku.inference_type:.60} for {unit}")
+
+
+def _region_of(sku: Sku) -> str:
+    if not _REGION.fullmatch(sku.region):
+        raise UnmappedError(Reason.REGION, repr(sku.region[:40]))
+    return sku.region
+
+
+def _band_of(model_id: str, usage: UsageType) -> str:
+    if not usage.is_long:
+        return ""
+    band = LONG_CONTEXT.get(model_id)
+    if band is None:
+        raise UnmappedError(Reason.LONG_CONTEXT, model_id)
+    return band
+
+
+def _day_of(sku: Sku) -> date:
+    """First day of the list term, or the day of publication where none is told.
+
+    It is not the day on which the price changed: that may lie before, and days before
+    are left to older prices.
+    """
+    if not sku.effective:
+        return sku.published
+    day = _DAY.fullmatch(sku.effective)
+    try:
+        return date.fromisoformat(day[1] if day else "")
+    except ValueError:
+        raise UnmappedError(Reason.DATE, repr(sku.effective[:40])) from None
