@@ -39,9 +39,16 @@ _NAMES = (
 def needs_body(headers: Mapping[str, str]) -> bool:
     """Whether the body may say more than *headers* do: counts, or lifetimes."""
     said = [headers[name] for name in TOKEN_HEADERS if name in headers]
-    if not said or not all(map(str.isdecimal, said)):
+    if not said or not all(map(_is_plain, said)):
         return True
     return headers.get(HEADERS.cache_write, "0") != "0"
+
+
+def _is_plain(text: str) -> bool:
+    return text.isdecimal() and len(text) < _LONGEST_COUNT
+
+
+_LONGEST_COUNT = 16
 
 
 def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
