@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
+from contextlib import suppress
 from threading import RLock
 
 logger = logging.getLogger("bedrock_attrib")
@@ -38,21 +39,27 @@ class Faults:
             kind = (where, type(error))
             is_new = kind not in self._told
             self._told.add(kind)
-        if is_new:
-            logger.warning(
-                "contained %s in %s (raised at %s); the Bedrock call was not "
-                "affected. More of this kind are counted and logged at DEBUG.",
-                type(error).__name__,
-                where,
-                _origin(error),
-            )
-        else:
-            logger.debug("contained %s in %s", type(error).__name__, where)
+        # A log handler of the application may fail, and this is the last barrier.
+        with suppress(Exception):
+            _tell(where, error, is_new=is_new)
 
     def counts(self) -> dict[str, int]:
         """Number of faults so far, by place."""
         with self._lock:
             return dict(self._counts)
+
+
+def _tell(where: str, error: BaseException, *, is_new: bool) -> None:
+    if is_new:
+        logger.warning(
+            "contained %s in %s (raised at %s); the Bedrock call was not affected. "
+            "More of this kind are counted and logged at DEBUG.",
+            type(error).__name__,
+            where,
+            _origin(error),
+        )
+    else:
+        logger.debug("contained %s in %s", type(error).__name__, where)
 
 
 def _origin(error: BaseException) -> str:
