@@ -1,0 +1,306 @@
+"""What holds of every reading, whatever an answer may hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bedrock_attrib._model_id import ModelRef, parse_model_id
+from bedrock_attrib._readers import (
+    OPERATIONS,
+    Events,
+    merge_request,
+    read_body,
+    read_unfinished,
+    request_reader,
+)
+from bedrock_attrib._record import Reading
+from bedrock_attrib._usage import CACHE_WRITE_UNITS, Unit, Usage
+
+MODELS = [
+    parse_model_id(model_id)
+    for model_id in (
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "openai.gpt-5.6-sol",
+        "amazon.nova-lite-v1:0",
+        "cohere.command-r-v1:0",
+        "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc",
+        "nonsense",
+    )
+]
+models = st.sampled_from(MODELS)
+counts = st.integers(0, 10**9)
+
+# Names that mean something to a reader, so that arbitrary JSON comes near real shapes.
+NAMES = (
+    "usage message metadata meta response billed_units tokens results tokenCount "
+    "input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens "
+    "cache_creation ephemeral_5m_input_tokens ephemeral_1h_input_tokens inputTokens "
+    "outputTokens totalTokens cacheReadInputTokens cacheWriteInputTokens cacheDetails "
+    "ttl inputTokenCount outputTokenCount cacheReadInputTokenCount trace guardrail "
+    "cacheWriteInputTokenCount prompt_tokens completion_tokens prompt_tokens_details "
+    "cached_tokens cache_write_tokens prompt_token_count generation_token_count "
+    "inputTextTokenCount totalOutputTextTokenCount amazon-bedrock-invocationMetrics "
+    "amazon-bedrock-trace input outputs inputAssessment outputAssessments serviceTier "
+    "invocationMetrics contentPolicyUnits promptRouter invokedModelId type choices "
+    "finish_reason stop_reason is_finished completionReason textUnits contentFilter "
+    "documents imageGenerationConfig width height quality numberOfImages steps samples "
+    "image audio video detailLevel inputImage inputType duration resolution shots "
+    "videoGenerationConfig durationSeconds"
+).split()
+WORDS = (
+    "message_delta",
+    "message_start",
+    "5m",
+    "1h",
+    "9s",
+    "text",
+    "usage",
+    '"usage":',
+)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**6)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(WORDS)
+    | st.text(max_size=8)
+)
+names = st.sampled_from(NAMES) | st.text(max_size=8)
+documents = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+objects = st.dictionaries(names, documents, max_size=6)
+# Mappings where botocore's parser has seen to it that there is nothing else.
+parsed = st.fixed_dictionaries(
+    {},
+    optional={
+        "usage": objects,
+        "serviceTier": objects,
+        "performanceConfig": objects,
+        "trace": st.fixed_dictionaries(
+            {}, optional={"promptRouter": objects, "guardrail": objects}
+        ),
+    },
+)
+
+
+def check(reading: Reading | None) -> None:
+    """A reading holds whole numbers from zero up, or says nothing."""
+    if reading is None or reading.counts is None:
+        return
+    Usage(reading.counts)
+    assert reading.assumed is None or reading.counts[reading.assumed] > 0
+
+
+def encoded(document: object) -> bytes:
+    """UTF-8 JSON as models write it."""
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+@st.composite
+def pieces(draw: Callable[..., Any]) -> bytes:
+    """JSON, whole, cut, joined from head and tail, or with some bytes changed."""
+    text = encoded(draw(documents | objects))
+    for _ in range(draw(st.integers(0, 3))):
+        start, end = draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))
+        text = text[:start] + draw(st.binary(max_size=3)) + text[end:]
+    return text
+
+
+@settings(max_examples=300)
+@given(pieces() | st.binary(max_size=200), models)
+def test_bodies_never_raise(body: bytes, model: ModelRef) -> None:
+    """Whatever a body holds, reading it gives counts or nothing."""
+    for reading in (
+        Reading(),
+        Reading({Unit.INPUT_TOKEN: 3}),
+        _with_assumed_writes(),
+    ):
+        read_body(body, reading, model)
+        check(reading)
+
+
+def _with_assumed_writes() -> Reading:
+    reading = Reading({Unit.INPUT_TOKEN: 3, Unit.CACHE_WRITE_5M_TOKEN: 100})
+    reading.assumed = Unit.CACHE_WRITE_5M_TOKEN
+    return reading
+
+
+chunks = st.lists(
+    pieces().map(lambda text: {"chunk": {"bytes": text}})
+    | st.sampled_from([{}, {"chunk": {}}, {"chunk": None}, {"other": {}}]),
+    max_size=3,
+)
+
+
+@settings(max_examples=300)
+@given(chunks, models, st.none() | st.integers(0, 10**7))
+def test_streams_never_raise(
+    tail: list[dict[str, Any]], model: ModelRef, request_bytes: int | None
+) -> None:
+    """Whatever the events of a stream hold, reading them gives counts or nothing."""
+    first = tail[0] if tail else None
+    events = Events(first, tail, len(tail), request_bytes)
+    for operation in ("InvokeModelWithResponseStream", "ConverseStream"):
+        read_events = OPERATIONS[operation].read_events
+        assert read_events is not None
+        check(read_events(events, model))
+    estimate = read_unfinished(
+        events, model, tokens_per_event=1.5, tokens_per_byte=0.25
+    )
+    check(estimate)
+    assert estimate.estimated
+    assert estimate.counts is not None
+    assert Unit.OUTPUT_TOKEN in estimate.counts
+
+
+@settings(max_examples=300)
+@given(parsed, models)
+def test_converse_never_raises(answer: dict[str, Any], model: ModelRef) -> None:
+    """Whatever Converse answers, reading it gives counts or nothing."""
+    check(OPERATIONS["Converse"].read(answer, model))
+    read_events = OPERATIONS["ConverseStream"].read_events
+    assert read_events is not None
+    check(read_events(Events(None, [{"metadata": answer}], 1), model))
+
+
+@given(objects)
+def test_guardrail_operations_never_raise(usage: dict[str, Any]) -> None:
+    """Whatever units a guardrail answers with, reading them gives counts or nothing."""
+    for name in ("ApplyGuardrail", "InvokeGuardrailChecks"):
+        check(OPERATIONS[name].read({"usage": usage}, MODELS[0]))
+
+
+HEADERS = (
+    "x-amzn-bedrock-input-token-count",
+    "x-amzn-bedrock-output-token-count",
+    "x-amzn-bedrock-cache-read-input-token-count",
+    "x-amzn-bedrock-cache-write-input-token-count",
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(HEADERS), counts.map(str) | st.text(max_size=8), max_size=4
+    ),
+    models,
+)
+def test_headers_never_raise(headers: dict[str, str], model: ModelRef) -> None:
+    """Whatever the headers hold, reading them gives counts or nothing."""
+    answer = {"ResponseMetadata": {"HTTPHeaders": headers}}
+    for name in ("InvokeModel", "InvokeModelWithResponseStream"):
+        check(OPERATIONS[name].read(answer, model))
+
+
+MEDIA = (
+    "amazon.nova-canvas-v1:0",
+    "amazon.titan-image-generator-v2:0",
+    "amazon.titan-embed-image-v1",
+    "amazon.nova-2-multimodal-embeddings-v1:0",
+    "amazon.nova-reel-v1:0",
+    "luma.ray-v2:0",
+    "stability.stable-diffusion-xl-v0",
+    "stability.stable-diffusion-xl-v1",
+    "stability.sd3-5-large-v1:0",
+    "cohere.rerank-v3-5:0",
+    "amazon.rerank-v1:0",
+    "twelvelabs.marengo-embed-3-0-v1:0",
+    "twelvelabs.pegasus-1-2-v1:0",
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(MEDIA),
+    pieces() | objects | st.text(max_size=20) | pieces().map(bytearray) | st.none(),
+    st.none() | st.dictionaries(st.just(Unit.INPUT_TOKEN), counts),
+)
+def test_requests_never_raise(
+    model_id: str, body: object, stated: dict[Unit, int] | None
+) -> None:
+    """Whatever a request holds, it adds counts or says what is missing; never zero."""
+    read_request = request_reader(model_id)
+    assert read_request is not None
+    facts = read_request(body)
+    Usage(facts.counts)
+    assert all(facts.counts.values())
+    reading = Reading(stated)
+    merge_request(reading, facts)
+    check(reading)
+    if stated is None and not facts.counts:
+        assert reading.counts is None
+    if facts.documents is None and not facts.counts and facts.replaces_tokens:
+        assert facts.missing
+
+
+# Real shapes with exact counts: prompt, output, cache reads, writes of 5 minutes and
+# of an hour. Each token must come out once.
+def anthropic(n: int, o: int, r: int, w5: int, w1: int) -> dict[str, object]:
+    """Exclusive input, writes in all and by lifetime."""
+    split = {"ephemeral_5m_input_tokens": w5, "ephemeral_1h_input_tokens": w1}
+    usage = {
+        "input_tokens": n,
+        "output_tokens": o,
+        "cache_read_input_tokens": r,
+        "cache_creation_input_tokens": w5 + w1,
+        "cache_creation": split,
+    }
+    return {"usage": usage}
+
+
+def nova(n: int, o: int, r: int, w5: int, w1: int) -> dict[str, object]:
+    """Exclusive input, writes in all."""
+    usage = {
+        "inputTokens": n,
+        "outputTokens": o,
+        "cacheReadInputTokenCount": r,
+        "cacheWriteInputTokenCount": w5 + w1,
+    }
+    return {"usage": usage}
+
+
+def openai(n: int, o: int, r: int, w5: int, w1: int) -> dict[str, object]:
+    """Inclusive input."""
+    details = {"cached_tokens": r, "cache_write_tokens": w5 + w1}
+    usage = {
+        "prompt_tokens": n + r + w5 + w1,
+        "completion_tokens": o,
+        "prompt_tokens_details": details,
+    }
+    return {"usage": usage}
+
+
+@pytest.mark.parametrize("shape", [anthropic, nova, openai])
+@given(counts, counts, counts, counts, counts, models)
+def test_each_token_is_counted_once(
+    shape: Callable[..., dict[str, object]],
+    n: int,
+    o: int,
+    r: int,
+    w5: int,
+    w1: int,
+    model: ModelRef,
+) -> None:
+    """Units are disjoint and add up to what was sent and generated."""
+    reading = Reading()
+    read_body(encoded(shape(n, o, r, w5, w1)), reading, model)
+    assert reading.counts is not None
+    usage = Usage(reading.counts)
+    assert usage.input_tokens == n + r + w5 + w1
+    assert usage.output_tokens == o
+    assert usage[Unit.INPUT_TOKEN] == n
+    assert usage[Unit.CACHE_READ_TOKEN] == r
+    writes = [usage.get(unit, 0) for unit in CACHE_WRITE_UNITS]
+    assert sum(writes) == w5 + w1
+    if shape is anthropic and w1:
+        assert usage[Unit.CACHE_WRITE_1H_TOKEN] == w1
