@@ -87,8 +87,8 @@ def _asked(before: list[PriceRow], after: list[PriceRow]) -> Iterator[Asked]:
     stated = old | new if DEFAULT_REGION in new else new
     for rows, others in ((before, new), (after, old)):
         for row in rows:
-            is_spread = row.region == DEFAULT_REGION and others
-            is_spread = is_spread and DEFAULT_REGION not in others
+            is_default = row.region == DEFAULT_REGION
+            is_spread = is_default and bool(others) and DEFAULT_REGION not in others
             for region in stated & (others if is_spread else {row.region}):
                 yield Asked(
                     row.model_id,

@@ -25,7 +25,7 @@ from bedrock_attrib.pricing.price_list import (
     read_usage_type,
     write_prices,
 )
-from bedrock_attrib.pricing.price_list._names import MODELS
+from bedrock_attrib.pricing.price_list._models import MODELS
 from bedrock_attrib.pricing.price_list._phrases import MEASURES, QUALIFIERS
 
 NAMES = [name for known in MODELS for name in known.names.split("|")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from bedrock_attrib.pricing import PriceTable
+from bedrock_attrib.pricing.price_list._models import MODELS
 from bedrock_attrib.pricing.price_list._names import (
     IMAGES_CREATED,
     LONG_CONTEXT,
-    MODELS,
     OTHER_IDS,
     REGION_CODES,
 )

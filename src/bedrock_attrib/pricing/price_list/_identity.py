@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ..._model_id import parse_model_id
-from ._names import IMAGE_SERVICES, MODELS, OTHER_IDS
+from ._models import MODELS
+from ._names import IMAGE_SERVICES, OTHER_IDS
 from ._sku import Reason, Sku, UnmappedError
 from ._usage_types import UsageType
 

@@ -1,6 +1,6 @@
 """What the words of a usage type mean: what is counted, and under which terms.
 
-Words seen in the AWS Price List, in bills and in rate cards of 2026; see `_names` for
+Words seen in the AWS Price List, in bills and in rate cards of 2026; see `_models` for
 the copies that were read.
 """
 

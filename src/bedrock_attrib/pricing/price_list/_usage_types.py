@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from ..._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
 from ..._usage import GUARDRAIL_CHECKS_UNITS
-from ._names import IMAGES_CREATED, KNOWN_STEMS
+from ._models import KNOWN_STEMS
+from ._names import IMAGES_CREATED
 from ._phrases import (
     COUNTED_BY_NOTHING,
     DRAWN,

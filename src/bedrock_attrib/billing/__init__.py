@@ -1,0 +1,1 @@
+"""What AWS itself knows of Bedrock's costs: prices, profiles, bills."""
