@@ -101,7 +101,7 @@ class MeteredEventStream(EventStream):
 
     def __iter__(self) -> Iterator[Any]:
         feed = self._bedrock_attrib
-        older = old = last = None
+        old = last = None
         count = 0
         events = super().__iter__()
         try:
@@ -111,18 +111,18 @@ class MeteredEventStream(EventStream):
                 yield last
                 break
             for event in events:
-                older, old, last = old, last, event
+                old, last = last, event
                 count += 1
                 yield event
         except GeneratorExit:
-            feed.saw((older, old, last), count)
+            feed.saw((old, last), count)
             feed.paused(self)
             raise
         except BaseException as error:
-            feed.saw((older, old, last), count)
+            feed.saw((old, last), count)
             feed.failed(error)
             raise
-        feed.saw((older, old, last), count)
+        feed.saw((old, last), count)
         feed.ended()
 
     def close(self) -> None:

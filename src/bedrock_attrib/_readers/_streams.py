@@ -35,8 +35,8 @@ class Events:
     request_bytes: int | None = None
 
 
-TAIL = 3
-"""Events to remember: an Anthropic stream ends with counts, stop and metrics."""
+TAIL = 2
+"""Events to remember: Anthropic states its own counts in the last but one."""
 
 
 def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
