@@ -50,7 +50,7 @@ def test_no_other_counts(count: object) -> None:
     """A count is a whole number from zero up; the error names unit and count."""
     expected = f"count of input_token is {count!r}; expected a whole number from zero"
     with pytest.raises(ConfigError) as caught:
-        Usage({"input_token": count})  # type: ignore[dict-item]  # what is refused
+        Usage({"input_token": count})  # type: ignore[arg-type]  # what is refused
     assert str(caught.value).startswith(expected)
 
 
@@ -58,7 +58,7 @@ def test_no_other_counts(count: object) -> None:
 def test_no_other_units(unit: object) -> None:
     """A unit that is not known is refused, and a known one is named."""
     with pytest.raises(ConfigError) as caught:
-        Usage({unit: 1})  # type: ignore[dict-item]  # what is refused
+        Usage({unit: 1})  # type: ignore[arg-type]  # what is refused
     assert str(caught.value) == (
         f"unknown unit {unit!r}; expected one of bedrock_attrib.Unit, such as "
         f"'input_token'"

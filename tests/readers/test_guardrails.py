@@ -37,7 +37,7 @@ ANSWER_UNITS = Usage(
         Unit.GUARDRAIL_CONTEXTUAL_GROUNDING_TEXT_UNIT: 0,
     }
 )
-INVOKE = {"guardrailIdentifier": "gr0", "guardrailVersion": "1"}
+INVOKE: dict[str, object] = {"guardrailIdentifier": "gr0", "guardrailVersion": "1"}
 METHODS: dict[str, dict[str, object]] = {
     "converse": {"guardrailConfig": INVOKE},
     "converse_stream": {"guardrailConfig": INVOKE},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from bedrock_attrib import CallRecord, Recorder, Unit, instrument
+from bedrock_attrib import CallRecord, Recorder, Unit, Usage, instrument
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib._usage import CACHE_WRITE_UNITS
 from bedrock_attrib.testing import (
@@ -67,7 +67,7 @@ def test_counts(replayed: Replayed) -> None:
 
 
 def _counts(record: CallRecord) -> tuple[int | None, ...]:
-    usage = record.usage or {}
+    usage = record.usage or Usage({})
     writes = [count for unit, count in usage.items() if unit in CACHE_WRITE_UNITS]
     return (
         usage.get(Unit.INPUT_TOKEN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_images(meter: Any, case: str) -> None:
         assert record.price_status is PriceStatus.PRICED
 
 
-KINDS = {
+KINDS: dict[str, Callable[[str], object]] = {
     "bytes": lambda text: text.encode(),
     "bytearray": lambda text: bytearray(text.encode()),
     "text": lambda text: text,

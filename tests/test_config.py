@@ -1,0 +1,423 @@
+"""Settings: arguments, then environment, then file, then default; and clear errors."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bedrock_attrib import ConfigError, configure, current_tags
+from bedrock_attrib._config import Config
+from bedrock_attrib.testing import ListSink
+
+DEFAULTS: dict[str, Any] = {
+    "tags": {},
+    "metrics": True,
+    "metric_tags": ("team", "app", "experiment", "environment", "cost_center"),
+    "metric_tag_prefix": "bedrock_attrib.",
+    "metric_tag_values": 200,
+    "histograms": "auto",
+    "semconv_opt_in": "",
+    "span_cost": False,
+    "immediate": False,
+    "prices": None,
+    "price_overrides": None,
+}
+# Setting: what the environment says, what a file says, what both come to.
+SETTINGS: dict[str, tuple[str, str, Any]] = {
+    "tags": ("team=search, app=a=b", '{team = "search", app = "a=b"}', {}),
+    "metrics": ("false", "false", False),
+    "metric_tags": ("team, app,", '["team", "app"]', ("team", "app")),
+    "metric_tag_prefix": ("x.", '"x."', "x."),
+    "metric_tag_values": ("7", "7", 7),
+    "histograms": ("off", "false", False),
+    "semconv_opt_in": ("gen_ai", '"gen_ai"', "gen_ai"),
+    "span_cost": ("1", "true", True),
+    "immediate": ("yes", "true", True),
+    "prices": ("p.json", '"p.json"', Path("p.json")),
+    "price_overrides": ("o.toml", '"o.toml"', Path("o.toml")),
+}
+SETTINGS["tags"] = (*SETTINGS["tags"][:2], {"team": "search", "app": "a=b"})
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def variable(name: str) -> str:
+    """The variable of a setting."""
+    return f"BEDROCK_ATTRIB_{name.upper()}"
+
+
+def write(folder: Path, text: str, name: str = "bedrock_attrib.toml") -> Path:
+    """Write a settings file."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def error_of(settings: dict[str, Any] | None = None, **environ: str) -> str:
+    """The message with which settings are refused."""
+    with pytest.raises(ConfigError) as caught:
+        Config.load(settings, environ=environ)
+    return str(caught.value)
+
+
+def test_defaults() -> None:
+    """Nothing needs to be set."""
+    assert Config.load(environ={}).model_dump() == DEFAULTS
+
+
+def test_every_setting_is_tested_here() -> None:
+    """A new setting comes with what environment and file say of it."""
+    assert SETTINGS.keys() == DEFAULTS.keys() == Config.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_environment(name: str) -> None:
+    """Each setting has a variable."""
+    text, _, expected = SETTINGS[name]
+    found = Config.load(environ={variable(name): text})
+    assert found.model_dump() == DEFAULTS | {name: expected}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_file(name: str, folder: Path) -> None:
+    """Each setting may stand in the file."""
+    _, toml, expected = SETTINGS[name]
+    write(folder, f"{name} = {toml}\n")
+    assert Config.load(environ={}).model_dump() == DEFAULTS | {name: expected}
+
+
+def test_arguments() -> None:
+    """Each setting may be an argument, in the types of Python."""
+    settings = {
+        "tags": {"team": "search"},
+        "metrics": False,
+        "metric_tags": ["team"],
+        "metric_tag_prefix": "",
+        "metric_tag_values": 1,
+        "histograms": True,
+        "semconv_opt_in": "x",
+        "span_cost": True,
+        "immediate": True,
+        "prices": Path("p.json"),
+        "price_overrides": "o.toml",
+    }
+    expected = settings | {"metric_tags": ("team",), "price_overrides": Path("o.toml")}
+    assert Config.load(settings, environ={}).model_dump() == expected
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_precedence(name: str, folder: Path) -> None:
+    """Arguments win over the environment, and that over the file."""
+    text, toml, expected = SETTINGS[name]
+    write(folder, f"{name} = {toml}\n")
+    other = {
+        "tags": {"other": "x"},
+        "metric_tags": ("other",),
+        "metric_tag_prefix": "other.",
+        "metric_tag_values": 9,
+        "semconv_opt_in": "other",
+        "prices": Path("other"),
+        "price_overrides": Path("other"),
+    }.get(name, DEFAULTS[name])
+    assert getattr(Config.load(environ={}), name) == expected
+    as_text = {"tags": "other=x", "metric_tags": "other", "histograms": "auto"}
+    by_environ = {variable(name): as_text.get(name, str(other))}
+    assert getattr(Config.load(environ=by_environ), name) == other
+    by_text = {variable(name): text}
+    assert getattr(Config.load({name: other}, environ=by_text), name) == other
+
+
+def test_layers_complete_each_other(folder: Path) -> None:
+    """Each setting is taken from the first place that says something of it."""
+    write(folder, 'metrics = false\nmetric_tag_values = 3\nmetric_tag_prefix = "f."\n')
+    environ = {"BEDROCK_ATTRIB_METRIC_TAG_VALUES": "4", "BEDROCK_ATTRIB_IMMEDIATE": "1"}
+    found = Config.load({"immediate": False}, environ=environ)
+    expected = {"metrics": False, "metric_tag_values": 4, "metric_tag_prefix": "f."}
+    assert found.model_dump() == DEFAULTS | expected
+
+
+def test_tags_are_taken_from_one_place(folder: Path) -> None:
+    """Tags of a nearer place replace those of a farther one as a whole."""
+    write(folder, '[tags]\nteam = "file"\napp = "file"\n')
+    found = Config.load(environ={"BEDROCK_ATTRIB_TAGS": "team=env"})
+    assert found.tags == {"team": "env"}
+
+
+# The file.
+
+
+def test_named_file(folder: Path) -> None:
+    """BEDROCK_ATTRIB_CONFIG names another file, which then is the only one."""
+    write(folder, "metrics = false\n")
+    path = write(folder, "immediate = true\n", "other.toml")
+    found = Config.load(environ={"BEDROCK_ATTRIB_CONFIG": str(path)})
+    assert found.model_dump() == DEFAULTS | {"immediate": True}
+
+
+def test_named_file_is_missing(folder: Path) -> None:
+    """A named file must be there; the default one need not."""
+    message = error_of(BEDROCK_ATTRIB_CONFIG="missing.toml")
+    assert message == "BEDROCK_ATTRIB_CONFIG names missing.toml, which does not exist"
+    write(folder, "metrics = false\n")
+    assert error_of(BEDROCK_ATTRIB_CONFIG="missing.toml") == message
+
+
+def test_empty_name_is_none(folder: Path) -> None:
+    """An empty BEDROCK_ATTRIB_CONFIG is one that is not set."""
+    assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": ""}).model_dump() == DEFAULTS
+    write(folder, "metrics = false\n")
+    assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": ""}).metrics is False
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"metrics = maybe", "Invalid value"),
+        (b"metrics", "Expected '='"),
+        (b"\xff\xfe", "'utf-8' codec can't decode"),
+    ],
+    ids=["bad value", "no TOML", "no UTF-8"],
+)
+def test_unreadable_file(folder: Path, content: bytes, reason: str) -> None:
+    """A file that is no TOML is named, with the place of the fault."""
+    (folder / "bedrock_attrib.toml").write_bytes(content)
+    message = error_of()
+    assert message.startswith(f"cannot read bedrock_attrib.toml: {reason}")
+
+
+def test_directory_for_a_file(folder: Path) -> None:
+    """A directory is no settings file."""
+    assert error_of(BEDROCK_ATTRIB_CONFIG=str(folder)).startswith(
+        f"cannot read {folder}: "
+    )
+
+
+# Errors name the setting, its origin, and what was expected.
+
+NUMBER = "Input should be greater than or equal to 1, got"
+BOOLEAN = "Input should be a valid boolean, unable to interpret input, got"
+WRONG: dict[str, tuple[str, str, Any, str]] = {
+    "metrics": ("si", '"si"', "si", f"{BOOLEAN} 'si'"),
+    "immediate": ("2", '"2"', "2", f"{BOOLEAN} '2'"),
+    "metric_tag_prefix": ("", "3", 3, "Input should be a valid string, got 3"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values(name: str, folder: Path) -> None:
+    """The same fault is told of each place, by that place's name."""
+    text, toml, value, message = WRONG[name]
+    if text:
+        found = error_of(None, **{variable(name): text})
+        assert found == f"{variable(name)}: {message}"
+    assert error_of({name: value}) == f"argument {name}: {message}"
+    write(folder, f"{name} = {toml}\n")
+    assert error_of() == f"{name} in bedrock_attrib.toml: {message}"
+
+
+def test_wrong_number() -> None:
+    """A cap of distinct values is a whole number from one up."""
+    assert error_of({"metric_tag_values": 0}) == (
+        f"argument metric_tag_values: {NUMBER} 0"
+    )
+    assert error_of(BEDROCK_ATTRIB_METRIC_TAG_VALUES="0") == (
+        f"BEDROCK_ATTRIB_METRIC_TAG_VALUES: {NUMBER} '0'"
+    )
+    for text in ("many", "2.5", "-"):
+        message = error_of(BEDROCK_ATTRIB_METRIC_TAG_VALUES=text)
+        assert message.startswith("BEDROCK_ATTRIB_METRIC_TAG_VALUES: Input should be")
+        assert message.endswith(f"got '{text}'")
+
+
+def test_wrong_histograms() -> None:
+    """Histograms are on, off or automatic; both readings are told."""
+    message = error_of(BEDROCK_ATTRIB_HISTOGRAMS="maybe")
+    assert "BEDROCK_ATTRIB_HISTOGRAMS: Input should be a valid boolean" in message
+    assert "BEDROCK_ATTRIB_HISTOGRAMS: Input should be 'auto', got 'maybe'" in message
+
+
+def test_several_faults_at_once(folder: Path) -> None:
+    """All that is wrong is told at once."""
+    write(folder, "metric_tag_values = 0\n")
+    message = error_of({"metrics": "si"}, BEDROCK_ATTRIB_IMMEDIATE="no!")
+    assert sorted(message.split("; ")) == [
+        f"BEDROCK_ATTRIB_IMMEDIATE: {BOOLEAN} 'no!'",
+        f"argument metrics: {BOOLEAN} 'si'",
+        f"metric_tag_values in bedrock_attrib.toml: {NUMBER} 0",
+    ]
+
+
+KNOWN = ", ".join(sorted(DEFAULTS))
+
+
+def test_unknown_setting(folder: Path) -> None:
+    """A setting that there is not is an error, and those that there are are listed."""
+    expected = f"no such setting; expected one of {KNOWN}"
+    assert error_of({"metric": True}) == f"argument metric: {expected}"
+    write(folder, "[bedrock_attrib]\nmetrics = false\n")
+    assert error_of() == f"bedrock_attrib in bedrock_attrib.toml: {expected}"
+
+
+def test_unknown_variable(caplog: pytest.LogCaptureFixture) -> None:
+    """A variable that sets nothing is told of, as others may own it."""
+    environ = {
+        "BEDROCK_ATTRIB_METRIC_TAG": "team",
+        "BEDROCK_ATTRIB_METRICS": "true",
+        "BEDROCK_ATTRIB_CONFIG": "",
+        "OTHER": "x",
+    }
+    assert Config.load(environ=environ).model_dump() == DEFAULTS
+    assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
+        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG is no setting of bedrock_attrib")
+    ]
+
+
+# Lists and pairs.
+
+LISTS = {
+    "team": ("team",),
+    " team , app ": ("team", "app"),
+    "team,,app,": ("team", "app"),
+    "": (),
+    " , ": (),
+}
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_lists(text: str) -> None:
+    """Lists are written with commas; an empty one is a list without items."""
+    found = Config.load(environ={"BEDROCK_ATTRIB_METRIC_TAGS": text})
+    assert found.metric_tags == LISTS[text]
+
+
+PAIRS = {
+    "team=search": {"team": "search"},
+    " team = search , app=web ": {"team": "search", "app": "web"},
+    "url=a=b": {"url": "a=b"},
+    "team=a,team=b": {"team": "b"},
+    "": {},
+}
+
+
+@pytest.mark.parametrize("text", PAIRS)
+def test_pairs(text: str) -> None:
+    """Tags are written as pairs; the first equals sign parts them."""
+    assert Config.load(environ={"BEDROCK_ATTRIB_TAGS": text}).tags == PAIRS[text]
+
+
+TAG_FAULTS = {
+    "team": "BEDROCK_ATTRIB_TAGS holds 'team'; expected pairs such as team=search,",
+    "a=b,c": "BEDROCK_ATTRIB_TAGS holds 'c'; expected pairs such as team=search,",
+    "=search": "BEDROCK_ATTRIB_TAGS: Value error, tag key has 0 characters; expected",
+    "team=": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 0 characters;",
+    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' holds [';']; allowed",
+    f"team={'x' * 257}": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 257",
+}
+
+
+@pytest.mark.parametrize("text", TAG_FAULTS, ids=range(len(TAG_FAULTS)))
+def test_wrong_tags(text: str) -> None:
+    """Default tags are held to what blocks are held to."""
+    assert error_of(BEDROCK_ATTRIB_TAGS=text).startswith(TAG_FAULTS[text])
+
+
+def test_wrong_tag_is_named(folder: Path) -> None:
+    """In a table or a list the very item is named."""
+    write(folder, "[tags]\nteam = 7\n")
+    assert error_of() == (
+        "tags in bedrock_attrib.toml (team): Input should be a valid string, got 7"
+    )
+    settings = {"tags": {"team": "x"}, "metric_tags": ["team", 3]}
+    message = "argument metric_tags (1): Input should be a valid string, got 3"
+    assert error_of(settings) == message
+    settings["metric_tags"] = "team"
+    message = "argument metric_tags: Input should be a valid tuple, got 'team'"
+    assert error_of(settings) == message
+
+
+# Empty variables.
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - {"metric_tag_prefix"}))
+def test_empty_variable(name: str) -> None:
+    """An empty variable is one that is not set, or an empty list."""
+    found = Config.load(environ={variable(name): ""})
+    expected = () if name == "metric_tags" else DEFAULTS[name]
+    assert getattr(found, name) == expected
+
+
+def test_empty_prefix() -> None:
+    """An empty prefix is a prefix."""
+    found = Config.load(environ={"BEDROCK_ATTRIB_METRIC_TAG_PREFIX": ""})
+    assert found.metric_tag_prefix == ""
+
+
+# OTEL_SEMCONV_STABILITY_OPT_IN.
+
+
+def test_opt_in(folder: Path) -> None:
+    """OpenTelemetry's own variable counts where ours says nothing."""
+    otel = {"OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental"}
+    expected = "gen_ai_latest_experimental"
+    assert Config.load(environ=otel).semconv_opt_in == expected
+    ours = otel | {"BEDROCK_ATTRIB_SEMCONV_OPT_IN": "x"}
+    assert Config.load(environ=ours).semconv_opt_in == "x"
+    settings = {"semconv_opt_in": "argument"}
+    assert Config.load(settings, environ=otel).semconv_opt_in == "argument"
+    write(folder, 'semconv_opt_in = "file"\n')
+    assert Config.load(environ=otel).semconv_opt_in == expected
+    assert Config.load(environ={}).semconv_opt_in == "file"
+
+
+# When settings are read.
+
+
+def test_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process' environment is read when settings are loaded, and not again."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_TAGS", "team=before")
+    configure(metrics=False, sinks=(ListSink(),))
+    try:
+        monkeypatch.setenv("BEDROCK_ATTRIB_TAGS", "team=after")
+        assert current_tags() == {"team": "before"}
+        configure(metrics=False)
+        assert current_tags() == {"team": "after"}
+    finally:
+        monkeypatch.delenv("BEDROCK_ATTRIB_TAGS")
+        configure(metrics=False)
+
+
+def test_nothing_is_read_at_import(folder: Path) -> None:
+    """Importing the package with wrong settings, or a wrong file, is no error."""
+    write(folder, "this is no TOML")
+    code = "import bedrock_attrib, sys; print('pydantic' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            "BEDROCK_ATTRIB_METRICS": "si",
+            "PYTHONPATH": ":".join(sys.path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\n"
+
+
+def test_settings_do_not_change() -> None:
+    """A loaded configuration is frozen."""
+    config = Config.load(environ={})
+    with pytest.raises(ValidationError):
+        config.metrics = False
