@@ -10,6 +10,8 @@ import click
 
 from .._errors import BedrockAttribError
 from .demo import demo
+from .price import price
+from .prices import prices
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -62,6 +64,8 @@ def commands() -> None:
 
 
 commands.add_command(demo)
+commands.add_command(price)
+commands.add_command(prices)
 
 
 def run() -> None:

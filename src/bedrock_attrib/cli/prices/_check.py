@@ -1,0 +1,105 @@
+"""The command ``prices check``: is a file as documented, and how old is it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..._errors import ConfigError
+from ...pricing import PriceTable
+from .._console import remarks
+from .._json import JsonObject
+from .._price_table import (
+    BUNDLED,
+    age_days,
+    is_price_file,
+    json_option,
+    named_table,
+    print_block,
+    print_json,
+)
+from .._tables import new_list
+
+_TOO_OLD = 1
+_MAX_AGE_DAYS = 60
+
+
+@click.command
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--max-age-days",
+    type=click.IntRange(0),
+    default=_MAX_AGE_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="Older prices are told, with exit code 1.",
+)
+@json_option
+@click.pass_context
+def check(
+    ctx: click.Context, *, file: Path | None, max_age_days: int, as_json: bool
+) -> None:
+    """Check a price file, an overrides file, or the bundled table.
+
+    The exit code is 0 when it is as documented, 1 when its prices are older than
+    --max-age-days, 2 when it is not as documented.
+    """
+    if file is not None and not is_price_file(file):
+        _tell(_of_overrides(file), as_json=as_json)
+        return
+    name = BUNDLED if file is None else str(file)
+    table = named_table(name)
+    _tell({"file": name, **_facts(table)}, as_json=as_json)
+    age = age_days(table)
+    if age > max_age_days:
+        remarks().print(
+            f"Warning: the prices of {name} are {age} days old, more than "
+            f"{max_age_days}. AWS may have changed some.",
+            soft_wrap=True,
+        )
+        ctx.exit(_TOO_OLD)
+
+
+def _facts(table: PriceTable) -> JsonObject:
+    rows = list(table.rows())
+    return {
+        "gathered": table.generated_on.isoformat(),
+        "age_days": age_days(table),
+        "prices": len(rows),
+        "models": len(table.model_ids),
+        "regions": len({row.region for row in rows}),
+        "single_source": sum(row.is_single_source for row in rows),
+        "disputed": sum(bool(row.disputed) for row in rows),
+        "unconfirmed": sum(row.is_unconfirmed for row in rows),
+        "sources": len(table.sources),
+    }
+
+
+def _of_overrides(file: Path) -> JsonObject:
+    """What an overrides file adds to the bundled table.
+
+    Raises:
+        ConfigError: If it is not as documented, or not there.
+    """
+    if not file.exists():
+        raise ConfigError(f"{file}: there is no such file")
+    bundled = PriceTable.bundled()
+    table = bundled.with_overrides(file=file)
+    before, after = sum(1 for _ in bundled.rows()), sum(1 for _ in table.rows())
+    return {
+        "file": str(file),
+        "prices": after - before,
+        "commitments": len(table.commitments),
+        "models_not_in_the_bundled_table": len(
+            {*table.model_ids} - {*bundled.model_ids}
+        ),
+    }
+
+
+def _tell(facts: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()]
+    print_block(new_list("As documented", lines[1:]))

@@ -1,0 +1,125 @@
+"""The command ``prices list``: rows that match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from ..._usage import Unit
+from ...pricing import PriceRow, PriceTable
+from .._console import remarks
+from .._price_table import (
+    DAY,
+    age_days,
+    age_line,
+    day_of,
+    day_text,
+    json_option,
+    overrides_option,
+    plain,
+    price_table,
+    print_block,
+    print_json,
+    row_json,
+)
+from .._tables import Column, new_table
+
+_UNITS = [unit.value for unit in Unit]
+
+
+@click.command("list")
+@click.option("--model", metavar="PART", help="Part of the model id.")
+@click.option("--vendor", metavar="NAME", help="First part of the model id.")
+@click.option("--region", metavar="REGION", help="AWS region, or default.")
+@click.option(
+    "--unit", type=click.Choice(_UNITS), metavar="UNIT", help="What is priced."
+)
+@click.option("--tier", metavar="TIER", help="Service tier.")
+@click.option("--single-source", is_flag=True, help="Only what one source alone shows.")
+@click.option("--conflicts", is_flag=True, help="Only what sources disagree on.")
+@click.option("--at", type=DAY, metavar="DATE", help="Day they hold; today if not.")
+@click.option("--any-day", is_flag=True, help="Past and coming prices too.")
+@overrides_option
+@json_option
+def list_prices(  # noqa: PLR0913 - one for each option
+    *,
+    model: str | None,
+    vendor: str | None,
+    region: str | None,
+    unit: str | None,
+    tier: str | None,
+    single_source: bool,
+    conflicts: bool,
+    at: datetime | None,
+    any_day: bool,
+    overrides: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """List prices, one line each."""
+    if any_day and at is not None:
+        raise click.UsageError("--any-day takes no --at")
+    table = price_table(overrides)
+    day = None if any_day else day_of(at)
+    wanted = Unit(unit) if unit else None
+    rows = [
+        row
+        for row in table.rows(region=region, tier=tier, unit=wanted, on=day)
+        if (model or "").lower() in row.model_id
+        and vendor in {None, row.model_id.partition(".")[0]}
+        and (row.is_single_source or not single_source)
+        and (row.disputed or not conflicts)
+    ]
+    if as_json:
+        print_json(_as_json(rows, table, day))
+        return
+    if rows:
+        print_block(_table_of(rows))
+    remarks().print(f"{len(rows):,} prices. {age_line(table)}", soft_wrap=True)
+
+
+def _as_json(rows: list[PriceRow], table: PriceTable, day: date | None) -> object:
+    return {
+        "prices_of": table.generated_on.isoformat(),
+        "age_days": age_days(table),
+        "on": day_text(day) or None,
+        "rows": [row_json(row) for row in rows],
+    }
+
+
+def _table_of(rows: list[PriceRow]) -> Table:
+    columns = (
+        *map(Column, ("model", "region", "scope", "terms", "unit")),
+        Column(f"price\n{rows[0].currency}", is_number=True),
+        Column("per", is_number=True),
+        *map(Column, ("from", "to")),
+        Column("sources", is_number=True),
+        Column("disputed"),
+    )
+    shown = new_table("", columns, [""] * len(columns))
+    shown.show_footer = False
+    for row in rows:
+        shown.add_row(
+            row.model_id,
+            row.region,
+            row.scope,
+            " ".join(terms_of(row)),
+            row.unit.value,
+            plain(row.price),
+            f"{row.per:,}",
+            day_text(row.valid_from),
+            day_text(row.valid_to),
+            str(row.independent_sources),
+            ", ".join(f"{plain(price)} {source}" for price, source in row.disputed),
+        )
+    return shown
+
+
+def terms_of(row: PriceRow) -> Iterator[str]:
+    """What sets a row apart from the ordinary price."""
+    yield from (row.tier,) if row.tier != "default" else ()
+    yield from (row.latency_mode,) if row.latency_mode != "standard" else ()
+    yield from (row.context_band,) if row.context_band else ()
