@@ -1,0 +1,344 @@
+"""Work leaves the caller's thread in batches, in order, bounded, each item once."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bedrock_attrib._faults import Faults
+from bedrock_attrib._queue import BatchQueue
+
+Batches = list[list[int]]
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """Counts what handlers raise."""
+    return Faults()
+
+
+Make = Callable[..., BatchQueue[int]]
+
+
+@pytest.fixture
+def make(faults: Faults) -> Iterator[Make]:
+    """Makes queues, which are closed after the test."""
+    made: list[BatchQueue[int]] = []
+
+    def make_queue(
+        handle: Callable[[list[int]], None], interval_s: float = 60, **more: object
+    ) -> BatchQueue[int]:
+        queue: BatchQueue[int] = BatchQueue(
+            handle,
+            name="test queue",
+            faults=faults,
+            interval_s=interval_s,
+            **more,  # type: ignore[arg-type]  # whatever the test sets
+        )
+        made.append(queue)
+        return queue
+
+    yield make_queue
+    for queue in made:
+        queue.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "waited for nothing"
+        time.sleep(0.002)
+
+
+def threads_named(name: str) -> list[threading.Thread]:
+    """Living threads of that name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+def test_thread_gathers_a_batch(make: Make) -> None:
+    """Items that come within the interval are one batch, oldest first, elsewhere."""
+    batches: Batches = []
+    where: list[str] = []
+
+    def handle(batch: list[int]) -> None:
+        where.append(threading.current_thread().name)
+        batches.append(batch)
+
+    queue = make(handle, interval_s=0.05)
+    for number in range(5):
+        queue.put(number)
+    assert batches == []
+    wait_for(lambda: bool(batches))
+    assert batches == [[0, 1, 2, 3, 4]]
+    assert where == ["test queue"]
+    queue.put(5)
+    wait_for(lambda: len(batches) == 2)
+    assert batches[1] == [5]
+    assert len(queue) == 0
+
+
+def test_thread_starts_with_the_first_item(make: Make) -> None:
+    """A queue that is not used has no thread; one in use has one daemon thread."""
+    before = len(threads_named("test queue"))
+    queue = make(lambda _: None)
+    assert len(threads_named("test queue")) == before
+    for number in range(3):
+        queue.put(number)
+    queue.start()
+    threads = threads_named("test queue")
+    assert len(threads) == before + 1
+    assert threads[-1].daemon
+
+
+def test_drain_handles_here_and_now(make: Make) -> None:
+    """Who drains does the work on his own thread, and finds everything handled."""
+    batches: Batches = []
+    queue = make(batches.append)
+    assert queue.drain()
+    for number in range(3):
+        queue.put(number)
+    assert queue.drain()
+    assert batches == [[0, 1, 2]]
+    assert queue.drain()
+    assert batches == [[0, 1, 2]]
+
+
+def test_drain_waits_for_a_batch_at_work(make: Make) -> None:
+    """What another thread is handling is handled when `drain` returns."""
+    done: list[int] = []
+    began = threading.Event()
+
+    def handle(batch: list[int]) -> None:
+        began.set()
+        time.sleep(0.05)
+        done.extend(batch)
+
+    queue = make(handle)
+    queue.put(1)
+    thread = threading.Thread(target=queue.drain)
+    thread.start()
+    assert began.wait(10)
+    queue.put(2)
+    assert queue.drain()
+    assert done == [1, 2]
+    thread.join()
+
+
+def test_drain_does_not_wait_for_ever(make: Make) -> None:
+    """A batch that takes longer than the time given makes `drain` say so."""
+    began, go = threading.Event(), threading.Event()
+
+    def handle(_batch: list[int]) -> None:
+        began.set()
+        go.wait(10)
+
+    queue = make(handle)
+    queue.put(1)
+    thread = threading.Thread(target=queue.drain)
+    thread.start()
+    assert began.wait(10)
+    assert queue.drain(0.01) is False
+    go.set()
+    thread.join()
+    assert queue.drain() is True
+
+
+def test_handler_may_drain(make: Make) -> None:
+    """A handler that drains its own queue, as by reading a sum, does not lock."""
+    batches: Batches = []
+
+    def handle(batch: list[int]) -> None:
+        batches.append(batch)
+        queue.drain()
+
+    queue = make(handle)
+    queue.put(1)
+    assert queue.drain()
+    assert batches == [[1]]
+
+
+def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:
+    """A handler's exception is noted, its batch is counted as lost, work goes on."""
+    batches: Batches = []
+
+    def handle(batch: list[int]) -> None:
+        if 1 in batch:
+            raise ValueError(batch)
+        batches.append(batch)
+
+    queue = make(handle)
+    for number in (0, 1):
+        queue.put(number)
+    assert queue.drain()
+    queue.put(2)
+    assert queue.drain()
+    assert batches == [[2]]
+    assert queue.dropped == 2
+    assert faults.counts() == {"test queue": 1}
+
+
+def test_full_queue_drops(make: Make) -> None:
+    """Above the bound the newest items are dropped and counted; nothing waits."""
+    batches: Batches = []
+    queue = make(batches.append, max_pending=3)
+    for number in range(5):
+        queue.put(number)
+    assert (len(queue), queue.dropped) == (3, 2)
+    queue.drain()
+    assert batches == [[0, 1, 2]]
+    queue.put(5)
+    queue.drain()
+    assert batches == [[0, 1, 2], [5]]
+    assert queue.dropped == 2
+
+
+def test_full_queue_that_may_not_drop(make: Make) -> None:
+    """Where nothing may be lost, who brings one too many does the work."""
+    batches: Batches = []
+    queue = make(batches.append, max_pending=3, may_drop=False)
+    for number in range(5):
+        queue.put(number)
+    assert batches == [[0, 1, 2, 3]]
+    queue.drain()
+    assert batches == [[0, 1, 2, 3], [4]]
+    assert queue.dropped == 0
+
+
+def test_close(make: Make) -> None:
+    """Closing handles what is pending; what comes later is dropped and counted."""
+    batches: Batches = []
+    queue = make(batches.append, interval_s=0.01)
+    queue.put(1)
+    queue.close()
+    assert batches == [[1]]
+    queue.put(2)
+    assert (batches, queue.dropped) == ([[1]], 1)
+    queue.close()
+    wait_for(lambda: not threads_named("test queue"))
+
+
+def test_close_of_one_that_may_not_drop(make: Make) -> None:
+    """After closing, what may not be lost is handled by who brings it."""
+    batches: Batches = []
+    queue = make(batches.append, may_drop=False)
+    queue.close()
+    queue.put(1)
+    assert batches == [[1]]
+    assert queue.dropped == 0
+
+
+def test_finalizer(make: Make) -> None:
+    """An item of a finalizer is kept without a thread or a lock, till somebody asks."""
+    batches: Batches = []
+    queue = make(batches.append)
+    before = len(threads_named("test queue"))
+
+    class Dropped:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            queue.put_from_finalizer(7)
+
+    Dropped()
+    gc.collect()
+    assert len(threads_named("test queue")) == before
+    assert len(queue) == 1
+    queue.drain()
+    assert batches == [[7]]
+
+
+def test_finalizer_wakes_the_thread(make: Make) -> None:
+    """Where the thread runs, an item of a finalizer is handled soon."""
+    batches: Batches = []
+    queue = make(batches.append, interval_s=0.01)
+    queue.start()
+    queue.put_from_finalizer(7)
+    wait_for(lambda: batches == [[7]])
+
+
+def test_look_before_each_batch(make: Make) -> None:
+    """The thread looks around before a batch, and again while there is a reason."""
+    looks: list[int] = []
+    batches: Batches = []
+
+    def look() -> bool:
+        looks.append(len(batches))
+        return len(looks) < 2
+
+    queue = make(batches.append, interval_s=0.01, before_batch=look)
+    queue.put(1)
+    wait_for(lambda: len(looks) == 2)
+    assert batches == [[1]]
+    assert looks == [0, 1]
+    queue.wake()
+    wait_for(lambda: len(looks) == 3)
+    assert batches == [[1]]
+
+
+def test_each_item_once(make: Make) -> None:
+    """Many threads that put and drain at once: each item comes once, in its order."""
+    found: list[int] = []
+    at_work = threading.Lock()
+
+    def handle(batch: list[int]) -> None:
+        assert at_work.acquire(blocking=False), "two batches at once"
+        found.extend(batch)
+        at_work.release()
+
+    queue = make(handle, interval_s=0.001, max_pending=50, may_drop=False)
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        for step in range(500):
+            queue.put(1000 * number + step)
+            if step % 50 == 0:
+                queue.drain()
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    queue.drain()
+    expected = [1000 * n + step for n in range(8) for step in range(500)]
+    assert sorted(found) == expected
+    for number in range(8):
+        own = [item for item in found if item // 1000 == number]
+        assert own == sorted(own)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_fork(make: Make) -> None:
+    """A forked child starts with an empty queue and a thread of its own."""
+    batches: Batches = []
+    queue = make(batches.append, interval_s=0.01, max_pending=2)
+    gate = threading.Event()
+    blocked = make(lambda _: gate.wait(10) and None)
+    blocked.put(1)
+    holder = threading.Thread(target=blocked.drain)
+    holder.start()
+    queue.close()
+    queue.put(1)  # dropped and counted: the parent's
+    child = os.fork()
+    if child == 0:
+        is_fresh = (len(queue), queue.dropped, len(blocked)) == (0, 0, 0)
+        is_free = blocked.drain(1)  # another thread of the parent holds its lock
+        queue.put(3)
+        deadline = time.monotonic() + 5
+        while not batches and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os._exit(0 if is_fresh and is_free and batches == [[3]] else 1)
+    _, status = os.waitpid(child, 0)
+    gate.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert queue.dropped == 1

@@ -1,0 +1,188 @@
+"""Sinks and guards are told by protocol, and slow ones stand behind a queue."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bedrock_attrib import CallRecord, Recorder, instrument
+from bedrock_attrib._record import CallStart
+from bedrock_attrib._sinks import Guard, QueueSink, SettlingSink, Sink
+from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator
+
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+
+
+class Slow:
+    """A sink of an application, with nothing but what the protocol asks for."""
+
+    def __init__(self, *, fails_on: int | None = None) -> None:
+        self.records: list[CallRecord] = []
+        self.threads: set[str] = set()
+        self.flushed: list[float] = []
+        self.closed = 0
+        self._fails_on = fails_on
+        self._seen = 0
+
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+        self._seen += 1
+        self.threads.add(threading.current_thread().name)
+        if self._seen == self._fails_on:
+            raise RuntimeError(record.id)
+        self.records.append(record)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Note how much time there is."""
+        self.flushed.append(timeout_s)
+        return True
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_protocols() -> None:
+    """What has the methods is a sink; what settles is read by others; guards check."""
+
+    class Checker:
+        def check(self, start: CallStart) -> None:
+            """Let pass."""
+
+    assert isinstance(Slow(), Sink)
+    assert isinstance(QueueSink(Slow()), Sink)
+    assert isinstance(ListSink(), SettlingSink)
+    assert not isinstance(Slow(), SettlingSink)
+    assert isinstance(Checker(), Guard)
+    assert not isinstance(Checker(), Sink)
+
+
+@pytest.fixture(scope="module")
+def records() -> list[CallRecord]:
+    """Five records of real calls."""
+    sink = ListSink()
+    with bedrock_simulator() as simulator:
+        simulator.reply(Reply())
+        client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+        for _ in range(5):
+            client.converse(modelId=CLAUDE, messages=MESSAGES)
+        return list(sink.records)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "waited for nothing"
+        time.sleep(0.002)
+
+
+def test_written_on_another_thread(records: list[CallRecord]) -> None:
+    """Records reach the sink one after the other, on a thread named after it."""
+    slow = Slow()
+    queued = QueueSink(slow, interval_s=0.01)
+    for record in records:
+        queued.write(record)
+    wait_for(lambda: len(slow.records) == 5)
+    assert slow.records == records
+    assert slow.threads == {"bedrock-attrib-Slow"}
+    queued.close()
+
+
+def test_flush(records: list[CallRecord]) -> None:
+    """Flushing hands on what is pending, then flushes the sink."""
+    slow = Slow()
+    queued = QueueSink(slow, interval_s=60)
+    for record in records:
+        queued.write(record)
+    assert slow.records == []
+    assert queued.flush(3.0) is True
+    assert slow.records == records
+    assert slow.flushed == [3.0]
+    queued.close()
+
+
+def test_flush_that_fails() -> None:
+    """What the sink says of its flush is passed on."""
+
+    class Full(Slow):
+        def flush(self, timeout_s: float) -> bool:
+            """Is never done."""
+            return super().flush(timeout_s) and False
+
+    assert QueueSink(Full()).flush(1.0) is False
+
+
+def test_flush_behind_a_stuck_write(records: list[CallRecord]) -> None:
+    """A write that takes longer than the time given makes the flush fail."""
+    began, go = threading.Event(), threading.Event()
+
+    class Stuck(Slow):
+        def write(self, record: CallRecord) -> None:
+            """Wait for the test."""
+            began.set()
+            go.wait(10)
+            super().write(record)
+
+    stuck = Stuck()
+    queued = QueueSink(stuck, interval_s=0.001)
+    queued.write(records[0])
+    assert began.wait(10)
+    assert queued.flush(0.01) is False
+    assert stuck.flushed == []
+    go.set()
+    queued.close()
+    assert len(stuck.records) == 1
+
+
+def test_one_bad_record(records: list[CallRecord]) -> None:
+    """A record that the sink cannot take is counted; the others of its batch arrive."""
+    slow = Slow(fails_on=2)
+    queued = QueueSink(slow, interval_s=60)
+    for record in records:
+        queued.write(record)
+    queued.flush(1.0)
+    assert slow.records == [records[0], *records[2:]]
+    assert queued.dropped == 1
+    queued.close()
+
+
+def test_full_queue(records: list[CallRecord]) -> None:
+    """Above the bound records are dropped and counted, and nobody waits."""
+    slow = Slow()
+    queued = QueueSink(slow, max_pending=2, interval_s=60)
+    for record in records:
+        queued.write(record)
+    assert queued.dropped == 3
+    queued.flush(1.0)
+    assert slow.records == records[:2]
+    queued.close()
+
+
+def test_close(records: list[CallRecord]) -> None:
+    """Closing hands on what is pending and closes the sink; later records are lost."""
+    slow = Slow()
+    queued = QueueSink(slow, interval_s=60)
+    queued.write(records[0])
+    queued.close()
+    assert slow.records == records[:1]
+    assert slow.closed == 1
+    queued.write(records[1])
+    assert queued.dropped == 1
+
+
+def test_behind_a_recorder() -> None:
+    """A recorder's flush delivers through the queue, and its close closes the sink."""
+    slow = Slow()
+    recorder = Recorder(sinks=(QueueSink(slow, interval_s=60),))
+    with bedrock_simulator() as simulator:
+        client = instrument(simulator.client(), recorder=recorder)
+        client.converse(modelId=CLAUDE, messages=MESSAGES)
+    assert recorder.flush()
+    assert [record.operation for record in slow.records] == ["Converse"]
+    recorder.close()
+    assert slow.closed == 1
