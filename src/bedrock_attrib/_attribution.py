@@ -93,6 +93,17 @@ class Spend:
         with self._lock:
             self._count(record)
 
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Count *after* instead of *before*. Called by the recorder."""
+        lacked = before.price_status in _NOT_WHOLLY_PRICED
+        lacks = after.price_status in _NOT_WHOLLY_PRICED
+        with self._lock:
+            self._unpriced_calls += lacks - lacked
+            if before.usage:
+                self._take_back(before, before.usage)
+            if after.usage:
+                self._tally(after, after.usage)
+
     def settle_with(self, settle: Callable[[], None]) -> None:
         """Call *settle* before figures are read. Called by each recorder of a call."""
         if settle not in self._settlers:
@@ -125,6 +136,20 @@ class Spend:
         if cost is not None and rates is None:
             given = self._given.get(model, ZERO)
             self._given[model] = add(given, cost.total)
+
+    def _take_back(self, record: CallRecord, usage: Usage) -> None:
+        cost = record.cost
+        if cost is not None and cost.usage is None:
+            cost = Cost(-cost.total, cost.currency, {}, cost.rates)
+        taken = Usage.of({unit: -count for unit, count in usage.items()})
+        self._tally(record._replace(cost=cost), taken)
+        # A model of which nothing is left would be shown with an amount of zero.
+        model = record.model.model_id or record.model.requested
+        if not self._given.get(model, ZERO):
+            self._given.pop(model, None)
+        for key in [key for key in self._tallies if key[0] == model]:
+            if not any(self._tallies[key][1].values()):
+                del self._tallies[key]
 
 
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ._faults import Faults
 from ._queue import BatchQueue
@@ -38,6 +38,24 @@ class SettlingSink(Sink, Protocol):
 
 
 @runtime_checkable
+class CorrectingSink(Sink, Protocol):
+    """A sink that can take back what it was told of a call, for what became known.
+
+    A call through a profile that is still being looked up is told at once, unpriced,
+    and corrected when its model is known.
+    """
+
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Take *after* instead of *before*, which was written; never during a write.
+
+        Args:
+            before: The record as it was given to ``write``.
+            after: The same call: same id, same usage. Model, cost, price status and
+                price reason may differ.
+        """
+
+
+@runtime_checkable
 class Guard(Protocol):
     """May refuse a call before it is sent."""
 
@@ -50,8 +68,15 @@ class Guard(Protocol):
         """
 
 
+class _Correction(NamedTuple):
+    before: CallRecord
+    after: CallRecord
+
+
 class QueueSink:
     """Hands records to a slow sink on a thread of its own.
+
+    It can be corrected if that sink can.
 
     Example:
         >>> Recorder(sinks=(QueueSink(MyDatabaseSink()),))  # doctest: +SKIP
@@ -69,7 +94,8 @@ class QueueSink:
         """
         self._sink = sink
         self._faults = Faults()
-        self._queue: BatchQueue[CallRecord] = BatchQueue(
+        self._correcting = sink if isinstance(sink, CorrectingSink) else None
+        self._queue: BatchQueue[CallRecord | _Correction] = BatchQueue(
             self._write_all,
             name=f"bedrock-attrib-{type(sink).__name__}",
             faults=self._faults,
@@ -77,16 +103,25 @@ class QueueSink:
             interval_s=interval_s,
         )
         self.write = self._queue.put  # one call less on the caller's thread
+        if self._correcting is not None:
+            # Only then: whoever has a `correct` is told of corrections.
+            self.correct = self._put_correction
 
     @property
     def dropped(self) -> int:
         """Records that never reached the sink."""
         return self._queue.dropped + sum(self._faults.counts().values())
 
-    def _write_all(self, records: list[CallRecord]) -> None:
-        for record in records:
+    def _put_correction(self, before: CallRecord, after: CallRecord) -> None:
+        self._queue.put(_Correction(before, after))
+
+    def _write_all(self, items: list[CallRecord | _Correction]) -> None:
+        for item in items:
             try:
-                self._sink.write(record)
+                if isinstance(item, CallRecord):
+                    self._sink.write(item)
+                elif self._correcting is not None:
+                    self._correcting.correct(*item)
             except Exception as error:
                 self._faults.note(type(self._sink).__name__, error)
 

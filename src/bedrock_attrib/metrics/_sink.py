@@ -127,6 +127,18 @@ class OpenTelemetrySink:
         elif series.labels.gen_ai is not None and (self._is_live or self._goes_live()):
             self._queue.put((series, record))
 
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Add what *after* costs beyond *before*, under the labels of *after*.
+
+        The call and its usage stay counted under the labels of *before*: a counter
+        cannot take back.
+
+        Args:
+            before: The record as it was written.
+            after: The same call, priced since.
+        """
+        self._totals.correct(before, after)
+
     def flush(self, timeout_s: float) -> bool:
         """Hand everything pending to the SDK, which exports when its reader says.
 

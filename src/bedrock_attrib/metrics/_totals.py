@@ -9,7 +9,7 @@ from decimal import Decimal
 from threading import Lock
 from typing import NamedTuple
 
-from .._money import ZERO, add
+from .._money import EXACT, ZERO, add
 from .._record import CallRecord, Cost, PriceStatus
 from .._usage import Unit
 from ._labels import TagLabels
@@ -122,6 +122,28 @@ class Totals:
                 self.spilled += 1
         return route.series
 
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Add the amounts that *after* has beyond those of *before*, which was added.
+
+        An amount never falls; calls and counts stay as they are.
+        """
+        cost = _counted(after)
+        if cost is None:
+            return
+        counted = _counted(before)
+        had = {} if counted is None else counted.by_unit
+        more = {
+            unit: EXACT.subtract(amount, had.get(unit, ZERO))
+            for unit, amount in cost.by_unit.items()
+        }
+        with self._lock:
+            labels = read_labels(after, *self._labels.read(after.tags))
+            series = self._find(labels, 0)
+            for unit, amount in more.items():
+                if amount > 0:
+                    cell = series.cells.get(unit) or self._open_cell(series, unit)[0]
+                    cell.cost = add(cell.cost, amount)
+
     def _add_given(self, route: Route, cost: Cost) -> None:
         """Add amounts that do not follow from counts and rates."""
         for unit, amount in cost.by_unit.items():
@@ -191,6 +213,11 @@ class Totals:
         level = series.level + 1
         other = self._find(self._fold(series.labels, level), level)
         return other.cells.get(unit) or self._open_cell(other, unit)[0], True
+
+
+def _counted(record: CallRecord) -> Cost | None:
+    """The cost of *record* as far as it is counted."""
+    return None if record.price_status is _UNPRICED else record.cost
 
 
 _EVERY: weakref.WeakSet[Totals] = weakref.WeakSet()

@@ -18,6 +18,7 @@ class ListSink:
 
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
+        self._places: dict[str, int] = {}
         self._settlers: list[Callable[[], None]] = []
 
     @property
@@ -33,7 +34,21 @@ class ListSink:
 
     def write(self, record: CallRecord) -> None:
         """Keep *record*."""
+        self._places[record.id] = len(self._records)
         self._records.append(record)
+
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Keep *after* in the place of *before*, if that is still kept."""
+        place = self._place_of(before)
+        if place is not None:
+            self._records[place] = after
+
+    def _place_of(self, record: CallRecord) -> int | None:
+        records, place = self._records, self._places.get(record.id, 0)
+        if place < len(records) and records[place] is record:
+            return place
+        # The test has taken records out of the list.
+        return records.index(record) if record in records else None
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - Sink's signature
         """Nothing is pending: always True."""
