@@ -15,6 +15,7 @@ from ._sinks import Guard, QueueSink, Sink
 
 if TYPE_CHECKING:
     from ._config import Config
+    from ._profiles import ProfileSource
     from .metrics import OpenTelemetrySink
     from .pricing import PriceTable
 
@@ -32,6 +33,7 @@ def configure(
     prices: PriceTable | None = None,
     sinks: Sequence[Sink] = (),
     guards: Sequence[Guard] = (),
+    profiles: ProfileSource | None = None,
     **settings: Any,
 ) -> Recorder:
     """Make the default recorder anew, from settings.
@@ -43,13 +45,15 @@ def configure(
         prices: Price table; None for the one that the settings name, or the bundled.
         sinks: Told about every call, besides the metrics.
         guards: May refuse calls.
+        profiles: Finds out which models application inference profiles stand for, such
+            as `bedrock_attrib.billing.profiles.ProfileResolver`.
         **settings: Fields of `Config`, which win over environment and file.
 
     Raises:
         ConfigError: If a setting is unknown or wrong.
     """
     global _default
-    recorder = _make(prices, sinks, guards, settings)
+    recorder = _make(prices, sinks, guards, profiles, settings)
     with _lock:
         before, _default = _default, recorder
     if before is None:
@@ -79,6 +83,7 @@ def _make(
     prices: PriceTable | None,
     sinks: Sequence[Sink],
     guards: Sequence[Guard],
+    profiles: ProfileSource | None,
     settings: Mapping[str, Any],
 ) -> Recorder:
     # Pydantic takes 150 ms to import, prices 20 and metrics 10: they are paid with the
@@ -89,7 +94,14 @@ def _make(
     table = prices if prices is not None else _prices(config)
     faults = Faults()
     metrics = (_metrics_sink(config, table, sinks, faults),) if config.metrics else ()
-    return Recorder(table, (*metrics, *sinks), guards, config, faults=faults)
+    return Recorder(
+        table,
+        (*metrics, *sinks),
+        guards,
+        config,
+        profiles=profiles,
+        faults=faults,
+    )
 
 
 def _prices(config: Config) -> PriceTable:

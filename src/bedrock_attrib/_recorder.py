@@ -13,6 +13,8 @@ from ._attribution import current_scope, with_changes
 from ._call import Call, Routes
 from ._errors import RefusedError
 from ._faults import Faults
+from ._model_id import ModelKind, ModelRef
+from ._profiles import Answer, ProfilePricing, ProfileSource, Waiting
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
 from ._record import (
@@ -25,7 +27,7 @@ from ._record import (
     Tags,
 )
 from ._settlement import build_record, judge_dropped, read_stream
-from ._sinks import Guard, SettlingSink, Sink
+from ._sinks import CorrectingSink, Guard, SettlingSink, Sink
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -38,6 +40,7 @@ _MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
 _OK = Outcome.OK
+_PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
 def _now() -> datetime:
@@ -68,6 +71,7 @@ class Recorder:
         guards: Sequence[Guard] = (),
         config: Config | None = None,
         *,
+        profiles: ProfileSource | None = None,
         clock: Callable[[], datetime] = _now,
         faults: Faults | None = None,
     ) -> None:
@@ -78,6 +82,9 @@ class Recorder:
             sinks: Told about every finished call. None are added.
             guards: May refuse calls.
             config: Settings; None for no default tags and no span attributes.
+            profiles: Finds out which models application inference profiles stand for;
+                None to leave calls through profiles unpriced unless *prices* maps them.
+                Whoever made it closes it.
             clock: Gives the current time as aware UTC.
             faults: Where contained faults are counted; None for a count of its own.
         """
@@ -96,7 +103,8 @@ class Recorder:
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
         self._is_immediate = bool(guards) or (config is not None and config.immediate)
-        self._ended: BatchQueue[Call] = BatchQueue(
+        self._profiles: ProfilePricing | None = None
+        self._ended: BatchQueue[Call | Answer] = BatchQueue(
             self._settle_all,
             name="bedrock-attrib-recorder",
             faults=self.faults,
@@ -107,6 +115,18 @@ class Recorder:
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
+        if profiles is not None:
+            self._price_by(profiles)
+
+    def _price_by(self, profiles: ProfileSource) -> None:
+        self._profiles = ProfilePricing(profiles, self._faults)
+        self._corrections = [
+            (type(sink).__name__, sink.correct)
+            for sink in self.sinks
+            if isinstance(sink, CorrectingSink)
+        ]
+        profiles.on_answer(self._profile_answered)
+        profiles.settle_with(self.settle)
 
     @property
     def faults(self) -> Faults:
@@ -273,10 +293,13 @@ class Recorder:
             self._look_again()
         self._ended.drain()
 
-    def _settle_all(self, calls: list[Call]) -> None:
-        for call in calls:
+    def _settle_all(self, ended: list[Call | Answer]) -> None:
+        for call in ended:
             try:
-                self._settle_one(call)
+                if isinstance(call, Answer):
+                    self._correct_some(call)
+                else:
+                    self._settle_one(call)
             except Exception as fault:
                 self.faults.note("settling", fault)
 
@@ -288,6 +311,11 @@ class Recorder:
             self.faults.note("pricing", fault)
             reading.note = _NOT_PRICED
             record = build_record(call, reading, None)
+        profiles, has_to_wait = self._profiles, False
+        if profiles is not None and record.model.kind is _PROFILE:
+            record, has_to_wait = profiles.price(
+                call.route, reading, record, self.prices()
+            )
         for spend in call.scope.spends:
             spend.add(record)
         for name, write in self._writes:
@@ -297,6 +325,42 @@ class Recorder:
                 self.faults.note(name, fault)
         if call.span is not None:
             _mark_span(call.span, record, self.faults)
+        if profiles is not None and has_to_wait:
+            profiles.remember(record, reading, call.scope.spends)
+
+    # A profile was looked up: calls that were told without a price are corrected.
+
+    def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
+        """Correct the calls through *arn*, on the thread that looked it up.
+
+        By way of the queue, so that a sink is never told two things at once; and a few
+        at a time, so that no caller waits long for the queue.
+        """
+        profiles, answer = self._profiles, Answer(arn, model)
+        while profiles is not None:
+            self._ended.put(answer)
+            self._ended.drain()
+            if not profiles.is_waited_for(arn):
+                break
+
+    def _correct_some(self, answer: Answer) -> None:
+        if self._profiles is None:
+            return
+        for waiting in self._profiles.take(answer.arn):
+            try:
+                record = self._profiles.price_late(waiting, answer, self.prices())
+                self._correct(waiting, record)
+            except Exception as fault:
+                self.faults.note("late pricing", fault)
+
+    def _correct(self, waiting: Waiting, record: CallRecord) -> None:
+        for spend in waiting.spends:
+            spend.correct(waiting.record, record)
+        for name, correct in self._corrections:
+            try:
+                correct(waiting.record, record)
+            except Exception as fault:
+                self.faults.note(name, fault)
 
     def _reading_of(self, call: Call) -> Reading:
         answer = call.answer

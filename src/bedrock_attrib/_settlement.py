@@ -10,9 +10,16 @@ from uuid import uuid4
 
 from ._call import Call, Route
 from ._model_id import ModelKind, ModelRef, parse_model_id
-from ._readers import Events, merge_request, read_unfinished, status_without_answer
+from ._readers import (
+    Events,
+    merge_request,
+    operation_named,
+    read_unfinished,
+    request_reader,
+    status_without_answer,
+)
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
-from ._usage import GUARDRAIL_UNITS, Usage
+from ._usage import GUARDRAIL_UNITS, Unit, Usage
 
 if TYPE_CHECKING:
     from .pricing import PriceTable
@@ -65,6 +72,8 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     route = call.route
     if call.facts is not None and outcome is _OK:
         merge_request(reading, call.facts)
+    elif route.read_request is not None and outcome is _OK:
+        reading.missing = reading.missing or _REQUEST_NOT_READ
     if call.has_guardrail and call.failure is None:
         _mark_unknown_guardrail(reading)
     model = route.model
@@ -109,6 +118,71 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.error,
         call.attempts,
         call.request_id,
+    )
+
+
+def price_again(
+    record: CallRecord, reading: Reading, model: ModelRef, prices: PriceTable
+) -> CallRecord:
+    """*record* as a call of *model*, which was not known when its answer was read.
+
+    Args:
+        record: The record; its own time and usage are priced.
+        reading: What the answer stated.
+        model: The model that was called.
+        prices: The price table.
+    """
+    usage = record.usage
+    if usage is None:
+        return record._replace(model=model)
+    if _bills_by_request(record.operation, model):
+        return record._replace(
+            model=model,
+            cost=None,
+            price_status=PriceStatus.UNPRICED,
+            price_reason=_REQUEST_NOT_READ,
+        )
+    quote = prices.quote(
+        model,
+        usage,
+        region=record.region,
+        tier=record.tier,
+        latency_mode=record.latency_mode,
+        at=record.started_at,
+        assumed=reading.assumed,
+    )
+    cost, status, reason = quote
+    if reading.estimated or reading.missing:
+        status, reason = _doubted(quote, reading)
+    if status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
+        status, reason = PriceStatus.ESTIMATED, _MAY_COUNT_TWICE
+    return record._replace(
+        model=model, cost=cost, price_status=status, price_reason=reason
+    )
+
+
+_REQUEST_NOT_READ = "what it bills stands in the request, which was not read"
+_MAY_COUNT_TWICE = (
+    "the stream was read before its model was known, and its input may count cached "
+    "tokens too"
+)
+
+
+def _bills_by_request(operation: str, model: ModelRef) -> bool:
+    row = operation_named(operation)
+    return row.request is not None and request_reader(model.model_id) is not None
+
+
+def _may_count_twice(record: CallRecord, usage: Usage, model: ModelRef) -> bool:
+    """Whether the reader of streams would have looked closer, had it known *model*.
+
+    Streams of OpenAI models through Converse can count cached tokens twice:
+    maximhq/bifrost pull request 6942, 2026-09-07.
+    """
+    return (
+        model.vendor == "openai"
+        and record.operation == "ConverseStream"
+        and bool(usage.get(Unit.CACHE_READ_TOKEN))
     )
 
 
