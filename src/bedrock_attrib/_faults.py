@@ -81,5 +81,5 @@ def _reset_in_child() -> None:
         faults.reset()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
     os.register_at_fork(after_in_child=_reset_in_child)

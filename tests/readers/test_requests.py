@@ -178,6 +178,19 @@ def test_kinds_of_body(meter: Any, kind: str) -> None:
     assert record.usage == {Unit.OUTPUT_IMAGE_UP_TO_1024_STANDARD: 3}
 
 
+def test_broken_request(meter: Any) -> None:
+    """What can be read of a request is; what cannot is passed over."""
+    request = (
+        b'{"imageGenerationConfig": {"numberOfImages": 3}, "again": '
+        b'{"imageGenerationConfig": {"numberOfImages": '
+    )
+    record = meter.invoke(CANVAS, Reply(usage=None), request)
+    assert record.usage == {Unit.OUTPUT_IMAGE_UP_TO_1024_STANDARD: 3}
+    deep = b'{"imageGenerationConfig": ' + b"[" * 50_000
+    record = meter.invoke(CANVAS, Reply(usage=None), deep)
+    assert record.usage == {Unit.OUTPUT_IMAGE_UP_TO_1024_STANDARD: 1}
+
+
 IN_A_FILE = "the request body is a file, which is not read"
 FILES = {
     CANVAS: f"images: {IN_A_FILE}",

@@ -35,12 +35,6 @@ def last_value(text: bytes, key: str) -> Any:
     return None
 
 
-def last_object(text: bytes, key: str) -> dict[str, Any] | None:
-    """Like `last_value`, where the value is an object; None for anything else."""
-    value = last_value(text, key)
-    return value if isinstance(value, dict) else None
-
-
 def has_content(text: bytes, key: str) -> bool:
     """Whether a member named *key* of *text* holds a string or object, however long."""
     return any(text[start : start + 1] in _OPENINGS for _, start in _members(text, key))
