@@ -153,8 +153,8 @@ PROBLEMS = [
         "AccessDeniedException",
         "User x is not authorized\nto perform that",
         (
-            "pricing:GetProducts of AmazonBedrock: these AWS credentials may not do that "
-            "(AccessDeniedException: User x is not authorized to perform that)"
+            "pricing:GetProducts of AmazonBedrock: these AWS credentials may not do "
+            "that (AccessDeniedException: User x is not authorized to perform that)"
         ),
     ),
     (

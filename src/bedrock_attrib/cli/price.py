@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from .._record import PriceStatus
+from .._record import PriceStatus, Rate
 from .._usage import Unit, Usage
 from ..pricing import Explanation, PriceTable, UnitExplanation
 from ..pricing._similar import similar_model_ids
@@ -189,15 +189,12 @@ def _print_units(explanation: Explanation, decimals: int) -> None:
             count,
             f"{listed} per {rate.per:,}",
             _money(each.amount, decimals, currency),
-            " ".join(_terms(each)),
+            " ".join(_terms(rate)),
         )
     print_block(shown)
 
 
-def _terms(unit: UnitExplanation) -> Iterator[str]:
-    rate = unit.rate
-    if rate is None:
-        return
+def _terms(rate: Rate) -> Iterator[str]:
     yield from (rate.region, rate.scope)
     yield from (rate.tier,) if rate.tier != "default" else ()
     yield from (rate.latency_mode,) if rate.latency_mode != "standard" else ()

@@ -106,6 +106,20 @@ def test_offers(tmp_path: Path, code: str):
     ]
 
 
+@pytest.mark.parametrize(
+    ("published", "day"),
+    [
+        ("2026-10-08", date(2026, 10, 8)),
+        ("2026-10-08T09:30:00", date(2026, 10, 8)),
+        ("2026-10-08T23:30:00-04:00", date(2026, 10, 9)),
+    ],
+)
+def test_day_of_publication(tmp_path: Path, published: str, day: date):
+    """The day of a list is one of UTC, whatever form its time has."""
+    found = read(tmp_path, as_json(LINES, published=published))
+    assert {sku.published for sku in found} == {day}
+
+
 def test_price_without_its_product(tmp_path: Path):
     """A term of a product that is not there is a line without attributes."""
     whole = offer(LINES)

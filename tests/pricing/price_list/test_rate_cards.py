@@ -81,6 +81,12 @@ LEFT_OUT = [
         "its names are those of different models",
         f"{OPUS} and stability.stable-image-inpaint-v1:0",
     ),
+    (
+        "x" * 400,
+        {},
+        "usage type is not understood",
+        "x" * 40 + "\N{HORIZONTAL ELLIPSIS}",
+    ),
     ("something_else", {}, "usage type is not understood", "the word 'something'"),
     (
         # No price of it is known that could confirm the scale.

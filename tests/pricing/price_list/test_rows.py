@@ -219,10 +219,33 @@ MARKETPLACE = [
     ),
     (
         sold(
+            "Claude 3.5 Haiku",
+            "InputTokenCount_Batch",
+            "0.4",
+            unit="MillionBatchInputTokens",
+        ),
+        (
+            "anthropic.claude-3-5-haiku-20241022-v1:0 regional batch input_token "
+            "0.4/1000000"
+        ),
+    ),
+    (
+        sold(
+            "Claude Opus 4",
+            "OutputTokenCount",
+            "0.075",
+            unit="Units",
+            description="AWS Marketplace software usage|use1|1K output tokens",
+        ),
+        "anthropic.claude-opus-4-20250514-v1:0 regional output_token 75/1000000",
+    ),
+    (
+        sold(
             "Claude Sonnet 4.5",
             "Reserved_3Month_OutputTPM_Geo",
             "0.891",
             unit="1M TPM Hour",
+            service_tier="reserved",
             description="$0.891 per Hour per 1K Output TPM Reserved 3 Month Geo",
         ),
         (
@@ -570,6 +593,10 @@ LEFT_OUT = [
     (
         nova("NovaLite-input-tokens", "0.00006", begins="0.0", ends="1000000"),
         "price depends on the volume: from 0.0 to 1000000",
+    ),
+    (
+        nova("NovaLite-input-tokens", "0.00006", begins="0" * 50),
+        "price depends on the volume: from 00000000000000000000 to Inf",
     ),
     (
         nova("NovaLite-input-tokens", "0.00006", regionCode=""),

@@ -143,17 +143,15 @@ def _merge(found: Iterable[Mapped]) -> Iterable[PriceRow]:
     """One row for each price, from the first day on which some list has it."""
     rows = sorted((each.row for each in found), key=_order)
     for _, of_key in groupby(rows, key=lambda row: (row.model_id, row.key)):
-        last: PriceRow | None = None
+        merged: list[PriceRow] = []
         for row in of_key:
-            if last is not None and last.price == row.price:
-                sources = tuple(dict.fromkeys((*last.sources, *row.sources)))
-                last = replace(last, sources=sources)
-                continue
-            if last is not None:
-                yield last
-            last = row
-        if last is not None:
-            yield last
+            if merged and merged[-1].price == row.price:
+                last = merged.pop()
+                sources = dict.fromkeys((*last.sources, *row.sources))
+                merged.append(replace(last, sources=tuple(sources)))
+            else:
+                merged.append(row)
+        yield from merged
 
 
 def _order(row: PriceRow) -> tuple[str, tuple[str, ...], date, str]:

@@ -33,13 +33,14 @@ def read_csv_offer(path: Path) -> Iterator[Sku]:
 
     Raises:
         ConfigError: If it is no such file; names it and what is wrong.
+        OSError: If it cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _read_table(csv.reader(file, strict=True), path)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8: {error}") from error
-    except (OSError, csv.Error) as error:
+    except csv.Error as error:
         raise ConfigError(f"{path}: cannot be read as CSV: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..._errors import ConfigError
@@ -38,21 +38,25 @@ def read_offer_file(path: Path | str) -> Iterator[Sku]:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        for sku in _reader_of(path)(path):
+            if sku.offer not in OFFERS:
+                raise ConfigError(
+                    f"{path}: is the offer {sku.offer!r:.60}; expected one of "
+                    f"{', '.join(OFFERS)}"
+                )
+            yield sku
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def _reader_of(path: Path) -> Callable[[Path], Iterator[Sku]]:
+    """What reads the format that *path* begins like."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
     text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
     for start, problem in _OTHER_FORMATS.items():
         if text.startswith(start):
             raise ConfigError(f"{path}: {problem}")
     if not text:
         raise ConfigError(f"{path}: is empty")
-    read = read_json_offer if text.startswith((b"{", b"[")) else read_csv_offer
-    for sku in read(path):
-        if sku.offer not in OFFERS:
-            raise ConfigError(
-                f"{path}: is the offer {sku.offer!r:.60}; expected one of "
-                f"{', '.join(OFFERS)}"
-            )
-        yield sku
+    return read_json_offer if text.startswith((b"{", b"[")) else read_csv_offer

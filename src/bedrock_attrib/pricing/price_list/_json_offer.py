@@ -21,6 +21,7 @@ def read_json_offer(path: Path) -> Iterator[Sku]:
 
     Raises:
         ConfigError: If it is no such file; names it and what is wrong.
+        OSError: If it cannot be read.
     """
     content = parse_object(_text_of(path), path)
     offer, published = content.get("offerCode"), content.get("publicationDate")
@@ -62,8 +63,6 @@ def read_product(text: str) -> Iterator[Sku]:
 def _text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8: {error}") from error
 
