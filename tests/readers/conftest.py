@@ -40,6 +40,12 @@ class Meter:
         self.recorder = Recorder(sinks=(self._sink,))
         self.client: BaseClient = instrument(simulator.client(), recorder=self.recorder)
 
+    def needs(self, shape: str, member: str) -> None:
+        """Skip a test where botocore does not know a member of an answer."""
+        model = self.client.meta.service_model
+        if member not in model.shape_for(shape).members:
+            pytest.skip(f"this botocore knows no {shape}.{member}")
+
     def invoke(
         self,
         model_id: str,

@@ -86,6 +86,7 @@ EXACT = frozenset({"both", "one twice"})
 @pytest.mark.parametrize("method", METHODS)
 def test_lifetimes(meter: Any, method: str, case: str) -> None:
     """Writes by lifetime count where they add up; the rest is assumed, and marked."""
+    meter.needs("TokenUsage", "cacheDetails")
     details, writes = DETAILS[case]
     usage = {**USAGE, "cacheWriteInputTokens": 100, "cacheDetails": details}
     record = call(meter, method, CLAUDE, usage=usage)
@@ -100,6 +101,7 @@ def test_lifetimes(meter: Any, method: str, case: str) -> None:
 
 def test_lifetimes_that_pass_their_total_are_told(meter: Any) -> None:
     """The reason names both figures of a contradiction."""
+    meter.needs("TokenUsage", "cacheDetails")
     details = [{"ttl": "1h", "inputTokens": 101}]
     usage = {**USAGE, "cacheWriteInputTokens": 100, "cacheDetails": details}
     record = call(meter, "converse", CLAUDE, usage=usage)
@@ -201,6 +203,7 @@ def test_only_openai_streams_count_twice(meter: Any) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_served_tier_and_latency(meter: Any, method: str) -> None:
     """The tier and latency mode that served the call decide, as the answer says."""
+    meter.needs("ConverseResponse", "serviceTier")
     reply = Reply(service_tier="flex", latency_mode="optimized")
     record = getattr(meter, method)("amazon.nova-pro-v1:0", reply)
     assert (record.tier, record.latency_mode) == ("flex", "optimized")
@@ -229,6 +232,7 @@ TIERS = {
 @pytest.mark.parametrize("tier", TIERS)
 def test_tier_has_its_own_price(meter: Any, tier: str) -> None:
     """A call is priced at the tier that served it, whatever was asked for."""
+    meter.needs("ConverseResponse", "serviceTier")
     usage = tokens(input_tokens=1_000_000, output_tokens=1_000_000)
     reply = Reply(usage=usage, service_tier=tier)
     record = meter.converse("us.amazon.nova-2-lite-v1:0", reply)

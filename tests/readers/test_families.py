@@ -169,6 +169,7 @@ def test_cache_in_stream(meter: Any, model_id: str, extra: dict[str, object]) ->
 @pytest.mark.parametrize("model_id", [*CACHING][:2])
 def test_cache_in_converse(meter: Any, model_id: str) -> None:
     """The same in Converse and its stream, whose input excludes the cache."""
+    meter.needs("TokenUsage", "cacheDetails")
     usage = CACHING[model_id]
     assert meter.converse(model_id, Reply(usage=usage)).usage == usage
     assert meter.converse_stream(model_id, Reply(usage=usage)).usage == usage

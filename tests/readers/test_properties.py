@@ -107,10 +107,75 @@ def encoded(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
+# What models really answer, to be cut and changed.
+REAL = (
+    {
+        "id": "msg_01",
+        "type": "message",
+        "content": [{"type": "tool_use", "input": {"usage": {"input_tokens": 9}}}],
+        "stop_reason": "tool_use",
+        "usage": {
+            "input_tokens": 12,
+            "cache_creation_input_tokens": 100,
+            "cache_read_input_tokens": 5,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": 40,
+                "ephemeral_1h_input_tokens": 60,
+            },
+            "output_tokens": 8,
+        },
+        "amazon-bedrock-guardrailAction": "NONE",
+        "amazon-bedrock-trace": {
+            "guardrail": {
+                "input": {
+                    "gr0": {"invocationMetrics": {"usage": {"topicPolicyUnits": 1}}}
+                },
+                "outputs": [
+                    {"gr0": {"invocationMetrics": {"usage": {"wordPolicyUnits": 2}}}}
+                ],
+            }
+        },
+    },
+    {"type": "message_start", "message": {"usage": {"input_tokens": 12}}},
+    {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 8}},
+    {
+        "type": "message_stop",
+        "amazon-bedrock-invocationMetrics": {
+            "inputTokenCount": 12,
+            "outputTokenCount": 8,
+            "cacheWriteInputTokenCount": 100,
+        },
+    },
+    {
+        "choices": [{"delta": {"content": "žluť"}, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 20,
+            "completion_tokens": 8,
+            "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 3},
+        },
+    },
+    {"metadata": {"usage": {"inputTokens": 12, "outputTokens": 8}}},
+    {
+        "is_finished": True,
+        "response": {"meta": {"billed_units": {"input_tokens": 7.0}}},
+    },
+    {"generation": "🐎", "prompt_token_count": 5, "generation_token_count": 10},
+    {"inputTextTokenCount": 5, "results": [{"tokenCount": 3}, {"tokenCount": 4}]},
+    {
+        "taskType": "MULTI_SHOT_MANUAL",
+        "multiShotManualParams": {"shots": [{}, {}]},
+        "imageGenerationConfig": {"width": 512, "numberOfImages": 2},
+        "documents": ["a", "b"],
+        "inputType": "text",
+        "duration": "9s",
+    },
+)
+
+
 @st.composite
 def pieces(draw: Callable[..., Any]) -> bytes:
     """JSON, whole, cut, joined from head and tail, or with some bytes changed."""
-    text = encoded(draw(documents | objects))
+    text = encoded(draw(documents | objects | st.sampled_from(REAL)))
     for _ in range(draw(st.integers(0, 3))):
         start, end = draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))
         text = text[:start] + draw(st.binary(max_size=3)) + text[end:]
