@@ -126,7 +126,9 @@ class BatchQueue(Generic[Item]):
         return len(self._pending)
 
     def drain(self, timeout_s: float = 10.0) -> bool:
-        """Handle everything pending, on this thread, before it returns.
+        """Handle what is pending now, on this thread, before it returns.
+
+        What others bring meanwhile is left, so that it ends under any load.
 
         Args:
             timeout_s: Seconds to wait for another thread that handles a batch. A
@@ -138,8 +140,8 @@ class BatchQueue(Generic[Item]):
         if not self._handling.acquire(timeout=timeout_s):
             return False
         try:
-            while self._pending:
-                batch = [self._pending.popleft() for _ in range(len(self._pending))]
+            batch = [self._pending.popleft() for _ in range(len(self._pending))]
+            if batch:
                 try:
                     self._handle(batch)
                 except Exception as error:
