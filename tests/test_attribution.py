@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib import (
@@ -240,6 +240,7 @@ texts = st.text(max_size=5)
 pairs = st.dictionaries(texts, texts, max_size=5)
 
 
+@settings(deadline=None)
 @given(pairs, pairs)
 def test_tags_are_values(one: dict[str, str], other: dict[str, str]) -> None:
     """Tags equal any mapping with the same pairs, hash alike, and cross processes."""

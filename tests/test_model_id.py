@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib._model_id import ModelKind, ModelRef, Scope, parse_model_id
@@ -190,6 +190,7 @@ vendors = st.sampled_from(["anthropic", "amazon", "meta", "openai", "newcomer"])
 model_names = st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[0-9])?(-v[0-9])?", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(prefixes | st.just("global"), vendors, model_names)
 def test_prefixes_round_trip(prefix: str, vendor: str, name: str) -> None:
     """Whatever the prefix, the base id is what stands after it."""
@@ -203,6 +204,7 @@ def test_prefixes_round_trip(prefix: str, vendor: str, name: str) -> None:
     assert arn[1:] == found[1:]
 
 
+@settings(deadline=None)
 @given(
     st.text()
     | st.from_regex(r"arn:[^:]*:(bedrock|sagemaker)?:.*")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib import ConfigError, Unit, Usage
@@ -116,6 +116,7 @@ def test_repr_is_readable() -> None:
     assert repr(Usage({Unit.INPUT_TOKEN: 12})) == "Usage({input_token: 12})"
 
 
+@settings(deadline=None)
 @given(usages, usages, usages)
 def test_sums(one: Usage, two: Usage, three: Usage) -> None:
     """Usages add up unit by unit, in any order, and nothing is lost."""
@@ -129,6 +130,7 @@ def test_sums(one: Usage, two: Usage, three: Usage) -> None:
     )
 
 
+@settings(deadline=None)
 @given(usages)
 def test_copies_and_processes(usage: Usage) -> None:
     """A usage survives copying and another process."""
@@ -143,6 +145,7 @@ def test_copies_and_processes(usage: Usage) -> None:
         assert type(again) is Usage
 
 
+@settings(deadline=None)
 @given(usages)
 def test_prompt_and_output_are_disjoint(usage: Usage) -> None:
     """No token is both prompt and output, and the rest is neither."""

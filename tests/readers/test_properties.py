@@ -182,7 +182,7 @@ def pieces(draw: Callable[..., Any]) -> bytes:
     return text
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(pieces() | st.binary(max_size=200), models)
 def test_bodies_never_raise(body: bytes, model: ModelRef) -> None:
     """Whatever a body holds, reading it gives counts or nothing."""
@@ -208,7 +208,7 @@ chunks = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(chunks, models, st.none() | st.integers(0, 10**7))
 def test_streams_never_raise(
     tail: list[Mapping[str, Any]], model: ModelRef, request_bytes: int | None
@@ -229,7 +229,7 @@ def test_streams_never_raise(
     assert Unit.OUTPUT_TOKEN in estimate.counts
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(parsed, models)
 def test_converse_never_raises(answer: dict[str, Any], model: ModelRef) -> None:
     """Whatever Converse answers, reading it gives counts or nothing."""
@@ -239,6 +239,7 @@ def test_converse_never_raises(answer: dict[str, Any], model: ModelRef) -> None:
     check(read_events(Events(None, [{"metadata": answer}], 1), model))
 
 
+@settings(deadline=None)
 @given(objects)
 def test_guardrail_operations_never_raise(usage: dict[str, Any]) -> None:
     """Whatever units a guardrail answers with, reading them gives counts or nothing."""
@@ -254,6 +255,7 @@ HEADERS = (
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(HEADERS), counts.map(str) | st.text(max_size=8), max_size=4
@@ -284,7 +286,7 @@ MEDIA = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(MEDIA),
     pieces() | objects | st.text(max_size=20) | pieces().map(bytearray) | st.none(),
@@ -346,6 +348,7 @@ def openai(n: int, o: int, r: int, w5: int, w1: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("shape", [anthropic, nova, openai])
+@settings(deadline=None)
 @given(counts, counts, counts, counts, counts, models)
 def test_each_token_is_counted_once(
     shape: Callable[..., dict[str, object]],
