@@ -188,9 +188,11 @@ def test_faulty_prices_leave_the_usage(simulator: Simulator) -> None:
     sink = ListSink()
     prices = Broken.__new__(Broken)
     recorder = Recorder(prices, sinks=(sink,))
+    usage = tokens(input_tokens=10, output_tokens=5)
+    simulator.reply(Reply(usage=usage), times=1)
     converse(instrument(simulator.client(), recorder=recorder))
     (record,) = sink.records
-    assert record.usage == WRITES
+    assert record.usage == usage
     assert record.cost is None
     assert record.price_status is PriceStatus.UNPRICED
     assert record.price_reason == "the price could not be found; see the log"
