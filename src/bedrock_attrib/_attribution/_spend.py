@@ -1,0 +1,139 @@
+"""What a block of code has spent, summed when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import reduce
+from threading import Lock
+
+from .._money import ZERO, add
+from .._record import CallRecord, Cost, PriceStatus, Rates
+from .._usage import Unit, Usage
+
+
+class Spend:
+    """What a block of code has spent so far, at list price.
+
+    Counts every call that started inside the block, in inner blocks and in streams
+    that are read after the block has ended too. Safe to read from any thread.
+    """
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self._settlers: tuple[Callable[[], None], ...] = ()
+        self._lock = Lock()
+        self._calls = 0
+        self._unpriced_calls = 0
+        # By model and rates: counts of calls whose amounts follow from them.
+        self._tallies: dict[
+            tuple[str, int | None], tuple[Rates | None, dict[Unit, int]]
+        ] = {}
+        # By model: amounts of calls whose cost was given.
+        self._given: dict[str, Decimal] = {}
+
+    @property
+    def cost(self) -> Decimal:
+        """USD of the priced and estimated calls, and of the known part of others."""
+        return reduce(add, self.by_model.values(), ZERO)
+
+    @property
+    def calls(self) -> int:
+        """Finished calls, failed and abandoned ones included."""
+        self._settle()
+        return self._calls
+
+    @property
+    def unpriced_calls(self) -> int:
+        """Finished calls whose cost is not, or not wholly, in ``cost``."""
+        self._settle()
+        return self._unpriced_calls
+
+    @property
+    def usage(self) -> Usage:
+        """Counts by unit of all finished calls."""
+        self._settle()
+        with self._lock:
+            counts = [Usage.of(dict(counts)) for _, counts in self._tallies.values()]
+        return reduce(Usage.__add__, counts, Usage({}))
+
+    @property
+    def by_model(self) -> Mapping[str, Decimal]:
+        """USD by base model id, or by the id as written where it is opaque."""
+        self._settle()
+        with self._lock:
+            amounts = dict(self._given)
+            for (model, _), (rates, counts) in self._tallies.items():
+                if rates is not None:
+                    amount = Cost.at(rates, Usage.of(counts), "USD").total
+                    amounts[model] = add(amounts.get(model, ZERO), amount)
+        return amounts
+
+    def __repr__(self) -> str:
+        return f"Spend(cost={self.cost}, calls={self.calls})"
+
+    def add(self, record: CallRecord) -> None:
+        """Count one finished call. Called by the recorder."""
+        with self._lock:
+            self._count(record)
+
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Count *after* instead of *before*. Called by the recorder."""
+        lacked = before.price_status in _NOT_WHOLLY_PRICED
+        lacks = after.price_status in _NOT_WHOLLY_PRICED
+        with self._lock:
+            self._unpriced_calls += lacks - lacked
+            if before.usage:
+                self._take_back(before, before.usage)
+            if after.usage:
+                self._tally(after, after.usage)
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Call *settle* before figures are read. Called by each recorder of a call."""
+        if settle not in self._settlers:
+            with self._lock:
+                self._settlers = (*self._settlers, settle)
+
+    def _settle(self) -> None:
+        for settle in self._settlers:
+            settle()
+
+    def _count(self, record: CallRecord) -> None:
+        self._calls += 1
+        if record.price_status in _NOT_WHOLLY_PRICED:
+            self._unpriced_calls += 1
+        if record.usage:
+            self._tally(record, record.usage)
+
+    def _tally(self, record: CallRecord, usage: Usage) -> None:
+        """Count units by model and rates: amounts follow when somebody looks."""
+        cost = record.cost
+        model = record.model.model_id or record.model.requested
+        rates = cost.rates if cost is not None and cost.usage is not None else None
+        key = (model, None if rates is None else rates.key)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = (rates, {})
+        counts = tally[1]
+        for unit, count in usage.items():
+            counts[unit] = counts.get(unit, 0) + count
+        if cost is not None and rates is None:
+            given = self._given.get(model, ZERO)
+            self._given[model] = add(given, cost.total)
+
+    def _take_back(self, record: CallRecord, usage: Usage) -> None:
+        cost = record.cost
+        if cost is not None and cost.usage is None:
+            cost = Cost(cost.total.copy_negate(), cost.currency, {}, cost.rates)
+        taken = Usage.of({unit: -count for unit, count in usage.items()})
+        self._tally(record._replace(cost=cost), taken)
+        # A model of which nothing is left would be shown with an amount of zero.
+        model = record.model.model_id or record.model.requested
+        if not self._given.get(model, ZERO):
+            self._given.pop(model, None)
+        for key in [key for key in self._tallies if key[0] == model]:
+            if not any(self._tallies[key][1].values()):
+                del self._tallies[key]
+
+
+_NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
