@@ -101,7 +101,7 @@ def folder(simulator: Simulator, tmp_path: Path) -> str:
     short = Reply(text=ANSWER, usage=tokens(input_tokens=10_000, output_tokens=500))
     refused = Reply(error="ValidationException", error_message=ANSWER)
     exchanges = [
-        ("Converse", HAIKU, chat, "us-east-1"),
+        ("InvokeModel", HAIKU, chat, "us-east-1"),  # old botocores know no lifetimes
         ("InvokeModelWithResponseStream", HAIKU, chat, "eu-west-1"),
         ("ConverseStream", NOVA, short, "us-east-1"),
         ("InvokeModel", NOVA, short, None),
