@@ -415,7 +415,7 @@ def test_import() -> None:
     done = call("prices", "import", "a.json", "b.csv", "--output", "aws.json")
     assert done.stderr == "Written to aws.json.\n"
     assert done.stdout.splitlines() == [
-        "2 prices of 2 models in 1 regions",
+        "2 prices of 2 models in 1 region",
         "  AmazonBedrock, published 2026-10-08",
         "  AmazonBedrockFoundationModels, published 2026-10-08",
         (

@@ -142,13 +142,14 @@ def _tell(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None
     models = {row.model_id for row in found.rows}
     print_block(
         new_list(
-            f"{len(found.rows):,} prices of {len(models)} models in "
-            f"{len(regions)} regions",
+            f"{_count(len(found.rows), 'price')} of {_count(len(models), 'model')} "
+            f"in {_count(len(regions), 'region')}",
             [f"{offer}, published {day}" for offer, day in found.published],
         )
     )
     out.print(
-        f"{found.lines:,} lines read: {found.mapped:,} gave a price or confirmed one, "
+        f"{_count(found.lines, 'line')} read: {found.mapped:,} gave a price or "
+        "confirmed one, "
         f"{found.lines - found.mapped - found.unmapped:,} left out on purpose, "
         f"{found.unmapped:,} not understood.",
         soft_wrap=True,
@@ -161,6 +162,10 @@ def _tell(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None
         remarks().print(f"Written to {output}.", soft_wrap=True)
     elif found.rows:
         remarks().print("Nothing is written without --output.", soft_wrap=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _sections(
