@@ -12,7 +12,7 @@ from ._call import Route
 from ._faults import Faults
 from ._model_id import ModelRef
 from ._readers import request_reader
-from ._record import CallRecord, PriceStatus, Reading
+from ._record import CallRecord, Outcome, PriceStatus, Reading
 from ._settlement import price_again
 
 if TYPE_CHECKING:
@@ -126,13 +126,15 @@ class ProfilePricing:
             The record to tell, and whether it has to wait for a look-up.
         """
         obstacle = _obstacle_of(record)
-        if not obstacle:
+        if not obstacle and not _hides_its_counts(record):
             return record, False
         try:
             model = self._source.model_of(record.model.requested, record.region)
             if model is not None:
                 _teach(route, model)
                 return price_again(record, reading, model, prices), False
+            if not obstacle:
+                return record, False
             why = self._why_none(record.model.requested)
         except Exception as fault:  # noqa: BLE001 -- the barrier around a source
             self._faults.note("profiles", fault)
@@ -200,6 +202,15 @@ def _obstacle_of(record: CallRecord) -> str:
 
     obstacle = obstacle_of(record.model)
     return obstacle if obstacle in record.price_reason else ""
+
+
+def _hides_its_counts(record: CallRecord) -> bool:
+    """Whether the request of later calls may have to be read, as for image models."""
+    return (
+        record.usage is None
+        and record.outcome is Outcome.OK
+        and record.model.model_id is None
+    )
 
 
 def _teach(route: Route, model: ModelRef) -> None:

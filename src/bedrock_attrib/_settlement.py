@@ -132,9 +132,6 @@ def price_again(
         model: The model that was called.
         prices: The price table.
     """
-    usage = record.usage
-    if usage is None:
-        return record._replace(model=model)
     if _bills_by_request(record.operation, model):
         return record._replace(
             model=model,
@@ -142,6 +139,9 @@ def price_again(
             price_status=PriceStatus.UNPRICED,
             price_reason=_REQUEST_NOT_READ,
         )
+    usage = record.usage
+    if usage is None:
+        return record._replace(model=model)
     quote = prices.quote(
         model,
         usage,

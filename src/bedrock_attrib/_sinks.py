@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, runtime_checkable
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 from ._faults import Faults
 from ._queue import BatchQueue
@@ -68,11 +69,6 @@ class Guard(Protocol):
         """
 
 
-class _Correction(NamedTuple):
-    before: CallRecord
-    after: CallRecord
-
-
 class QueueSink:
     """Hands records to a slow sink on a thread of its own.
 
@@ -94,8 +90,7 @@ class QueueSink:
         """
         self._sink = sink
         self._faults = Faults()
-        self._correcting = sink if isinstance(sink, CorrectingSink) else None
-        self._queue: BatchQueue[CallRecord | _Correction] = BatchQueue(
+        self._queue: BatchQueue[CallRecord | Callable[[], None]] = BatchQueue(
             self._write_all,
             name=f"bedrock-attrib-{type(sink).__name__}",
             faults=self._faults,
@@ -103,25 +98,30 @@ class QueueSink:
             interval_s=interval_s,
         )
         self.write = self._queue.put  # one call less on the caller's thread
-        if self._correcting is not None:
+        if isinstance(sink, CorrectingSink):
             # Only then: whoever has a `correct` is told of corrections.
-            self.correct = self._put_correction
+            self.correct = self._correct_by(sink)
 
     @property
     def dropped(self) -> int:
         """Records that never reached the sink."""
         return self._queue.dropped + sum(self._faults.counts().values())
 
-    def _put_correction(self, before: CallRecord, after: CallRecord) -> None:
-        self._queue.put(_Correction(before, after))
+    def _correct_by(
+        self, sink: CorrectingSink
+    ) -> Callable[[CallRecord, CallRecord], None]:
+        def correct(before: CallRecord, after: CallRecord) -> None:
+            self._queue.put(partial(sink.correct, before, after))
 
-    def _write_all(self, items: list[CallRecord | _Correction]) -> None:
+        return correct
+
+    def _write_all(self, items: list[CallRecord | Callable[[], None]]) -> None:
         for item in items:
             try:
                 if isinstance(item, CallRecord):
                     self._sink.write(item)
-                elif self._correcting is not None:
-                    self._correcting.correct(*item)
+                else:
+                    item()
             except Exception as error:
                 self._faults.note(type(self._sink).__name__, error)
 

@@ -26,7 +26,7 @@ _GEOGRAPHIES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def regions_of(members: Sequence[str]) -> tuple[str, ...]:
     """Regions of ARNs, in order; empty text stands for a global one."""
-    return tuple(sorted({_part(arn, 3) for arn in members}))
+    return tuple(sorted({arn.split(":")[3] for arn in members}))
 
 
 def model_of_members(arn: str, members: Sequence[str]) -> ModelRef | None:
@@ -52,7 +52,7 @@ def model_of_members(arn: str, members: Sequence[str]) -> ModelRef | None:
     if len(models) != 1:
         return None
     ((model_id, vendor),) = models
-    if model_id is None:
+    if model_id is None or not all(member.startswith("arn:") for member in members):
         return None
     scope, geography = _scope_of(regions_of(members))
     kind = ModelKind.APPLICATION_INFERENCE_PROFILE
@@ -81,8 +81,3 @@ def _is_of(region: str, parts: tuple[str, ...]) -> bool:
         region.startswith(part) if part.endswith("-") else region == part
         for part in parts
     )
-
-
-def _part(arn: str, number: int) -> str:
-    parts = arn.split(":")
-    return parts[number] if len(parts) > number else ""
