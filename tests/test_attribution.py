@@ -24,7 +24,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib import (
+    CallRecord,
     ConfigError,
+    Cost,
     Recorder,
     Spend,
     Unit,
@@ -941,6 +943,84 @@ def test_readers_while_others_add(client: BaseClient) -> None:
             job.result()
     assert spend.calls == 80
     assert spend.cost == 80 * CLAUDE_COST
+
+
+# Prices that come late.
+
+
+@pytest.fixture
+def late(simulator: Simulator) -> tuple[CallRecord, CallRecord]:
+    """A record of a call whose model is hidden, and the same with its model known."""
+    sink = ListSink()
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+    converse(client, NAMELESS)
+    converse(client, CLAUDE)
+    before, known = sink.records
+    after = before._replace(
+        model=known.model._replace(requested=NAMELESS),
+        cost=known.cost,
+        price_status=known.price_status,
+        price_reason=known.price_reason,
+    )
+    return before, after
+
+
+def test_late_price(late: tuple[CallRecord, CallRecord]) -> None:
+    """A price that comes late takes the place of none: one call, one usage."""
+    before, after = late
+    spend = Spend()
+    for _ in range(3):
+        spend.add(before)
+    assert (spend.calls, spend.unpriced_calls, spend.cost) == (3, 3, Decimal(0))
+    spend.correct(before, after)
+    spend.correct(before, after)
+    assert (spend.calls, spend.unpriced_calls) == (3, 1)
+    assert spend.cost == 2 * CLAUDE_COST
+    assert spend.usage == {Unit.INPUT_TOKEN: 36, Unit.OUTPUT_TOKEN: 24}
+    assert spend.by_model == {
+        "anthropic.claude-sonnet-4-5-20250929-v1:0": 2 * CLAUDE_COST
+    }
+
+
+def test_price_taken_back(late: tuple[CallRecord, CallRecord]) -> None:
+    """A price that is taken back leaves no model with an amount of zero."""
+    before, after = late
+    spend = Spend()
+    spend.add(after)
+    assert spend.cost == CLAUDE_COST
+    spend.correct(after, before)
+    assert (spend.calls, spend.unpriced_calls, spend.cost) == (1, 1, Decimal(0))
+    assert spend.by_model == {}
+    assert spend.usage == {Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 8}
+
+
+def test_given_amounts(late: tuple[CallRecord, CallRecord]) -> None:
+    """Amounts that were given, not multiplied out, are added and taken back exactly."""
+    before, after = late
+    assert after.cost is not None
+    amount = Decimal("0.123456789012345678901234567890123456789")
+    given = after._replace(cost=Cost(amount, "USD", {}, after.cost.rates))
+    with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
+        spend = Spend()
+        spend.add(given)
+        spend.add(given)
+        spend.correct(given, before)
+        assert spend.cost == amount
+        spend.correct(given, before)
+        assert spend.cost == 0
+        assert spend.by_model == {}
+    assert (spend.calls, spend.unpriced_calls) == (2, 2)
+
+
+def test_correction_without_usage(late: tuple[CallRecord, CallRecord]) -> None:
+    """A call whose usage nobody knows has nothing to take back."""
+    before, _ = late
+    unknown = before._replace(usage=None)
+    spend = Spend()
+    spend.add(unknown)
+    spend.correct(unknown, unknown._replace(model=before.model))
+    assert (spend.calls, spend.unpriced_calls, spend.cost) == (1, 1, Decimal(0))
+    assert spend.usage == {}
 
 
 def test_default_tags_stand_below_blocks() -> None:
