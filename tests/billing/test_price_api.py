@@ -130,7 +130,7 @@ def test_rate_card():
     )
     with stub:
         (found,) = read_rate_cards(
-            client, ["anthropic.claude-opus-5"], region="us-east-1"
+            client, ["us.anthropic.claude-opus-5"], region="us-east-1"
         )
     assert (found.model_id, found.region) == ("anthropic.claude-opus-5", "us-east-1")
     assert (found.dimension, found.price) == ("USE1_input_tokens_standard", "5.5")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,8 +17,6 @@ import pytest
 from offers import as_csv, as_json, product, sold
 
 pytest.importorskip("rich", reason="needs the extra cli")
-
-from click.testing import CliRunner, Result
 
 from bedrock_attrib.cli import commands
 
@@ -34,12 +34,22 @@ def _in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
-def call(*arguments: str | Path, code: int = 0) -> Result:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command wrote, and how it ended."""
+
+    stdout: str
+    stderr: str
+    code: object
+
+
+def call(*arguments: str | Path, code: int = 0) -> Done:
     """Run the command in this process; the test fails if it ends otherwise."""
-    done = CliRunner().invoke(
-        commands, [str(each) for each in arguments], prog_name="bedrock-attrib"
-    )
-    assert done.exit_code == code, done.output + repr(done.exception)
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        commands([str(each) for each in arguments], prog_name="bedrock-attrib")
+    done = Done(out.getvalue(), err.getvalue(), end.value.code)
+    assert done.code == code, done
     return done
 
 
@@ -219,7 +229,7 @@ def test_wrong_use(arguments: tuple[str, ...], problem: str) -> None:
     """Wrong arguments and files are told in a message, with code 2."""
     done = call(*arguments, code=2)
     assert problem in done.stderr
-    assert "Traceback" not in done.output
+    assert "Traceback" not in done.stderr
 
 
 def test_settings_and_overrides(monkeypatch: pytest.MonkeyPatch) -> None:

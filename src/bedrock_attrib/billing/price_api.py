@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 
 from .._errors import BedrockAttribError, ConfigError
+from .._model_id import parse_model_id
 from ..pricing.price_list import OFFERS, RateCardLine, Sku, read_product
 
 # The Price List API is served from few regions (botocore 1.44.5, endpoints.json).
@@ -126,14 +127,15 @@ def read_rate_cards(
 
     Args:
         client: Client of ``bedrock`` in *region*.
-        model_ids: Base model ids. Models that are not sold through the Marketplace
-            have no rate card.
+        model_ids: Model ids; of a profile id, the model is asked for. Models that are
+            not sold through the Marketplace have no rate card.
         region: Region that is asked.
 
     Raises:
         PriceApiError: If AWS refuses, cannot be reached, or has no rate card.
     """
-    for model_id in model_ids:
+    for named in model_ids:
+        model_id = parse_model_id(named).model_id or named
         asked = f"bedrock:ListFoundationModelAgreementOffers of {model_id}"
         with _told(asked):
             answer = client.list_foundation_model_agreement_offers(modelId=model_id)

@@ -158,6 +158,7 @@ MANTLE = [
             "openai.gpt-5.6-terra-mantle-cache-write-tokens-30m-long-ctx-standard",
             "0.0055",
             "openai.gpt-5.6-terra",
+            service_tier="long-ctx-standard",
         ),
         "openai.gpt-5.6-terra regional over-272k cache_write_30m_token 5.5/1000000",
     ),

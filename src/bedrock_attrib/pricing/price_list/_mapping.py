@@ -112,15 +112,20 @@ def _tier_of(sku: Sku, usage: UsageType) -> str:
 
 
 def _terms_of_service_tier(sku: Sku, usage: UsageType) -> Iterable[Term]:
+    known = {*split_words(sku.usage_type), "reserved" if _is_reserved(usage) else ""}
     for word in split_words(sku.service_tier):
-        if word == "reserved" and (usage.tier or "").startswith(word):
-            continue
         term = QUALIFIERS.get((word,))
+        if term is None and word in known:
+            continue  # It says what the usage type has said.
         is_scope = term is not None and term.kind == "scope"
         if term is None or (is_scope and term.value != usage.scope):
             told = f"service tier {sku.service_tier:.40}"
             raise UnmappedError(Reason.DISAGREES, told)
         yield term
+
+
+def _is_reserved(usage: UsageType) -> bool:
+    return usage.tier is not None and usage.tier.startswith("reserved")
 
 
 def _terms_of_feature(sku: Sku) -> Iterable[Term]:
