@@ -10,7 +10,13 @@ import pytest
 
 from bedrock_attrib import CallRecord, Recorder, instrument
 from bedrock_attrib._record import CallStart
-from bedrock_attrib._sinks import Guard, QueueSink, SettlingSink, Sink
+from bedrock_attrib._sinks import (
+    CorrectingSink,
+    Guard,
+    QueueSink,
+    SettlingSink,
+    Sink,
+)
 from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -173,6 +179,53 @@ def test_close(records: list[CallRecord]) -> None:
     assert slow.closed == 1
     queued.write(records[1])
     assert queued.dropped == 1
+
+
+class Correctable(Slow):
+    """A sink that can take back what it was told."""
+
+    def __init__(self, *, fails_on: int | None = None) -> None:
+        super().__init__(fails_on=fails_on)
+        self.corrections: list[tuple[CallRecord, CallRecord]] = []
+
+    def correct(self, before: CallRecord, after: CallRecord) -> None:
+        """Take a correction, if what it corrects is here."""
+        if before not in self.records:
+            raise LookupError(before.id)
+        self.corrections.append((before, after))
+
+
+def test_corrections(records: list[CallRecord]) -> None:
+    """Corrections go through the queue after what they correct, where they can."""
+    sink = Correctable()
+    queued = QueueSink(sink, interval_s=60)
+    assert isinstance(queued, CorrectingSink)
+    queued.write(records[0])
+    queued.correct(records[0], records[1])
+    assert (sink.records, sink.corrections) == ([], [])
+    queued.flush(1.0)
+    assert sink.records == records[:1]
+    assert sink.corrections == [(records[0], records[1])]
+    assert queued.dropped == 0
+    queued.close()
+
+
+def test_correction_that_fails(records: list[CallRecord]) -> None:
+    """A correction that the sink cannot take is counted, and the rest arrives."""
+    sink = Correctable()
+    queued = QueueSink(sink, interval_s=60)
+    assert isinstance(queued, CorrectingSink)
+    queued.correct(records[0], records[1])
+    queued.write(records[2])
+    queued.flush(1.0)
+    assert sink.records == [records[2]]
+    assert queued.dropped == 1
+    queued.close()
+
+
+def test_sink_that_cannot_be_corrected() -> None:
+    """What cannot take corrections is not offered any through the queue either."""
+    assert not isinstance(QueueSink(Slow()), CorrectingSink)
 
 
 def test_behind_a_recorder() -> None:

@@ -76,7 +76,7 @@ def _origin(error: BaseException) -> str:
 _EVERY: weakref.WeakSet[Faults] = weakref.WeakSet()
 
 
-def _reset_in_child() -> None:
+def _reset_in_child() -> None:  # pragma: no cover -- runs in a forked child
     for faults in list(_EVERY):
         faults.reset()
 
