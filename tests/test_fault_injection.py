@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -121,6 +122,15 @@ def simulator() -> Iterator[Simulator]:
         simulator.reply(Reply(usage=WRITES))
         simulator.reply(Reply(error="ValidationException"), model_id="unknown")
         yield simulator
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """Streams that a test dropped are settled before the next test breaks things."""
+    yield
+    gc.collect()
+    for recorder in [each for each in gc.get_objects() if type(each) is Recorder]:
+        recorder.settle()
 
 
 @pytest.fixture
