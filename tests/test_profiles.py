@@ -504,6 +504,20 @@ def test_an_answer_across_the_answer(stage: Stage) -> None:
     assert told(sink.records[2:]) == [("unpriced", reason)]
 
 
+def test_mapped_images_are_not_looked_up(stage: Stage) -> None:
+    """A mapped profile is not asked about when nothing is counted either."""
+    stage.stand_for("amazon.nova-canvas-v1:0", "us-east-1")
+    prices = PriceTable.bundled().with_overrides(
+        models={ARN: "amazon.nova-canvas-v1:0"}
+    )
+    sink = ListSink()
+    client = stage.client(Recorder(prices, [sink], profiles=stage.resolver))
+    client.invoke_model(modelId=ARN, body=CANVAS)["body"].read()
+    assert told(sink.records) == [("unpriced", "the answer states no usage")]
+    stage.answer()
+    assert stage.look_ups() == 0
+
+
 def test_refused_look_up(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """Calls that waited in vain say why they have no price, as do later ones."""
     error = Reply(error="AccessDeniedException")
@@ -750,6 +764,26 @@ def test_fault_of_a_late_price(stage: Stage) -> None:
     assert told(sink.records) == [("unpriced", UNDER_WAY)] * 2
     assert recorder.faults.counts() == {"late pricing": 2}
     assert spend.unpriced_calls == 2
+
+
+def test_prices_that_cannot_be_loaded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without prices the call is recorded, and nobody waits for its model."""
+
+    def fail() -> PriceTable:
+        raise OSError
+
+    source, sink = Source(), ListSink()
+    recorder = Recorder(sinks=[sink], profiles=source)
+    with monkeypatch.context() as patch:
+        patch.setattr(PriceTable, "bundled", fail)
+        converse(stage.client(recorder))
+        assert told(sink.records) == [
+            ("unpriced", "the price could not be found; see the log")
+        ]
+        source.callbacks[0](ARN, None)
+    assert recorder.faults.counts() == {"pricing": 1}
 
 
 def test_answers_that_nobody_waits_for(stage: Stage) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ._call import Route
@@ -14,6 +15,8 @@ from ._model_id import ModelRef
 from ._readers import request_reader
 from ._record import CallRecord, Outcome, PriceStatus, Reading
 from ._settlement import price_again
+from ._sinks import CorrectingSink, Sink
+from ._usage import Unit, Usage
 
 if TYPE_CHECKING:
     from ._attribution import Spend
@@ -26,6 +29,7 @@ _MOST = 20_000
 _AT_A_TIME = 50
 
 _LACKING = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+_ANY_USAGE = Usage({Unit.INPUT_TOKEN: 1})
 _UNDER_WAY = "its application inference profile is being looked up"
 _TOO_MANY = "too many calls were waiting for its application inference profile"
 _LATE = "priced after its profile was looked up"
@@ -99,9 +103,22 @@ class ProfilePricing:
     forgets what waits: those calls are its parent's.
     """
 
-    def __init__(self, source: ProfileSource, faults: Faults) -> None:
-        """Ask *source*; tell *faults* what goes wrong there, and what is lost."""
+    def __init__(
+        self, source: ProfileSource, sinks: Iterable[Sink], faults: Faults
+    ) -> None:
+        """Prepare.
+
+        Args:
+            source: Is asked for models.
+            sinks: Those that can be corrected are.
+            faults: Told what goes wrong in *source* or a sink, and what is lost.
+        """
         self._source = source
+        self._corrections = [
+            (type(sink).__name__, sink.correct)
+            for sink in sinks
+            if isinstance(sink, CorrectingSink)
+        ]
         self._faults = faults
         self.forget()
         _EVERY.add(self)
@@ -125,15 +142,15 @@ class ProfilePricing:
         Returns:
             The record to tell, and whether it has to wait for a look-up.
         """
-        obstacle = _obstacle_of(record)
-        if not obstacle and not _hides_its_counts(record):
+        obstacle = _obstacle_of(record, prices)
+        if not obstacle:
             return record, False
         try:
             model = self._source.model_of(record.model.requested, record.region)
             if model is not None:
                 _teach(route, model)
                 return price_again(record, reading, model, prices), False
-            if not obstacle:
+            if record.usage is None:
                 return record, False
             why = self._why_none(record.model.requested)
         except Exception as fault:  # noqa: BLE001 -- the barrier around a source
@@ -160,57 +177,72 @@ class ProfilePricing:
         waiting.append(Waiting(record, reading, spends))
         self._count += 1
 
-    def is_waited_for(self, arn: str) -> bool:
-        """Whether some calls wait for *arn*."""
-        return arn in self._waiting
+    def corrections_left(self, arn: str) -> int:
+        """How often `correct_some` is to be called until no call waits for *arn*."""
+        return math.ceil(len(self._waiting.get(arn, ())) / _AT_A_TIME)
 
-    def take(self, arn: str) -> list[Waiting]:
-        """Hand over some calls that waited for *arn*, oldest first."""
-        waiting = self._waiting.get(arn, deque())
-        taken = [waiting.popleft() for _ in range(min(_AT_A_TIME, len(waiting)))]
-        self._count -= len(taken)
+    def correct_some(self, answer: Answer, prices: PriceTable) -> None:
+        """Price some of the calls that waited for *answer*, and tell of it.
+
+        Some only, as callers may be waiting for the recorder's lock meanwhile.
+        """
+        waiting = self._waiting.get(answer.arn, deque())
+        for _ in range(min(_AT_A_TIME, len(waiting))):
+            self._count -= 1
+            try:
+                self._correct(waiting.popleft(), answer, prices)
+            except Exception as fault:  # noqa: BLE001 -- the next one may be priced
+                self._faults.note("late pricing", fault)
         if not waiting:
-            self._waiting.pop(arn, None)
-        return taken
+            self._waiting.pop(answer.arn, None)
 
-    def price_late(
-        self, waiting: Waiting, answer: Answer, prices: PriceTable
+    def _correct(self, call: Waiting, answer: Answer, prices: PriceTable) -> None:
+        record = self._price_late(call, answer, prices)
+        for spend in call.spends:
+            spend.correct(call.record, record)
+        for name, correct in self._corrections:
+            try:
+                correct(call.record, record)
+            except Exception as fault:  # noqa: BLE001 -- the barrier around a sink
+                self._faults.note(name, fault)
+
+    def _price_late(
+        self, call: Waiting, answer: Answer, prices: PriceTable
     ) -> CallRecord:
-        """The record of a call that waited, by what is known now."""
-        before = waiting.record
+        before = call.record
         if answer.model is None:
             why = self._source.why_unknown(answer.arn) or _UNDER_WAY
             reason = before.price_reason.replace(_UNDER_WAY, why)
             return before._replace(price_reason=reason)
-        after = price_again(before, waiting.reading, answer.model, prices)
+        after = price_again(before, call.reading, answer.model, prices)
         if after.cost is None:
             return after
         reason = f"{_LATE}; {after.price_reason}" if after.price_reason else _LATE
         return after._replace(price_reason=reason)
 
 
-def _obstacle_of(record: CallRecord) -> str:
-    """What the price table says of *record* if it lacks a price for want of a model.
+def _obstacle_of(record: CallRecord, prices: PriceTable) -> str:
+    """What *prices* say of *record* if it lacks a price for want of its model.
 
     Empty if it lacks nothing, or something else: a profile may be mapped to a model
     that has no price.
     """
-    if record.model.model_id is not None or record.price_status not in _LACKING:
+    if record.model.model_id is not None:
         return ""
     # Prices take long to import, and are there by now.
     from .pricing._question import obstacle_of  # noqa: PLC0415
 
     obstacle = obstacle_of(record.model)
-    return obstacle if obstacle in record.price_reason else ""
-
-
-def _hides_its_counts(record: CallRecord) -> bool:
-    """Whether the request of later calls may have to be read, as for image models."""
-    return (
-        record.usage is None
-        and record.outcome is Outcome.OK
-        and record.model.model_id is None
-    )
+    if record.price_status in _LACKING and obstacle in record.price_reason:
+        return obstacle
+    if record.usage is None and record.outcome is Outcome.OK:
+        # Of image models only the request says what is billed; once the model is
+        # known, it is read.
+        quote = prices.quote(
+            record.model, _ANY_USAGE, region=record.region, at=record.started_at
+        )
+        return obstacle if obstacle in quote.reason else ""
+    return ""
 
 
 def _teach(route: Route, model: ModelRef) -> None:

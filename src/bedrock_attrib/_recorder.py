@@ -14,7 +14,7 @@ from ._call import Call, Routes
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
-from ._profiles import Answer, ProfilePricing, ProfileSource, Waiting
+from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
 from ._record import (
@@ -27,7 +27,7 @@ from ._record import (
     Tags,
 )
 from ._settlement import build_record, judge_dropped, read_stream
-from ._sinks import CorrectingSink, Guard, SettlingSink, Sink
+from ._sinks import Guard, SettlingSink, Sink
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -119,12 +119,7 @@ class Recorder:
             self._price_by(profiles)
 
     def _price_by(self, profiles: ProfileSource) -> None:
-        self._profiles = ProfilePricing(profiles, self._faults)
-        self._corrections = [
-            (type(sink).__name__, sink.correct)
-            for sink in self.sinks
-            if isinstance(sink, CorrectingSink)
-        ]
+        self._profiles = ProfilePricing(profiles, self.sinks, self._faults)
         profiles.on_answer(self._profile_answered)
         profiles.settle_with(self.settle)
 
@@ -208,14 +203,25 @@ class Recorder:
     # pricing and telling happen in batches, which takes a third of the time and none
     # of the caller's.
 
-    def answered(self, call: Call, answer: Reading | Mapping[str, Any]) -> None:
+    def answered(
+        self,
+        call: Call,
+        answer: Reading | Mapping[str, Any],
+        error: str | None = None,
+    ) -> None:
         """End a call whose answer states its counts.
 
         Args:
             call: The call.
             answer: What its answer said, or the members of the answer that do.
+            error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
+        self._end(call, _OK if error is None else Outcome.ERROR, error)
+
+    def answer_lost(self, call: Call) -> None:
+        """End a call whose answer came and could not be taken."""
+        call.failure = (PriceStatus.UNPRICED, _NOT_READ)
         self._end(call, _OK)
 
     def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
@@ -251,7 +257,7 @@ class Recorder:
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
-            call.ended = perf_counter()
+            call.ended = call.paused or perf_counter()
             self._ended.put_from_finalizer(call)
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
@@ -264,6 +270,9 @@ class Recorder:
         for _ in range(len(self._paused)):
             try:
                 is_over = self._paused.popleft()
+            except IndexError:  # another thread is at it
+                break
+            try:
                 if not is_over():
                     self._paused.append(is_over)
             except Exception as fault:
@@ -296,10 +305,10 @@ class Recorder:
     def _settle_all(self, ended: list[Call | Answer]) -> None:
         for call in ended:
             try:
-                if isinstance(call, Answer):
-                    self._correct_some(call)
-                else:
+                if not isinstance(call, Answer):
                     self._settle_one(call)
+                elif self._profiles is not None and self._prices is not None:
+                    self._profiles.correct_some(call, self._prices)
             except Exception as fault:
                 self.faults.note("settling", fault)
 
@@ -311,11 +320,13 @@ class Recorder:
             self.faults.note("pricing", fault)
             reading.note = _NOT_PRICED
             record = build_record(call, reading, None)
-        profiles, has_to_wait = self._profiles, False
-        if profiles is not None and record.model.kind is _PROFILE:
-            record, has_to_wait = profiles.price(
-                call.route, reading, record, self.prices()
-            )
+        profiles, prices, has_to_wait = self._profiles, self._prices, False
+        if (
+            profiles is not None
+            and record.model.kind is _PROFILE
+            and prices is not None
+        ):
+            record, has_to_wait = profiles.price(call.route, reading, record, prices)
         for spend in call.scope.spends:
             spend.add(record)
         for name, write in self._writes:
@@ -327,40 +338,6 @@ class Recorder:
             _mark_span(call.span, record, self.faults)
         if profiles is not None and has_to_wait:
             profiles.remember(record, reading, call.scope.spends)
-
-    # A profile was looked up: calls that were told without a price are corrected.
-
-    def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
-        """Correct the calls through *arn*, on the thread that looked it up.
-
-        By way of the queue, so that a sink is never told two things at once; and a few
-        at a time, so that no caller waits long for the queue.
-        """
-        profiles, answer = self._profiles, Answer(arn, model)
-        while profiles is not None:
-            self._ended.put(answer)
-            self._ended.drain()
-            if not profiles.is_waited_for(arn):
-                break
-
-    def _correct_some(self, answer: Answer) -> None:
-        if self._profiles is None:
-            return
-        for waiting in self._profiles.take(answer.arn):
-            try:
-                record = self._profiles.price_late(waiting, answer, self.prices())
-                self._correct(waiting, record)
-            except Exception as fault:
-                self.faults.note("late pricing", fault)
-
-    def _correct(self, waiting: Waiting, record: CallRecord) -> None:
-        for spend in waiting.spends:
-            spend.correct(waiting.record, record)
-        for name, correct in self._corrections:
-            try:
-                correct(waiting.record, record)
-            except Exception as fault:
-                self.faults.note(name, fault)
 
     def _reading_of(self, call: Call) -> Reading:
         answer = call.answer
@@ -380,6 +357,22 @@ class Recorder:
             judge_dropped(call)
         return Reading()
 
+    # A profile was looked up: calls that were told without a price are corrected.
+
+    def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
+        """Correct the calls through *arn*, on the thread that looked it up.
+
+        By way of the queue, so that a sink is never told two things at once; and a few
+        at a time, so that no caller waits long for the queue.
+        """
+        answer = Answer(arn, model)
+        self._ended.put(answer)
+        self._ended.drain()
+        if self._profiles is not None:
+            for _ in range(self._profiles.corrections_left(arn)):
+                self._ended.put(answer)
+                self._ended.drain()
+
     # The end.
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -391,9 +384,10 @@ class Recorder:
         Returns:
             False when a sink failed or the time was not enough.
         """
-        self.settle()
         deadline = monotonic() + timeout_s
-        is_done = True
+        if self._paused:
+            self._look_again()
+        is_done = self._ended.drain(timeout_s)
         for sink in self.sinks:
             try:
                 is_done &= bool(sink.flush(max(0.0, deadline - monotonic())))
