@@ -21,6 +21,7 @@ from bedrock_attrib import (
     Unit,
     Usage,
     attribution,
+    get_recorder,
     instrument,
     uninstrument,
 )
@@ -474,3 +475,46 @@ def test_answer_that_breaks_off(
     (record,) = sink.records
     assert record.error == "ConnectionClosedError"
     assert record.price_status is PriceStatus.UNPRICED
+
+
+def test_stubbed_client(recorder: Recorder, sink: ListSink) -> None:
+    """An answer of botocore's Stubber, which has no headers, is read like any other."""
+    client = boto3.client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    instrument(client, recorder=recorder)
+    answer = {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 12, "outputTokens": 8, "totalTokens": 20},
+        "metrics": {"latencyMs": 1},
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("converse", answer)
+        client.converse(modelId=MODEL, messages=MESSAGES)
+    (record,) = sink.records
+    assert record.outcome is Outcome.OK
+    assert record.usage == {Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 8}
+
+
+def test_uninstrument_reaches_clients_made_meanwhile(
+    simulator: Simulator, recorder: Recorder, sink: ListSink
+) -> None:
+    """Clients of a session that is no longer instrumented are metered no more."""
+    session = instrument(boto3.Session(), recorder=recorder)
+    client = simulator.client(session=session)
+    uninstrument(session)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    assert sink.records == []
+    instrument(client, recorder=recorder)
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    assert len(sink.records) == 1
+
+
+def test_the_default_recorder_by_name(simulator: Simulator) -> None:
+    """Naming the default recorder is the same as leaving it out."""
+    client = instrument(simulator.client())
+    assert instrument(client, recorder=get_recorder()) is client

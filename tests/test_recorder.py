@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +18,10 @@ import pytest
 from bedrock_attrib import (
     CallRecord,
     ConfigError,
+    Cost,
     PriceTable,
     Recorder,
+    Spend,
     attribution,
     configure,
     current_tags,
@@ -265,3 +269,93 @@ def test_unfinished_is_not_zero(simulator: Simulator) -> None:
     assert record.cost is None
     assert record.price_status is PriceStatus.UNPRICED
     assert record.price_reason == "the answer states no usage"
+
+
+def test_a_recorder_of_ones_own_is_closed_at_exit() -> None:
+    """What has ended when Python exits reaches the sinks of every recorder."""
+    script = (
+        "from bedrock_attrib import Recorder, instrument\n"
+        "from bedrock_attrib.testing import Simulator\n"
+        "class Sink:\n"
+        "    def write(self, record): print('written', record.outcome)\n"
+        "    def flush(self, timeout_s): return True\n"
+        "    def close(self): print('closed')\n"
+        "simulator = Simulator()\n"
+        "client = instrument(simulator.client(), recorder=Recorder(sinks=(Sink(),)))\n"
+        "client.converse(modelId='amazon.nova-lite-v1:0', messages=[])\n"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout == "written ok\nclosed\n"
+
+
+def test_flush_keeps_to_its_time(simulator: Simulator) -> None:
+    """A flush that cannot finish in time says so, in time."""
+    release = threading.Event()
+
+    class Slow(PlainSink):
+        def write(self, record: CallRecord) -> None:
+            release.wait(10)
+            super().write(record)
+
+    recorder = Recorder(sinks=(Slow(),))
+    _call(simulator, recorder)
+    settling = threading.Thread(target=recorder.settle)
+    settling.start()
+    start = time.monotonic()
+    while recorder.flush(0.1) and time.monotonic() - start < 5:
+        _call(simulator, recorder)
+    assert time.monotonic() - start < 2
+    release.set()
+    settling.join()
+
+
+def test_removing_a_default_tag(simulator: Simulator) -> None:
+    """None takes away a tag of the settings too."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,), config=Config(tags={"team": "x", "app": "y"}))
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team=None):
+        client.converse(modelId=MODEL, messages=MESSAGES)
+        with attribution(team="z"):
+            client.converse(modelId=MODEL, messages=MESSAGES)
+    assert [dict(record.tags) for record in sink.records] == [
+        {"app": "y"},
+        {"team": "z", "app": "y"},
+    ]
+
+
+def test_other_currency_is_not_in_dollars(simulator: Simulator) -> None:
+    """A spend counts calls that are priced in another currency as unpriced."""
+    sink = ListSink()
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+    client.converse(modelId=MODEL, messages=MESSAGES)
+    (record,) = sink.records
+    assert record.cost is not None
+    euros = Cost(Decimal(3), "EUR", {}, {})
+    spend = Spend()
+    spend.add(record._replace(cost=euros))
+    assert (spend.cost, spend.calls, spend.unpriced_calls) == (0, 1, 1)
+
+
+def test_settling_in_the_middle_of_settling(simulator: Simulator) -> None:
+    """A sink that looks at figures while it is told does not wait for itself."""
+    spends: list[Spend] = []
+
+    class Curious(PlainSink):
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            recorder.settle()
+            assert spends[0].calls == len(self.records)
+
+    sink = Curious()
+    recorder = Recorder(sinks=(sink,), config=Config(immediate=True))
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team="search") as spend:
+        spends.append(spend)
+        client.converse(modelId=MODEL, messages=MESSAGES)
+        client.converse(modelId=MODEL, messages=MESSAGES)
+    assert len(sink.records) == 2
+    assert recorder.faults.counts() == {}

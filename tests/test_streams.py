@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
 import threading
 import time
 import tracemalloc
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.eventstream import EventStream, NoInitialResponseError
-from botocore.exceptions import EventStreamError
+from botocore.exceptions import EventStreamError, ResponseStreamingError
 from botocore.response import StreamingBody
 
 from bedrock_attrib import (
@@ -22,6 +24,7 @@ from bedrock_attrib import (
     Recorder,
     Unit,
     attribution,
+    configure,
     instrument,
     uninstrument,
 )
@@ -573,3 +576,86 @@ def test_big_body_is_not_kept(
     assert most < 1_500_000
     (record,) = sink.records
     assert record.usage == WRITES
+
+
+def test_a_broken_body_is_an_error(
+    simulator: Simulator, client: BaseClient, sink: ListSink
+) -> None:
+    """A body that breaks while it is read ends the call at once, as an error."""
+    fault = Fault(FaultKind.CUT, after=1)
+    simulator.reply(Reply(usage=WRITES, token_headers=False, fault=fault), times=1)
+    body = body_of(client)
+    with pytest.raises(ResponseStreamingError):
+        body.read()
+    (record,) = sink.records
+    assert (record.outcome, record.error) == (Outcome.ERROR, "ResponseStreamingError")
+
+
+def test_body_in_a_block(
+    simulator: Simulator, client: BaseClient, sink: ListSink
+) -> None:
+    """Within `with body`, botocore hands out what is underneath; the block ends it."""
+    simulator.reply(Reply(usage=WRITES), times=1)
+    with body_of(client) as raw:
+        raw.read()
+    (record,) = sink.records
+    assert record.outcome is Outcome.OK
+    assert record.usage is not None
+    assert record.usage[Unit.CACHE_WRITE_5M_TOKEN] == 100
+
+
+def test_caller_may_change_events(client: BaseClient, sink: ListSink) -> None:
+    """What the caller does to the final event does not reach the record."""
+    for event in converse_stream(client):
+        if "metadata" in event:
+            event["metadata"].pop("usage")
+            event.pop("metadata")
+    (record,) = sink.records
+    assert record.usage == USAGE
+
+
+def test_no_guess_from_a_large_request(client: BaseClient, sink: ListSink) -> None:
+    """The size of an image says nothing of tokens: the input is told to be unknown."""
+    image = {"image": {"format": "png", "source": {"bytes": b"x" * 200_000}}}
+    answer = client.converse_stream(
+        modelId=MODEL, messages=[{"role": "user", "content": [image]}]
+    )
+    break_early(answer.pop("stream"))
+    record = one_record(sink)
+    assert record.usage is not None
+    assert Unit.INPUT_TOKEN not in record.usage
+    assert record.price_status is PriceStatus.PARTIAL
+    assert record.price_reason == "not stated: input tokens"
+
+
+def test_configure_leaves_open_streams(simulator: Simulator) -> None:
+    """A stream that is being read goes on under the recorder that it began with."""
+    sink = ListSink()
+    configure(sinks=(sink,), metrics=False)
+    stream = converse_stream(instrument(simulator.client()))
+    next(iter(stream))
+    configure(metrics=False)
+    read_all(stream)
+    assert [record.usage for record in sink.records] == [USAGE]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_open_streams_are_their_parents(
+    client: BaseClient, recorder: Recorder, sink: ListSink
+) -> None:
+    """A forked child records no stream that its parent has open."""
+    stream = converse_stream(client)
+    next(iter(stream))
+    told = multiprocessing.get_context("fork").SimpleQueue()
+
+    def child() -> None:
+        recorder.close()
+        told.put(len(sink.records))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    assert told.get() == 0
+    process.join(30)
+    read_all(stream)
+    assert [record.outcome for record in sink.records] == [Outcome.OK]

@@ -104,8 +104,16 @@ class CallTaker(Protocol):
     def faults(self) -> Faults:
         """Contained faults."""
 
-    def answered(self, call: Call, answer: Reading | Mapping[str, Any]) -> None:
+    def answered(
+        self,
+        call: Call,
+        answer: Reading | Mapping[str, Any],
+        error: str | None = None,
+    ) -> None:
         """End a call whose answer states its counts."""
+
+    def answer_lost(self, call: Call) -> None:
+        """End a call whose answer came and could not be taken."""
 
     def turned_away(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
@@ -150,6 +158,7 @@ class Call:
         events: Events of the stream that the answer opened.
         time_to_first_chunk_s: Seconds to the first event, once it came.
         span: Span to put the cost on, where that is asked for.
+        paused: ``perf_counter`` when the caller last stopped reading a stream.
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
@@ -167,6 +176,7 @@ class Call:
     events: Events | None = None
     time_to_first_chunk_s: float | None = None
     span: Span | None = None
+    paused: float | None = None
     ended: float | None = None
     outcome: Outcome | None = None
     error: str | None = None

@@ -49,11 +49,14 @@ class Handlers:
 
     Attributes:
         recorder: The recorder that was asked for; None for whichever is the default.
+        is_on: False once the target is no longer instrumented. Clients that were made
+            from a session keep its handlers.
     """
 
     def __init__(self, recorder: Recorder | None) -> None:
         """Make handlers that tell *recorder*."""
         self.recorder = recorder
+        self.is_on = True
 
     def register(self, events: BaseEventHooks) -> None:
         """Put the handlers on an emitter.
@@ -75,6 +78,10 @@ class Handlers:
         events.unregister(f"after-call-error.{_SERVICE}", self.fail, _ID[3])
         events.unregister(_WHO, self.who, _ID[4])
 
+    def tells(self, recorder: Recorder | None) -> bool:
+        """Whether calls go to *recorder*, None standing for the default one."""
+        return (self.recorder or get_recorder()) is (recorder or get_recorder())
+
     def who(self, **_kwargs: Any) -> Handlers:
         """Answer that these handlers stand on the emitter."""
         return self
@@ -83,7 +90,7 @@ class Handlers:
         self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any
     ) -> None:
         """Open the call, once its parameters are known."""
-        if _KEY in context:
+        if _KEY in context or not self.is_on:
             return
         try:
             recorder = self.recorder or get_recorder()
@@ -123,6 +130,7 @@ class Handlers:
             _take_answer(call, http_response.status_code, parsed)
         except Exception as fault:
             call.recorder.faults.note("answer", fault)
+            _end_without_answer(call)
 
     def fail(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
         """Finish a call that got no answer."""
@@ -143,9 +151,16 @@ _no_recorder = Faults()
 _ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
 
 
+def _end_without_answer(call: Call) -> None:
+    try:
+        call.recorder.answer_lost(call)
+    except Exception as fault:
+        call.recorder.faults.note("answer", fault)
+
+
 def _take_answer(call: Call, status: int, parsed: Any) -> None:
     recorder = call.recorder
-    metadata = parsed["ResponseMetadata"]
+    metadata = parsed.get("ResponseMetadata") or {}
     call.request_id = metadata.get("RequestId")
     retries = metadata.get("RetryAttempts")
     if retries:
@@ -155,7 +170,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         recorder.turned_away(call, status, str(error))
         return
     row = call.route.operation
-    headers = metadata["HTTPHeaders"]
+    headers = metadata.get("HTTPHeaders") or {}
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
         watch_stream(parsed[row.stream], call)
@@ -224,6 +239,8 @@ def uninstrument(target: Any = None) -> None:
     handlers = _standing_on(events)
     if handlers is not None:
         handlers.unregister(events)
+        if not isinstance(target, BaseClient):
+            handlers.is_on = False  # for the clients that were made from it too
 
 
 def _instrument_one(target: Any, recorder: Recorder | None) -> None:
@@ -231,7 +248,7 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
     standing = _standing_on(events)
     if standing is None:
         Handlers(recorder).register(events)
-    elif standing.recorder is not recorder:
+    elif not standing.tells(recorder):
         raise ConfigError(
             f"{type(target).__name__} is instrumented with another recorder, directly "
             f"or through its session; call uninstrument() on it first"
@@ -239,9 +256,12 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
 
 
 def _standing_on(events: BaseEventHooks) -> Handlers | None:
+    """The handlers that meter the calls of an emitter; takes off those that do not."""
     for _, answer in events.emit(_WHO):
         if isinstance(answer, Handlers):
-            return answer
+            if answer.is_on:
+                return answer
+            answer.unregister(events)
     return None
 
 
@@ -283,7 +303,7 @@ _EVENTS: tuple[tuple[type, Callable[[Any], BaseEventHooks]], ...] = (
 def _instrument_everything(recorder: Recorder | None) -> None:
     global _everything  # noqa: PLW0603 -- botocore keeps one list of initialisers
     if _everything is not None:
-        if _everything.recorder is not recorder:
+        if not _everything.tells(recorder):
             raise ConfigError(
                 "every session is instrumented with another recorder already; call "
                 "uninstrument() first"
@@ -304,6 +324,7 @@ def _uninstrument_everything() -> None:
     global _everything  # noqa: PLW0603 -- as above
     if _everything is None:
         return
+    _everything.is_on = False
     _everything = None
     botocore.unregister_initializer(_on_new_session)
     if boto3.DEFAULT_SESSION is not None:

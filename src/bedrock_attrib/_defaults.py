@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import RLock
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 _lock = RLock()
 _default: Recorder | None = None
+_retired: list[Recorder] = []
 
 
 def get_recorder() -> Recorder:
@@ -56,27 +56,23 @@ def configure(
     recorder = _make(prices, sinks, guards, profiles, settings)
     with _lock:
         before, _default = _default, recorder
-    if before is None:
-        atexit.register(_close_default)
-    else:
+    if before is not None and before.has_open_streams:
+        before.flush()
+        _retired.append(before)  # until Python exits, as streams may be read on
+    elif before is not None:
         before.close()
     return recorder
 
 
 def current_tags() -> Mapping[str, str]:
     """The tags that a call starting now would carry, default tags included."""
-    tags = current_scope().tags
-    return tags if _default is None else _default.tags_with_defaults(tags)
+    scope = current_scope()
+    return scope.tags if _default is None else _default.tags_of(scope)
 
 
 def _first_default() -> Recorder:
     with _lock:
         return _default if _default is not None else configure()
-
-
-def _close_default() -> None:
-    if _default is not None:
-        _default.close()
 
 
 def _make(

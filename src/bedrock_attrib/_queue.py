@@ -71,7 +71,9 @@ class BatchQueue(Generic[Item]):
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._awake = False
         self._thread: threading.Thread | None = None
-        self._handling = threading.RLock()
+        self._handling = threading.Lock()
+        self._handler: int | None = None
+        self._comes_again = False
         self._starting = threading.Lock()
         self._closed = threading.Event()
         self._limit = self._max_pending
@@ -117,10 +119,16 @@ class BatchQueue(Generic[Item]):
             return
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, name=self._name, daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:  # no more threads, or Python ends
+                    self._faults.note(self._name, error)
+                    self._awake = False
+                    return
+                self._thread = thread
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -128,7 +136,9 @@ class BatchQueue(Generic[Item]):
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Handle what is pending now, on this thread, before it returns.
 
-        What others bring meanwhile is left, so that it ends under any load.
+        What others bring meanwhile is left, so that it ends under any load. On a
+        thread that handles a batch already, as in a finalizer that runs in the middle
+        of it, nothing is done: what is pending comes after that batch.
 
         Args:
             timeout_s: Seconds to wait for another thread that handles a batch. A
@@ -137,19 +147,32 @@ class BatchQueue(Generic[Item]):
         Returns:
             False when the other thread was not done in time.
         """
+        me = threading.get_ident()
+        if self._handler == me:
+            self._comes_again = True
+            return True
         if not self._handling.acquire(timeout=timeout_s):
             return False
+        self._handler = me
         try:
-            batch = [self._pending.popleft() for _ in range(len(self._pending))]
-            if batch:
-                try:
-                    self._handle(batch)
-                except Exception as error:
-                    self._faults.note(self._name, error)
-                    self.dropped += len(batch)
+            self._handle_pending()
+            while self._comes_again:
+                self._comes_again = False
+                self._handle_pending()
         finally:
+            self._handler = None
             self._handling.release()
         return True
+
+    def _handle_pending(self) -> None:
+        batch = [self._pending.popleft() for _ in range(len(self._pending))]
+        if not batch:
+            return
+        try:
+            self._handle(batch)
+        except Exception as error:
+            self._faults.note(self._name, error)
+            self.dropped += len(batch)
 
     def close(self) -> None:
         """Handle what is pending, then stop; later items are dropped and counted."""
@@ -166,6 +189,9 @@ class BatchQueue(Generic[Item]):
                 wake.get(timeout=look_after_s)
             closed.wait(self._interval_s)
             self._awake = False
+            with suppress(Empty):
+                while True:  # all that was said meanwhile is answered at once
+                    wake.get_nowait()
             if self._before_batch is not None:
                 look_after_s = _LOOK_AFTER_S if self._before_batch() else None
             self.drain()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,7 @@ from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ._attribution import current_scope, with_changes
+from ._attribution import Scope, current_scope, with_changes
 from ._call import Call, Routes
 from ._errors import RefusedError
 from ._faults import Faults
@@ -98,7 +100,7 @@ class Recorder:
             _current_span_getter() if config is not None and config.span_cost else None
         )
         self._routes = Routes()
-        self._merged_tags: dict[Tags, Tags] = {}
+        self._merged_tags: dict[tuple[Tags, frozenset[str]], Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
@@ -112,9 +114,11 @@ class Recorder:
             may_drop=False,
             before_batch=self._look_again,
         )
+        self._is_closed = False
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
+        _RECORDERS.add(self)
         if profiles is not None:
             self._price_by(profiles)
 
@@ -137,16 +141,18 @@ class Recorder:
             self._prices = PriceTable.bundled()
         return self._prices
 
-    def tags_with_defaults(self, tags: Tags) -> Tags:
-        """*tags* over the default tags of the settings."""
+    def tags_of(self, scope: Scope) -> Tags:
+        """The tags of *scope* over the default ones that it does not take away."""
         if not self._default_tags:
-            return tags
-        merged = self._merged_tags.get(tags)
+            return scope.tags
+        key = (scope.tags, scope.removed)
+        merged = self._merged_tags.get(key)
         if merged is None:
             if len(self._merged_tags) >= _MOST_TAG_SETS:
                 self._merged_tags.clear()
-            merged = with_changes(self._default_tags, tags)
-            self._merged_tags[tags] = merged
+            changes = {**dict.fromkeys(scope.removed), **scope.tags}
+            merged = with_changes(self._default_tags, changes)
+            self._merged_tags[key] = merged
         return merged
 
     # A call starts.
@@ -165,9 +171,7 @@ class Recorder:
         """
         route = self._routes.route(operation, params.get("modelId"), region)
         scope = current_scope()
-        tags = scope.tags
-        if self._default_tags:
-            tags = self.tags_with_defaults(tags)
+        tags = self.tags_of(scope) if self._default_tags else scope.tags
         call = Call(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
@@ -259,6 +263,24 @@ class Recorder:
         if call.close():
             call.ended = call.paused or perf_counter()
             self._ended.put_from_finalizer(call)
+
+    @property
+    def has_open_streams(self) -> bool:
+        """Whether somebody may still read on somewhere."""
+        return bool(self._streams())
+
+    def _streams(self) -> list[Call]:
+        while True:
+            try:
+                return [call for call in self._open_streams if call.ended is None]
+            except RuntimeError:  # another thread opened a stream meanwhile
+                continue
+
+    def forget_streams(self) -> None:
+        """Leave open streams to the parent process, in a forked child."""
+        self._paused.clear()
+        for call in self._streams():
+            call.close()
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -397,8 +419,14 @@ class Recorder:
         return is_done
 
     def close(self) -> None:
-        """End open streams as given up, deliver everything, close the sinks."""
-        for call in list(self._open_streams):
+        """End open streams as given up, deliver everything, close the sinks.
+
+        Every recorder that is still in use is closed when Python exits.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for call in self._streams():
             self.stream_ended(call)
         self._ended.close()
         self.flush()
@@ -407,6 +435,24 @@ class Recorder:
                 sink.close()
             except Exception as fault:
                 self.faults.note(type(sink).__name__, fault)
+
+
+_RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for recorder in list(_RECORDERS):
+        recorder.close()
+
+
+def _forget_streams() -> None:
+    for recorder in list(_RECORDERS):
+        recorder.forget_streams()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_streams)
 
 
 def _current_span_getter() -> Callable[[], Span]:

@@ -43,7 +43,7 @@ def read_stream(call: Call, events: Events) -> Reading:
 
 
 def _read_unfinished(route: Route, events: Events) -> Reading:
-    if not events.count:
+    if events.first is None:
         return Reading(note="the stream ended before its first event")
     return read_unfinished(
         events,
@@ -70,7 +70,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     """
     outcome = call.outcome or _OK
     route = call.route
-    if call.facts is not None and outcome is _OK:
+    if call.facts is not None and call.failure is None:
         merge_request(reading, call.facts)
     elif route.read_request is not None and outcome is _OK:
         reading.missing = reading.missing or _REQUEST_NOT_READ

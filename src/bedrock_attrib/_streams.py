@@ -70,6 +70,7 @@ class StreamFeed:
         so nothing here may wait for a lock.
         """
         route = self._call.route
+        self._call.paused = perf_counter()
         try:
             read = route.operation.read_events
             if read is not None and read(self._events, route.model) is not None:
@@ -113,6 +114,8 @@ class MeteredEventStream(EventStream):
             for event in events:
                 old, last = last, event
                 count += 1
+                if "metadata" in event:
+                    last = _kept(event)
                 yield event
         except GeneratorExit:
             feed.saw((old, last), count)
@@ -151,6 +154,12 @@ def _own_references() -> int:
 _OWN_REFERENCES = _own_references()
 
 
+def _kept(event: Any) -> Any:
+    """The final event of a stream, which the caller may change after it has it."""
+    metadata = event["metadata"]
+    return {"metadata": {**metadata, "usage": dict(metadata.get("usage") or {})}}
+
+
 class BodyFeed:
     """Keeps head and tail of a body as the caller reads it, and ends the call once."""
 
@@ -162,8 +171,8 @@ class BodyFeed:
         self._call = call
         self._length = length
         self._seen = 0
-        self._head = b""
-        self._tail = b""
+        self._head = bytearray()
+        self._tail = bytearray()
         call.recorder.answer_opened(call)
 
     def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
@@ -181,21 +190,25 @@ class BodyFeed:
         if room > 0:
             self._head += chunk[:room]
             chunk = chunk[room:]
-        self._tail = (self._tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        self._tail += chunk[-_TAIL_BYTES:]
+        if len(self._tail) > 2 * _TAIL_BYTES:
+            del self._tail[:-_TAIL_BYTES]
 
-    def ended(self) -> None:
-        """The body was read as far as the caller wants it."""
+    def ended(self, error: BaseException | None = None) -> None:
+        """The body was read as far as the caller wants it, or raised *error*."""
         reading = self._call.answer
         try:
             if isinstance(reading, Reading) and self._call.ended is None:
                 self._complete(reading)
-                self._recorder.answered(self._call, reading)
+                name = None if error is None else error_name(error)
+                self._recorder.answered(self._call, reading, name)
         except Exception as fault:
             self._recorder.faults.note("body", fault)
 
     def _complete(self, reading: Reading) -> None:
         try:
-            read_body(self._head + self._tail, reading, self._call.route.model)
+            body = bytes(self._head + self._tail[-_TAIL_BYTES:])
+            read_body(body, reading, self._call.route.model)
         except Exception as fault:
             self._recorder.faults.note("reader", fault)
 
@@ -207,23 +220,42 @@ class MeteredBody(StreamingBody):
 
     def read(self, amt: int | None = None) -> bytes:
         """Read at most *amt* bytes, or all."""
-        chunk = super().read(amt)
+        try:
+            chunk = super().read(amt)
+        except BaseException as error:
+            self._bedrock_attrib.ended(error)
+            raise
         is_last = amt is None or (not chunk and amt != 0)
         self._bedrock_attrib.saw(chunk, is_last=is_last)
         return chunk
 
     def readinto(self, b: bytearray | memoryview) -> int:
         """Read into *b*; the number of bytes read."""
-        amount = super().readinto(b)
+        try:
+            amount = super().readinto(b)
+        except BaseException as error:
+            self._bedrock_attrib.ended(error)
+            raise
         piece = bytes(memoryview(b)[:amount])
         self._bedrock_attrib.saw(piece, is_last=not amount and len(b) > 0)
         return amount
 
     def readlines(self) -> list[bytes]:
         """Read all lines."""
-        lines: list[bytes] = super().readlines()
+        try:
+            lines: list[bytes] = super().readlines()
+        except BaseException as error:
+            self._bedrock_attrib.ended(error)
+            raise
         self._bedrock_attrib.saw(b"".join(lines), is_last=True)
         return lines
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the block, in which botocore hands out the stream underneath."""
+        try:
+            super().__exit__(*error)
+        finally:
+            self._bedrock_attrib.ended()
 
     def close(self) -> None:
         """Close the underlying stream, and the call with it."""

@@ -23,10 +23,17 @@ Changes = Mapping[str, str | None]
 
 
 class Scope(NamedTuple):
-    """The attribution in force: tags, and every enclosing block's spend."""
+    """The attribution in force: tags, and every enclosing block's spend.
+
+    Attributes:
+        tags: Tags of the block and those around it.
+        spends: What each of these blocks has spent, outermost first.
+        removed: Keys that a block took away, default tags included.
+    """
 
     tags: Tags
     spends: tuple[Spend, ...]
+    removed: frozenset[str] = frozenset()
 
 
 _NO_SCOPE = Scope(NO_TAGS, ())
@@ -89,7 +96,9 @@ def _inner_scope(changes: Changes, spend: Spend) -> Scope:
             f"{len(tags)} tags would be in force with those of the blocks around; "
             f"at most {_MOST_TAGS} are allowed"
         )
-    return Scope(tags, (*outer.spends, spend))
+    removed = frozenset(key for key, value in changes.items() if value is None)
+    removed |= outer.removed.difference(tags)
+    return Scope(tags, (*outer.spends, spend), removed)
 
 
 class Block:

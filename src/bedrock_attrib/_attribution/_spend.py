@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import reduce
@@ -22,7 +24,8 @@ class Spend:
     def __init__(self) -> None:
         """Start from nothing."""
         self._settlers: tuple[Callable[[], None], ...] = ()
-        self._lock = Lock()
+        self.renew_lock()
+        _EVERY.add(self)
         self._calls = 0
         self._unpriced_calls = 0
         # By model and rates: counts of calls whose amounts follow from them.
@@ -32,9 +35,16 @@ class Spend:
         # By model: amounts of calls whose cost was given.
         self._given: dict[str, Decimal] = {}
 
+    def renew_lock(self) -> None:
+        """Make a new lock, as a forked child must: nobody is left to free the old."""
+        self._lock = Lock()
+
     @property
     def cost(self) -> Decimal:
-        """USD of the priced and estimated calls, and of the known part of others."""
+        """USD of the priced and estimated calls, and of the known part of others.
+
+        Calls priced in another currency are counted as unpriced.
+        """
         return reduce(add, self.by_model.values(), ZERO)
 
     @property
@@ -65,7 +75,7 @@ class Spend:
             amounts = dict(self._given)
             for (model, _), (rates, counts) in self._tallies.items():
                 if rates is not None:
-                    amount = Cost.at(rates, Usage.of(counts), "USD").total
+                    amount = Cost.at(rates, Usage.of(counts), _USD).total
                     amounts[model] = add(amounts.get(model, ZERO), amount)
         return amounts
 
@@ -100,14 +110,14 @@ class Spend:
 
     def _count(self, record: CallRecord) -> None:
         self._calls += 1
-        if record.price_status in _NOT_WHOLLY_PRICED:
+        if record.price_status in _NOT_WHOLLY_PRICED or not _is_in_usd(record):
             self._unpriced_calls += 1
         if record.usage:
             self._tally(record, record.usage)
 
     def _tally(self, record: CallRecord, usage: Usage) -> None:
         """Count units by model and rates: amounts follow when somebody looks."""
-        cost = record.cost
+        cost = record.cost if _is_in_usd(record) else None
         model = record.model.model_id or record.model.requested
         rates = cost.rates if cost is not None and cost.usage is not None else None
         key = (model, None if rates is None else rates.key)
@@ -136,4 +146,20 @@ class Spend:
                 del self._tallies[key]
 
 
+def _is_in_usd(record: CallRecord) -> bool:
+    return record.cost is None or record.cost.currency == _USD
+
+
+_USD = "USD"
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+
+_EVERY: weakref.WeakSet[Spend] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for spend in list(_EVERY):
+        spend.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -89,9 +89,13 @@ def _undo_double_count(
         reading.note = f"input {prompt} taken to count its {cached} cached tokens too"
 
 
+def _headers(parsed: Parsed) -> Mapping[str, str]:
+    return (parsed.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
+
+
 def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
     """Answer of InvokeModel, by its headers alone."""
-    headers = parsed["ResponseMetadata"]["HTTPHeaders"]
+    headers = _headers(parsed)
     fields: dict[str, Any] = {}
     for name in TOKEN_HEADERS:
         text = headers.get(name)
@@ -108,7 +112,7 @@ def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
 def read_invoke_stream(parsed: Parsed, _model: ModelRef) -> Reading:
     """Answer of InvokeModelWithResponseStream, before its first event."""
     reading = Reading()
-    _read_served(reading, parsed["ResponseMetadata"]["HTTPHeaders"])
+    _read_served(reading, _headers(parsed))
     return reading
 
 

@@ -35,6 +35,9 @@ class Events:
     request_bytes: int | None = None
 
 
+# A larger request holds an image or a document, whose size says nothing of tokens.
+_LARGEST_TEXT = 65_536
+
 TAIL = 2
 """Events to remember: Anthropic states its own counts in the last but one."""
 
@@ -185,8 +188,13 @@ def read_unfinished(
     counts = dict(said.counts or {}) if said is not None else {}
     seen = round(events.count * tokens_per_event)
     counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
-    if Unit.INPUT_TOKEN not in counts and events.request_bytes is not None:
-        counts[Unit.INPUT_TOKEN] = round(events.request_bytes * tokens_per_byte)
+    size = events.request_bytes
+    missing = ""
+    if Unit.INPUT_TOKEN not in counts:
+        if size is not None and size <= _LARGEST_TEXT:
+            counts[Unit.INPUT_TOKEN] = round(size * tokens_per_byte)
+        else:
+            missing = "input tokens"
     source = f"{said.source} + " if said is not None and said.source else ""
     reading = Reading(
         counts,
@@ -194,6 +202,7 @@ def read_unfinished(
         "the stream ended before its final counts; output is a lower bound",
     )
     reading.estimated = True
+    reading.missing = missing
     return reading
 
 
