@@ -158,6 +158,7 @@ class Call:
         events: Events of the stream that the answer opened.
         time_to_first_chunk_s: Seconds to the first event, once it came.
         span: Span to put the cost on, where that is asked for.
+        was_read: Whether the stream was read to its end.
         paused: ``perf_counter`` when the caller last stopped reading a stream.
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
@@ -176,6 +177,7 @@ class Call:
     events: Events | None = None
     time_to_first_chunk_s: float | None = None
     span: Span | None = None
+    was_read: bool = False
     paused: float | None = None
     ended: float | None = None
     outcome: Outcome | None = None

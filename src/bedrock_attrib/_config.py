@@ -44,7 +44,7 @@ class Config(BaseModel):
         immediate: Whether a call is settled, and sinks are told, on the caller's thread
             before it returns, rather than within a second on the recorder's own.
         prices: Price file to use instead of the bundled table.
-        price_overrides: Price file (TOML) whose rows come before the table's.
+        price_overrides: Price file (TOML or JSON) whose rows come before the table's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -35,7 +35,7 @@ def read_stream(call: Call, events: Events) -> Reading:
         call.outcome = call.outcome or _OK
     else:
         reading = _read_unfinished(route, events)
-        call.outcome = call.outcome or Outcome.ABANDONED
+        call.outcome = call.outcome or (_OK if call.was_read else Outcome.ABANDONED)
     if isinstance(opening, Reading):
         reading.tier = reading.tier or opening.tier
         reading.latency_mode = reading.latency_mode or opening.latency_mode

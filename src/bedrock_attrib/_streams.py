@@ -52,8 +52,13 @@ class StreamFeed:
         kept = [event for event in tail if event is not None]
         events.tail = (events.tail + kept)[-TAIL:]
 
+    def finished(self) -> None:
+        """The stream was read to its end."""
+        self._call.was_read = True
+        self._end(None)
+
     def ended(self) -> None:
-        """The stream was read to its end, or closed."""
+        """The caller closed the stream."""
         self._end(None)
 
     def failed(self, error: BaseException) -> None:
@@ -126,7 +131,7 @@ class MeteredEventStream(EventStream):
             feed.failed(error)
             raise
         feed.saw((old, last), count)
-        feed.ended()
+        feed.finished()
 
     def close(self) -> None:
         """Close the underlying stream, and the call with it."""
