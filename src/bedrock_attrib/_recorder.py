@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,7 @@ _OK = Outcome.OK
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+_now = partial(datetime.now, UTC)
 
 
 class Recorder:
@@ -115,6 +115,7 @@ class Recorder:
             before_batch=self._look_again,
         )
         self._is_closed = False
+        self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
@@ -177,7 +178,7 @@ class Recorder:
         if row.guardrail in params:
             call.has_guardrail = True
         for spend in scope.spends:
-            spend.settle_with(self.settle)
+            spend.settle_with(self._settler)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
