@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from bedrock_attrib import (
     attribution,
     configure,
     instrument,
+    pricing,
 )
 from bedrock_attrib._config import Config
 from bedrock_attrib._record import PriceStatus
@@ -177,7 +179,7 @@ def test_late_answer(stage: Stage) -> None:
     with attribution(team="search") as outer, attribution() as inner:
         converse(client, times=3)
     assert told(sink.records) == [("unpriced", UNDER_WAY)] * 3
-    assert (outer.cost, outer.calls, outer.unpriced_calls) == (0, 3, 3)
+    assert (outer.cost, outer.calls, outer.unpriced_calls) == (Decimal(0), 3, 3)
     assert dict(outer.by_model) == {}
     assert metrics.values("cost") == {}
     before = list(sink.records)
@@ -205,9 +207,9 @@ def test_late_answer(stage: Stage) -> None:
         ("search", MODEL, "geo", "priced", "output"): 0.00000336,
     }
     # What was counted already stays as it was.
-    labels = ("model", "scope", "price_status")
-    assert metrics.values("calls", *labels) == {(ARN, "-", "unpriced"): 3}
-    assert metrics.values("usage", *labels) == {(ARN, "-", "unpriced"): 60}
+    counted = ("model", "scope", "price_status")
+    assert metrics.values("calls", *counted) == {(ARN, "-", "unpriced"): 3}
+    assert metrics.values("usage", *counted) == {(ARN, "-", "unpriced"): 60}
     assert stage.look_ups() == 1
 
 
@@ -475,6 +477,24 @@ def test_model_without_a_price(stage: Stage) -> None:
     assert (spend.calls, spend.unpriced_calls) == (2, 2)
     assert metrics.values("cost") == {}
     assert stage.look_ups() == 1
+
+
+def test_price_in_another_currency(stage: Stage, tmp_path: Path) -> None:
+    """A late price in euros is no part of an amount in dollars."""
+    bundled = Path(pricing.__file__).with_name("prices.json").read_text("utf-8")
+    path = tmp_path / "prices.json"
+    path.write_text(bundled.replace('"USD"', '"EUR"', 1), "utf-8")
+    sink, metrics = ListSink(), Metrics()
+    recorder = Recorder(
+        PriceTable.load(path), [metrics.sink, sink], profiles=stage.resolver
+    )
+    with attribution() as spend:
+        converse(stage.client(recorder))
+    assert len(sink.records) == 1
+    stage.answer()
+    assert told(sink.records) == [("priced", LATE)]
+    assert (spend.cost, spend.calls, spend.unpriced_calls) == (Decimal(0), 1, 1)
+    assert metrics.values("cost", "currency") == {("EUR",): float(COST)}
 
 
 def test_no_usage(stage: Stage) -> None:

@@ -89,10 +89,9 @@ class Spend:
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Count *after* instead of *before*. Called by the recorder."""
-        lacked = before.price_status in _NOT_WHOLLY_PRICED
-        lacks = after.price_status in _NOT_WHOLLY_PRICED
+        change = _is_unpriced(after) - _is_unpriced(before)
         with self._lock:
-            self._unpriced_calls += lacks - lacked
+            self._unpriced_calls += change
             if before.usage:
                 self._take_back(before, before.usage)
             if after.usage:
@@ -110,7 +109,7 @@ class Spend:
 
     def _count(self, record: CallRecord) -> None:
         self._calls += 1
-        if record.price_status in _NOT_WHOLLY_PRICED or not _is_in_usd(record):
+        if _is_unpriced(record):
             self._unpriced_calls += 1
         if record.usage:
             self._tally(record, record.usage)
@@ -148,6 +147,10 @@ class Spend:
 
 def _is_in_usd(record: CallRecord) -> bool:
     return record.cost is None or record.cost.currency == _USD
+
+
+def _is_unpriced(record: CallRecord) -> bool:
+    return record.price_status in _NOT_WHOLLY_PRICED or not _is_in_usd(record)
 
 
 _USD = "USD"
