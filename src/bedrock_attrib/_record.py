@@ -285,7 +285,8 @@ class CallRecord(NamedTuple):
             ``converse.usage`` or ``headers``; empty when ``usage`` is None.
         cost: Amount at list price; None when unpriced.
         price_status: How far ``cost`` can be trusted.
-        price_reason: Why the status is not simply ``priced``; empty if it is.
+        price_reason: Why the status is not simply ``priced``, or that the price came
+            late; else empty.
         duration_s: Seconds from the call's start to its finish.
         time_to_first_chunk_s: Seconds to the first stream event; None if none came.
         outcome: How the call ended.
