@@ -20,6 +20,10 @@ from ._labels import TagLabels
 from ._meters import attach
 from ._totals import Totals
 
+# A collection empties the queue first, so this only bounds what waits in it. The less
+# often the thread wants the interpreter, the less it costs a process that is busy.
+_GATHER_S = 5.0
+
 _OLD_NAMES = frozenset({names.SemConv.OLD})
 
 
@@ -100,7 +104,10 @@ class OpenTelemetrySink:
         self._settlers: tuple[Callable[[], None], ...] = ()
         faults = Faults() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
-            self._record, name="bedrock-attrib-metrics", faults=faults
+            self._record,
+            name="bedrock-attrib-metrics",
+            faults=faults,
+            interval_s=_GATHER_S,
         )
         self._instruments = attach(
             Source(
