@@ -659,3 +659,24 @@ def test_open_streams_are_their_parents(
     process.join(30)
     read_all(stream)
     assert [record.outcome for record in sink.records] == [Outcome.OK]
+
+
+def test_closing_keeps_what_the_first_event_said(
+    client: BaseClient, recorder: Recorder, sink: ListSink
+) -> None:
+    """A stream that is being read when the recorder closes keeps its first event."""
+    running, other = iter(invoke_stream(client)), iter(converse_stream(client))
+    next(running)
+    next(other)
+    recorder.close()
+    by_operation = {record.operation: record for record in sink.records}
+    converse = by_operation["ConverseStream"]
+    assert converse.usage is not None
+    assert converse.usage[Unit.OUTPUT_TOKEN] >= 1
+    record = by_operation["InvokeModelWithResponseStream"]
+    assert record.outcome is Outcome.ABANDONED
+    assert record.usage is not None
+    assert record.usage[Unit.INPUT_TOKEN] == 100
+    assert record.usage[Unit.CACHE_READ_TOKEN] == 20
+    assert record.usage[Unit.OUTPUT_TOKEN] >= 1
+    assert record.price_status is PriceStatus.ESTIMATED

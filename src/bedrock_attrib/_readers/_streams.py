@@ -186,7 +186,8 @@ def read_unfinished(
     """
     said = _said_so_far(events, model)
     counts = dict(said.counts or {}) if said is not None else {}
-    seen = round(events.count * tokens_per_event)
+    # Events are counted when the caller stops; while it reads, one is sure.
+    seen = max(1, round(max(1, events.count) * tokens_per_event))
     counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
     size = events.request_bytes
     missing = ""
