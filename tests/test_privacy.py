@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import pickle
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -42,6 +43,13 @@ BODY = json.dumps({"messages": MESSAGES, "inputText": PROMPT}).encode()
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
 )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """What a test dropped is collected while its own warnings are expected."""
+    yield
+    gc.collect()
 
 
 def _reply(**changes: object) -> Reply:

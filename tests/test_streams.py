@@ -45,6 +45,14 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
 )
 
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """What a test dropped is collected while its own warnings are expected."""
+    yield
+    gc.collect()
+
+
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)

@@ -230,6 +230,8 @@ def _luma(body: Any) -> RequestFacts:
 
 
 def _video(unit: Unit, seconds: int) -> RequestFacts:
+    if seconds < 1:
+        return RequestFacts(missing="seconds of video", replaces_tokens=True)
     return RequestFacts(
         {unit: seconds},
         replaces_tokens=True,
