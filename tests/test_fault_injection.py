@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-import bedrock_attrib._client as client_module
+import bedrock_attrib._handlers as client_module
 import bedrock_attrib._recorder as recorder_module
 import bedrock_attrib._streams as streams_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument

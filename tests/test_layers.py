@@ -26,7 +26,7 @@ ROOMS = {
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "_client", "aio"),
+    "doors": ("_streams", "_handlers", "_client", "aio"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -126,7 +126,7 @@ def test_imports_make_no_circle() -> None:
 
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
-    "botocore": {"_streams", "_client", "aio", "billing", "testing"},
+    "botocore": {"_streams", "_handlers", "_client", "aio", "billing", "testing"},
     "boto3": {"_client", "billing", "testing", "cli"},
     "aiobotocore": {"aio"},
     "opentelemetry": {"metrics", "_call", "_recorder", "cli"},

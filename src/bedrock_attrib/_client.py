@@ -1,186 +1,22 @@
-"""How a client is instrumented: handlers on botocore's public events, nothing else."""
+"""Which targets are instrumented: clients, sessions, everything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import boto3
 import botocore
-import botocore.exceptions
 from botocore.client import BaseClient
 from botocore.hooks import BaseEventHooks
 from botocore.session import Session as BotocoreSession
 
-from ._call import Call
 from ._defaults import get_recorder
-from ._errors import ConfigError, RefusedError
-from ._faults import Faults
-from ._readers import needs_body
+from ._errors import ConfigError
+from ._handlers import SERVICE, WHO, Handlers
 from ._recorder import Recorder
-from ._streams import error_name, watch_body, watch_stream
 
 Target = TypeVar("Target")
-
-_SERVICE = "bedrock-runtime"
-_KEY = "bedrock_attrib"
-_WHO = f"bedrock-attrib-who.{_SERVICE}"
-
-# Raised before a byte of the request can have reached AWS. botocore 1.44.5.
-_BEFORE_SENDING = (
-    botocore.exceptions.EndpointConnectionError,
-    botocore.exceptions.ConnectTimeoutError,
-    botocore.exceptions.ProxyConnectionError,
-    botocore.exceptions.SSLError,
-    botocore.exceptions.NoCredentialsError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.CredentialRetrievalError,
-    botocore.exceptions.TokenRetrievalError,
-    botocore.exceptions.NoAuthTokenError,
-    botocore.exceptions.UnknownSignatureVersionError,
-)
-
-
-class Handlers:
-    """The event handlers of one instrumented target.
-
-    All state of a call stands in botocore's context of that call.
-
-    Attributes:
-        recorder: The recorder that was asked for; None for whichever is the default.
-        is_on: False once the target is no longer instrumented. Clients that were made
-            from a session keep its handlers.
-    """
-
-    def __init__(self, recorder: Recorder | None) -> None:
-        """Make handlers that tell *recorder*."""
-        self.recorder = recorder
-        self.is_on = True
-
-    def register(self, events: BaseEventHooks) -> None:
-        """Put the handlers on an emitter.
-
-        Parameters are seen after all other handlers have changed them, answers before
-        any other handler has replaced their streams.
-        """
-        events.register_last(f"before-parameter-build.{_SERVICE}", self.start, _ID[0])
-        events.register_last(f"before-call.{_SERVICE}", self.send, _ID[1])
-        events.register_first(f"after-call.{_SERVICE}", self.answer, _ID[2])
-        events.register_first(f"after-call-error.{_SERVICE}", self.fail, _ID[3])
-        events.register_last(_WHO, self.who, _ID[4])
-
-    def unregister(self, events: BaseEventHooks) -> None:
-        """Take the handlers off an emitter."""
-        events.unregister(f"before-parameter-build.{_SERVICE}", self.start, _ID[0])
-        events.unregister(f"before-call.{_SERVICE}", self.send, _ID[1])
-        events.unregister(f"after-call.{_SERVICE}", self.answer, _ID[2])
-        events.unregister(f"after-call-error.{_SERVICE}", self.fail, _ID[3])
-        events.unregister(_WHO, self.who, _ID[4])
-
-    def tells(self, recorder: Recorder | None) -> bool:
-        """Whether calls go to *recorder*, None standing for the default one."""
-        return (self.recorder or get_recorder()) is (recorder or get_recorder())
-
-    def who(self, **_kwargs: Any) -> Handlers:
-        """Answer that these handlers stand on the emitter."""
-        return self
-
-    def start(
-        self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any
-    ) -> None:
-        """Open the call, once its parameters are known."""
-        if _KEY in context or not self.is_on:
-            return
-        try:
-            recorder = self.recorder or get_recorder()
-        except Exception as fault:
-            _no_recorder.note("default recorder", fault)
-            return
-        try:
-            context[_KEY] = recorder.start(model.name, params, context["client_region"])
-        except RefusedError:
-            raise
-        except Exception as fault:
-            recorder.faults.note("start", fault)
-
-    def send(
-        self, params: Mapping[str, Any], context: dict[str, Any], **_: Any
-    ) -> None:
-        """Note that the request is about to leave, and how large it is."""
-        call: Call | None = context.get(_KEY)
-        if call is None:
-            return
-        try:
-            call.was_sent = True
-            body = params.get("body")
-            if isinstance(body, (bytes, bytearray)):
-                call.request_bytes = len(body)
-        except Exception as fault:
-            call.recorder.faults.note("send", fault)
-
-    def answer(
-        self, http_response: Any, parsed: Any, context: dict[str, Any], **_: Any
-    ) -> None:
-        """Read the answer, or watch the stream that it opens."""
-        call: Call | None = context.pop(_KEY, None)
-        if call is None:
-            return
-        try:
-            _take_answer(call, http_response.status_code, parsed)
-        except Exception as fault:
-            call.recorder.faults.note("answer", fault)
-            _end_without_answer(call)
-
-    def fail(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
-        """Finish a call that got no answer."""
-        call: Call | None = context.pop(_KEY, None)
-        if call is None:
-            return
-        try:
-            call.attempts = context.get("retries", {}).get("attempt", 1)
-            was_sent = not isinstance(exception, _BEFORE_SENDING)
-            call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
-        except Exception as fault:
-            call.recorder.faults.note("fail", fault)
-
-
-# For calls that have no recorder, as the default one could not be made.
-_no_recorder = Faults()
-
-_ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
-
-
-def _end_without_answer(call: Call) -> None:
-    try:
-        call.recorder.answer_lost(call)
-    except Exception as fault:
-        call.recorder.faults.note("answer", fault)
-
-
-def _take_answer(call: Call, status: int, parsed: Any) -> None:
-    recorder = call.recorder
-    metadata = parsed.get("ResponseMetadata") or {}
-    call.request_id = metadata.get("RequestId")
-    retries = metadata.get("RetryAttempts")
-    if retries:
-        call.attempts = retries + 1
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        error = parsed.get("Error", {}).get("Code") or str(status)
-        recorder.turned_away(call, status, str(error))
-        return
-    row = call.route.operation
-    headers = metadata.get("HTTPHeaders") or {}
-    if row.stream is not None:
-        call.answer = row.read(parsed, call.route.model)
-        watch_stream(parsed[row.stream], call)
-    elif row.body is not None and (needs_body(headers) or call.has_guardrail):
-        call.answer = row.read(parsed, call.route.model)
-        length = headers.get("content-length")
-        watch_body(parsed[row.body], call, int(length) if length else None)
-    else:
-        recorder.answered(call, row.keep(parsed))
-
 
 _everything: Handlers | None = None
 
@@ -257,7 +93,7 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
 
 def _standing_on(events: BaseEventHooks) -> Handlers | None:
     """The handlers that meter the calls of an emitter; takes off those that do not."""
-    for _, answer in events.emit(_WHO):
+    for _, answer in events.emit(WHO):
         if isinstance(answer, Handlers):
             if answer.is_on:
                 return answer
@@ -277,10 +113,10 @@ def _events_of(target: Any) -> BaseEventHooks:
 
 def _client_events(client: BaseClient) -> BaseEventHooks:
     service = client.meta.service_model.service_name
-    if service != _SERVICE:
+    if service != SERVICE:
         raise TypeError(
-            f"cannot instrument a client of {service}; expected one of {_SERVICE}, "
-            f'as from boto3.client("{_SERVICE}")'
+            f"cannot instrument a client of {service}; expected one of {SERVICE}, "
+            f'as from boto3.client("{SERVICE}")'
         )
     return client.meta.events
 
