@@ -15,9 +15,9 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
     "values": ("_errors", "_usage", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_readers", "_attribution", "pricing"),
+    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
-    "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
+    "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (
         "_config",
         "_call",
@@ -27,6 +27,7 @@ ROOMS = {
         "_defaults",
     ),
     "doors": ("_streams", "_handlers", "_client", "aio"),
+    "switches": ("instrumentor", "serverless", "_autostart", "_launch"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -129,7 +130,14 @@ ONLY_IN = {
     "botocore": {"_streams", "_handlers", "_client", "aio", "billing", "testing"},
     "boto3": {"_client", "billing", "testing", "cli"},
     "aiobotocore": {"aio"},
-    "opentelemetry": {"metrics", "_call", "_recorder", "cli"},
+    "opentelemetry": {
+        "metrics",
+        "_call",
+        "_defaults",
+        "_recorder",
+        "cli",
+        "instrumentor",
+    },
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},

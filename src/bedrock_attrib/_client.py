@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 import boto3
@@ -19,6 +21,8 @@ from ._recorder import Recorder
 Target = TypeVar("Target")
 
 _everything: Handlers | None = None
+_is_taken_back = False
+_switching = Lock()
 
 
 def instrument(
@@ -79,12 +83,38 @@ def uninstrument(target: Any = None) -> None:
             handlers.is_on = False  # for the clients that were made from it too
 
 
+def instrument_from_outside(session: BotocoreSession | None = None) -> None:
+    """Meter everything for an application that may not know of it. Twice is once.
+
+    The application's own word comes first: what it instruments with a recorder of its
+    own, before or later, goes there, and what it has taken back stays so.
+
+    Args:
+        session: A session that was made before, to be metered too.
+
+    Raises:
+        ConfigError: If the settings of the default recorder are wrong.
+    """
+    with _switching:  # the first two threads that make a client come at once
+        if _is_taken_back:
+            return
+        get_recorder()
+        _instrument_everything(None, gives_way=True)
+    if session is not None:
+        _meter_by_default(_session_events(session))
+
+
 def _instrument_one(target: Any, recorder: Recorder | None) -> None:
     events = _events_of(target)
     standing = _standing_on(events)
     if standing is None:
         Handlers(recorder).register(events)
-    elif not standing.tells(recorder):
+    elif standing.tells(recorder):
+        return
+    elif standing.gives_way:
+        standing.unregister(events)
+        Handlers(recorder).register(events)
+    else:
         raise ConfigError(
             f"{type(target).__name__} is instrumented with another recorder, directly "
             f"or through its session; call uninstrument() on it first"
@@ -136,28 +166,44 @@ _EVENTS: tuple[tuple[type, Callable[[Any], BaseEventHooks]], ...] = (
 )
 
 
-def _instrument_everything(recorder: Recorder | None) -> None:
-    global _everything  # noqa: PLW0603 -- botocore keeps one list of initialisers
+def _instrument_everything(
+    recorder: Recorder | None, *, gives_way: bool = False
+) -> None:
+    global _everything, _is_taken_back  # noqa: PLW0603 -- as botocore's list of initialisers
+    _is_taken_back = False
     if _everything is not None:
-        if not _everything.tells(recorder):
+        if gives_way:
+            return
+        if _everything.gives_way:
+            _everything.recorder = recorder
+            _everything.gives_way = False
+        elif not _everything.tells(recorder):
             raise ConfigError(
                 "every session is instrumented with another recorder already; call "
                 "uninstrument() first"
             )
         return
-    _everything = Handlers(recorder)
+    _everything = Handlers(recorder, gives_way=gives_way)
     botocore.register_initializer(_on_new_session)
     if boto3.DEFAULT_SESSION is not None:
-        _instrument_one(boto3.DEFAULT_SESSION, recorder)
+        if gives_way:
+            _meter_by_default(boto3.DEFAULT_SESSION.events)
+        else:
+            _instrument_one(boto3.DEFAULT_SESSION, recorder)
 
 
 def _on_new_session(session: BotocoreSession) -> None:
-    if _everything is not None and _standing_on(_session_events(session)) is None:
-        _everything.register(_session_events(session))
+    _meter_by_default(_session_events(session))
+
+
+def _meter_by_default(events: BaseEventHooks) -> None:
+    if _everything is not None and _standing_on(events) is None:
+        _everything.register(events)
 
 
 def _uninstrument_everything() -> None:
-    global _everything  # noqa: PLW0603 -- as above
+    global _everything, _is_taken_back  # noqa: PLW0603 -- as above
+    _is_taken_back = True
     if _everything is None:
         return
     _everything.is_on = False
@@ -165,3 +211,12 @@ def _uninstrument_everything() -> None:
     botocore.unregister_initializer(_on_new_session)
     if boto3.DEFAULT_SESSION is not None:
         uninstrument(boto3.DEFAULT_SESSION)
+
+
+def _renew_lock() -> None:
+    global _switching  # noqa: PLW0603 -- nobody is left to free the old one
+    _switching = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
+    os.register_at_fork(after_in_child=_renew_lock)
