@@ -45,10 +45,11 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+USERS_EXTRAS = ("cli", "instrumentor", "otlp", "prometheus")
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
-        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+        *(bound for extra in USERS_EXTRAS for bound in EXTRAS[extra]),
     ]
 )
 
@@ -65,7 +66,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of the examples as its users."""
-    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.install("--editable", f".[{','.join(USERS_EXTRAS)}]", "pytest", MYPY)
     session.run("mypy")
 
 

@@ -173,7 +173,9 @@ def _read_value(name: str, value: str) -> str:
 
 def _settings_help() -> str:
     found = re.findall(
-        r"^ {8}(\w+): (.+?)(?=^ {8}\w|\Z)", Config.__doc__ or "", re.DOTALL | re.MULTILINE
+        r"^ {8}(\w+): (.+?)(?=^ {8}\w|\Z)",
+        Config.__doc__ or "",
+        re.DOTALL | re.MULTILINE,
     )
     lines = []
     for name, meaning in found:
@@ -328,7 +330,8 @@ def _become(
     sys.stdout.flush()
     sys.stderr.flush()
     if sys.platform == "win32":  # pragma: no cover -- no process takes another's place
-        sys.exit(subprocess.call(list(command), executable=program, env=environment))
+        code = subprocess.call(list(command), executable=program, env=environment)  # noqa: S603 -- the user's own program
+        sys.exit(code)
     _restore_signals()
     try:
         os.execve(program, list(command), environment)  # noqa: S606 -- the user's own program

@@ -457,13 +457,11 @@ _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
 def flush_all(timeout_s: float) -> bool:
     """Flush every recorder that is in use, within *timeout_s* over all of them."""
     deadline = monotonic() + timeout_s
-    return all(
-        [
-            recorder.flush(max(0.0, deadline - monotonic()))
-            for recorder in list(_RECORDERS)
-            if not recorder.is_closed
-        ]
-    )
+    is_done = True
+    for recorder in list(_RECORDERS):
+        if not recorder.is_closed:
+            is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+    return is_done
 
 
 def _close_all() -> None:

@@ -49,7 +49,9 @@ class SummarySink:
         spend, self._spend = self._spend, Spend()
         if spend.calls:
             self.has_told = True
-            sys.stderr.write(f"bedrock-attrib: {_line(spend)} (process {os.getpid()})\n")
+            sys.stderr.write(
+                f"bedrock-attrib: {_line(spend)} (process {os.getpid()})\n"
+            )
             sys.stderr.flush()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Any
 
 from opentelemetry.metrics import MeterProvider
 
@@ -14,7 +14,9 @@ from ._faults import logger
 from ._recorder import Recorder
 
 try:
-    from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+    from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # not in its __all__
+        BaseInstrumentor,
+    )
 except ModuleNotFoundError as error:
     raise MissingExtraError("instrumentor", "opentelemetry-instrumentation") from error
 
@@ -31,8 +33,6 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
     Example:
         >>> BedrockAttribInstrumentor().instrument()  # doctest: +SKIP
     """
-
-    _made: ClassVar[Recorder | None] = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """What has to be installed: a botocore that the library runs on."""
@@ -57,7 +57,7 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
         except ConfigError as error:
             if not is_automatic:
                 raise
-            logger.error("Bedrock calls are not metered: %s", error)  # noqa: TRY400 -- the message says it all
+            logger.error("Bedrock calls are not metered: %s", error)
 
     def _instrument(self, **kwargs: Any) -> None:
         provider: MeterProvider | None = kwargs.get("meter_provider")
@@ -69,9 +69,18 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
         uninstrument()
 
     def _show_on(self, provider: MeterProvider) -> None:
-        if has_recorder() and get_recorder() is not type(self)._made:
+        if has_recorder() and get_recorder() is not _made.recorder:
             raise ConfigError(
                 "there is a default recorder already, so meter_provider comes too "
                 "late; give it to configure() instead"
             )
-        type(self)._made = configure(meter_provider=provider)
+        _made.recorder = configure(meter_provider=provider)
+
+
+class _Made:
+    """The default recorder, where it was made here and so may be made anew."""
+
+    recorder: Recorder | None = None
+
+
+_made = _Made()

@@ -11,6 +11,7 @@ nothing it does may break the program.
 import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 _EVENT = "creating-client-class.bedrock-runtime"
@@ -21,10 +22,8 @@ _told = set()  # type: set[str]
 def _tell(text: str) -> None:
     if text not in _told:
         _told.add(text)
-        try:
+        with suppress(Exception):  # a program may have no stderr
             sys.stderr.write("bedrock-attrib: " + text + "\n")
-        except Exception:  # noqa: BLE001, S110 -- a program may have no stderr
-            pass
 
 
 def _switch_on(session: Any) -> None:
@@ -35,7 +34,7 @@ def _switch_on(session: Any) -> None:
         )
 
         instrument_from_outside(session)
-    except Exception as error:  # noqa: BLE001 -- the program comes first
+    except Exception as error:
         where = sys.executable or "this Python"
         _tell("calls of " + where + " are not metered: " + str(error))
 
@@ -46,14 +45,14 @@ def _watch_session(session: Any) -> None:
         session.get_component("event_emitter").register_first(
             _EVENT, lambda **_: _switch_on(session), _ID
         )
-    except Exception as error:  # noqa: BLE001 -- as above
+    except Exception as error:
         _tell("calls of a session are not metered: " + str(error))
 
 
 def _watch_botocore(botocore: Any) -> None:
     try:
         botocore.register_initializer(_watch_session)
-    except Exception as error:  # noqa: BLE001 -- as above
+    except Exception as error:
         _tell("calls are not metered, as botocore is too old: " + str(error))
 
 
@@ -87,7 +86,7 @@ class _Finder:
         try:
             execute = loader.exec_module
             loader.exec_module = exec_module
-        except Exception as error:  # noqa: BLE001 -- as above
+        except Exception as error:
             _tell("calls are not metered: " + str(error))
 
 
@@ -111,7 +110,7 @@ def _run_the_next() -> None:
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
     ours = sys.modules.pop("sitecustomize", None)
     try:
-        import sitecustomize  # noqa: F401, PLC0415
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401, PLC0415 -- another's
     except ImportError as error:
         if error.name != "sitecustomize":
             raise

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._faults import Faults
 
-faults = Faults()
+_faults = Faults()
 
 
 class _Push:
@@ -39,7 +39,7 @@ class _Push:
         try:
             thread.start()
         except RuntimeError as error:  # no more threads, or Python ends
-            faults.note("push", error)
+            _faults.note("push", error)
             self._thread = None
             return False
         thread.join(left_s)
@@ -54,7 +54,7 @@ def _flush(providers: Iterable[Any], timeout_s: float) -> bool:
             # milliseconds; it raises what its readers raise.
             is_done &= provider.force_flush(timeout_s * 1000) is not False
         except Exception as fault:
-            faults.note("push", fault)
+            _faults.note("push", fault)
             is_done = False
     return is_done
 
