@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "semconv_opt_in": "",
     "span_cost": False,
     "immediate": False,
+    "summary": False,
     "prices": None,
     "price_overrides": None,
 }
@@ -39,6 +40,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "semconv_opt_in": ("gen_ai", '"gen_ai"', "gen_ai"),
     "span_cost": ("1", "true", True),
     "immediate": ("yes", "true", True),
+    "summary": ("on", "true", True),
     "prices": ("p.json", '"p.json"', Path("p.json")),
     "price_overrides": ("o.toml", '"o.toml"', Path("o.toml")),
 }
@@ -109,6 +111,7 @@ def test_arguments() -> None:
         "semconv_opt_in": "x",
         "span_cost": True,
         "immediate": True,
+        "summary": True,
         "prices": Path("p.json"),
         "price_overrides": "o.toml",
     }

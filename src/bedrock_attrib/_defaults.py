@@ -67,12 +67,23 @@ def configure(
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
     with _lock:
         before, _default = _default, recorder
-    if before is not None and before.has_open_streams:
+    if before is not None:
         before.flush()
-        _retired.append(before)  # until Python exits, as streams may be read on
-    elif before is not None:
-        before.close()
+        _retired.append(before)
+    _close_retired()
     return recorder
+
+
+def _close_retired() -> None:
+    """Close recorders that are out of use, but for those whose streams are read on."""
+    for each in list(_retired):
+        each.settle()
+    with _lock:
+        over = [each for each in _retired if not each.has_open_streams]
+        for each in over:
+            _retired.remove(each)
+    for each in over:
+        each.close()
 
 
 def current_tags() -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 from threading import Lock
+from typing import NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import (
@@ -23,6 +25,7 @@ from opentelemetry.metrics import (
 )
 
 from .._faults import Faults
+from .._money import ZERO, add
 from . import names
 from ._labels import Pairs, clean
 from ._points import (
@@ -32,6 +35,7 @@ from ._points import (
     overflow_points,
     usage_points,
 )
+from ._series import Labels
 from ._totals import Reading, Totals
 
 # Points are read on another thread than the call's, whose current span has nothing
@@ -62,6 +66,103 @@ class Source:
     faults: Faults
     losses: Callable[[], Mapping[str, int]]
     price_table_age_s: Callable[[], float] | None
+
+
+class _Retired(NamedTuple):
+    """What a closed sink has counted, and may count still for calls that are open."""
+
+    owner: weakref.ref[object]
+    totals: Totals
+    faults: Faults
+    wants_new: bool
+
+
+class _Kept:
+    """What closed sinks have counted in the end, added up.
+
+    An application may make recorder after recorder, as a notebook does whose cells
+    are run again: none of them is kept for its figures' sake.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.losses: Counter[str] = Counter()
+        self._lock = Lock()
+        self._retired: list[_Retired] = []
+        self._faults: Counter[str] = Counter()
+        self._series: dict[bool, dict[Labels, Reading]] = {False: {}, True: {}}
+        self._tags: set[str] = set()
+        self._spilled = 0
+
+    def retire(self, source: Source, owner: object) -> None:
+        self.losses.update(source.losses())
+        wants_new = names.SemConv.NEW in source.semconv
+        retired = _Retired(weakref.ref(owner), source.totals, source.faults, wants_new)
+        with self._lock:
+            self._retired.append(retired)
+
+    def readings(self, *, only_new: bool = False) -> list[Reading]:
+        with self._lock:
+            self._fold()
+            found = [
+                reading
+                for wants_new, series in self._series.items()
+                if wants_new or not only_new
+                for reading in series.values()
+            ]
+            for retired in self._retired:
+                if retired.wants_new or not only_new:
+                    found += retired.totals.read()
+            return found
+
+    def overflows(self) -> tuple[set[str], int]:
+        """Tags that have a cap, and calls that lost theirs for some units."""
+        with self._lock:
+            self._fold()
+            totals = [retired.totals for retired in self._retired]
+            tags = self._tags.union(*(each.tags for each in totals))
+            return tags, self._spilled + sum(each.spilled for each in totals)
+
+    def fault_counts(self, unless: Collection[Faults]) -> Counter[str]:
+        """Faults by place, but for those that are counted elsewhere."""
+        with self._lock:
+            self._fold()
+            counts = Counter(self._faults)
+            for faults in {retired.faults for retired in self._retired}:
+                if faults not in unless:
+                    counts.update(faults.counts())
+            return counts
+
+    def fold(self) -> None:
+        with self._lock:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Let go of what nobody can add to any more."""
+        over = [each for each in self._retired if each.owner() is None]
+        if not over:
+            return
+        self._retired = [each for each in self._retired if each not in over]
+        for each in over:
+            series = self._series[each.wants_new]
+            for reading in each.totals.read():
+                before = series.get(reading.labels)
+                series[reading.labels] = (
+                    reading if before is None else _together(before, reading)
+                )
+            self._tags.update(each.totals.tags)
+            self._spilled += each.totals.spilled
+            self._faults.update(each.faults.counts())
+
+
+def _together(one: Reading, other: Reading) -> Reading:
+    units = dict(one.units)
+    for unit, (count, amount) in other.units.items():
+        before_count, before_amount = units.get(unit, (0, ZERO))
+        units[unit] = (before_count + count, add(before_amount, amount))
+    return Reading(one.labels, one.calls + other.calls, units)
 
 
 def is_seen(instrument: Instrument) -> bool:
@@ -96,13 +197,26 @@ class Instruments:
         self.is_outdated = False
         self._meter = meter
         self._sources: list[Source] = []
+        self._kept = _Kept()
         self._created: dict[str, Instrument] = {}
         self._renewing = Lock()
 
     def attach(self, source: Source) -> None:
         """Show *source* from now on."""
+        self._kept.fold()
         self._sources.append(source)
         self._show(source)
+
+    def retire(self, source: Source, owner: object) -> None:
+        """Go on showing what *source* counts, without keeping its sink.
+
+        Args:
+            source: Was attached.
+            owner: While it is there, *source* may go on counting.
+        """
+        if source in self._sources:
+            self._sources.remove(source)
+            self._kept.retire(source, owner)
 
     def histogram(self, instrument: names.Instrument) -> Histogram:
         """Create *instrument*, or find it."""
@@ -120,6 +234,7 @@ class Instruments:
         may have held when it forked.
         """
         self._renewing = Lock()
+        self._kept.reset()
         if any(is_seen(instrument) for instrument in self._created.values()):
             self.forks += 1
             self.is_outdated = True
@@ -195,26 +310,30 @@ class Instruments:
             source.catch_up()
 
     def _points(self, read: Read) -> Points:
-        return read(chain(*(source.totals.read() for source in self._sources)))
+        live = (source.totals.read() for source in self._sources)
+        return read(chain(self._kept.readings(), *live))
 
     def _new_points(self, read: Read) -> Points:
         asking = [s for s in self._sources if names.SemConv.NEW in s.semconv]
-        return read(chain(*(source.totals.read() for source in asking)))
+        live = (source.totals.read() for source in asking)
+        return read(chain(self._kept.readings(only_new=True), *live))
 
     def _overflows(self) -> Points:
-        tags = {tag for source in self._sources for tag in source.totals.tags}
-        spilled = sum(source.totals.spilled for source in self._sources)
+        tags, spilled = self._kept.overflows()
+        tags = tags.union(*(source.totals.tags for source in self._sources))
+        spilled += sum(source.totals.spilled for source in self._sources)
         return self._points(partial(overflow_points, tags=tags, spilled=spilled))
 
     def _losses(self) -> Points:
-        losses: Counter[str] = Counter()
+        losses = Counter(self._kept.losses)
         for source in self._sources:
             losses.update(source.losses())
         return _labelled(names.SINK, losses)
 
     def _faults(self) -> Points:
-        places: Counter[str] = Counter()
-        for faults in {source.faults for source in self._sources}:
+        live = {source.faults for source in self._sources}
+        places = self._kept.fault_counts(live)
+        for faults in live:
             places.update(faults.counts())
         return _labelled(names.PLACE, places)
 
@@ -222,7 +341,7 @@ class Instruments:
         """The age of the oldest price table in use."""
         ages = [s.price_table_age_s() for s in self._sources if s.price_table_age_s]
         no_attributes: Pairs = ()
-        return {no_attributes: max(ages)}
+        return {no_attributes: max(ages)} if ages else {}
 
 
 def _labelled(name: str, counts: Mapping[str, int]) -> Points:
