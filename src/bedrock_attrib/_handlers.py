@@ -146,6 +146,9 @@ class Handlers:
             call.recorder.faults.note("fail", fault)
 
 
+# As botocore has it: 1.44.5.
+_FIRST_STATUS_WITHOUT_ANSWER = HTTPStatus.MULTIPLE_CHOICES.value
+
 # For calls that have no recorder, as the default one could not be made.
 _no_recorder = Faults()
 
@@ -178,18 +181,20 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     retries = metadata.get("RetryAttempts")
     if retries:
         call.attempts = retries + 1
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
+    if status >= _FIRST_STATUS_WITHOUT_ANSWER:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
         return
     row = call.route.operation
-    headers = metadata.get("HTTPHeaders") or {}
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
         watch_stream(parsed[row.stream], call)
-    elif row.body is not None and (needs_body(headers) or call.has_guardrail):
-        call.answer = row.read(parsed, call.route.model)
-        length = headers.get("content-length")
-        watch_body(parsed[row.body], call, int(length) if length else None)
-    else:
-        recorder.answered(call, row.keep(parsed))
+        return
+    if row.body is not None:
+        headers = metadata.get("HTTPHeaders") or {}
+        if needs_body(headers) or call.has_guardrail:
+            call.answer = row.read(parsed, call.route.model)
+            length = headers.get("content-length")
+            watch_body(parsed[row.body], call, int(length) if length else None)
+            return
+    recorder.answered(call, row.keep(parsed))
