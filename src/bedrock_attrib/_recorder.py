@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, current_scope, with_changes
-from ._call import Call, Routes
+from ._call import Call, OpenCall, Routes
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
@@ -42,7 +42,7 @@ _MOST_TAG_SETS = 4096
 _MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
-_OK = Outcome.OK
+_OK, _ERROR = Outcome.OK, Outcome.ERROR
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
@@ -104,7 +104,6 @@ class Recorder:
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
-        self._is_immediate = bool(guards) or (config is not None and config.immediate)
         self._profiles: ProfilePricing | None = None
         self._ended: BatchQueue[Call | Answer] = BatchQueue(
             self._settle_all,
@@ -114,6 +113,8 @@ class Recorder:
             may_drop=False,
             before_batch=self._look_again,
         )
+        is_immediate = bool(guards) or (config is not None and config.immediate)
+        self._put = self._put_and_settle if is_immediate else self._ended.put
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -170,15 +171,17 @@ class Recorder:
         Raises:
             RefusedError: If a guard refuses the call.
         """
-        route = self._routes.route(operation, params.get("modelId"), region)
+        route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
         tags = self.tags_of(scope) if self._default_tags else scope.tags
-        call = Call(self, route, scope, tags, self._clock())
+        call = OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
             call.has_guardrail = True
-        for spend in scope.spends:
-            spend.settle_with(self._settler)
+        for kept in scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(self._settler)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
@@ -222,7 +225,7 @@ class Recorder:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        self._end(call, _OK if error is None else Outcome.ERROR, error)
+        self._end(call, _OK if error is None else _ERROR, error)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -311,14 +314,15 @@ class Recorder:
     def _end(
         self, call: Call, outcome: Outcome | None, error: str | None = None
     ) -> None:
-        if not call.close():
-            return
-        call.ended = perf_counter()
-        call.outcome = outcome
-        call.error = error
+        if call.close():
+            call.ended = perf_counter()
+            call.outcome = outcome
+            call.error = error
+            self._put(call)
+
+    def _put_and_settle(self, call: Call) -> None:
         self._ended.put(call)
-        if self._is_immediate:
-            self._ended.drain()
+        self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.
 
@@ -337,7 +341,7 @@ class Recorder:
     def _settle_all(self, ended: list[Call | Answer]) -> None:
         for call in ended:
             try:
-                if not isinstance(call, Answer):
+                if type(call) is not Answer:
                     self._settle_one(call)
                 elif self._profiles is not None and self._prices is not None:
                     self._profiles.correct_some(call, self._prices)
@@ -359,8 +363,10 @@ class Recorder:
             and prices is not None
         ):
             record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        for spend in call.scope.spends:
-            spend.add(record)
+        for kept in call.scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.add(record)
         for name, write in self._writes:
             try:
                 write(record)

@@ -89,6 +89,7 @@ class _Kept:
 
     def reset(self) -> None:
         self.losses: Counter[str] = Counter()
+        self.tables: list[Callable[[], float]] = []
         self._lock = Lock()
         self._retired: list[_Retired] = []
         self._faults: Counter[str] = Counter()
@@ -98,6 +99,8 @@ class _Kept:
 
     def retire(self, source: Source, owner: object) -> None:
         self.losses.update(source.losses())
+        if source.price_table_age_s is not None:
+            self.tables = [source.price_table_age_s]  # for a last collection
         wants_new = names.SemConv.NEW in source.semconv
         retired = _Retired(weakref.ref(owner), source.totals, source.faults, wants_new)
         with self._lock:
@@ -339,7 +342,8 @@ class Instruments:
 
     def _ages(self) -> Points:
         """The age of the oldest price table in use."""
-        ages = [s.price_table_age_s() for s in self._sources if s.price_table_age_s]
+        tables = [s.price_table_age_s for s in self._sources if s.price_table_age_s]
+        ages = [age_s() for age_s in tables or self._kept.tables]
         no_attributes: Pairs = ()
         return {no_attributes: max(ages)} if ages else {}
 
