@@ -76,7 +76,7 @@ def configure(
 
 def _close_retired() -> None:
     """Close recorders that are out of use, but for those whose streams are read on."""
-    for each in list(_retired):
+    for each in tuple(_retired):  # a stream that was dropped is noticed
         each.settle()
     with _lock:
         over = [each for each in _retired if not each.has_open_streams]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from decimal import Decimal
 from functools import partial
 from itertools import chain
 from threading import Lock
-from typing import NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import (
@@ -25,8 +23,9 @@ from opentelemetry.metrics import (
 )
 
 from .._faults import Faults
-from .._money import ZERO, add
 from . import names
+from ._inherited import forget_recordings
+from ._kept import Kept
 from ._labels import Pairs, clean
 from ._points import (
     INFERENCE_POINTS,
@@ -35,7 +34,6 @@ from ._points import (
     overflow_points,
     usage_points,
 )
-from ._series import Labels
 from ._totals import Reading, Totals
 
 # Points are read on another thread than the call's, whose current span has nothing
@@ -68,106 +66,6 @@ class Source:
     price_table_age_s: Callable[[], float] | None
 
 
-class _Retired(NamedTuple):
-    """What a closed sink has counted, and may count still for calls that are open."""
-
-    owner: weakref.ref[object]
-    totals: Totals
-    faults: Faults
-    wants_new: bool
-
-
-class _Kept:
-    """What closed sinks have counted in the end, added up.
-
-    An application may make recorder after recorder, as a notebook does whose cells
-    are run again: none of them is kept for its figures' sake.
-    """
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.losses: Counter[str] = Counter()
-        self.tables: list[Callable[[], float]] = []
-        self._lock = Lock()
-        self._retired: list[_Retired] = []
-        self._faults: Counter[str] = Counter()
-        self._series: dict[bool, dict[Labels, Reading]] = {False: {}, True: {}}
-        self._tags: set[str] = set()
-        self._spilled = 0
-
-    def retire(self, source: Source, owner: object) -> None:
-        self.losses.update(source.losses())
-        if source.price_table_age_s is not None:
-            self.tables = [source.price_table_age_s]  # for a last collection
-        wants_new = names.SemConv.NEW in source.semconv
-        retired = _Retired(weakref.ref(owner), source.totals, source.faults, wants_new)
-        with self._lock:
-            self._retired.append(retired)
-
-    def readings(self, *, only_new: bool = False) -> list[Reading]:
-        with self._lock:
-            self._fold()
-            found = [
-                reading
-                for wants_new, series in self._series.items()
-                if wants_new or not only_new
-                for reading in series.values()
-            ]
-            for retired in self._retired:
-                if retired.wants_new or not only_new:
-                    found += retired.totals.read()
-            return found
-
-    def overflows(self) -> tuple[set[str], int]:
-        """Tags that have a cap, and calls that lost theirs for some units."""
-        with self._lock:
-            self._fold()
-            totals = [retired.totals for retired in self._retired]
-            tags = self._tags.union(*(each.tags for each in totals))
-            return tags, self._spilled + sum(each.spilled for each in totals)
-
-    def fault_counts(self, unless: Collection[Faults]) -> Counter[str]:
-        """Faults by place, but for those that are counted elsewhere."""
-        with self._lock:
-            self._fold()
-            counts = Counter(self._faults)
-            for faults in {retired.faults for retired in self._retired}:
-                if faults not in unless:
-                    counts.update(faults.counts())
-            return counts
-
-    def fold(self) -> None:
-        with self._lock:
-            self._fold()
-
-    def _fold(self) -> None:
-        """Let go of what nobody can add to any more."""
-        over = [each for each in self._retired if each.owner() is None]
-        if not over:
-            return
-        self._retired = [each for each in self._retired if each not in over]
-        for each in over:
-            series = self._series[each.wants_new]
-            for reading in each.totals.read():
-                before = series.get(reading.labels)
-                series[reading.labels] = (
-                    reading if before is None else _together(before, reading)
-                )
-            self._tags.update(each.totals.tags)
-            self._spilled += each.totals.spilled
-            self._faults.update(each.faults.counts())
-
-
-def _together(one: Reading, other: Reading) -> Reading:
-    units = dict(one.units)
-    for unit, (count, amount) in other.units.items():
-        before_count, before_amount = units.get(unit, (0, ZERO))
-        units[unit] = (before_count + count, add(before_amount, amount))
-    return Reading(one.labels, one.calls + other.calls, units)
-
-
 def is_seen(instrument: Instrument) -> bool:
     """Whether *instrument* leads anywhere: False until a provider is set."""
     # The API has no public way to ask. Should its proxies lose this attribute, all
@@ -188,7 +86,8 @@ class Instruments:
     In a forked child the SDK still has its parent's state for each instrument: a
     delta reader would subtract the parent's totals from the child's, which start
     from zero, and histograms would be counted twice. So the child's instruments are
-    new ones, which the SDK tells from the old by their description.
+    new ones, which the SDK tells from the old by their description, and what the old
+    histograms have recorded is forgotten.
 
     Attributes:
         forks: How often this process was forked since the first sink was attached.
@@ -200,7 +99,8 @@ class Instruments:
         self.is_outdated = False
         self._meter = meter
         self._sources: list[Source] = []
-        self._kept = _Kept()
+        self._kept = Kept()
+        self._histograms: dict[str, Histogram] = {}
         self._created: dict[str, Instrument] = {}
         self._renewing = Lock()
 
@@ -219,16 +119,25 @@ class Instruments:
         """
         if source in self._sources:
             self._sources.remove(source)
-            self._kept.retire(source, owner)
+            self._kept.retire(
+                owner,
+                source.totals,
+                source.faults,
+                losses=source.losses(),
+                wants_new=names.SemConv.NEW in source.semconv,
+                price_table_age_s=source.price_table_age_s,
+            )
 
     def histogram(self, instrument: names.Instrument) -> Histogram:
         """Create *instrument*, or find it."""
-        return self._meter.create_histogram(
+        histogram = self._meter.create_histogram(
             instrument.name,
             unit=instrument.unit,
             description=self._description(instrument),
             explicit_bucket_boundaries_advisory=instrument.boundaries,
         )
+        self._histograms[instrument.name] = histogram
+        return histogram
 
     def after_fork(self) -> None:
         """Stop showing anything until `renew`, if the parent's SDK knows us.
@@ -238,6 +147,8 @@ class Instruments:
         """
         self._renewing = Lock()
         self._kept.reset()
+        for histogram in self._histograms.values():
+            forget_recordings(histogram)
         if any(is_seen(instrument) for instrument in self._created.values()):
             self.forks += 1
             self.is_outdated = True
