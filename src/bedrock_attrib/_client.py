@@ -87,16 +87,17 @@ def instrument_from_outside(session: BotocoreSession | None = None) -> None:
     """Meter everything for an application that may not know of it. Twice is once.
 
     The application's own word comes first: what it instruments with a recorder of its
-    own, before or later, goes there, and what it has taken back stays so.
+    own, before or later, goes there.
 
     Args:
-        session: A session that was made before, to be metered too.
+        session: A session that was made before, to be metered too. Then nothing is
+            done where the application has called `uninstrument()` meanwhile.
 
     Raises:
         ConfigError: If the settings of the default recorder are wrong.
     """
     with _switching:  # the first two threads that make a client come at once
-        if _is_taken_back:
+        if session is not None and _is_taken_back:
             return
         get_recorder()
         _instrument_everything(None, gives_way=True)
