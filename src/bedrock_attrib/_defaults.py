@@ -67,9 +67,11 @@ def configure(
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
     with _lock:
         before, _default = _default, recorder
-    if before is not None:
+    if before is not None and before.has_open_streams:
         before.flush()
         _retired.append(before)
+    elif before is not None:
+        before.close()
     _close_retired()
     return recorder
 
