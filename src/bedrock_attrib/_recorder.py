@@ -56,8 +56,8 @@ class Recorder:
     kind. Only a guard's refusal reaches the caller. Safe to use from any thread.
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
-    a second on the recorder's own thread, or at once by whoever looks first: a `Spend`,
-    a metric reader, `flush`. Of more than 256 calls within that second, every 256th
+    a second on the recorder's own thread (five where hundreds end every second), or at
+    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256 calls within that second, every 256th
     settles those before it. With guards, or the setting ``immediate``, it is settled
     on the caller's thread before the call returns.
 
@@ -99,6 +99,7 @@ class Recorder:
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
+        self._has_more_to_start = bool(self.guards) or self._current_span is not None
         self._routes = Routes()
         self._merged_tags: dict[tuple[Tags, frozenset[str]], Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
@@ -187,9 +188,9 @@ class Recorder:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
-        if self._current_span is not None:
-            call.span = self._current_span()
-        if self.guards:
+        if self._has_more_to_start:
+            if self._current_span is not None:
+                call.span = self._current_span()
             self._ask_guards(call)
         return call
 
@@ -332,7 +333,7 @@ class Recorder:
     def _settle_all(self, ended: list[Call | Answer]) -> None:
         for call in ended:
             try:
-                if type(call) is not Answer:
+                if not isinstance(call, Answer):
                     self._settle_one(call)
                 elif self._profiles is not None and self._prices is not None:
                     self._profiles.correct_some(call, self._prices)
