@@ -57,9 +57,9 @@ class Recorder:
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
     a second on the recorder's own thread (five where hundreds end every second), or at
-    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256 calls within that second, every 256th
-    settles those before it. With guards, or the setting ``immediate``, it is settled
-    on the caller's thread before the call returns.
+    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256
+    calls within that time, every 256th settles those before it. With guards, or the
+    setting ``immediate``, it is settled on the caller's thread before the call returns.
 
     Attributes:
         sinks: Told about every finished call, in order.
