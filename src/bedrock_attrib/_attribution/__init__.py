@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from ._block import attribution
-from ._scope import Scope, check_tags, current_scope, with_changes
+from ._decorate import Taken, decorate
+from ._scope import Scope, current_scope
 from ._spend import Spend
+from ._tags import LONGEST_VALUE, check_tags, with_changes
 
 __all__ = [
+    "LONGEST_VALUE",
     "Scope",
     "Spend",
+    "Taken",
     "attribution",
     "check_tags",
     "current_scope",
+    "decorate",
     "with_changes",
 ]
