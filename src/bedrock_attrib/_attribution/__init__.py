@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._block import attribution
-from ._decorate import Taken, decorate
+from ._decorate import Taken, bring
 from ._scope import Scope, current_scope
 from ._spend import Spend
 from ._tags import LONGEST_VALUE, check_tags, with_changes
@@ -14,8 +14,8 @@ __all__ = [
     "Spend",
     "Taken",
     "attribution",
+    "bring",
     "check_tags",
     "current_scope",
-    "decorate",
     "with_changes",
 ]

@@ -79,11 +79,16 @@ def decorate(inside: Inside, function: Function) -> Function:
         raise TypeError(
             f"attribution() decorates functions and methods, not {function!r}"
         )
+    return cast("Function", functools.wraps(function)(bring(inside, function)))
+
+
+def bring(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the same kind as *function*, that runs it inside a scope."""
     wrap = next(wrap for is_kind, wrap in _WRAPPERS if is_kind(function))
-    return cast("Function", functools.wraps(function)(wrap(inside, function)))
+    return wrap(inside, function)
 
 
-def _wrap_function(inside: Inside, function: Callable[..., Any]) -> Any:
+def _wrap_function(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         with inside.block():
             result = function(*args, **kwargs)
@@ -94,7 +99,7 @@ def _wrap_function(inside: Inside, function: Callable[..., Any]) -> Any:
     return call
 
 
-def _wrap_coroutine(inside: Inside, function: Callable[..., Any]) -> Any:
+def _wrap_coroutine(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         with inside.block():
             return await function(*args, **kwargs)
@@ -102,7 +107,7 @@ def _wrap_coroutine(inside: Inside, function: Callable[..., Any]) -> Any:
     return call
 
 
-def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Any:
+def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         steps = inside.steps()
         generator = function(*args, **kwargs)
@@ -128,7 +133,9 @@ def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Any:
     return call
 
 
-def _wrap_async_generator(inside: Inside, function: Callable[..., Any]) -> Any:
+def _wrap_async_generator(
+    inside: Inside, function: Callable[..., Any]
+) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         steps = inside.steps()
         generator = function(*args, **kwargs)
@@ -154,7 +161,7 @@ def _wrap_async_generator(inside: Inside, function: Callable[..., Any]) -> Any:
     return call
 
 
-_Wrapper = Callable[[Inside, Callable[..., Any]], Any]
+_Wrapper = Callable[[Inside, Callable[..., Any]], Callable[..., Any]]
 _WRAPPERS: tuple[tuple[Callable[[Any], bool], _Wrapper], ...] = (
     (inspect.isasyncgenfunction, _wrap_async_generator),
     (inspect.iscoroutinefunction, _wrap_coroutine),
