@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import pickle
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from concurrent.futures import (
     Executor,
     Future,
@@ -179,11 +179,14 @@ def test_coroutine_functions() -> None:
         await asyncio.sleep(0)
         return [first, tags()]
 
+    def makes_work() -> Coroutine[Any, Any, list[dict[str, str]]]:
+        return work()
+
     async def main() -> None:
         with attribution(team="search"):
             carried = carry(work)
             hidden = carry(partial(work))
-            hidden_well = carry(lambda *args: work(*args))
+            hidden_well = carry(makes_work)
         assert inspect.iscoroutinefunction(carried)
         assert carried.__name__ == "work"
         with attribution(team="other"):
