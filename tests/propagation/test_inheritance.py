@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
@@ -271,3 +272,27 @@ def test_worker_that_waits_for_jobs(client: BaseClient, sink: ListSink) -> None:
 
     asyncio.run(main())
     assert [record.tags["team"] for record in sink.records] == ["starter", "search"]
+
+
+def test_generator_stepped_in_copies() -> None:
+    """A block over a yield is lost where each step has a copy of the context.
+
+    As Starlette runs sync generators. Decorated, the generator keeps its tags.
+    """
+
+    def block() -> Iterator[dict[str, str]]:
+        with attribution(app="gen"):
+            yield dict(current_tags())
+            yield dict(current_tags())
+
+    @attribution(app="gen")
+    def decorated() -> Iterator[dict[str, str]]:
+        yield dict(current_tags())
+        yield dict(current_tags())
+
+    def steps(generator: Iterator[dict[str, str]]) -> list[dict[str, str]]:
+        return [copy_context().run(next, generator) for _ in range(2)]
+
+    assert steps(block()) == [{"app": "gen"}, {}]
+    assert steps(decorated()) == [{"app": "gen"}, {"app": "gen"}]
+    assert dict(current_tags()) == {}
