@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import json
@@ -20,11 +21,14 @@ from wsgiref.types import WSGIApplication
 
 import pytest
 from botocore.client import BaseClient
+from pages import read_blocks
 
 from bedrock_attrib import attribution, current_tags
 from bedrock_attrib.testing import ListSink
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs/how-to/web-and-jobs.md"
 WSGI = runpy.run_path(str(EXAMPLES / "wsgi_middleware.py"))["AttributionMiddleware"]
 ASGI = runpy.run_path(str(EXAMPLES / "asgi_middleware.py"))["AttributionMiddleware"]
 TEAMS = ["search", "ads"]
@@ -55,6 +59,44 @@ def ask(url: str, *, team: str | None = None) -> list[Any]:
 def found(sink: ListSink) -> list[dict[str, str]]:
     """The tags of all records."""
     return [dict(record.tags) for record in sink.records]
+
+
+class _Plain(ast.NodeTransformer):
+    """Code without its types and docstrings."""
+
+    def visit_FunctionDef(self, node: Any) -> Any:
+        self.generic_visit(node)
+        node.returns = None
+        if ast.get_docstring(node):
+            del node.body[0]
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 -- ast's name
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        self.generic_visit(node)
+        if ast.get_docstring(node):
+            del node.body[0]
+        return node
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
+
+def definitions(code: str) -> dict[str, str]:
+    """Plain code of the classes and functions of a module, by name."""
+    tree = _Plain().visit(ast.parse(code))
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    return {n.name: ast.unparse(n) for n in tree.body if isinstance(n, kinds)}
+
+
+@pytest.mark.parametrize("name", ["asgi_middleware.py", "wsgi_middleware.py"])
+def test_page_shows_the_example(name: str) -> None:
+    """What the page says to copy is what is tested here."""
+    (shown,) = [block.code for block in read_blocks(PAGE) if block.title == name]
+    example = definitions((EXAMPLES / name).read_text("utf-8"))
+    assert definitions(shown).items() <= example.items()
 
 
 # WSGI.
