@@ -10,7 +10,6 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Protocol, TypeVar, cast
 
 from ._scope import Block, Scope, Stay, Steps, inner_scope
-from ._spend import Spend
 from ._tags import Changes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,7 +40,7 @@ class Nested:
 
     def steps(self) -> Steps:
         """A scope of the generator's own."""
-        return Steps(inner_scope(self._changes, Spend()))
+        return Steps(inner_scope(self._changes))
 
 
 class Taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -18,7 +19,9 @@ class Scope(NamedTuple):
 
     Attributes:
         tags: Tags of the block and those around it.
-        spends: What each of these blocks has spent, outermost first.
+        spends: What each of these blocks has spent, outermost first. Only the caller
+            holds a spend: one that nobody kept can never be looked at, so calls need
+            not be added to it.
         removed: Keys that a block took away, default tags included.
         block: The block that made it; None for one that came from elsewhere.
         baggage: W3C baggage that was carried along with it from another thread or
@@ -26,7 +29,7 @@ class Scope(NamedTuple):
     """
 
     tags: Tags
-    spends: tuple[Spend, ...]
+    spends: tuple[weakref.ref[Spend], ...]
     removed: frozenset[str] = frozenset()
     block: Block | None = None
     baggage: Mapping[str, object] = NO_TAGS
@@ -58,7 +61,9 @@ def _take_off_left(scope: Scope) -> Scope:
     return scope
 
 
-def inner_scope(changes: Changes, spend: Spend, block: Block | None = None) -> Scope:
+def inner_scope(
+    changes: Changes, spend: Spend | None = None, block: Block | None = None
+) -> Scope:
     """The scope in force after *changes*, for *block* to enter.
 
     Raises:
@@ -73,7 +78,10 @@ def inner_scope(changes: Changes, spend: Spend, block: Block | None = None) -> S
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)
-    return Scope(tags, (*outer.spends, spend), removed, block, outer.baggage)
+    spends = [kept for kept in outer.spends if kept() is not None]
+    if spend is not None:
+        spends.append(spend.weak())
+    return Scope(tags, tuple(spends), removed, block, outer.baggage)
 
 
 class Block:
@@ -99,10 +107,12 @@ class Block:
         self._changes = changes
         self.is_left = False
 
-    def __enter__(self) -> Spend:
-        spend = Spend()
+    def enter(self, spend: Spend) -> None:
+        """Put the tags in force; calls are added to *spend* while somebody holds it."""
         self.token = _SCOPE.set(inner_scope(self._changes, spend, self))
-        return spend
+
+    def __enter__(self) -> None:
+        self.token = _SCOPE.set(inner_scope(self._changes, None, self))
 
     def __exit__(
         self,
