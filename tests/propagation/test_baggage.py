@@ -153,6 +153,23 @@ def test_any_baggage(pairs: dict[str, str]) -> None:
         assert pairs[key].startswith(value)
 
 
+class _Broken(context.Context):
+    def get(self, *_: object) -> Any:
+        raise RuntimeError("broken")
+
+
+def test_broken_context(caplog: pytest.LogCaptureFixture) -> None:
+    """Where OpenTelemetry itself fails, a call has the tags that it would have had."""
+    with default(baggage_in=["team"], tags={"app": "web"}) as recorder:
+        token = context.attach(_Broken())
+        try:
+            assert tags() == {"app": "web"}
+        finally:
+            context.detach(token)
+    assert recorder.faults.counts() == {"baggage_in": 1}
+    assert "contained RuntimeError in baggage_in" in caplog.text
+
+
 def test_many_different_values() -> None:
     """However many values strangers think of, what is remembered of them is bounded."""
     with default(baggage_in=["team"]):

@@ -199,6 +199,21 @@ def test_coroutine_functions() -> None:
     asyncio.run(main())
 
 
+def test_coroutine_closed_elsewhere() -> None:
+    """A carried coroutine that is closed in another context than its own harms none."""
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    with attribution(team="search"):
+        coroutine = carry(work)()
+    contextvars.copy_context().run(coroutine.send, None)
+    with attribution(team="here"):
+        coroutine.close()
+        assert tags() == {"team": "here"}
+    assert tags() == {}
+
+
 def test_generator_functions(thread: ThreadPoolExecutor) -> None:
     """A carried generator has its tags while it runs, whoever asks for its items."""
     with attribution(team="search"):
