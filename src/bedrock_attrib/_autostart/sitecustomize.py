@@ -8,22 +8,28 @@ It runs in whatever Python the program is run by, so it needs nothing but that, 
 nothing it does may break the program.
 """
 
+from __future__ import annotations
+
 import atexit
 import os
 import sys
-from contextlib import suppress
-from typing import Any
+
+MYPY = False
+if MYPY:  # the import takes longer than all the rest together
+    from typing import Any
 
 _EVENT = "creating-client-class.bedrock-runtime"
 _ID = "bedrock-attrib-run"
-_told = set()  # type: set[str]
+_told: set[str] = set()
 
 
 def _tell(text: str) -> None:
     if text not in _told:
         _told.add(text)
-        with suppress(Exception):  # a program may have no stderr
+        try:
             sys.stderr.write("bedrock-attrib: " + text + "\n")
+        except Exception:  # noqa: S110 -- no stderr, and no import for it
+            pass
 
 
 def _switch_on(session: Any) -> None:
