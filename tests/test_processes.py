@@ -32,6 +32,7 @@ ENDS = {
     "its last line": ("", 0),
     "sys.exit": ("sys.exit(7)", 7),
     "an exception": ("raise SystemError", 1),
+    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
     "SIGTERM, handled": (
         """signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 os.kill(os.getpid(), signal.SIGTERM)""",
