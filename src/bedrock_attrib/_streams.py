@@ -218,11 +218,7 @@ class BodyFeed:
                 self._complete(reading)
                 self._recorder.stream_ended(self._call)
         except Exception as fault:
-            self.note(fault)
-
-    def note(self, fault: Exception) -> None:
-        """Count a fault of what watches the body."""
-        self._recorder.faults.note("body", fault)
+            self._recorder.faults.note("body", fault)
 
     @property
     def has_ended(self) -> bool:

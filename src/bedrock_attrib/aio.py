@@ -9,6 +9,7 @@ extra ``aio`` brings one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -166,13 +167,10 @@ class WatchedProxy(WatchedBody):
         aiohttp's response keeps what its ``read`` gave and gives it again. At the end
         of its content there is nothing else that it could give. aiohttp 3.14.5.
         """
-        feed = self._self_bedrock_attrib
-        try:
-            response = self.__wrapped__
+        feed, response = self._self_bedrock_attrib, self.__wrapped__
+        with suppress(Exception):  # it says no once the caller has released it
             if not feed.has_ended and response.content.at_eof():
                 feed.saw(await response.read(), is_last=True)
-        except Exception as fault:
-            feed.note(fault)
 
 
 def is_async(reader: object) -> bool:

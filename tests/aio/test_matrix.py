@@ -496,6 +496,16 @@ async def cancel_body(body: Any) -> None:
     await _cancel(body.read())
 
 
+async def cancel_into(body: Any) -> None:
+    """Be cancelled in the middle, reading into a buffer."""
+
+    async def read() -> None:
+        while await body.readinto(bytearray(1_000)):
+            pass
+
+    await _cancel(read())
+
+
 async def drop_body(_body: Any) -> None:
     """Do nothing with it."""
 
@@ -507,7 +517,13 @@ async def broken_body(body: Any) -> BaseException:
     return caught.value
 
 
-_STALL = FaultKind.STALL
+async def broken_into(body: Any) -> BaseException:
+    """readinto() of a connection that is cut."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- of many kinds
+        await read_into(body)
+    return caught.value
+
+
 _HALF = Fault(FaultKind.CUT, after=1)
 BODY_ENDS = {
     **_ends(read_at_once, read_negative, read_odd_pieces, read_exact_length),
@@ -515,8 +531,12 @@ BODY_ENDS = {
     **_ends(read_readlines, read_in_block, read_then_close_body),
     # Whatever of it was not read, headers said in part; else nothing is known.
     **_ends(drop_body, outcome=Outcome.ABANDONED),
-    **_ends(cancel_body, outcome=Outcome.ABANDONED, fault=replace(_HALF, kind=_STALL)),
-    **_ends(broken_body, outcome=Outcome.ERROR, error="", fault=_HALF),
+    **_ends(
+        *(cancel_body, cancel_into),
+        outcome=Outcome.ABANDONED,
+        fault=replace(_HALF, kind=FaultKind.STALL),
+    ),
+    **_ends(broken_body, broken_into, outcome=Outcome.ERROR, error="", fault=_HALF),
 }
 
 

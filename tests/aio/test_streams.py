@@ -381,6 +381,55 @@ def test_what_a_proxy_passes_on(
     assert record.usage == WRITES
 
 
+def test_a_response_that_is_released_in_its_block(
+    simulator: Simulator, recorder: Recorder, sink: ListSink
+) -> None:
+    """What can't be asked any more leaves what headers said, and no fault."""
+    simulator.reply(Reply(usage=WRITES), times=1)
+
+    async def main() -> None:
+        async with client_of(simulator) as client:
+            body = await body_of(instrument(client, recorder=recorder))
+            async with body as response:
+                await response.read()
+                if IS_PROXY:
+                    response.release()
+
+    asyncio.run(main())
+    (record,) = sink.records
+    assert record.usage is not None
+    assert record.usage[Unit.OUTPUT_TOKEN] == 5
+
+
+def test_a_stream_of_somebody_else(simulator: Simulator, sink: ListSink) -> None:
+    """An object that can't be watched is given as it is, and the call says so."""
+    recorder = Recorder(sinks=(sink,))
+
+    class Own:
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> Any:
+            raise StopAsyncIteration
+
+    def exchange(parsed: dict[str, Any], **_: object) -> None:
+        parsed["stream"].close()
+        parsed["stream"] = Own()
+
+    async def main() -> None:
+        async with client_of(simulator) as client:
+            client.meta.events.register_first("after-call.bedrock-runtime", exchange)
+            stream = await converse_stream(instrument(client, recorder=recorder))
+            assert type(stream) is Own
+            assert await read_all(stream) == []
+
+    asyncio.run(main())
+    (record,) = sink.records
+    assert record.price_status is PriceStatus.UNPRICED
+    assert recorder.faults.counts() == {"answer": 1}
+    recorder.close()
+
+
 def test_a_block_that_reads_nothing(
     simulator: Simulator, recorder: Recorder, sink: ListSink
 ) -> None:
