@@ -91,7 +91,7 @@ USES = (converse, invoke, stream, invoke_stream, refused, rerank)
 # Every place of ours that works during a call: where, and what breaks there.
 PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
-    "routes": (Routes, "route"),
+    "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
     "default tags": (recorder_module, "current_scope"),
     "answer": (client_module, "_take_answer"),
@@ -154,9 +154,10 @@ def test_fault_of_ours(
     target, name = PLACES[place]
     with monkeypatch.context() as patch:
         patch.setattr(target, name, boom)
-        with attribution(team="search"):
+        with attribution(team="search") as spend:
             found = [use(client) for _ in range(2) for use in USES]
         recorder.flush()
+    assert spend.calls <= len(found)
     assert found == expected * 2
     assert sum(recorder.faults.counts().values()) >= 1
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]

@@ -13,7 +13,7 @@ from ._call import Call
 from ._defaults import get_recorder
 from ._errors import RefusedError
 from ._faults import Faults
-from ._readers import needs_body
+from ._readers import OPERATIONS, needs_body
 from ._recorder import Recorder
 from ._streams import error_name, watch_body, watch_stream
 from .aio import is_async, watch_aio_body, watch_aio_stream
@@ -62,19 +62,21 @@ class Handlers:
         any other handler has replaced their streams.
         """
         self.unregister(events)  # what stands there has the same ids and is in the way
-        events.register_last(f"before-parameter-build.{SERVICE}", self.start, _ID[0])
-        events.register_last(f"before-call.{SERVICE}", self.send, _ID[1])
-        events.register_first(f"after-call.{SERVICE}", self.answer, _ID[2])
-        events.register_first(f"after-call-error.{SERVICE}", self.fail, _ID[3])
-        events.register_last(WHO, self.who, _ID[4])
+        events.register_last(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.register_last(event, self.send, _id_of(event))
+        events.register_first(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.register_first(_FAIL, self.fail, _id_of(_FAIL))
+        events.register_last(WHO, self.who, _id_of(WHO))
 
     def unregister(self, events: BaseEventHooks) -> None:
         """Take the handlers off an emitter."""
-        events.unregister(f"before-parameter-build.{SERVICE}", self.start, _ID[0])
-        events.unregister(f"before-call.{SERVICE}", self.send, _ID[1])
-        events.unregister(f"after-call.{SERVICE}", self.answer, _ID[2])
-        events.unregister(f"after-call-error.{SERVICE}", self.fail, _ID[3])
-        events.unregister(WHO, self.who, _ID[4])
+        events.unregister(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.unregister(event, self.send, _id_of(event))
+        events.unregister(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.unregister(_FAIL, self.fail, _id_of(_FAIL))
+        events.unregister(WHO, self.who, _id_of(WHO))
 
     def __deepcopy__(self, _memo: object) -> Handlers:
         """These handlers: a copy of a session is metered by the same recorder."""
@@ -88,8 +90,15 @@ class Handlers:
         """Answer that these handlers stand on the emitter."""
         return self
 
+    # `event_name` and the like are named, as collecting them takes longer.
+
     def start(
-        self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any
+        self,
+        params: Mapping[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Open the call, once its parameters are known."""
         if _KEY in context or not self.is_on:
@@ -100,7 +109,11 @@ class Handlers:
             _no_recorder.note("default recorder", fault)
             return
         try:
-            context[_KEY] = recorder.start(model.name, params, context["client_region"])
+            call = recorder.start(model.name, params, context["client_region"])
+            # botocore writes down here each attempt that it is about to make, and
+            # does not mind that the dictionary is there already: 1.44.5.
+            call.retries = context.setdefault("retries", {})
+            context[_KEY] = call
         except RefusedError:
             raise
         except Exception as fault:
@@ -109,12 +122,11 @@ class Handlers:
     def send(
         self, params: Mapping[str, Any], context: dict[str, Any], **_: Any
     ) -> None:
-        """Note that the request is about to leave, and how large it is."""
+        """Note how large the request of a stream is, which may be left unread."""
         call: Call | None = context.get(_KEY)
         if call is None:
             return
         try:
-            call.was_sent = True
             body = params.get("body")
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
@@ -122,7 +134,13 @@ class Handlers:
             call.recorder.faults.note("send", fault)
 
     def answer(
-        self, http_response: Any, parsed: Any, context: dict[str, Any], **_: Any
+        self,
+        http_response: Any,
+        parsed: Any,
+        context: dict[str, Any],
+        model: Any = None,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Read the answer, or watch the stream that it opens."""
         call: Call | None = context.pop(_KEY, None)
@@ -140,7 +158,7 @@ class Handlers:
         if call is None:
             return
         try:
-            call.attempts = context.get("retries", {}).get("attempt", 1)
+            call.attempts = call.retries.get("attempt", 1)
             was_sent = not isinstance(exception, _BEFORE_SENDING)
             call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
         except Exception as fault:
@@ -152,10 +170,25 @@ def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
     return (one or get_recorder()) is (other or get_recorder())
 
 
+# As botocore has it: 1.44.5.
+_FIRST_STATUS_WITHOUT_ANSWER = HTTPStatus.MULTIPLE_CHOICES.value
+
 # For calls that have no recorder, as the default one could not be made.
 _no_recorder = Faults()
 
-_ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
+_START = f"before-parameter-build.{SERVICE}"
+_ANSWER = f"after-call.{SERVICE}"
+_FAIL = f"after-call-error.{SERVICE}"
+# A handler costs every call a microsecond, so only streams have this one.
+_SEND = tuple(
+    f"before-call.{SERVICE}.{name}"
+    for name, row in OPERATIONS.items()
+    if row.stream is not None
+)
+
+
+def _id_of(event: str) -> str:
+    return f"bedrock-attrib-{event}"
 
 
 def _end_without_answer(call: Call) -> None:
@@ -172,20 +205,22 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     retries = metadata.get("RetryAttempts")
     if retries:
         call.attempts = retries + 1
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
+    if status >= _FIRST_STATUS_WITHOUT_ANSWER:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
         return
     row = call.route.operation
-    headers = metadata.get("HTTPHeaders") or {}
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
         stream = parsed[row.stream]
         (watch_aio_stream if is_async(stream) else watch_stream)(stream, call)
-    elif row.body is not None and (needs_body(headers) or call.has_guardrail):
-        call.answer = row.read(parsed, call.route.model)
-        body, length = parsed[row.body], headers.get("content-length")
-        watch = watch_aio_body if is_async(body) else watch_body
-        watch(body, call, int(length) if length else None)
-    else:
-        recorder.answered(call, row.keep(parsed))
+        return
+    if row.body is not None:
+        headers = metadata.get("HTTPHeaders") or {}
+        if needs_body(headers) or call.has_guardrail:
+            call.answer = row.read(parsed, call.route.model)
+            body, length = parsed[row.body], headers.get("content-length")
+            watch = watch_aio_body if is_async(body) else watch_body
+            watch(body, call, int(length) if length else None)
+            return
+    recorder.answered(call, row.keep(parsed))

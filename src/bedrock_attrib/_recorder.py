@@ -13,7 +13,7 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, current_scope, with_changes
-from ._call import Call, Routes
+from ._call import Call, OpenCall, Routes
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
@@ -42,7 +42,7 @@ _MOST_TAG_SETS = 4096
 _MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
-_OK = Outcome.OK
+_OK, _ERROR = Outcome.OK, Outcome.ERROR
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
@@ -56,8 +56,8 @@ class Recorder:
     kind. Only a guard's refusal reaches the caller. Safe to use from any thread.
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
-    a second on the recorder's own thread, or at once by whoever looks first: a `Spend`,
-    a metric reader, `flush`. Of more than 256 calls within that second, every 256th
+    a second on the recorder's own thread (five where hundreds end every second), or at
+    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256 calls within that second, every 256th
     settles those before it. With guards, or the setting ``immediate``, it is settled
     on the caller's thread before the call returns.
 
@@ -99,12 +99,12 @@ class Recorder:
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
+        self._has_more_to_start = bool(self.guards) or self._current_span is not None
         self._routes = Routes()
         self._merged_tags: dict[tuple[Tags, frozenset[str]], Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
-        self._is_immediate = bool(guards) or (config is not None and config.immediate)
         self._profiles: ProfilePricing | None = None
         self._ended: BatchQueue[Call | Answer] = BatchQueue(
             self._settle_all,
@@ -114,6 +114,8 @@ class Recorder:
             may_drop=False,
             before_batch=self._look_again,
         )
+        is_immediate = bool(guards) or (config is not None and config.immediate)
+        self._put = self._put_and_settle if is_immediate else self._ended.put
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -170,23 +172,25 @@ class Recorder:
         Raises:
             RefusedError: If a guard refuses the call.
         """
-        route = self._routes.route(operation, params.get("modelId"), region)
+        route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
         tags = self.tags_of(scope) if self._default_tags else scope.tags
-        call = Call(self, route, scope, tags, self._clock())
+        call = OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
             call.has_guardrail = True
-        for spend in scope.spends:
-            spend.settle_with(self._settler)
+        for kept in scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(self._settler)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
-        if self._current_span is not None:
-            call.span = self._current_span()
-        if self.guards:
+        if self._has_more_to_start:
+            if self._current_span is not None:
+                call.span = self._current_span()
             self._ask_guards(call)
         return call
 
@@ -222,7 +226,7 @@ class Recorder:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        self._end(call, _OK if error is None else Outcome.ERROR, error)
+        self._end(call, _OK if error is None else _ERROR, error)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -305,14 +309,15 @@ class Recorder:
     def _end(
         self, call: Call, outcome: Outcome | None, error: str | None = None
     ) -> None:
-        if not call.close():
-            return
-        call.ended = perf_counter()
-        call.outcome = outcome
-        call.error = error
+        if call.close():
+            call.ended = perf_counter()
+            call.outcome = outcome
+            call.error = error
+            self._put(call)
+
+    def _put_and_settle(self, call: Call) -> None:
         self._ended.put(call)
-        if self._is_immediate:
-            self._ended.drain()
+        self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.
 
@@ -350,8 +355,10 @@ class Recorder:
             and prices is not None
         ):
             record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        for spend in call.scope.spends:
-            spend.add(record)
+        for kept in call.scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.add(record)
         for name, write in self._writes:
             try:
                 write(record)
