@@ -147,9 +147,7 @@ class _Everything:
         # A handler of the application may make a session in the middle of this.
         self._lock = RLock()
 
-    def instrument(
-        self, recorder: Recorder | None, *, gives_way: bool = False
-    ) -> None:
+    def instrument(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
         with self._lock:
             self.is_taken_back = False
             if self._is_on:
