@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ pytest.importorskip(
     "opentelemetry.instrumentation.instrumentor", reason="needs the extra instrumentor"
 )
 pytest.importorskip("opentelemetry.distro", reason="needs the extra test")
+pytest.importorskip(
+    "opentelemetry.instrumentation.botocore", reason="needs the extra test"
+)
 pytest.importorskip(
     "opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp"
 )
@@ -33,6 +37,10 @@ from bedrock_attrib.instrumentor import BedrockAttribInstrumentor
 from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
 
 CALL: dict[str, Any] = {"modelId": "us.amazon.nova-micro-v1:0", "messages": []}
+# That of 0.51b0 has no metrics, that of 0.66b2 has; run 2026-11-25.
+BOTOCORE_EMITS = not version("opentelemetry-instrumentation-botocore").startswith(
+    "0.51"
+)
 INSTRUMENT = BIN / "opentelemetry-instrument"
 
 
@@ -69,7 +77,9 @@ list(make_client().converse_stream(**CALL)["stream"])
 )
 
 
-@pytest.mark.parametrize("others", ["", "botocore"])
+@pytest.mark.parametrize(
+    "others", [pytest.param("", marks=pytest.mark.slow), "botocore"]
+)
 def test_a_program_that_knows_nothing_of_it(stage: Stage, others: str) -> None:
     """`opentelemetry-instrument` turns it on, beside botocore's own instrumentor.
 
@@ -84,7 +94,8 @@ def test_a_program_that_knows_nothing_of_it(stage: Stage, others: str) -> None:
         OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=others,
     )
     assert stage.collector.values("bedrock_attrib.calls", "team") == {"search": 2}
-    assert stage.recordings == 2
+    if others or BOTOCORE_EMITS:
+        assert stage.recordings == 2
 
 
 def test_it_can_be_left_out_by_name(stage: Stage) -> None:
@@ -97,15 +108,16 @@ def test_it_can_be_left_out_by_name(stage: Stage) -> None:
         OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="urllib3,bedrock_attrib",
     )
     assert stage.calls == 0
-    assert stage.recordings == 2  # of botocore's instrumentor
+    assert stage.recordings == (2 if BOTOCORE_EMITS else 0)
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_leaves_the_other_instrumentors_alone(stage: Stage) -> None:
     """It is told on the log, and everything else goes on."""
     program = stage.write(PROGRAM)
     done = stage.run(INSTRUMENT, "python", program, BEDROCK_ATTRIB_METRICS="perhaps")
     assert "Bedrock calls are not metered: BEDROCK_ATTRIB_METRICS: " in done.stderr
-    assert (stage.calls, stage.recordings) == (0, 2)
+    assert (stage.calls, stage.recordings) == (0, 2 if BOTOCORE_EMITS else 0)
 
 
 def test_by_hand(instrumentor: BedrockAttribInstrumentor, simulator: Simulator) -> None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,7 @@ def test_a_program_without_calls(stage: Stage) -> None:
     assert TOLD.sub(r"\1", done.stderr) == "no Bedrock call was seen\n"
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_before_it_is_needed(stage: Stage) -> None:
     """A program without a client of bedrock-runtime pays for one small file."""
     program = stage.write("""
@@ -198,6 +200,7 @@ sys.stdout.write(f"{'bedrock_attrib' in sys.modules}")
     assert done.stdout == "False False False True"
 
 
+@pytest.mark.slow
 def test_what_was_there_before_is_still_there(stage: Stage) -> None:
     """Another sitecustomize runs, and the path is what it was."""
     folder = stage.folder / "site"
@@ -279,7 +282,11 @@ print(spend.calls)
     ("module", "message"),
     [
         ("raise ImportError('no such thing')", "no such thing"),
-        ("import nothing_of_that_name", "No module named 'nothing_of_that_name'"),
+        pytest.param(
+            "import nothing_of_that_name",
+            "No module named 'nothing_of_that_name'",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_python_without_the_library_runs_the_program_all_the_same(
@@ -294,24 +301,29 @@ def test_a_python_without_the_library_runs_the_program_all_the_same(
     assert len(stage.simulator.requests) == 2
 
 
+def is_older(package: str, least: tuple[int, int]) -> bool:
+    """Whether the installed *package* comes before the version *least*."""
+    found = re.match(r"(\d+)\.(\d+)", version(package))
+    return found is None or tuple(map(int, found.groups())) < least
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "order",
     [
         (*RUN, "--tag", "team=search", "--", "opentelemetry-instrument"),
-        pytest.param(
-            ("opentelemetry-instrument", *RUN, "-t", "team=search", "--"),
-            marks=pytest.mark.slow,
-        ),
+        ("opentelemetry-instrument", *RUN, "-t", "team=search", "--"),
     ],
     ids=["outside", "inside"],
 )
 def test_beside_opentelemetry_instrument(stage: Stage, order: tuple[str, ...]) -> None:
     """That one brings the provider, this one the tags; each call is counted once."""
     pytest.importorskip("opentelemetry.distro", reason="needs the extra test")
+    if order[0] != RUN[0] and is_older("opentelemetry-instrumentation", (0, 66)):
+        pytest.skip("this release does not get into what its program starts")
     program = stage.write(ONE_CALL)
     stage.run(*order, sys.executable, program)
     assert stage.collector.values("bedrock_attrib.calls", "team") == {"search": 1}
-    assert stage.recordings == 1
 
 
 def test_it_needs_no_extra(stage: Stage) -> None:

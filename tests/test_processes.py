@@ -40,8 +40,16 @@ os.kill(os.getpid(), signal.SIGTERM)""",
     ),
 }
 
+COMMON = {"its last line", "SIGTERM, handled"}
 
-@pytest.mark.parametrize(("end", "code"), ENDS.values(), ids=ENDS)
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        pytest.param(*end, id=name, marks=[pytest.mark.slow] * (name not in COMMON))
+        for name, end in ENDS.items()
+    ],
+)
 def test_a_process_that_ends_leaves_nothing_behind(
     stage: Stage, end: str, code: int
 ) -> None:
@@ -69,7 +77,6 @@ set_provider()
 LOST = {
     "os._exit": ("os._exit(0)", 0),
     "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
-    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
 }
 
 

@@ -7,6 +7,7 @@ process id are the program's own.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -172,18 +173,26 @@ def _read_value(name: str, value: str) -> str:
 
 
 def _settings_help() -> str:
-    found = re.findall(
-        r"^ {8}(\w+): (.+?)(?=^ {8}\w|\Z)",
-        Config.__doc__ or "",
-        re.DOTALL | re.MULTILINE,
-    )
     lines = []
-    for name, meaning in found:
-        if name in Config.model_fields and name not in _OWN_FLAGS:
-            sentence = " ".join(meaning.replace("``", "").split())
-            first = re.split(r"[;:.](?:\s|$)", sentence)[0] + "."
-            lines += [f"  --{name.replace('_', '-')} VALUE", *_WRAPPED.wrap(first)]
+    meanings = _meanings()
+    for name in Config.model_fields:
+        if name not in _OWN_FLAGS:
+            lines.append(f"  --{name.replace('_', '-')} VALUE")
+            lines += _WRAPPED.wrap(meanings.get(name, ""))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _meanings() -> dict[str, str]:
+    """The first sentence of each setting, from the docstring of `Config`."""
+    text = inspect.cleandoc(Config.__doc__ or "")  # Python -OO leaves none
+    found = re.findall(
+        r"^ {4}(\w+): (.+?)(?=^ {4}\w|\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    sentences = {name: " ".join(told.replace("``", "").split()) for name, told in found}
+    return {
+        name: re.split(r"[;:.](?:\s|$)", sentence)[0] + "."
+        for name, sentence in sentences.items()
+    }
 
 
 _WRAPPED = TextWrapper(79, initial_indent=" " * 10, subsequent_indent=" " * 10)
