@@ -104,12 +104,9 @@ def botocore(session: nox.Session, clients: list[str]) -> None:
     session.run(
         "pytest",
         "--numprocesses=2",
-        "--cov=bedrock_attrib.aio",
         *CLIENT_TESTS,
-        # Of the documentation, what needs an async client.
-        "-k=not test_docs or async",
+        "-k=not test_docs or async",  # of the pages, those that need an async client
         *session.posargs,
-        env={"BEDROCK_ATTRIB_NOT_COVERED": "nothing"},
     )
 
 
