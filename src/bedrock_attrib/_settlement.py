@@ -112,7 +112,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         cost,
         status,
         reason,
-        (call.ended or call.started) - call.started,
+        (call.ended or call.started) - call.started if call.is_timed else None,
         call.time_to_first_chunk_s,
         outcome,
         call.error,

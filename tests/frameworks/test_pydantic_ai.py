@@ -107,6 +107,7 @@ def test_an_api_key(
         agent().run_sync(QUESTION)
     (record,) = everything
     assert record.error == "InvalidEndpointConfigurationError"
+    assert record.price_status == "free"
     assert dict(record.tags) == {"team": "search"}
 
 
