@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # From the innermost room to the outermost. The two rooms of sinks are one in the
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
-    "values": ("_errors", "_usage", "_model_id", "_money", "_record"),
+    "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
     "meaning": ("_faults", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
     "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
@@ -23,10 +23,11 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "_handlers", "_client", "aio"),
+    "doors": ("_streams", "_handlers", "_client", "aio", "httpx"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -126,7 +127,7 @@ def test_imports_make_no_circle() -> None:
 
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
-    "botocore": {"_streams", "_handlers", "_client", "aio", "billing", "testing"},
+    "botocore": {"_streams", "_handlers", "_client", "aio", "httpx", "billing", "testing"},
     "boto3": {"_client", "billing", "testing", "cli"},
     "aiobotocore": {"aio"},
     "opentelemetry": {"metrics", "_call", "_recorder", "cli"},
