@@ -127,7 +127,15 @@ def test_imports_make_no_circle() -> None:
 
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
-    "botocore": {"_streams", "_handlers", "_client", "aio", "httpx", "billing", "testing"},
+    "botocore": {
+        "_streams",
+        "_handlers",
+        "_client",
+        "aio",
+        "httpx",
+        "billing",
+        "testing",
+    },
     "boto3": {"_client", "billing", "testing", "cli"},
     "aiobotocore": {"aio"},
     "opentelemetry": {"metrics", "_call", "_recorder", "cli"},

@@ -106,7 +106,7 @@ def fill(call: Call, report: Report) -> None:
     call.error = report.error
     call.was_read = True
     headers = {name.lower(): value for name, value in report.headers.items()}
-    metadata = {}
+    metadata: Mapping[str, Any] = {}
     if isinstance(report.answer, Mapping) and not isinstance(report.answer, Usage):
         metadata = report.answer.get("ResponseMetadata") or {}
         headers = {**metadata.get("HTTPHeaders", {}), **headers}
