@@ -47,6 +47,7 @@ class StreamFeed:
         self._buffer = bytearray()
         self._tail: list[bytes] = []
         self._count = 0
+        self._is_done = False
         call.recorder.answer_opened(call)
 
     def saw(self, data: bytes) -> None:
@@ -61,6 +62,9 @@ class StreamFeed:
 
     def _note(self, events: Iterator[bytes]) -> None:
         for event in events:
+            if event == _DONE:
+                self._is_done = True
+                continue
             self._count += 1
             self._tail = [*self._tail[-TAIL + 1 :], event]
             if self._events.first is None:
@@ -77,7 +81,7 @@ class StreamFeed:
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
         recorder = self._call.recorder
-        self._call.was_read = was_read
+        self._call.was_read = was_read or self._is_done
         try:
             self.rest()
             if error is None and self._tail:
@@ -85,6 +89,10 @@ class StreamFeed:
         except Exception as fault:
             recorder.faults.note("httpx stream", fault)
         recorder.stream_ended(self._call, error)
+
+
+# After which OpenAI's client reads no more.
+_DONE = b"[DONE]"
 
 
 def _nothing(buffer: bytearray) -> Iterator[bytes]:
@@ -140,7 +148,7 @@ def server_sent(buffer: bytearray) -> Iterator[bytes]:
     for line in lines:
         if line.startswith(b"data:"):
             data = line[len(b"data:") :].strip()
-            if data and data != b"[DONE]":
+            if data:
                 yield data if len(data) <= _LONGEST_EVENT else _without_text(data)
 
 
