@@ -14,8 +14,11 @@ WEATHER = ToolUse("weather", {"city": "Oslo"}, id="tooluse_oslo")
 
 
 def seen(records: list[CallRecord]) -> list[tuple[str, str, dict[str, str]]]:
-    """Operation, price status and tags of each record; all have the same usage."""
+    """Operation, price status and tags of each record; all have the same counts."""
     # A stream that was dropped rather than read to its end is settled a moment later.
     get_recorder().flush()
-    assert [record.usage for record in records] == [USAGE] * len(records)
+    counts = [dict(record.usage or {}) for record in records]
+    assert [{u: n for u, n in each.items() if n} for each in counts] == [
+        dict(USAGE)
+    ] * len(records)
     return [(r.operation, r.price_status, dict(r.tags)) for r in records]
