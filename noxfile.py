@@ -121,7 +121,15 @@ def frameworks(session: nox.Session, framework: str) -> None:
     session.install("--editable", ".", "pytest", "pytest-timeout")
     session.install(*FRAMEWORKS[framework])
     tests = framework.removesuffix("_async")
-    session.run("pytest", f"tests/frameworks/test_{tests}.py", *session.posargs)
+    paths = [f"tests/frameworks/test_{name}.py" for name in (tests, "examples")]
+    session.run("pytest", *paths, *session.posargs)
+
+
+@nox.session
+def upstream(session: nox.Session) -> None:
+    """Run the frameworks' own suites with and without metering; takes ten minutes."""
+    session.install("--editable", ".", "pip>=25.1")
+    session.run("python", "scripts/run_upstream_suites.py", *session.posargs)
 
 
 @nox.session
