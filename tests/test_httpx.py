@@ -604,7 +604,294 @@ def test_nonsense_harms_nobody(
     assert recorder.faults.counts() == {"httpx stream": 1}
 
 
-def test_redirects_and_headers_are_the_clients_own(
+BEDROCK = "https://bedrock-runtime.us-east-1.amazonaws.com"
+
+
+def ask_streaming(
+    package: ModuleType,
+    recorder: Recorder,
+    path: str,
+    pieces: list[bytes],
+    *,
+    content_type: str = "application/json",
+    how_many: int | None = None,
+    **request: Any,
+) -> None:
+    """Answer a request with *pieces*, and read all or some of them."""
+
+    class Stream(package.SyncByteStream):  # type: ignore[name-defined,misc]
+        def __iter__(self) -> Iterator[bytes]:
+            yield from pieces
+
+    def answer(_request: Any) -> Any:
+        headers = {"content-type": content_type}
+        return package.Response(200, stream=Stream(), headers=headers)
+
+    with plain(package, transport=package.MockTransport(answer)) as client:
+        door.instrument(client, recorder=recorder)
+        with client.stream("POST", BEDROCK + path, **request) as response:
+            for number, _ in enumerate(response.iter_raw(), start=1):
+                if number == how_many:
+                    break
+
+
+def sse(*events: Any) -> bytes:
+    """Server-sent events."""
+    return b"".join(b"data: %b\n\n" % json.dumps(each).encode() for each in events)
+
+
+def test_events_in_odd_pieces(
+    package: ModuleType, sink: ListSink, recorder: Recorder
+) -> None:
+    """Events may be cut anywhere, and comments and empty lines may stand between."""
+    usage = {"prompt_tokens": 1200, "completion_tokens": 540}
+    text = b": hello\ndata:\n\n" + sse({"choices": [{}]})
+    text += sse({"choices": [], "usage": usage})
+    pieces = [text[at : at + 5] for at in range(0, len(text), 5)]
+    ask_streaming(
+        package,
+        recorder,
+        "/v1/chat/completions",
+        pieces,
+        content_type="text/event-stream; charset=utf-8",
+        json=CHAT,
+    )
+    recorder.flush()
+    assert [record.usage for record in sink.records] == [USAGE]
+
+
+@pytest.mark.parametrize("where", ["response", "itself"])
+def test_the_last_event_repeats_a_long_answer(
+    package: ModuleType, sink: ListSink, recorder: Recorder, where: str
+) -> None:
+    """Of a long event its counts are taken, and nothing else is kept."""
+    usage = {"input_tokens": 1200, "output_tokens": 540, "total_tokens": 1740}
+    said = {"usage": usage, "output": "x" * 9000}
+    event = {"type": "response.completed"} | (
+        {"response": said} if where == "response" else said
+    )
+    ask_streaming(
+        package,
+        recorder,
+        "/v1/responses",
+        [sse({"type": "response.created"}), sse(event)],
+        content_type="text/event-stream",
+        json=CHAT,
+    )
+    recorder.flush()
+    assert [record.usage for record in sink.records] == [USAGE]
+
+
+def test_a_long_body(package: ModuleType, sink: ListSink, recorder: Recorder) -> None:
+    """Of a body that is too long to be kept, head and tail say all."""
+    usage = b'"usage": {"inputTokens": 1200, "outputTokens": 540}'
+    text = b'{"output": "%b", %b}' % (b"x" * 500_000, usage)
+    pieces = [text[at : at + 30_000] for at in range(0, len(text), 30_000)]
+    ask_streaming(package, recorder, f"{PATH}converse", pieces, json={})
+    recorder.flush()
+    assert [record.usage for record in sink.records] == [USAGE]
+
+
+def test_a_frame_in_pieces(
+    package: ModuleType, simulator: Simulator, sink: ListSink, recorder: Recorder
+) -> None:
+    """Frames may be cut anywhere."""
+    url = f"{simulator.endpoint_url}{PATH}converse-stream"
+    with plain(package) as client:
+        whole = client.post(url, json={}).content
+    ask_streaming(
+        package,
+        recorder,
+        f"{PATH}converse-stream",
+        [whole[at : at + 7] for at in range(0, len(whole), 7)],
+        content_type="application/vnd.amazon.eventstream",
+        json={},
+    )
+    recorder.flush()
+    assert [record.usage for record in sink.records] == [USAGE]
+
+
+@pytest.mark.parametrize("how_many", [2, None])
+def test_a_spoilt_frame(
+    package: ModuleType,
+    simulator: Simulator,
+    sink: ListSink,
+    caplog: pytest.LogCaptureFixture,
+    how_many: int | None,
+) -> None:
+    """A frame that cannot be read, at the end or on the way, leaves one record."""
+    caplog.set_level(logging.CRITICAL, "bedrock_attrib")
+    recorder = Recorder(sinks=[sink])
+    url = f"{simulator.endpoint_url}{PATH}converse-stream"
+    with plain(package) as client:
+        whole = client.post(url, json={}).content
+    first = int.from_bytes(whole[:4], "big")
+    second = first + int.from_bytes(whole[first : first + 4], "big")
+    spoilt = whole[first : second - 1] + b"?"
+    ask_streaming(
+        package,
+        recorder,
+        f"{PATH}converse-stream",
+        [whole[:first], spoilt, b""],
+        content_type="application/vnd.amazon.eventstream",
+        how_many=how_many,
+        json={},
+    )
+    gc.collect()
+    recorder.flush()
+    assert [r.price_status for r in sink.records] == ["estimated"]
+    assert recorder.faults.counts().keys() == {"httpx stream"}
+
+
+def test_a_body_that_breaks_its_reader(
+    package: ModuleType, sink: ListSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a reader can't take is a fault of ours, and still one record."""
+    caplog.set_level(logging.CRITICAL, "bedrock_attrib")
+    recorder = Recorder(sinks=[sink])
+    body = [b'{"usage": {"inputTokens": 1}, "trace": 3}']
+    ask_streaming(package, recorder, f"{PATH}converse", body, json={})
+    recorder.flush()
+    assert [r.price_status for r in sink.records] == ["unpriced"]
+    assert recorder.faults.counts() == {"reader": 1}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"json": {"guardrailConfig": {"guardrailIdentifier": "abc"}}},
+        {
+            "json": {"guardrailConfig": {"guardrailIdentifier": "abc"}},
+            "headers": {"X-Amzn-Bedrock-GuardrailIdentifier": "abc"},
+        },
+    ],
+)
+def test_a_guardrail_without_a_trace(
+    package: ModuleType, sink: ListSink, recorder: Recorder, request_: dict[str, Any]
+) -> None:
+    """A guardrail whose units nobody tells makes the price partial."""
+    usage = b'{"usage": {"inputTokens": 1200, "outputTokens": 540}}'
+    ask_streaming(package, recorder, f"{PATH}converse", [usage], **request_)
+    recorder.flush()
+    assert [r.price_status for r in sink.records] == ["partial"]
+
+
+def test_an_async_invocation(
+    package: ModuleType, sink: ListSink, recorder: Recorder
+) -> None:
+    """Of an async invocation, model and seconds stand in the request."""
+    body = {
+        "modelId": "amazon.nova-reel-v1:1",
+        "modelInput": {"videoGenerationConfig": {"durationSeconds": 12}},
+    }
+    ask_streaming(package, recorder, "/async-invoke", [b"{}"], json=body)
+    recorder.flush()
+    (record,) = sink.records
+    assert record.model.requested == "amazon.nova-reel-v1:1"
+    assert record.usage == {"output_video_second[720p/24fps]": 12}
+
+
+def test_other_requests(
+    package: ModuleType, sink: ListSink, recorder: Recorder
+) -> None:
+    """What Bedrock is asked besides is no call."""
+    ask_streaming(package, recorder, "/model-customization-jobs", [b"{}"], json={})
+    recorder.flush()
+    assert sink.records == []
+
+
+def test_a_trace_of_the_applications_own(
+    package: ModuleType, sink: ListSink, recorder: Recorder
+) -> None:
+    """A caller that traces its requests itself goes on doing so."""
+    names: list[str] = []
+
+    def trace(name: str, info: Any) -> None:
+        names.append(name)
+
+    with plain(package) as client:
+        door.instrument(
+            client, recorder=recorder, endpoint_url="http://127.0.0.1:9", region="x"
+        )
+        with pytest.raises(package.ConnectError):
+            client.post("http://127.0.0.1:9/v1/messages", extensions={"trace": trace})
+    gc.collect()
+    recorder.flush()
+    assert "connection.connect_tcp.failed" in names
+    assert [(r.outcome, r.error) for r in sink.records] == [
+        ("abandoned", "Interrupted")
+    ]
+
+
+def test_a_redirect(package: ModuleType, sink: ListSink, recorder: Recorder) -> None:
+    """A request that is sent on is two calls, of which one was answered."""
+
+    def answer(request: Any) -> Any:
+        if request.url.path.startswith("/old"):
+            location = str(request.url).replace("/old", "")
+            return package.Response(307, headers={"location": location})
+        return package.Response(200, json={"usage": {"inputTokens": 1}})
+
+    transport = package.MockTransport(answer)
+    with plain(package, transport=transport, follow_redirects=True) as client:
+        door.instrument(client, recorder=recorder)
+        client.post(f"{BEDROCK}/old{PATH}converse", json={})
+    recorder.flush()
+    assert [(r.outcome, r.error) for r in sink.records] == [
+        ("error", "307"),
+        ("ok", None),
+    ]
+
+
+def test_nothing_of_ours_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """Hooks that are called with nonsense say so in the log alone."""
+    configure(metrics=False)
+    hooks = door.event_hooks()
+    for (hook,) in hooks.values():
+        hook(object())
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    configure()
+
+
+class Odd:
+    """A request or answer that breaks whoever looks at it."""
+
+    method = "POST"
+    url = f"{BEDROCK}{PATH}converse"
+    status_code = 200
+
+    def __init__(self, request: Any = None) -> None:
+        self.request = request
+        self.headers: dict[str, str] = {}
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """Nobody's."""
+        raise RuntimeError
+
+
+def test_faults_are_counted(
+    package: ModuleType, sink: ListSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes wrong while a call is open is counted, and the call is a record."""
+    caplog.set_level(logging.CRITICAL, "bedrock_attrib")
+    recorder = Recorder(sinks=[sink])
+    hooks = door.event_hooks(recorder=recorder)
+    request = package.Request("POST", f"{BEDROCK}{PATH}converse", json={})
+    (start,), (answer,) = hooks["request"], hooks["response"]
+    start(Odd())  # type: ignore[arg-type]
+    start(request)
+    request.extensions["trace"](".receive_response_headers.failed", {})
+    odd = Odd(request)
+    del odd.headers
+    answer(odd)
+    gc.collect()
+    recorder.flush()
+    assert recorder.faults.counts() == {"start": 1, "trace": 1, "answer": 1}
+    assert [record.usage for record in sink.records] == [None, None]
+
+
+def test_the_answer_is_the_clients_own(
     package: ModuleType, simulator: Simulator, sink: ListSink, recorder: Recorder
 ) -> None:
     """The answer is the client's own, elapsed time included."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ._bodies import needs_body, read_body
 from ._failures import status_of_refusal, status_without_answer
 from ._http import (
-    as_event,
     events_of,
     has_guardrail_in,
     read_document_of,
@@ -24,7 +23,6 @@ __all__ = [
     "Operation",
     "RequestFacts",
     "RequestReader",
-    "as_event",
     "events_of",
     "has_guardrail_in",
     "merge_request",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 from botocore.eventstream import EventStreamBuffer
 
 from .._call import Call
-from .._readers import TAIL, Events, as_event, read_http_body, whole_object
+from .._readers import TAIL, Events, read_http_body, whole_object
 from .._record import Reading
 
 _HEAD_BYTES = 16_384
@@ -81,6 +82,8 @@ class StreamFeed:
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
         recorder = self._call.recorder
+        if self._call.ended is not None:
+            return  # read to its end, and closed after that
         self._call.was_read = was_read or self._is_done
         try:
             self.rest()
@@ -159,7 +162,7 @@ def _without_text(data: bytes) -> bytes:
     response = document.get("response")
     if isinstance(response, dict):
         kept["response"] = {n: response[n] for n in _COUNTS if n in response}
-    return as_event(kept)["chunk"]["bytes"]  # type: ignore[no-any-return]  # bytes
+    return json.dumps(kept).encode()
 
 
 _COUNTS = ("type", "usage", "service_tier", "error", "amazon-bedrock-invocationMetrics")
@@ -206,6 +209,8 @@ class BodyFeed:
         """End the call: read to its end, given up, or broken with *error*."""
         del was_read  # a body that is given up half read was answered all the same
         call, reading = self._call, self._reading
+        if call.ended is not None:
+            return  # read to its end, and closed after that
         try:
             body = bytes(self._head + self._tail[-_TAIL_BYTES:])
             route = call.route

@@ -111,7 +111,11 @@ class Hooks:
 
     def answer(self, response: Any) -> None:
         """Read the answer, or watch the stream that it opens."""
-        call: Call | None = response.request.extensions.pop(_KEY, None)
+        try:
+            call: Call | None = response.request.extensions.pop(_KEY, None)
+        except Exception as fault:
+            _no_recorder.note("httpx response", fault)
+            return
         if call is None:
             return
         try:

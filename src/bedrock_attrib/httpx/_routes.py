@@ -34,7 +34,7 @@ _SIGNED = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/bedrock[a-z-]*/aws4_r
 
 # The first that matches decides. A gateway may have a path of its own in front.
 _PATHS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"(?:^|.*?){path}$"), operation)
+    (re.compile(rf".*?{path}"), operation)
     for path, operation in (
         (r"/model/(.+)/converse", "Converse"),
         (r"/model/(.+)/converse-stream", "ConverseStream"),

@@ -35,11 +35,8 @@ class Watcher:
             self._faults.note("httpx stream", fault)
 
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
-        """The answer is over."""
-        try:
-            self._feed.ended(error, was_read=was_read)
-        except Exception as fault:
-            self._faults.note("httpx stream", fault)
+        """The answer is over, which a feed takes as it comes."""
+        self._feed.ended(error, was_read=was_read)
 
 
 def watched(stream: Any, watcher: Watcher) -> Any:
@@ -52,8 +49,6 @@ def _watching(kind: Any) -> type:
     # httpx asks streams for their class; whose httpx it is (httpx, httpx2, a vendored
     # one), only the stream knows.
     base = _WatchedAsync if hasattr(kind, "__aiter__") else _Watched
-    if hasattr(kind, "__aiter__") and hasattr(kind, "__iter__"):
-        base = _WatchedBoth
     return type(f"Metered{kind.__name__}", (base, kind), {})
 
 
@@ -118,7 +113,3 @@ class _WatchedAsync(_Wrapper):
             await self._stream.aclose()
         finally:
             self._watcher.ended()
-
-
-class _WatchedBoth(_WatchedAsync, _Watched):
-    """httpx' ``ByteStream``, of a body that needs no waiting."""
