@@ -45,6 +45,8 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
+
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
@@ -77,6 +79,13 @@ def tests(session: nox.Session, dependencies: str) -> None:
     # Another set of pins must not find what an earlier one left behind.
     session.install("--upgrade", "--editable", ".[test]", *pins)
     session.run("pytest", "--numprocesses=2", *session.posargs)
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """Try the middlewares and the recipes for jobs around what they are made for."""
+    session.install("--editable", ".[test]", *WEB)
+    session.run("pytest", *(session.posargs or ["tests/propagation"]))
 
 
 @nox.session

@@ -85,8 +85,15 @@ class Handlers:
         """Answer that these handlers stand on the emitter."""
         return self
 
+    # `event_name` and the like are named, as collecting them takes longer.
+
     def start(
-        self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any
+        self,
+        params: Mapping[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Open the call, once its parameters are known."""
         if _KEY in context or not self.is_on:
@@ -122,7 +129,13 @@ class Handlers:
             call.recorder.faults.note("send", fault)
 
     def answer(
-        self, http_response: Any, parsed: Any, context: dict[str, Any], **_: Any
+        self,
+        http_response: Any,
+        parsed: Any,
+        context: dict[str, Any],
+        model: Any = None,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Read the answer, or watch the stream that it opens."""
         call: Call | None = context.pop(_KEY, None)
@@ -146,6 +159,9 @@ class Handlers:
         except Exception as fault:
             call.recorder.faults.note("fail", fault)
 
+
+# As botocore has it: 1.44.5.
+_FIRST_STATUS_WITHOUT_ANSWER = HTTPStatus.MULTIPLE_CHOICES.value
 
 # For calls that have no recorder, as the default one could not be made.
 _no_recorder = Faults()
@@ -179,18 +195,20 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     retries = metadata.get("RetryAttempts")
     if retries:
         call.attempts = retries + 1
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
+    if status >= _FIRST_STATUS_WITHOUT_ANSWER:
         error = parsed.get("Error", {}).get("Code") or str(status)
         recorder.turned_away(call, status, str(error))
         return
     row = call.route.operation
-    headers = metadata.get("HTTPHeaders") or {}
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
         watch_stream(parsed[row.stream], call)
-    elif row.body is not None and (needs_body(headers) or call.has_guardrail):
-        call.answer = row.read(parsed, call.route.model)
-        length = headers.get("content-length")
-        watch_body(parsed[row.body], call, int(length) if length else None)
-    else:
-        recorder.answered(call, row.keep(parsed))
+        return
+    if row.body is not None:
+        headers = metadata.get("HTTPHeaders") or {}
+        if needs_body(headers) or call.has_guardrail:
+            call.answer = row.read(parsed, call.route.model)
+            length = headers.get("content-length")
+            watch_body(parsed[row.body], call, int(length) if length else None)
+            return
+    recorder.answered(call, row.keep(parsed))

@@ -36,6 +36,7 @@ from ._sinks import Guard, SettlingSink, Sink
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from ._baggage import BaggageTags
     from ._config import Config
     from .pricing import PriceTable
 
@@ -43,7 +44,7 @@ _MOST_TAG_SETS = 4096
 _MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
-_OK = Outcome.OK
+_OK, _ERROR = Outcome.OK, Outcome.ERROR
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
@@ -57,14 +58,15 @@ class Recorder:
     kind. Only a guard's refusal reaches the caller. Safe to use from any thread.
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
-    a second on the recorder's own thread, or at once by whoever looks first: a `Spend`,
-    a metric reader, `flush`. Of more than 256 calls within that second, every 256th
-    settles those before it. With guards, or the setting ``immediate``, it is settled
-    on the caller's thread before the call returns.
+    a second on the recorder's own thread (five where hundreds end every second), or at
+    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256
+    calls within that time, every 256th settles those before it. With guards, or the
+    setting ``immediate``, it is settled on the caller's thread before the call returns.
 
     Attributes:
         sinks: Told about every finished call, in order.
         guards: Asked before every call, in order.
+        baggage_out: Keys of the tags that may be sent on as W3C baggage.
     """
 
     def __init__(
@@ -97,15 +99,22 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._baggage = (
+            _baggage_tags(config.baggage_in, self._faults)
+            if config is not None and config.baggage_in
+            else None
+        )
+        self.baggage_out = config.baggage_out if config is not None else ()
+        self._has_other_tags = bool(self._default_tags) or self._baggage is not None
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
+        self._has_more_to_start = bool(self.guards) or self._current_span is not None
         self._routes = Routes()
-        self._merged_tags: dict[tuple[Tags, frozenset[str]], Tags] = {}
+        self._merged_tags: dict[tuple[Tags, frozenset[str], Tags], Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
-        self._is_immediate = bool(guards) or (config is not None and config.immediate)
         self._profiles: ProfilePricing | None = None
         self._ended: BatchQueue[Call | Answer] = BatchQueue(
             self._settle_all,
@@ -115,6 +124,8 @@ class Recorder:
             may_drop=False,
             before_batch=self._look_again,
         )
+        is_immediate = bool(guards) or (config is not None and config.immediate)
+        self._put = self._put_and_settle if is_immediate else self._ended.put
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -144,15 +155,19 @@ class Recorder:
         return self._prices
 
     def tags_of(self, scope: Scope) -> Tags:
-        """The tags of *scope* over the default ones that it does not take away."""
-        if not self._default_tags:
+        """The tags of a call that starts now, in *scope*.
+
+        The scope's own come first, then what came as baggage, then the default ones.
+        """
+        came = NO_TAGS if self._baggage is None else self._baggage.read(scope.baggage)
+        if not self._default_tags and not came:
             return scope.tags
-        key = (scope.tags, scope.removed)
+        key = (scope.tags, scope.removed, came)
         merged = self._merged_tags.get(key)
         if merged is None:
             if len(self._merged_tags) >= _MOST_TAG_SETS:
                 self._merged_tags.clear()
-            changes = {**dict.fromkeys(scope.removed), **scope.tags}
+            changes = {**came, **dict.fromkeys(scope.removed), **scope.tags}
             merged = with_changes(self._default_tags, changes)
             self._merged_tags[key] = merged
         return merged
@@ -173,7 +188,7 @@ class Recorder:
         """
         route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
-        tags = self.tags_of(scope) if self._default_tags else scope.tags
+        tags = self.tags_of(scope) if self._has_other_tags else scope.tags
         call = OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
@@ -187,9 +202,9 @@ class Recorder:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
-        if self._current_span is not None:
-            call.span = self._current_span()
-        if self.guards:
+        if self._has_more_to_start:
+            if self._current_span is not None:
+                call.span = self._current_span()
             self._ask_guards(call)
         return call
 
@@ -303,9 +318,7 @@ class Recorder:
             call.failure = (PriceStatus.UNPRICED, _NOT_READ)
         if self._current_span is not None:
             call.span = self._current_span()
-        self._ended.put(call)
-        if self._is_immediate:
-            self._ended.drain()
+        self._put(call)
 
     # A call ends, in one of these ways. Only what cannot wait is done here: reading,
     # pricing and telling happen in batches, which takes a third of the time and none
@@ -325,7 +338,7 @@ class Recorder:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        self._end(call, _OK if error is None else Outcome.ERROR, error)
+        self._end(call, _OK if error is None else _ERROR, error)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -408,14 +421,15 @@ class Recorder:
     def _end(
         self, call: Call, outcome: Outcome | None, error: str | None = None
     ) -> None:
-        if not call.close():
-            return
-        call.ended = perf_counter()
-        call.outcome = outcome
-        call.error = error
+        if call.close():
+            call.ended = perf_counter()
+            call.outcome = outcome
+            call.error = error
+            self._put(call)
+
+    def _put_and_settle(self, call: Call) -> None:
         self._ended.put(call)
-        if self._is_immediate:
-            self._ended.drain()
+        self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.
 
@@ -566,6 +580,13 @@ def _current_span_getter() -> Callable[[], Span]:
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
     return get_current_span
+
+
+def _baggage_tags(keys: Sequence[str], faults: Faults) -> BaggageTags:
+    # Baggage takes some milliseconds to import, for those who let it in.
+    from ._baggage import BaggageTags  # noqa: PLC0415
+
+    return BaggageTags(keys, faults)
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -99,7 +100,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
-    return CallRecord(
+    values = (
         _IDS.next(),
         call.started_at,
         route.operation.name,
@@ -120,6 +121,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.attempts,
         call.request_id,
     )
+    return tuple.__new__(CallRecord, values)  # in half the time of naming each
 
 
 def price_again(
@@ -228,19 +230,26 @@ _OK = Outcome.OK
 
 
 class _Ids:
-    """Ids that are unique across processes, without a random number for each."""
+    """Ids that are unique across processes, without a random number for each.
+
+    Attributes:
+        next: Gives the next id: 32 hexadecimal digits. It runs no Python of its own,
+            so that threads cannot come in between.
+    """
+
+    next: Callable[[], str]
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         """Take a new random prefix, as a forked child must."""
-        self._prefix = uuid4().hex[:20]
-        self._numbers = itertools.count()
+        prefix = uuid4().hex[:20]
+        digits = itertools.product((prefix,), *([_THREE_DIGITS] * 4))
+        self.next = map("".join, digits).__next__
 
-    def next(self) -> str:
-        """The next id: 32 hexadecimal digits."""
-        return f"{self._prefix}{next(self._numbers):012x}"
+
+_THREE_DIGITS = tuple(f"{number:03x}" for number in range(4096))
 
 
 _IDS = _Ids()
