@@ -136,7 +136,7 @@ def frameworks(session: nox.Session, framework: str) -> None:
 
 @nox.session
 def upstream(session: nox.Session) -> None:
-    """Run the frameworks' own suites with and without metering; takes ten minutes."""
+    """Run the frameworks' own suites with and without metering; takes half an hour."""
     session.install("--editable", ".", "pip>=25.1")
     session.run("python", "scripts/run_upstream_suites.py", *session.posargs)
 
