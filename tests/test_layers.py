@@ -24,10 +24,19 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "aio", "_handlers", "_targets", "_client", "propagation"),
+    "doors": (
+        "_streams",
+        "aio",
+        "_handlers",
+        "_targets",
+        "_client",
+        "httpx",
+        "propagation",
+    ),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -129,7 +138,7 @@ def test_imports_make_no_circle() -> None:
 ONLY_IN = {
     "botocore": {
         *("_streams", "aio", "_handlers", "_targets", "_client"),
-        *("billing", "testing"),
+        *("httpx", "billing", "testing"),
     },
     "boto3": {"_targets", "billing", "testing", "cli"},
     "aiobotocore": set(),  # whatever the application uses will do
