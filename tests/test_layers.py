@@ -24,10 +24,19 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "aio", "_handlers", "_targets", "_client", "propagation"),
+    "doors": (
+        "_streams",
+        "aio",
+        "_handlers",
+        "_targets",
+        "_client",
+        "httpx",
+        "propagation",
+    ),
     "switches": ("instrumentor", "serverless", "_autostart", "_launch"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
@@ -130,7 +139,7 @@ def test_imports_make_no_circle() -> None:
 ONLY_IN = {
     "botocore": {
         *("_streams", "aio", "_handlers", "_targets", "_client"),
-        *("billing", "testing"),
+        *("httpx", "billing", "testing"),
     },
     "boto3": {"_targets", "billing", "testing", "cli"},
     "aiobotocore": set(),  # whatever the application uses will do
