@@ -97,10 +97,10 @@ CLIENT_TESTS = [
 
 
 @nox.session
-@nox.parametrize("clients", ASYNC_CLIENTS.values(), ids=ASYNC_CLIENTS)
-def botocore(session: nox.Session, clients: list[str]) -> None:
+@nox.parametrize("version", list(ASYNC_CLIENTS), ids=list(ASYNC_CLIENTS))
+def botocore(session: nox.Session, version: str) -> None:
     """Run the tests of clients and streams on each botocore of async clients."""
-    session.install("--upgrade", "--editable", ".[test]", *clients)
+    session.install("--upgrade", "--editable", ".[test]", *ASYNC_CLIENTS[version])
     session.run(
         "pytest",
         "--numprocesses=2",
