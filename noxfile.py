@@ -45,12 +45,13 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+USERS_EXTRAS = ("cli", "instrumentor", "otlp", "prometheus")
 WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
 
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
-        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+        *(bound for extra in USERS_EXTRAS for bound in EXTRAS[extra]),
     ]
 )
 
@@ -67,7 +68,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of the examples as its users."""
-    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.install("--editable", f".[{','.join(USERS_EXTRAS)}]", "pytest", MYPY)
     session.run("mypy")
 
 

@@ -15,9 +15,9 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
     "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_readers", "_attribution", "pricing"),
+    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
-    "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
+    "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (
         "_config",
         "_baggage",
@@ -37,6 +37,7 @@ ROOMS = {
         "httpx",
         "propagation",
     ),
+    "switches": ("instrumentor", "serverless", "_autostart", "_launch"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -146,9 +147,11 @@ ONLY_IN = {
         "metrics",
         "_baggage",
         "_call",
+        "_defaults",
         "_recorder",
         "propagation",
         "cli",
+        "instrumentor",
     },
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},

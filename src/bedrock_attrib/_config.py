@@ -43,6 +43,8 @@ class Config(BaseModel):
         span_cost: Whether to put the cost on the current span.
         immediate: Whether a call is settled, and sinks are told, on the caller's thread
             before it returns, rather than within a second on the recorder's own.
+        summary: Whether a process that made calls writes a line on stderr at its end:
+            how many, what they cost, how many have no price.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML or JSON) whose rows come before the table's.
         baggage_in: Tags that calls may take from W3C baggage, which strangers write.
@@ -66,6 +68,7 @@ class Config(BaseModel):
     semconv_opt_in: str = ""
     span_cost: bool = False
     immediate: bool = False
+    summary: bool = False
     prices: Path | None = None
     price_overrides: Path | None = None
     baggage_in: tuple[str, ...] = ()

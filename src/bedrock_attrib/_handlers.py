@@ -49,11 +49,14 @@ class Handlers:
         recorder: The recorder that was asked for; None for whichever is the default.
         is_on: False once the target is no longer instrumented. Clients that were made
             from a session keep its handlers.
+        gives_way: Whether whoever instruments with another recorder replaces them, as
+            they were put there from outside of the application's code.
     """
 
-    def __init__(self, recorder: Recorder | None) -> None:
+    def __init__(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
         """Make handlers that tell *recorder*."""
         self.recorder = recorder
+        self.gives_way = gives_way
         self.is_on = True
 
     def register(self, events: BaseEventHooks) -> None:

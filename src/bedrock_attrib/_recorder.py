@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import weakref
 from collections import deque
@@ -17,6 +16,7 @@ from ._call import Call, OpenCall, Routes
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
+from ._processes import is_ending, when_it_ends
 from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
@@ -398,6 +398,12 @@ class Recorder:
         self._paused.clear()
         for call in self._streams():
             call.close()
+        # Another thread may have been iterating, which a set never forgets.
+        self._open_streams = weakref.WeakSet()
+
+    def _give_up_streams(self) -> None:
+        for call in self._streams():
+            self.stream_ended(call)
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -436,8 +442,11 @@ class Recorder:
     def settle(self) -> None:
         """Settle every call that has ended, on this thread, unless another is at it.
 
-        Waits for the other for some seconds at most.
+        Waits for the other for some seconds at most. Once Python ends, streams that
+        are still open are given up: this may be what the last collection sees.
         """
+        if is_ending():
+            self._give_up_streams()
         if self._paused:
             self._look_again()
         self._ended.drain()
@@ -538,6 +547,11 @@ class Recorder:
                 is_done = False
         return is_done
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended with `close`."""
+        return self._is_closed
+
     def close(self) -> None:
         """End open streams as given up, deliver everything, close the sinks.
 
@@ -546,8 +560,7 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for call in self._streams():
-            self.stream_ended(call)
+        self._give_up_streams()
         self._ended.close()
         self.flush()
         for sink in self.sinks:
@@ -560,6 +573,16 @@ class Recorder:
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
+def flush_all(timeout_s: float) -> bool:
+    """Flush every recorder that is in use, within *timeout_s* over all of them."""
+    deadline = monotonic() + timeout_s
+    is_done = True
+    for recorder in list(_RECORDERS):
+        if not recorder.is_closed:
+            is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+    return is_done
+
+
 def _close_all() -> None:
     for recorder in list(_RECORDERS):
         recorder.close()
@@ -570,7 +593,7 @@ def _forget_streams() -> None:
         recorder.forget_streams()
 
 
-atexit.register(_close_all)
+when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
 
