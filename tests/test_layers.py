@@ -26,7 +26,7 @@ ROOMS = {
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "_handlers", "_client", "aio"),
+    "doors": ("_raw", "_streams", "_handlers", "_client", "aio"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),

@@ -169,7 +169,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     headers = metadata.get("HTTPHeaders") or {}
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
-        watch_stream(parsed[row.stream], call)
+        parsed[row.stream] = watch_stream(parsed[row.stream], call)
     elif row.body is not None and (needs_body(headers) or call.has_guardrail):
         call.answer = row.read(parsed, call.route.model)
         length = headers.get("content-length")

@@ -185,7 +185,9 @@ class Recorder:
             except Exception as fault:
                 self.faults.note("request reader", fault)
         if self._current_span is not None:
-            call.span = self._current_span()
+            span = self._current_span()
+            if span.is_recording():
+                call.span = span
         if self.guards:
             self._ask_guards(call)
         return call
@@ -311,7 +313,7 @@ class Recorder:
         call.outcome = outcome
         call.error = error
         self._ended.put(call)
-        if self._is_immediate:
+        if self._is_immediate or call.span is not None:  # as spans end with the call
             self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.

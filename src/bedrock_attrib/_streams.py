@@ -1,7 +1,8 @@
-"""How streams and bodies are watched: subclasses of botocore's own types.
+"""How streams and bodies are watched while the caller reads.
 
-The object that botocore made stays the same object; only its class is exchanged for
-one that looks on while the caller reads. Nothing is read that the caller does not read.
+The caller gets an event stream of botocore's own type that reads from the very stream
+that botocore made, and botocore's own body, which reads from a connection that is looked
+at. Nothing is read that the caller does not read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -17,7 +19,8 @@ from botocore.eventstream import EventStream
 from botocore.response import StreamingBody
 
 from ._call import Call
-from ._readers import TAIL, Events, read_body
+from ._raw import WatchedRaw
+from ._readers import TAIL, Events, is_final, read_body
 from ._record import Reading
 
 _HEAD_BYTES = 16_384
@@ -30,14 +33,24 @@ class StreamFeed:
     Free of I/O, so that sync and async streams share it. Nothing raises.
     """
 
-    __slots__ = ("_call", "_events", "_recorder")
+    __slots__ = ("_call", "_events", "_recorder", "_runs")
 
     def __init__(self, call: Call) -> None:
         """Watch the stream of *call*."""
         self._recorder = call.recorder
         self._call = call
+        self._runs: list[None] = []
         self._events = call.events = Events(request_bytes=call.request_bytes)
         call.recorder.answer_opened(call)
+
+    @property
+    def has_span(self) -> bool:
+        """Whether the cost is put on a span, which may end with the final event."""
+        return self._call.span is not None
+
+    def began(self) -> None:
+        """One more iterator reads the stream; any number may, by turns."""
+        self._runs.append(None)
 
     def saw_first(self, event: Any) -> None:
         """Note the first event of all, and when it came."""
@@ -47,15 +60,33 @@ class StreamFeed:
 
     def saw(self, tail: tuple[Any, ...], count: int) -> None:
         """Note the last events of a run of *count*, oldest first, None for none."""
+        if self._call.ended is not None:
+            return
         events = self._events
         events.count += count
         kept = [event for event in tail if event is not None]
         events.tail = (events.tail + kept)[-TAIL:]
 
-    def finished(self) -> None:
-        """The stream was read to its end."""
-        self._call.was_read = True
+    def saw_final(self, before: Any, event: Any, count: int) -> None:
+        """Note the final event, after *before*, and end the call with it.
+
+        Args:
+            before: The event before it, or None.
+            event: The event that states the counts; the caller does not have it yet.
+            count: Events of this run, with it.
+        """
+        self.saw_first(event)
+        self.saw((before, _kept(event)), count)
         self._end(None)
+
+    def finished(self) -> None:
+        """An iterator came to the end of the stream.
+
+        If another one is half-way, that may be the one which holds the last events.
+        """
+        self._call.was_read = True
+        if not self._others() or self._has_counts():
+            self._end(None)
 
     def ended(self) -> None:
         """The caller closed the stream."""
@@ -63,7 +94,40 @@ class StreamFeed:
 
     def failed(self, error: BaseException) -> None:
         """The stream raised *error* into the caller."""
+        if self._others() and isinstance(error, ValueError):
+            return  # "generator already executing": another thread reads it
         self._end(error_name(error))
+
+    def stopped(self) -> None:
+        """The caller let an iterator go, and may go on with another.
+
+        A generator may be closed by a garbage collection in the middle of anything,
+        so nothing here may wait for a lock.
+        """
+        call = self._call
+        call.paused = perf_counter()
+        others = self._others()
+        try:
+            if self._has_counts() or (call.was_read and not others):
+                self._recorder.call_dropped(call)
+        except Exception as fault:
+            self._recorder.faults.note("stream", fault)
+
+    def _others(self) -> bool:
+        """One iterator less; whether there are others still."""
+        with suppress(IndexError):
+            self._runs.pop()
+        return bool(self._runs)
+
+    def _has_counts(self) -> bool:
+        """Whether the final counts have come."""
+        route = self._call.route
+        read = route.operation.read_events
+        try:
+            return read is not None and read(self._events, route.model) is not None
+        except Exception as fault:
+            self._recorder.faults.note("stream", fault)
+            return False
 
     def paused(self, stream: EventStream) -> None:
         """The caller stopped reading *stream*, for now or for good.
@@ -110,6 +174,9 @@ class MeteredEventStream(EventStream):
         old = last = None
         count = 0
         events = super().__iter__()
+        if feed.has_span:
+            events = _ending_before_its_span(events, feed)
+        feed.began()
         try:
             for last in events:
                 count = 1
@@ -124,7 +191,7 @@ class MeteredEventStream(EventStream):
                 yield event
         except GeneratorExit:
             feed.saw((old, last), count)
-            feed.paused(self)
+            feed.stopped()
             raise
         except BaseException as error:
             feed.saw((old, last), count)
@@ -159,9 +226,25 @@ def _own_references() -> int:
 _OWN_REFERENCES = _own_references()
 
 
+def _ending_before_its_span(events: Iterator[Any], feed: StreamFeed) -> Iterator[Any]:
+    """Events as they come; the call ends before the caller has the final one.
+
+    Others who look at streams end their span with the final event: those of
+    opentelemetry-instrumentation-botocore 0.66b2, checked 2026-11-25.
+    """
+    before = None
+    for count, event in enumerate(events, 1):
+        if is_final(event):
+            feed.saw_final(before, event, count)
+        before = event
+        yield event
+
+
 def _kept(event: Any) -> Any:
     """The final event of a stream, which the caller may change after it has it."""
-    metadata = event["metadata"]
+    metadata = event.get("metadata")
+    if metadata is None:
+        return event
     return {"metadata": {**metadata, "usage": dict(metadata.get("usage") or {})}}
 
 
@@ -186,8 +269,10 @@ class BodyFeed:
             self._keep(chunk)
         except Exception as fault:
             self._recorder.faults.note("body", fault)
-        if is_last or self._seen == self._length:
+        if self._seen == self._length:
             self.ended()
+        elif is_last:
+            self._end("IncompleteReadError" if self._length is not None else None)
 
     def _keep(self, chunk: bytes) -> None:
         self._seen += len(chunk)
@@ -200,13 +285,18 @@ class BodyFeed:
             del self._tail[:-_TAIL_BYTES]
 
     def ended(self, error: BaseException | None = None) -> None:
-        """The body was read as far as the caller wants it, or raised *error*."""
+        """The body was read as far as the caller wants it, or raised *error*.
+
+        Of urllib3's exceptions, botocore 1.44.5 gives one another name.
+        """
+        self._end(None if error is None else _body_error_name(error))
+
+    def _end(self, error: str | None) -> None:
         reading = self._call.answer
         try:
             if isinstance(reading, Reading) and self._call.ended is None:
                 self._complete(reading)
-                name = None if error is None else error_name(error)
-                self._recorder.answered(self._call, reading, name)
+                self._recorder.answered(self._call, reading, error)
         except Exception as fault:
             self._recorder.faults.note("body", fault)
 
@@ -216,58 +306,6 @@ class BodyFeed:
             read_body(body, reading, self._call.route.model)
         except Exception as fault:
             self._recorder.faults.note("reader", fault)
-
-
-class MeteredBody(StreamingBody):
-    """botocore's body, watched while the caller reads."""
-
-    _bedrock_attrib: BodyFeed
-
-    def read(self, amt: int | None = None) -> bytes:
-        """Read at most *amt* bytes, or all."""
-        try:
-            chunk = super().read(amt)
-        except BaseException as error:
-            self._bedrock_attrib.ended(error)
-            raise
-        is_last = amt is None or (not chunk and amt != 0)
-        self._bedrock_attrib.saw(chunk, is_last=is_last)
-        return chunk
-
-    def readinto(self, b: bytearray | memoryview) -> int:
-        """Read into *b*; the number of bytes read."""
-        try:
-            amount = super().readinto(b)
-        except BaseException as error:
-            self._bedrock_attrib.ended(error)
-            raise
-        piece = bytes(memoryview(b)[:amount])
-        self._bedrock_attrib.saw(piece, is_last=not amount and len(b) > 0)
-        return amount
-
-    def readlines(self) -> list[bytes]:
-        """Read all lines."""
-        try:
-            lines: list[bytes] = super().readlines()
-        except BaseException as error:
-            self._bedrock_attrib.ended(error)
-            raise
-        self._bedrock_attrib.saw(b"".join(lines), is_last=True)
-        return lines
-
-    def __exit__(self, *error: object) -> None:
-        """Leave the block, in which botocore hands out the stream underneath."""
-        try:
-            super().__exit__(*error)
-        finally:
-            self._bedrock_attrib.ended()
-
-    def close(self) -> None:
-        """Close the underlying stream, and the call with it."""
-        try:
-            super().close()
-        finally:
-            self._bedrock_attrib.ended()
 
 
 def _watching(kind: type, base: type) -> type:
@@ -285,18 +323,28 @@ def _watching(kind: type, base: type) -> type:
 _WATCHING: dict[tuple[type, type], type] = {}
 
 
-def watch_stream(stream: EventStream, call: Call) -> None:
-    """Have *stream* end *call* when it is read, closed, broken or dropped."""
+def watch_stream(stream: EventStream, call: Call) -> EventStream:
+    """The stream to hand to the caller instead of *stream*: it ends *call*.
+
+    botocore's stream keeps a generator that keeps the stream, so one that is dropped
+    lives on until a garbage collection, which may be minutes away. The caller's shares
+    all that *stream* has and is kept by nobody: when it is dropped, it is gone.
+    """
     kind = _watching(type(stream), MeteredEventStream)
-    stream._bedrock_attrib = StreamFeed(call)
-    stream.__class__ = kind
+    watched = kind.__new__(kind)
+    watched.__dict__.update(stream.__dict__)
+    watched._bedrock_attrib = StreamFeed(call)
+    return watched
 
 
 def watch_body(body: StreamingBody, call: Call, length: int | None) -> None:
     """Have *body*, *length* bytes long, complete what the headers said of *call*."""
-    kind = _watching(type(body), MeteredBody)
-    body._bedrock_attrib = BodyFeed(call, length)
-    body.__class__ = kind
+    feed = BodyFeed(call, length)
+    raw = getattr(body, "_raw_stream", None)
+    if raw is None:  # a stand-in of somebody's tests
+        feed.ended()
+    else:
+        body._raw_stream = WatchedRaw(raw, feed)
 
 
 def error_name(error: BaseException) -> str:
@@ -304,3 +352,9 @@ def error_name(error: BaseException) -> str:
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     return str(code) if code else type(error).__name__
+
+
+def _body_error_name(error: BaseException) -> str:
+    """Name of *error* as the reader of a body gets to see it."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return "ResponseStreamingError" if "ProtocolError" in kinds else error_name(error)

@@ -6,7 +6,7 @@ from ._bodies import needs_body, read_body
 from ._failures import status_of_refusal, status_without_answer
 from ._operations import OPERATIONS, Operation, operation_named
 from ._request import RequestFacts, RequestReader, merge_request, request_reader
-from ._streams import TAIL, Events, read_unfinished
+from ._streams import TAIL, Events, is_final, read_unfinished
 
 __all__ = [
     "OPERATIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "Operation",
     "RequestFacts",
     "RequestReader",
+    "is_final",
     "merge_request",
     "needs_body",
     "operation_named",
