@@ -91,7 +91,7 @@ USES = (converse, invoke, stream, invoke_stream, refused, rerank)
 # Every place of ours that works during a call: where, and what breaks there.
 PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
-    "routes": (Routes, "route"),
+    "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
     "default tags": (recorder_module, "current_scope"),
     "answer": (client_module, "_take_answer"),

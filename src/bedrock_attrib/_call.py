@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._model_id import ModelRef, parse_model_id
@@ -66,27 +67,17 @@ _LEARNING = 0.25
 _MOST_ROUTES = 4096
 
 
-class Routes:
-    """Routes by operation, model id and region, each made once."""
+class Routes(dict[tuple[str, object, str], Route]):
+    """Routes by operation, ``modelId`` (None where it has none) and calling region.
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, object, str], Route] = {}
+    Each is made when it is first looked up.
+    """
 
-    def route(self, operation: str, model_id: object, region: str) -> Route:
-        """The route of a call.
-
-        Args:
-            operation: Operation name as AWS spells it.
-            model_id: The ``modelId`` parameter; None where the operation has none.
-            region: Calling region.
-        """
-        key = (operation, model_id, region)
-        route = self._known.get(key)
-        if route is None:
-            route = _new_route(operation, model_id, region)
-            if len(self._known) >= _MOST_ROUTES:
-                self._known.clear()
-            self._known[key] = route
+    def __missing__(self, key: tuple[str, object, str]) -> Route:
+        route = _new_route(*key)
+        if len(self) >= _MOST_ROUTES:
+            self.clear()
+        self[key] = route
         return route
 
 
@@ -135,10 +126,9 @@ class CallTaker(Protocol):
 
 
 class Call:
-    """A call that has started and not yet finished.
+    """A call: open while its class is `OpenCall`, then finished.
 
-    Lives in botocore's context of the call, then in its stream. When it is collected
-    without having finished, it hands itself back to its recorder.
+    Lives in botocore's context of the call, then in its stream.
 
     Attributes:
         recorder: Who finishes it.
@@ -150,7 +140,7 @@ class Call:
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
         request_bytes: Size of the request body; None before it was serialised.
-        was_sent: Whether the request may have reached AWS.
+        retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
         request_id: AWS request id, once an answer came.
         answer: What the answer said, or the few members of it that say so; None
@@ -170,7 +160,7 @@ class Call:
     facts: RequestFacts | None = None
     has_guardrail: bool = False
     request_bytes: int | None = None
-    was_sent: bool = False
+    retries: Mapping[str, Any] = MappingProxyType({})
     attempts: int = 1
     request_id: str | None = None
     answer: Reading | Mapping[str, Any] | None = None
@@ -183,7 +173,6 @@ class Call:
     outcome: Outcome | None = None
     error: str | None = None
     failure: tuple[PriceStatus, str] | None = None
-    _is_open: bool = False
     _right_to_close: list[bool] | None = None
 
     def __init__(
@@ -201,7 +190,6 @@ class Call:
         self.tags = tags
         self.started_at = started_at
         self.started = perf_counter()
-        self._is_open = True
 
     def share(self) -> None:
         """Prepare for being closed by several threads at once, as a stream may be."""
@@ -209,16 +197,26 @@ class Call:
 
     def close(self) -> bool:
         """Take the right to finish the call: True for exactly one caller."""
+        return False
+
+
+class OpenCall(Call):
+    """A call that has started and not yet finished.
+
+    When it is collected without having finished, it hands itself back to its recorder.
+    To finish is to become a plain `Call`, whose collection costs nothing.
+    """
+
+    def close(self) -> bool:
+        """Take the right to finish the call: True for exactly one caller."""
         if self._right_to_close is not None:
             # list.pop is atomic, so of two threads only one gets the item.
             try:
-                self._is_open = not self._right_to_close.pop()
+                self._right_to_close.pop()
             except IndexError:
                 return False
-            return True
-        was_open, self._is_open = self._is_open, False
-        return was_open
+        self.__class__ = Call  # type: ignore[assignment]  # same layout, see above
+        return True
 
     def __del__(self) -> None:
-        if self._is_open:
-            self.recorder.call_dropped(self)
+        self.recorder.call_dropped(self)

@@ -13,7 +13,7 @@ from ._call import Call
 from ._defaults import get_recorder
 from ._errors import RefusedError
 from ._faults import Faults
-from ._readers import needs_body
+from ._readers import OPERATIONS, needs_body
 from ._recorder import Recorder
 from ._streams import error_name, watch_body, watch_stream
 
@@ -60,19 +60,21 @@ class Handlers:
         Parameters are seen after all other handlers have changed them, answers before
         any other handler has replaced their streams.
         """
-        events.register_last(f"before-parameter-build.{SERVICE}", self.start, _ID[0])
-        events.register_last(f"before-call.{SERVICE}", self.send, _ID[1])
-        events.register_first(f"after-call.{SERVICE}", self.answer, _ID[2])
-        events.register_first(f"after-call-error.{SERVICE}", self.fail, _ID[3])
-        events.register_last(WHO, self.who, _ID[4])
+        events.register_last(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.register_last(event, self.send, _id_of(event))
+        events.register_first(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.register_first(_FAIL, self.fail, _id_of(_FAIL))
+        events.register_last(WHO, self.who, _id_of(WHO))
 
     def unregister(self, events: BaseEventHooks) -> None:
         """Take the handlers off an emitter."""
-        events.unregister(f"before-parameter-build.{SERVICE}", self.start, _ID[0])
-        events.unregister(f"before-call.{SERVICE}", self.send, _ID[1])
-        events.unregister(f"after-call.{SERVICE}", self.answer, _ID[2])
-        events.unregister(f"after-call-error.{SERVICE}", self.fail, _ID[3])
-        events.unregister(WHO, self.who, _ID[4])
+        events.unregister(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.unregister(event, self.send, _id_of(event))
+        events.unregister(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.unregister(_FAIL, self.fail, _id_of(_FAIL))
+        events.unregister(WHO, self.who, _id_of(WHO))
 
     def tells(self, recorder: Recorder | None) -> bool:
         """Whether calls go to *recorder*, None standing for the default one."""
@@ -94,7 +96,11 @@ class Handlers:
             _no_recorder.note("default recorder", fault)
             return
         try:
-            context[_KEY] = recorder.start(model.name, params, context["client_region"])
+            call = recorder.start(model.name, params, context["client_region"])
+            # botocore writes down here each attempt that it is about to make, and
+            # does not mind that the dictionary is there already: 1.44.5.
+            call.retries = context.setdefault("retries", {})
+            context[_KEY] = call
         except RefusedError:
             raise
         except Exception as fault:
@@ -103,12 +109,11 @@ class Handlers:
     def send(
         self, params: Mapping[str, Any], context: dict[str, Any], **_: Any
     ) -> None:
-        """Note that the request is about to leave, and how large it is."""
+        """Note how large the request of a stream is, which may be left unread."""
         call: Call | None = context.get(_KEY)
         if call is None:
             return
         try:
-            call.was_sent = True
             body = params.get("body")
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
@@ -134,7 +139,7 @@ class Handlers:
         if call is None:
             return
         try:
-            call.attempts = context.get("retries", {}).get("attempt", 1)
+            call.attempts = call.retries.get("attempt", 1)
             was_sent = not isinstance(exception, _BEFORE_SENDING)
             call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
         except Exception as fault:
@@ -144,7 +149,19 @@ class Handlers:
 # For calls that have no recorder, as the default one could not be made.
 _no_recorder = Faults()
 
-_ID = tuple(f"bedrock-attrib-{number}" for number in range(5))
+_START = f"before-parameter-build.{SERVICE}"
+_ANSWER = f"after-call.{SERVICE}"
+_FAIL = f"after-call-error.{SERVICE}"
+# A handler costs every call a microsecond, so only streams have this one.
+_SEND = tuple(
+    f"before-call.{SERVICE}.{name}"
+    for name, row in OPERATIONS.items()
+    if row.stream is not None
+)
+
+
+def _id_of(event: str) -> str:
+    return f"bedrock-attrib-{event}"
 
 
 def _end_without_answer(call: Call) -> None:

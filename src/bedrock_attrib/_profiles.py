@@ -89,7 +89,7 @@ class Waiting(NamedTuple):
 
     record: CallRecord
     reading: Reading
-    spends: tuple[Spend, ...]
+    spends: tuple[weakref.ref[Spend], ...]
 
 
 class TooManyWaitingError(Exception):
@@ -170,7 +170,10 @@ class ProfilePricing:
         return _TOO_MANY
 
     def remember(
-        self, record: CallRecord, reading: Reading, spends: tuple[Spend, ...]
+        self,
+        record: CallRecord,
+        reading: Reading,
+        spends: tuple[weakref.ref[Spend], ...],
     ) -> None:
         """Keep a call, which has been told, until its profile is known."""
         waiting = self._waiting.setdefault(record.model.requested, deque())
@@ -198,8 +201,10 @@ class ProfilePricing:
 
     def _correct(self, call: Waiting, answer: Answer, prices: PriceTable) -> None:
         record = self._price_late(call, answer, prices)
-        for spend in call.spends:
-            spend.correct(call.record, record)
+        for kept in call.spends:
+            spend = kept()
+            if spend is not None:
+                spend.correct(call.record, record)
         for name, correct in self._corrections:
             try:
                 correct(call.record, record)

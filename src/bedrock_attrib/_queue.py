@@ -20,9 +20,11 @@ Item = TypeVar("Item")
 class BatchQueue(Generic[Item]):
     """Items put without waiting, handled in batches by one daemon thread.
 
-    ``put`` costs an append: the thread is woken once per batch, not per item, and
-    then waits ``interval_s`` to gather more. Items above ``max_pending`` are dropped
-    and counted, or else handled by the thread that brings one too many.
+    ``put`` costs an append: the thread is woken by the first item, and then looks every
+    ``interval_s`` until there was nothing to do. Where hundreds of items come in that
+    time it looks five times less often, as a thread that wants the interpreter of a
+    busy process costs it milliseconds each time. Items above ``max_pending`` are
+    dropped and counted, or else handled by the thread that brings one too many.
 
     A forked child starts with an empty queue: what was pending is the parent's.
 
@@ -49,7 +51,8 @@ class BatchQueue(Generic[Item]):
             name: Name of the thread, and the place in which faults are noted.
             faults: Told about an exception of *handle*; its batch is then lost.
             max_pending: Items kept at most.
-            interval_s: Seconds for which a batch gathers.
+            interval_s: Seconds for which a batch gathers; five times that where
+                hundreds come within it.
             may_drop: Whether items above *max_pending*, or after `close`, are dropped;
                 if not, `put` then handles what is pending before it returns.
             before_batch: Called on the thread before it handles a batch; while it
@@ -74,6 +77,7 @@ class BatchQueue(Generic[Item]):
         self._handling = threading.Lock()
         self._handler: int | None = None
         self._comes_again = False
+        self._handled = 0
         self._starting = threading.Lock()
         self._closed = threading.Event()
         self._limit = self._max_pending
@@ -168,6 +172,7 @@ class BatchQueue(Generic[Item]):
         batch = [self._pending.popleft() for _ in range(len(self._pending))]
         if not batch:
             return
+        self._handled += len(batch)
         try:
             self._handle(batch)
         except Exception as error:
@@ -182,22 +187,33 @@ class BatchQueue(Generic[Item]):
         self.drain()
 
     def _run(self) -> None:
-        wake, closed = self._wake, self._closed
-        look_after_s: float | None = None
+        closed = self._closed
         while not closed.is_set():
-            with suppress(Empty):
-                wake.get(timeout=look_after_s)
-            closed.wait(self._interval_s)
-            self._awake = False
+            self._wake.get()
+            self._look_until_idle()
+
+    def _look_until_idle(self) -> None:
+        """Handle what comes, until nothing has come for a whole interval."""
+        closed, interval_s = self._closed, self._interval_s
+        is_idle = False
+        while not is_idle and not closed.is_set():
+            handled = self._handled
+            closed.wait(interval_s)
             with suppress(Empty):
                 while True:  # all that was said meanwhile is answered at once
-                    wake.get_nowait()
-            if self._before_batch is not None:
-                look_after_s = _LOOK_AFTER_S if self._before_batch() else None
+                    self._wake.get_nowait()
+            has_to_look = self._before_batch is not None and self._before_batch()
             self.drain()
+            came = self._handled - handled
+            interval_s = self._interval_s * (_PATIENCE if came >= _MANY else 1)
+            if not came and not has_to_look:
+                self._awake = False
+                is_idle = not self._pending  # else it came when nobody was to be woken
 
 
-_LOOK_AFTER_S = 1.0
+# Items of one interval from which on the thread looks this many times less often.
+_MANY = 500
+_PATIENCE = 5
 _YIELD_S = 0.00005
 
 

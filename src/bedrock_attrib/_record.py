@@ -42,13 +42,17 @@ class Tags(Mapping[str, str]):
 
     Equal to any mapping with the same pairs. Values are checked where they enter
     (`attribution`), not here.
+
+    Attributes:
+        key: The pairs, which equal tags have in common; hashed without running Python.
     """
 
-    __slots__ = ("_hash", "_pairs")
+    __slots__ = ("_hash", "_pairs", "key")
 
     def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
         self._pairs = dict(pairs) if pairs else {}
-        self._hash = hash(frozenset(self._pairs.items()))
+        self.key = frozenset(self._pairs.items())
+        self._hash = hash(self.key)
 
     def __getitem__(self, key: str) -> str:
         return self._pairs[key]

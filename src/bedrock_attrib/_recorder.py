@@ -13,7 +13,7 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, current_scope, with_changes
-from ._call import Call, Routes
+from ._call import Call, OpenCall, Routes
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
@@ -170,15 +170,17 @@ class Recorder:
         Raises:
             RefusedError: If a guard refuses the call.
         """
-        route = self._routes.route(operation, params.get("modelId"), region)
+        route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
         tags = self.tags_of(scope) if self._default_tags else scope.tags
-        call = Call(self, route, scope, tags, self._clock())
+        call = OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
             call.has_guardrail = True
-        for spend in scope.spends:
-            spend.settle_with(self._settler)
+        for kept in scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(self._settler)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
@@ -352,8 +354,10 @@ class Recorder:
             and prices is not None
         ):
             record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        for spend in call.scope.spends:
-            spend.add(record)
+        for kept in call.scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.add(record)
         for name, write in self._writes:
             try:
                 write(record)

@@ -55,9 +55,10 @@ def _read_unfinished(route: Route, events: Events) -> Reading:
 
 def judge_dropped(call: Call) -> None:
     """Say of a call that was dropped without an answer what became of it."""
-    call.error = "Interrupted" if call.was_sent else "NotSent"
-    call.outcome = Outcome.ABANDONED if call.was_sent else Outcome.ERROR
-    call.failure = status_without_answer(call.error, was_sent=call.was_sent)
+    was_sent = bool(call.retries)
+    call.error = "Interrupted" if was_sent else "NotSent"
+    call.outcome = Outcome.ABANDONED if was_sent else Outcome.ERROR
+    call.failure = status_without_answer(call.error, was_sent=was_sent)
 
 
 def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> CallRecord:

@@ -47,8 +47,8 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
             raise ConfigError(
                 "this attribution() is entered already; make a new one for each `with`"
             )
-        block = Block(self._changes)
-        spend = block.__enter__()
+        block, spend = Block(self._changes), Spend()
+        block.enter(spend)
         self._block = block
         return spend
 

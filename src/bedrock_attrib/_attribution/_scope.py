@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -27,12 +28,14 @@ class Scope(NamedTuple):
 
     Attributes:
         tags: Tags of the block and those around it.
-        spends: What each of these blocks has spent, outermost first.
+        spends: What each of these blocks has spent, outermost first. Only the caller
+            holds a spend: one that nobody kept can never be looked at, so calls need
+            not be added to it.
         removed: Keys that a block took away, default tags included.
     """
 
     tags: Tags
-    spends: tuple[Spend, ...]
+    spends: tuple[weakref.ref[Spend], ...]
     removed: frozenset[str] = frozenset()
 
 
@@ -88,7 +91,7 @@ def with_changes(tags: Tags, changes: Changes) -> Tags:
     return Tags({key: value for key, value in merged.items() if value is not None})
 
 
-def _inner_scope(changes: Changes, spend: Spend) -> Scope:
+def _inner_scope(changes: Changes, spend: Spend | None = None) -> Scope:
     outer = _SCOPE.get()
     tags = with_changes(outer.tags, changes)
     if len(tags) > _MOST_TAGS:
@@ -98,7 +101,10 @@ def _inner_scope(changes: Changes, spend: Spend) -> Scope:
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)
-    return Scope(tags, (*outer.spends, spend), removed)
+    spends = [kept for kept in outer.spends if kept() is not None]
+    if spend is not None:
+        spends.append(spend.weak())
+    return Scope(tags, tuple(spends), removed)
 
 
 class Block:
@@ -112,10 +118,12 @@ class Block:
         """Prepare a block that makes *changes*, which have been checked."""
         self._changes = changes
 
-    def __enter__(self) -> Spend:
-        spend = Spend()
+    def enter(self, spend: Spend) -> None:
+        """Put the tags in force; calls are added to *spend* while somebody holds it."""
         self._token = _SCOPE.set(_inner_scope(self._changes, spend))
-        return spend
+
+    def __enter__(self) -> None:
+        self._token = _SCOPE.set(_inner_scope(self._changes))
 
     def __exit__(
         self,
@@ -135,7 +143,7 @@ class Steps:
 
     def __init__(self, changes: Changes) -> None:
         """Prepare the scope, inside the one that is in force now."""
-        self._inside = _inner_scope(changes, Spend())
+        self._inside = _inner_scope(changes)
 
     def __enter__(self) -> None:
         self._token = _SCOPE.set(self._inside)

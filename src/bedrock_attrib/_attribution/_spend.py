@@ -11,6 +11,7 @@ from threading import Lock
 
 from .._money import ZERO, add
 from .._record import CallRecord, Cost, PriceStatus, Rates
+from .._tally import Tally
 from .._usage import Unit, Usage
 
 
@@ -23,15 +24,18 @@ class Spend:
 
     def __init__(self) -> None:
         """Start from nothing."""
+        # The one weak reference that scopes share: Python clears those that only
+        # garbage holds, as a dropped stream does whose call is still to be counted.
+        self._weak = weakref.ref(self)
         self._settlers: tuple[Callable[[], None], ...] = ()
         self.renew_lock()
         _EVERY.add(self)
         self._calls = 0
         self._unpriced_calls = 0
         # By model and rates: counts of calls whose amounts follow from them.
-        self._tallies: dict[
-            tuple[str, int | None], tuple[Rates | None, dict[Unit, int]]
-        ] = {}
+        self._tallies: dict[tuple[str, int], tuple[Rates, Tally]] = {}
+        # By model: counts of calls whose amounts do not.
+        self._counts: dict[str, dict[Unit, int]] = {}
         # By model: amounts of calls whose cost was given.
         self._given: dict[str, Decimal] = {}
 
@@ -64,7 +68,8 @@ class Spend:
         """Counts by unit of all finished calls."""
         self._settle()
         with self._lock:
-            counts = [Usage.of(dict(counts)) for _, counts in self._tallies.values()]
+            tallies = [tally.read() for _, tally in self._tallies.values()]
+            counts = [Usage.of(dict(each)) for each in (*tallies, *self._counts.values())]
         return reduce(Usage.__add__, counts, Usage({}))
 
     @property
@@ -73,10 +78,9 @@ class Spend:
         self._settle()
         with self._lock:
             amounts = dict(self._given)
-            for (model, _), (rates, counts) in self._tallies.items():
-                if rates is not None:
-                    amount = Cost.at(rates, Usage.of(counts), _USD).total
-                    amounts[model] = add(amounts.get(model, ZERO), amount)
+            for (model, _), (rates, tally) in self._tallies.items():
+                amount = Cost.at(rates, Usage.of(tally.read()), _USD).total
+                amounts[model] = add(amounts.get(model, ZERO), amount)
         return amounts
 
     def __repr__(self) -> str:
@@ -95,7 +99,11 @@ class Spend:
             if before.usage:
                 self._take_back(before, before.usage)
             if after.usage:
-                self._tally(after, after.usage)
+                self._add_usage(after, after.usage)
+
+    def weak(self) -> weakref.ref[Spend]:
+        """What a scope holds of it."""
+        return self._weak
 
     def settle_with(self, settle: Callable[[], None]) -> None:
         """Call *settle* before figures are read. Called by each recorder of a call."""
@@ -112,36 +120,44 @@ class Spend:
         if _is_unpriced(record):
             self._unpriced_calls += 1
         if record.usage:
-            self._tally(record, record.usage)
+            self._add_usage(record, record.usage)
 
-    def _tally(self, record: CallRecord, usage: Usage) -> None:
+    def _add_usage(self, record: CallRecord, usage: Usage) -> None:
         """Count units by model and rates: amounts follow when somebody looks."""
         cost = record.cost if _is_in_usd(record) else None
         model = record.model.model_id or record.model.requested
-        rates = cost.rates if cost is not None and cost.usage is not None else None
-        key = (model, None if rates is None else rates.key)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = (rates, {})
-        counts = tally[1]
+        if cost is not None and cost.usage is usage:
+            self._tally(model, cost.rates).add(usage)
+            return
+        counts = self._counts.setdefault(model, {})
         for unit, count in usage.items():
             counts[unit] = counts.get(unit, 0) + count
-        if cost is not None and rates is None:
-            given = self._given.get(model, ZERO)
-            self._given[model] = add(given, cost.total)
+        if cost is not None:
+            self._given[model] = add(self._given.get(model, ZERO), cost.total)
+
+    def _tally(self, model: str, rates: Rates) -> Tally:
+        """Where usages at *rates* are counted, which all state the same units."""
+        key = (model, rates.key)
+        found = self._tallies.get(key)
+        if found is None:
+            found = self._tallies[key] = (rates, Tally())
+        return found[1]
 
     def _take_back(self, record: CallRecord, usage: Usage) -> None:
-        cost = record.cost
-        if cost is not None and cost.usage is None:
-            cost = Cost(cost.total.copy_negate(), cost.currency, {}, cost.rates)
         taken = Usage.of({unit: -count for unit, count in usage.items()})
-        self._tally(record._replace(cost=cost), taken)
+        cost = record.cost
+        if cost is not None:
+            if cost.usage is usage:
+                cost = Cost.at(cost.rates, taken, cost.currency)
+            else:
+                cost = Cost(cost.total.copy_negate(), cost.currency, {}, cost.rates)
+        self._add_usage(record._replace(cost=cost), taken)
         # A model of which nothing is left would be shown with an amount of zero.
         model = record.model.model_id or record.model.requested
         if not self._given.get(model, ZERO):
             self._given.pop(model, None)
         for key in [key for key in self._tallies if key[0] == model]:
-            if not any(self._tallies[key][1].values()):
+            if not any(self._tallies[key][1].read().values()):
                 del self._tallies[key]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from .._model_id import ModelRef
-from .._money import add, multiply
 from .._record import CallRecord
+from .._tally import Tally
 from .._usage import Unit
 from . import names
 from ._labels import Pairs, clean
@@ -52,23 +52,6 @@ class Cell:
         self.cost = Decimal(0)
 
 
-class Part:
-    """Calls of one route, of which one unit is counted in one cell.
-
-    Attributes:
-        cell: Where the count goes when somebody reads.
-        amount: Amount for one unit; zero where it has no price.
-        count: Count that the cell does not have yet.
-    """
-
-    __slots__ = ("amount", "cell", "count")
-
-    def __init__(self, cell: Cell, amount: Decimal) -> None:
-        self.cell = cell
-        self.amount = amount
-        self.count = 0
-
-
 class Route:
     """Calls that are counted in the same place at the same rates.
 
@@ -76,30 +59,22 @@ class Route:
 
     Attributes:
         series: Where its calls are counted.
-        parts: Where its units are counted.
+        amounts: Amount for one of each unit that has a price.
+        cells: Where its units are counted, of those that were above zero.
+        tally: Usages priced at its rates, which the cells do not have yet.
         calls: Calls that the series does not have yet.
         is_spilled: Whether some unit had to be counted in another series.
     """
 
-    __slots__ = ("calls", "is_spilled", "parts", "series")
+    __slots__ = ("amounts", "calls", "cells", "is_spilled", "series", "tally")
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, amounts: Mapping[Unit, Decimal]) -> None:
         self.series = series
-        self.parts: dict[Unit, Part] = {}
+        self.amounts = amounts
+        self.cells: dict[Unit, Cell] = {}
+        self.tally = Tally()
         self.calls = 0
         self.is_spilled = False
-
-    def hand_over(self) -> None:
-        """Bring series and cells up to date."""
-        self.series.calls += self.calls
-        self.calls = 0
-        for part in self.parts.values():
-            if part.count:
-                part.cell.count += part.count
-                part.cell.cost = add(
-                    part.cell.cost, multiply(part.amount, Decimal(part.count))
-                )
-                part.count = 0
 
 
 class Series:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import os
 import weakref
+from collections.abc import Mapping
 from decimal import Decimal
 from threading import Lock
 from typing import NamedTuple
 
-from .._money import EXACT, ZERO, add
+from .._money import EXACT, ZERO, add, multiply
 from .._record import CallRecord, Cost, PriceStatus
-from .._usage import Unit
+from .._usage import Unit, Usage
 from ._labels import TagLabels
 from ._series import (
     Cell,
     Labels,
-    Part,
     Route,
     Series,
     read_labels,
@@ -95,7 +95,7 @@ class Totals:
         if record.price_status is _UNPRICED:
             cost = None
         key = (
-            record.tags,
+            record.tags.key,
             record.model,
             record.operation,
             record.region,
@@ -108,19 +108,30 @@ class Totals:
         with self._lock:
             route = self._routes.get(key)
             if route is None:
-                route = self._find_route(key, record)
+                route = self._find_route(key, record, cost)
             route.calls += 1
-            if usage is not None:
-                parts = route.parts
-                for unit, count in usage.items():
-                    if count:
-                        part = parts.get(unit) or self._open_part(route, unit, cost)
-                        part.count += count
-            if cost is not None and cost.usage is None:
-                self._add_given(route, cost)
-            if route.is_spilled:
-                self.spilled += 1
+            if usage is not None and cost is not None and cost.usage is usage:
+                # Rates are made for the units of one kind of usage.
+                route.tally.add(usage)
+            else:
+                self._add_apart(route, usage, cost)
         return route.series
+
+    def _add_apart(self, route: Route, usage: Usage | None, cost: Cost | None) -> None:
+        """Add counts that the amounts do not follow from."""
+        if usage is not None:
+            self._count(route, usage)
+        if cost is not None:
+            for unit, amount in cost.by_unit.items():
+                if amount:
+                    cell = route.cells.get(unit) or self._open_in(route, unit)
+                    cell.cost = add(cell.cost, amount)
+
+    def _count(self, route: Route, counts: Mapping[Unit, int]) -> None:
+        for unit, count in counts.items():
+            if count:
+                cell = route.cells.get(unit) or self._open_in(route, unit)
+                cell.count += count
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Add the amounts that *after* has beyond those of *before*, which was added.
@@ -144,13 +155,6 @@ class Totals:
                     cell = series.cells.get(unit) or self._open_cell(series, unit)[0]
                     cell.cost = add(cell.cost, amount)
 
-    def _add_given(self, route: Route, cost: Cost) -> None:
-        """Add amounts that do not follow from counts and rates."""
-        for unit, amount in cost.by_unit.items():
-            if amount:
-                part = route.parts.get(unit) or self._open_part(route, unit, cost)
-                part.cell.cost = add(part.cell.cost, amount)
-
     def read(self) -> list[Reading]:
         """Every series as it stands."""
         with self._lock:
@@ -165,27 +169,39 @@ class Totals:
             ]
 
     def _hand_over(self) -> None:
+        """Bring series and cells up to date."""
         for route in self._routes.values():
-            route.hand_over()
+            if not route.calls:
+                continue
+            counts = route.tally.take()
+            self._count(route, counts)
+            for unit, amount in route.amounts.items():
+                count = counts.get(unit)
+                if count:
+                    cell = route.cells[unit]
+                    cell.cost = add(cell.cost, multiply(amount, Decimal(count)))
+            route.series.calls += route.calls
+            if route.is_spilled:
+                self.spilled += route.calls
+            route.calls = 0
 
-    def _find_route(self, key: _Key, record: CallRecord) -> Route:
+    def _find_route(self, key: _Key, record: CallRecord, cost: Cost | None) -> Route:
         labels = read_labels(record, *self._labels.read(record.tags))
         if len(self._routes) >= _MAX_ROUTES:
             self._hand_over()
             self._routes.clear()
-        route = self._routes[key] = Route(self._find(labels, 0))
+        amounts = {} if cost is None else cost.rates.amounts
+        route = self._routes[key] = Route(self._find(labels, 0), amounts)
         return route
 
-    def _open_part(self, route: Route, unit: Unit, cost: Cost | None) -> Part:
+    def _open_in(self, route: Route, unit: Unit) -> Cell:
         """Where *route* counts *unit*, which it has not counted before."""
         cell = route.series.cells.get(unit)
         if cell is None:
-            cell, route.is_spilled = self._open_cell(route.series, unit)
-        amount = ZERO
-        if cost is not None and cost.usage is not None:
-            amount = cost.rates.amounts.get(unit, ZERO)
-        part = route.parts[unit] = Part(cell, amount)
-        return part
+            cell, is_elsewhere = self._open_cell(route.series, unit)
+            route.is_spilled |= is_elsewhere
+        route.cells[unit] = cell
+        return cell
 
     def _find(self, labels: Labels, level: int) -> Series:
         """The series of *labels*, or of less where there is no room for a new one."""

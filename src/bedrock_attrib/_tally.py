@@ -1,0 +1,53 @@
+"""How counts of many calls are added up: in columns, when there are enough."""
+
+from __future__ import annotations
+
+from collections.abc import ValuesView
+
+from ._usage import Unit, Usage
+
+_MOST_PENDING = 256
+
+
+class Tally:
+    """Sums of usages that state the same units in the same order.
+
+    Adding a usage is an append; a few hundred are then summed column by column, which
+    takes a fifth of the time of adding count by count. Not safe to use from two threads
+    at once: its owner holds a lock.
+    """
+
+    __slots__ = ("_pending", "_sums")
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self._sums: dict[Unit, int] = {}
+        self._pending: list[ValuesView[int]] = []
+
+    def add(self, usage: Usage) -> None:
+        """Add *usage*, whose units are those of the usages before it."""
+        if not self._sums:
+            self._sums = dict.fromkeys(usage, 0)
+        pending = self._pending
+        pending.append(usage.values())
+        if len(pending) >= _MOST_PENDING:
+            self._fold()
+
+    def _fold(self) -> None:
+        sums = self._sums
+        columns = zip(*self._pending, strict=True)
+        for unit, column in zip(sums, columns, strict=True):
+            sums[unit] += sum(column)
+        self._pending.clear()
+
+    def read(self) -> dict[Unit, int]:
+        """The sums so far, by unit."""
+        if self._pending:
+            self._fold()
+        return self._sums
+
+    def take(self) -> dict[Unit, int]:
+        """The sums so far, which the tally then forgets."""
+        sums = self.read()
+        self._sums = dict.fromkeys(sums, 0)
+        return sums
