@@ -25,6 +25,10 @@ DEFAULTS: dict[str, Any] = {
     "semconv_opt_in": "",
     "span_cost": False,
     "immediate": False,
+    "abandoned_streams": "estimate",
+    "drain_max_s": 30.0,
+    "drain_max_events": 20_000,
+    "drain_threads": 4,
     "prices": None,
     "price_overrides": None,
 }
@@ -39,6 +43,10 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "semconv_opt_in": ("gen_ai", '"gen_ai"', "gen_ai"),
     "span_cost": ("1", "true", True),
     "immediate": ("yes", "true", True),
+    "abandoned_streams": ("drain", '"drain"', "drain"),
+    "drain_max_s": ("2.5", "2.5", 2.5),
+    "drain_max_events": ("100", "100", 100),
+    "drain_threads": ("1", "1", 1),
     "prices": ("p.json", '"p.json"', Path("p.json")),
     "price_overrides": ("o.toml", '"o.toml"', Path("o.toml")),
 }
@@ -109,6 +117,10 @@ def test_arguments() -> None:
         "semconv_opt_in": "x",
         "span_cost": True,
         "immediate": True,
+        "abandoned_streams": "drain",
+        "drain_max_s": 2.5,
+        "drain_max_events": 100,
+        "drain_threads": 1,
         "prices": Path("p.json"),
         "price_overrides": "o.toml",
     }

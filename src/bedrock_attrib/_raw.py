@@ -1,14 +1,14 @@
 """What a body reads from, looked at: whoever takes it from under the body is seen too.
 
 `with body` hands out the connection underneath, and other instrumentations of Bedrock
-build a body of their own around it (OpenLLMetry 0.62.4 and OpenInference 0.1.61, checked
-2026-11-25). So bytes are seen where they come from, not in the body's own methods.
+build a body of their own around it (OpenLLMetry 0.62.4 and OpenInference 0.1.61,
+checked 2026-11-25). So bytes are seen where they come from, not in the body's methods.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 
 class BodyWatcher(Protocol):
@@ -35,7 +35,7 @@ class WatchedRaw:
         object.__setattr__(self, "_bedrock_attrib_raw", raw)
         object.__setattr__(self, "_bedrock_attrib", watcher)
 
-    @property
+    @property  # type: ignore[misc]  # nobody writes it
     def __class__(self) -> type:
         return type(self._bedrock_attrib_raw)
 
@@ -110,7 +110,7 @@ class WatchedRaw:
         finally:
             self._bedrock_attrib.ended()
 
-    def __enter__(self) -> WatchedRaw:
+    def __enter__(self) -> Self:
         self._bedrock_attrib_raw.__enter__()
         return self
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
+from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
@@ -96,6 +97,7 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._drains = _drains_of(config, self._faults)
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
@@ -132,6 +134,11 @@ class Recorder:
     def faults(self) -> Faults:
         """Contained faults."""
         return self._faults
+
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+        return self._drains
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -263,6 +270,13 @@ class Recorder:
         """
         self._end(call, None if error is None else Outcome.ERROR, error)
 
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts.
+
+        The call took as long as its caller read.
+        """
+        self._end(call, Outcome.ABANDONED, at=call.paused)
+
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
@@ -307,11 +321,15 @@ class Recorder:
         return bool(self._paused)
 
     def _end(
-        self, call: Call, outcome: Outcome | None, error: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> None:
         if not call.close():
             return
-        call.ended = perf_counter()
+        call.ended = at or perf_counter()
         call.outcome = outcome
         call.error = error
         self._ended.put(call)
@@ -433,6 +451,8 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._drains is not None:
+            self._drains.close()
         for call in self._streams():
             self.stream_ended(call)
         self._ended.close()
@@ -460,6 +480,17 @@ def _forget_streams() -> None:
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
+
+
+def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+    if config is None or config.abandoned_streams == "estimate":
+        return None
+    return Drains(
+        threads=config.drain_threads,
+        max_s=config.drain_max_s,
+        max_events=config.drain_max_events,
+        faults=faults,
+    )
 
 
 def _current_span_getter() -> Callable[[], Span]:

@@ -1,8 +1,8 @@
 """How streams and bodies are watched while the caller reads.
 
 The caller gets an event stream of botocore's own type that reads from the very stream
-that botocore made, and botocore's own body, which reads from a connection that is looked
-at. Nothing is read that the caller does not read.
+that botocore made, and botocore's own body, which reads from a connection that is
+looked at. Nothing is read on the caller's thread that the caller does not read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from botocore.eventstream import EventStream
 from botocore.response import StreamingBody
 
 from ._call import Call
+from ._drains import Drains
+from ._faults import logger
+from ._leftovers import can_be_read_on, read_on
 from ._raw import WatchedRaw
 from ._readers import TAIL, Events, is_final, read_body
 from ._record import Reading
@@ -164,6 +167,78 @@ class StreamFeed:
             self._recorder.faults.note("stream", fault)
 
 
+class AbandonedFeed(StreamFeed):
+    """Reads a stream on in the background when its caller has dropped it."""
+
+    __slots__ = ("_drains", "_is_drained", "_stream", "_until")
+
+    def __init__(self, call: Call, stream: EventStream, drains: Drains) -> None:
+        """Watch the stream of *call*.
+
+        Args:
+            call: The call.
+            stream: Botocore's own stream, from which the caller's reads. It and the
+                call are held apart, so that the collection of a cycle which the
+                caller's stream is part of does not end them before it is noticed.
+            drains: Reads it on.
+        """
+        super().__init__(call)
+        self._stream = stream
+        self._drains = drains
+        self._is_drained = False
+        self._until = 0.0
+        drains.hold(self)
+
+    def dropped(self) -> None:
+        """The caller's stream is gone. In a finalizer, so nothing here may wait."""
+        self._drains.release(self)
+        call = self._call
+        if call.ended is not None:
+            return
+        now = perf_counter()
+        self._until = now + self._drains.max_s
+        call.paused = call.paused or now
+        if self._drains.is_closed:
+            self._recorder.call_dropped(call)
+        else:
+            self._recorder.look_again(self._is_done)
+
+    def _is_done(self) -> bool:
+        """Whether the call has ended; starts the reading, and sees to its bound."""
+        call = self._call
+        if call.ended is None and not self._is_drained:
+            self._is_drained = True
+            if not (
+                can_be_read_on(self._stream) and self._drains.submit(self._read_on)
+            ):
+                self._recorder.call_dropped(call)
+        elif perf_counter() > self._until:
+            self._recorder.call_dropped(call)
+        return call.ended is not None
+
+    def _read_on(self) -> None:
+        """On a thread of its own: read on until the counts are known, or it is late."""
+        call = self._call
+        try:
+            if call.ended is None:
+                most = self._drains.max_events
+                read_on(self._stream, self._took, until=self._until, max_events=most)
+        except Exception as error:  # that of a stream which nobody reads any more
+            logger.debug("an abandoned stream broke while it was read on: %r", error)
+        finally:
+            self._recorder.stream_drained(call)
+
+    def _took(self, event: Any) -> bool:
+        """Note an event; whether the call has ended, and no other one is needed."""
+        events = self._events
+        if events.first is None:
+            events.first = event
+        self.saw((event,), 1)
+        if is_final(event):
+            self._recorder.stream_drained(self._call)
+        return self._call.ended is not None
+
+
 class MeteredEventStream(EventStream):
     """botocore's event stream, watched while the caller iterates."""
 
@@ -206,6 +281,16 @@ class MeteredEventStream(EventStream):
             super().close()
         finally:
             self._bedrock_attrib.ended()
+
+
+class DrainedEventStream(MeteredEventStream):
+    """The same, which is read on when it is dropped."""
+
+    _bedrock_attrib: AbandonedFeed
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self._bedrock_attrib.dropped()
 
 
 def _references(stream: weakref.ref[EventStream]) -> int:
@@ -308,10 +393,9 @@ class BodyFeed:
             self._recorder.faults.note("reader", fault)
 
 
-def _watching(kind: type, base: type) -> type:
+def _watching(kind: type[Any], base: type[Any]) -> type[Any]:
     """The class to exchange *kind* for: *base*, or *base* over another's subclass."""
-    botocore_kind = base.__bases__[0]
-    if kind is botocore_kind:
+    if kind is EventStream:
         return base
     watching = _WATCHING.get((kind, base))
     if watching is None:
@@ -330,10 +414,15 @@ def watch_stream(stream: EventStream, call: Call) -> EventStream:
     lives on until a garbage collection, which may be minutes away. The caller's shares
     all that *stream* has and is kept by nobody: when it is dropped, it is gone.
     """
-    kind = _watching(type(stream), MeteredEventStream)
-    watched = kind.__new__(kind)
+    drains = call.recorder.drains
+    base = MeteredEventStream if drains is None else DrainedEventStream
+    kind = _watching(type(stream), base)
+    watched = object.__new__(kind)
     watched.__dict__.update(stream.__dict__)
-    watched._bedrock_attrib = StreamFeed(call)
+    if drains is None:
+        watched._bedrock_attrib = StreamFeed(call)
+    else:
+        watched._bedrock_attrib = AbandonedFeed(call, stream, drains)
     return watched
 
 

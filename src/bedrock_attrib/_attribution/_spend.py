@@ -69,7 +69,9 @@ class Spend:
         self._settle()
         with self._lock:
             tallies = [tally.read() for _, tally in self._tallies.values()]
-            counts = [Usage.of(dict(each)) for each in (*tallies, *self._counts.values())]
+            counts = [
+                Usage.of(dict(each)) for each in (*tallies, *self._counts.values())
+            ]
         return reduce(Usage.__add__, counts, Usage({}))
 
     @property
