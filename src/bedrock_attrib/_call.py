@@ -150,6 +150,7 @@ class Call:
         request_bytes: Size of the request body; None before it was serialised.
         retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
+        doubtful_attempts: Errors of attempts so far that AWS may have billed.
         request_id: AWS request id, once an answer came.
         answer: What the answer said, or the few members of it that say so; None
             before it came. For a stream, what stood before its first event.
@@ -170,6 +171,7 @@ class Call:
     request_bytes: int | None = None
     retries: Mapping[str, Any] = MappingProxyType({})
     attempts: int = 1
+    doubtful_attempts: tuple[str, ...] = ()
     request_id: str | None = None
     answer: Reading | Mapping[str, Any] | None = None
     events: Events | None = None

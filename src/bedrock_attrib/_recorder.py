@@ -43,7 +43,7 @@ _MOST_TAG_SETS = 4096
 _MOST_ENDED = 256
 _NOT_PRICED = "the price could not be found; see the log"
 _NOT_READ = "the usage could not be read; see the log"
-_OK = Outcome.OK
+_OK, _ERROR = Outcome.OK, Outcome.ERROR
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
@@ -106,7 +106,6 @@ class Recorder:
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
-        self._is_immediate = bool(guards) or (config is not None and config.immediate)
         self._profiles: ProfilePricing | None = None
         self._ended: BatchQueue[Call | Answer] = BatchQueue(
             self._settle_all,
@@ -116,6 +115,10 @@ class Recorder:
             may_drop=False,
             before_batch=self._look_again,
         )
+        is_immediate = bool(guards) or (config is not None and config.immediate)
+        self._put = self._put_and_settle if is_immediate else self._ended.put
+        if self._current_span is not None and not is_immediate:
+            self._put = self._put_before_span_ends
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -233,7 +236,7 @@ class Recorder:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        self._end(call, _OK if error is None else Outcome.ERROR, error)
+        self._end(call, _OK if error is None else _ERROR, error)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -327,13 +330,19 @@ class Recorder:
         error: str | None = None,
         at: float | None = None,
     ) -> None:
-        if not call.close():
-            return
-        call.ended = at or perf_counter()
-        call.outcome = outcome
-        call.error = error
+        if call.close():
+            call.ended = at or perf_counter()
+            call.outcome = outcome
+            call.error = error
+            self._put(call)
+
+    def _put_and_settle(self, call: Call) -> None:
         self._ended.put(call)
-        if self._is_immediate or call.span is not None:  # as spans end with the call
+        self._ended.drain()
+
+    def _put_before_span_ends(self, call: Call) -> None:
+        self._ended.put(call)
+        if call.span is not None:
             self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.
@@ -350,7 +359,7 @@ class Recorder:
     def _settle_all(self, ended: list[Call | Answer]) -> None:
         for call in ended:
             try:
-                if not isinstance(call, Answer):
+                if type(call) is not Answer:
                     self._settle_one(call)
                 elif self._profiles is not None and self._prices is not None:
                     self._profiles.correct_some(call, self._prices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,6 +18,7 @@ from ._readers import (
     read_unfinished,
     request_reader,
     status_without_answer,
+    with_earlier_attempts,
 )
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
 from ._usage import GUARDRAIL_UNITS, Unit, Usage
@@ -99,7 +101,10 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
-    return CallRecord(
+    if call.doubtful_attempts:
+        earlier = _earlier_attempts(call)
+        status, reason = with_earlier_attempts(status, reason, earlier)
+    values = (
         _IDS.next(),
         call.started_at,
         route.operation.name,
@@ -119,7 +124,16 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.error,
         call.attempts,
         call.request_id,
+        call.doubtful_attempts,
     )
+    return tuple.__new__(CallRecord, values)  # in half the time of naming each
+
+
+def _earlier_attempts(call: Call) -> tuple[str, ...]:
+    """Doubtful attempts but the last, where the call failed with that one."""
+    doubtful = call.doubtful_attempts
+    has_failed = call.failure is not None and doubtful[-1] == call.error
+    return doubtful[:-1] if has_failed else doubtful
 
 
 def price_again(
@@ -157,6 +171,7 @@ def price_again(
         status, reason = _doubted(quote, reading)
     if status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
         status, reason = PriceStatus.ESTIMATED, _MAY_COUNT_TWICE
+    status, reason = with_earlier_attempts(status, reason, record.doubtful_attempts)
     return record._replace(
         model=model, cost=cost, price_status=status, price_reason=reason
     )
@@ -228,19 +243,26 @@ _OK = Outcome.OK
 
 
 class _Ids:
-    """Ids that are unique across processes, without a random number for each."""
+    """Ids that are unique across processes, without a random number for each.
+
+    Attributes:
+        next: Gives the next id: 32 hexadecimal digits. It runs no Python of its own,
+            so that threads cannot come in between.
+    """
+
+    next: Callable[[], str]
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         """Take a new random prefix, as a forked child must."""
-        self._prefix = uuid4().hex[:20]
-        self._numbers = itertools.count()
+        prefix = uuid4().hex[:20]
+        digits = itertools.product((prefix,), *([_THREE_DIGITS] * 4))
+        self.next = map("".join, digits).__next__
 
-    def next(self) -> str:
-        """The next id: 32 hexadecimal digits."""
-        return f"{self._prefix}{next(self._numbers):012x}"
+
+_THREE_DIGITS = tuple(f"{number:03x}" for number in range(4096))
 
 
 _IDS = _Ids()

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from ._bodies import needs_body, read_body
-from ._failures import status_of_refusal, status_without_answer
+from ._failures import (
+    is_turned_away,
+    status_of_refusal,
+    status_without_answer,
+    with_earlier_attempts,
+)
 from ._operations import OPERATIONS, Operation, operation_named
 from ._request import RequestFacts, RequestReader, merge_request, request_reader
 from ._streams import TAIL, Events, is_final, read_unfinished
@@ -16,6 +21,7 @@ __all__ = [
     "RequestFacts",
     "RequestReader",
     "is_final",
+    "is_turned_away",
     "merge_request",
     "needs_body",
     "operation_named",
@@ -24,4 +30,5 @@ __all__ = [
     "request_reader",
     "status_of_refusal",
     "status_without_answer",
+    "with_earlier_attempts",
 ]

@@ -30,20 +30,8 @@ def read_nothing(_parsed: Parsed, _model: ModelRef) -> Reading:
     return Reading()
 
 
-def read_converse(parsed: Parsed, model: ModelRef) -> Reading:
-    """Answer of Converse."""
-    return _converse(CONVERSE, parsed, model)
-
-
-def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
-    """Last event of ConverseStream."""
-    reading = _converse(CONVERSE_STREAM, metadata, model)
-    if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
-        _undo_double_count(reading.counts, reading, metadata["usage"])
-    return reading
-
-
-def _converse(shape: Shape, answer: Parsed, model: ModelRef) -> Reading:
+def read_converse(answer: Parsed, model: ModelRef, shape: Shape = CONVERSE) -> Reading:
+    """Answer of Converse, or the last event of its stream."""
     usage = answer.get("usage")
     reading = read_shape(shape, usage, model.vendor) if usage else None
     if reading is None:
@@ -54,6 +42,14 @@ def _converse(shape: Shape, answer: Parsed, model: ModelRef) -> Reading:
         reading.latency_mode = answer["performanceConfig"].get("latency")
     if "trace" in answer:
         _read_trace(reading, answer["trace"])
+    return reading
+
+
+def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
+    """Last event of ConverseStream."""
+    reading = read_converse(metadata, model, CONVERSE_STREAM)
+    if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
+        _undo_double_count(reading.counts, reading, metadata["usage"])
     return reading
 
 

@@ -55,7 +55,11 @@ class Operation:
 
         Each is copied as far as callers are known to change answers: one level.
         """
-        return {name: dict(answer[name]) for name in self.members if name in answer}
+        kept = {}
+        for name in self.members:  # a comprehension would cost as much again
+            if name in answer:
+                kept[name] = dict(answer[name])
+        return kept
 
 
 # botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23.

@@ -122,6 +122,7 @@ class OpenTelemetrySink:
             _version(),
         )
         self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
+        self._is_wanted = bool(histograms)
         self._is_live = False
 
     def write(self, record: CallRecord) -> None:
@@ -131,7 +132,11 @@ class OpenTelemetrySink:
             # The first call in a forked child: the queue's thread makes its
             # instruments, which must not happen on the caller's.
             self._queue.put((series, record))
-        elif series.labels.gen_ai is not None and (self._is_live or self._goes_live()):
+        elif (
+            self._is_wanted
+            and series.labels.gen_ai is not None
+            and (self._is_live or self._goes_live())
+        ):
             self._queue.put((series, record))
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:

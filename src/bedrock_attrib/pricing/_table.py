@@ -169,7 +169,8 @@ class PriceTable:
         plan = plans.known.get(shape) or plans.plan(shape)
 
         if plan.is_sure and any(counts.values()):
-            return Quote(Cost.at(plan.rates, usage, self._currency), _PRICED)
+            cost = Cost.at(plan.rates, usage, self._currency)
+            return tuple.__new__(Quote, (cost, _PRICED, ""))  # half the time
         return settle(plan, usage, self._currency)
 
     def price(
