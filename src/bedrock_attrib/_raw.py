@@ -8,7 +8,7 @@ checked 2026-11-25). So bytes are seen where they come from, not in the body's m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, SupportsIndex
 
 
 class BodyWatcher(Protocol):
@@ -50,6 +50,9 @@ class WatchedRaw:
 
     def __repr__(self) -> str:
         return repr(self._bedrock_attrib_raw)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return self._bedrock_attrib_raw.__reduce_ex__(protocol)
 
     def read(self, *args: Any, **kwargs: Any) -> bytes:
         """Read at most as many bytes as asked for, or all."""
