@@ -7,6 +7,7 @@ import io
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -284,15 +285,17 @@ def test_a_timeout_between_raw_pieces(
     assert (record.outcome, record.error) == (Outcome.ERROR, "ReadTimeoutError")
 
 
-def test_a_cut_that_nobody_is_told_of(
+def test_a_cut_between_raw_pieces(
     simulator: Simulator, client: BaseClient, sink: ListSink
 ) -> None:
-    """urllib3 lets pieces end early without an error; the record has one."""
+    """Some versions of urllib3 let pieces end early without an error; we name one."""
     fault = Fault(FaultKind.CUT, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    assert len(raw_stream(body_of(client))) > 100
+    with suppress(urllib3.exceptions.ProtocolError):
+        raw_stream(body_of(client))
     (record,) = sink.records
-    assert (record.outcome, record.error) == (Outcome.ERROR, "IncompleteReadError")
+    assert record.outcome is Outcome.ERROR
+    assert record.error in {"IncompleteReadError", "ResponseStreamingError"}
 
 
 def test_pieces_that_are_left(client: BaseClient, sink: ListSink) -> None:

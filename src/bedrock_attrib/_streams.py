@@ -79,7 +79,7 @@ class StreamFeed:
             count: Events of this run, with it.
         """
         self.saw_first(event)
-        self.saw((before, _kept(event)), count)
+        self.saw((before, kept_event(event)), count)
         self._end(None)
 
     def finished(self) -> None:
@@ -262,7 +262,7 @@ class MeteredEventStream(EventStream):
                 old, last = last, event
                 count += 1
                 if "metadata" in event:
-                    last = _kept(event)
+                    last = kept_event(event)
                 yield event
         except GeneratorExit:
             feed.saw((old, last), count)
@@ -325,7 +325,7 @@ def _ending_before_its_span(events: Iterator[Any], feed: StreamFeed) -> Iterator
         yield event
 
 
-def _kept(event: Any) -> Any:
+def kept_event(event: Any) -> Any:
     """The final event of a stream, which the caller may change after it has it."""
     metadata = event.get("metadata")
     if metadata is None:
