@@ -514,7 +514,7 @@ def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
 
     Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.
     """
-    if record.cost is None:
+    if record.cost is None or not span.is_recording():
         return
     try:
         span.set_attribute("gen_ai.usage.cost.amount", float(record.cost.total))
