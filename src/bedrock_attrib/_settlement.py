@@ -97,11 +97,11 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
             assumed=reading.assumed,
         )
     else:
-        quote = Quote(None, *(call.failure or _unknown(reading)))
+        quote = Quote(None, *(_failure(call) or _unknown(reading)))
     cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
-    if call.doubtful_attempts:
+    if call.doubtful_attempts and not route.operation.is_free:
         earlier = _earlier_attempts(call)
         status, reason = with_earlier_attempts(status, reason, earlier)
     values = (
@@ -127,6 +127,13 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.doubtful_attempts,
     )
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
+
+
+def _failure(call: Call) -> tuple[PriceStatus, str] | None:
+    failure = call.failure
+    if failure is not None and call.route.operation.is_free:
+        return PriceStatus.FREE, failure[1]
+    return failure
 
 
 def _earlier_attempts(call: Call) -> tuple[str, ...]:
