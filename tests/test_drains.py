@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import io
+import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
@@ -16,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
+from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.config import Config as ClientConfig
 from botocore.eventstream import EventStream
@@ -32,6 +37,7 @@ from bedrock_attrib.testing import (
     bedrock_simulator,
     tokens,
 )
+from bedrock_attrib.testing._event_stream import encode_event
 
 # A stream that is dropped leaves its socket to the garbage collection, with us or
 # without us; Python warns of that.
@@ -482,3 +488,55 @@ def test_a_program_ends_without_waiting(simulator: Simulator, tmp_path: Path) ->
     assert done.stdout == "abandoned estimated\n"
     assert "Traceback" not in done.stderr
     assert time.monotonic() - start < 20  # of 30 for which it would be read on
+
+
+# Memory.
+
+
+def canned_stream(config: Config) -> tuple[BaseClient, Recorder]:
+    """A metered client whose transport gives canned frames, which costs no sockets."""
+    events = [
+        ("messageStart", {"role": "assistant"}),
+        *[("contentBlockDelta", {"delta": {"text": "word"}})] * 8,
+        ("metadata", {"usage": {"inputTokens": 12, "outputTokens": 8}}),
+    ]
+    frames = b"".join(
+        encode_event(name, json.dumps(payload).encode()) for name, payload in events
+    )
+
+    def send(request: Any, **_: object) -> AWSResponse:
+        raw = urllib3.HTTPResponse(body=io.BytesIO(frames), preload_content=False)
+        return AWSResponse(request.url, 200, {}, raw)
+
+    with bedrock_simulator() as simulator:
+        client = simulator.client()
+    client.meta.events.register("before-send.bedrock-runtime", send)
+    recorder = Recorder(config=config)
+    return instrument(client, recorder=recorder), recorder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["estimate", "drain"])
+def test_memory_stays_flat(setting: Any) -> None:
+    """Two thousand abandoned streams, however they are left, leave nothing behind."""
+    client, recorder = canned_stream(Config(abandoned_streams=setting))
+
+    def abandon(streams: int) -> int:
+        for number in range(streams):
+            ENDS[number % len(ENDS)](converse_stream(client))
+            if number % 200 == 0:
+                gc.collect()
+        gc.collect()
+        recorder.flush()
+        gc.collect()
+        wait_until_idle()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = abandon(300)
+        after = abandon(2000)
+    finally:
+        tracemalloc.stop()
+    recorder.close()
+    assert after - before < 400_000  # bytes; one call that is kept takes 500
