@@ -59,6 +59,8 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
+
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
@@ -98,6 +100,13 @@ def neighbours(session: nox.Session) -> None:
     """Run beside every other instrumentation of Bedrock, each alone and all at once."""
     session.install("--upgrade", "--editable", ".[test]", *NEIGHBOURS)
     session.run("pytest", "--numprocesses=2", "tests/neighbours", *session.posargs)
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """Try the middlewares and the recipes for jobs around what they are made for."""
+    session.install("--editable", ".[test]", *WEB)
+    session.run("pytest", *(session.posargs or ["tests/propagation"]))
 
 
 @nox.session

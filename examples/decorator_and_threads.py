@@ -1,11 +1,11 @@
 """Attribute functions, and carry the tags into a pool of threads."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 
 from botocore.client import BaseClient
 
 from bedrock_attrib import attribution, current_tags, instrument
+from bedrock_attrib.propagation import CarryingExecutor
 from bedrock_attrib.testing import bedrock_simulator
 
 MICRO = "us.amazon.nova-micro-v1:0"
@@ -22,14 +22,12 @@ def summarise(bedrock: BaseClient, text: str) -> dict[str, str]:
 def main() -> None:
     """Summarise three stories at once for one team."""
     stories = ["a fire", "a flood", "a feast"]
-    with bedrock_simulator() as simulator, ThreadPoolExecutor() as pool:
+    # A thread starts without tags: the wrapper gives each job those of its sender.
+    pool = CarryingExecutor(ThreadPoolExecutor())
+    with bedrock_simulator() as simulator, pool:
         bedrock = instrument(simulator.client())
         with attribution(team="news") as spend:
-            jobs = [
-                # A thread starts without tags; each job needs a copy of its own.
-                pool.submit(copy_context().run, summarise, bedrock, story)
-                for story in stories
-            ]
+            jobs = [pool.submit(summarise, bedrock, story) for story in stories]
             tags = [job.result() for job in jobs]
     print(tags[0])
     print(f"{spend.calls} calls, {spend.cost:.8f} USD")

@@ -22,6 +22,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+)
 
 from bedrock_attrib import (
     CallRecord,
@@ -706,6 +712,152 @@ def test_async_generator_across_tasks() -> None:
         await generator.aclose()
 
     asyncio.run(main())
+
+
+# Generators that are not decorated hold their blocks open over their yields, in the
+# context of whoever iterates. Decorating them is better; but nothing may stay behind.
+
+
+def blocks(team: str) -> Iterator[dict[str, str]]:
+    """A generator with a block of its own, as applications write them."""
+    with attribution(team=team):
+        while True:
+            yield tags()
+
+
+def test_open_block_of_a_generator() -> None:
+    """A block that a generator has open holds for its consumer, until it is closed."""
+    generator = blocks("gen")
+    assert next(generator) == {"team": "gen"}
+    assert tags() == {"team": "gen"}
+    generator.close()
+    assert tags() == {}
+
+
+def test_blocks_left_in_the_order_of_entering() -> None:
+    """Of two generators that take turns, none leaves its tags behind."""
+    one, other = blocks("one"), blocks("other")
+    next(one)
+    next(other)
+    one.close()
+    assert tags() == {"team": "other"}
+    other.close()
+    assert tags() == {}
+
+
+def test_generator_closed_in_a_later_block() -> None:
+    """A generator that is dropped inside a block does not end that block."""
+    generator = blocks("gen")
+    next(generator)
+    with attribution(app="web"):
+        del generator
+        gc.collect()
+        assert tags()["app"] == "web"
+    assert tags() == {}
+
+
+def test_generator_closed_by_another_thread() -> None:
+    """The thread that started it gets rid of its tags, and so does a block there."""
+    generator = blocks("gen")
+    next(generator)
+    assert tags() == {"team": "gen"}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(generator.close).result()
+        assert pool.submit(tags).result() == {}
+    with attribution(app="web"):
+        assert tags() == {"app": "web"}
+    assert tags() == {}
+
+
+def test_what_inherited_a_block_keeps_it() -> None:
+    """A context that was copied inside a block has its tags, however that was left."""
+    generator = blocks("gen")
+    next(generator)
+    inherited = contextvars.copy_context()
+    with attribution(app="web"):
+        generator.close()
+    assert tags() == {}
+    assert inherited.run(tags) == {"team": "gen"}
+
+
+def test_generator_finished_in_a_copied_context() -> None:
+    """A block that is left in a copy of its context ends there, and where it began."""
+    generator = blocks("gen")
+    next(generator)
+
+    def finish() -> dict[str, str]:
+        generator.close()
+        return tags()
+
+    assert contextvars.copy_context().run(finish) == {}
+    assert tags() == {}
+    with attribution(app="web"):
+        inside = blocks("gen")
+        next(inside)
+        generator = inside
+        assert contextvars.copy_context().run(finish) == {"app": "web"}
+        assert tags() == {"app": "web"}
+
+
+def test_block_inside_an_async_generator_across_tasks() -> None:
+    """A block that is entered in one task and left in another ends for both."""
+
+    @attribution(app="agen")
+    async def rank() -> AsyncGenerator[dict[str, str], None]:
+        with attribution(experiment="v7"):
+            yield tags()
+            yield tags()
+        yield tags()
+
+    async def step(generator: AsyncGenerator[Any, Any]) -> tuple[Any, dict[str, str]]:
+        return await anext(generator), tags()
+
+    async def main() -> None:
+        generator = rank()
+        found = [await asyncio.create_task(step(generator)) for _ in range(3)]
+        inside = {"app": "agen", "experiment": "v7"}
+        assert found == [(inside, {}), (inside, {}), ({"app": "agen"}, {})]
+
+    asyncio.run(main())
+
+
+class _Walk(RuleBasedStateMachine):
+    """Blocks that are opened and closed in any order, in the contexts of two threads.
+
+    The model: in each context the numbers of the open blocks, in the order of entering.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contexts = [contextvars.Context(), contextvars.Context()]
+        self.open: list[list[int]] = [[], []]
+        self.generators: dict[int, Iterator[dict[str, str]]] = {}
+        self.number = 0
+
+    @rule(where=st.integers(0, 1))
+    def enter(self, where: int) -> None:
+        self.number += 1
+        generator = self.generators[self.number] = blocks(str(self.number))
+        inside = self.contexts[where].run(next, generator)
+        assert inside == {"team": str(self.number)}
+        self.open[where].append(self.number)
+
+    @precondition(lambda self: self.generators)
+    @rule(choice=st.randoms(use_true_random=False), where=st.integers(0, 1))
+    def close(self, choice: Any, where: int) -> None:
+        number = choice.choice(sorted(self.generators))
+        self.contexts[where].run(self.generators.pop(number).close)
+        self.open = [[n for n in numbers if n != number] for numbers in self.open]
+
+    @invariant()
+    def tags_of_the_innermost(self) -> None:
+        for context, numbers in zip(self.contexts, self.open, strict=True):
+            expected = {"team": str(numbers[-1])} if numbers else {}
+            assert context.run(tags) == expected
+
+
+TestBlocksInAnyOrder = _Walk.TestCase
+TestBlocksInAnyOrder.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 # Threads and tasks.

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "drain_threads": 4,
     "prices": None,
     "price_overrides": None,
+    "baggage_in": (),
+    "baggage_out": (),
 }
 # Setting: what the environment says, what a file says, what both come to.
 SETTINGS: dict[str, tuple[str, str, Any]] = {
@@ -49,6 +51,8 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "drain_threads": ("1", "1", 1),
     "prices": ("p.json", '"p.json"', Path("p.json")),
     "price_overrides": ("o.toml", '"o.toml"', Path("o.toml")),
+    "baggage_in": ("team, app", '["team", "app"]', ("team", "app")),
+    "baggage_out": ("team", '["team"]', ("team",)),
 }
 SETTINGS["tags"] = (*SETTINGS["tags"][:2], {"team": "search", "app": "a=b"})
 
@@ -123,8 +127,15 @@ def test_arguments() -> None:
         "drain_threads": 1,
         "prices": Path("p.json"),
         "price_overrides": "o.toml",
+        "baggage_in": ["team"],
+        "baggage_out": ["app"],
     }
-    expected = settings | {"metric_tags": ("team",), "price_overrides": Path("o.toml")}
+    expected = settings | {
+        "metric_tags": ("team",),
+        "price_overrides": Path("o.toml"),
+        "baggage_in": ("team",),
+        "baggage_out": ("app",),
+    }
     assert Config.load(settings, environ={}).model_dump() == expected
 
 
@@ -141,10 +152,13 @@ def test_precedence(name: str, folder: Path) -> None:
         "semconv_opt_in": "other",
         "prices": Path("other"),
         "price_overrides": Path("other"),
+        "baggage_in": ("other",),
+        "baggage_out": ("other",),
     }.get(name, DEFAULTS[name])
     assert getattr(Config.load(environ={}), name) == expected
-    as_text = {"tags": "other=x", "metric_tags": "other", "histograms": "auto"}
-    by_environ = {variable(name): as_text.get(name, str(other))}
+    as_text = {"tags": "other=x", "histograms": "auto"}
+    lists = dict.fromkeys(("metric_tags", "baggage_in", "baggage_out"), "other")
+    by_environ = {variable(name): (as_text | lists).get(name, str(other))}
     assert getattr(Config.load(environ=by_environ), name) == other
     by_text = {variable(name): text}
     assert getattr(Config.load({name: other}, environ=by_text), name) == other
@@ -356,6 +370,16 @@ def test_wrong_tag_is_named(folder: Path) -> None:
     settings["metric_tags"] = "team"
     message = "argument metric_tags: Input should be a valid tuple, got 'team'"
     assert error_of(settings) == message
+
+
+@pytest.mark.parametrize("name", ["baggage_in", "baggage_out"])
+def test_wrong_keys(name: str) -> None:
+    """What is to cross as baggage is held to what tags are held to."""
+    assert error_of({name: ["team;"]}).startswith(
+        f"argument {name}: Value error, tag key holds [';']; allowed are letters"
+    )
+    message = error_of({name: [f"k{number}" for number in range(51)]})
+    assert "Value error, 51 tags given; at most 50 are allowed" in message
 
 
 # Empty variables.

@@ -154,9 +154,10 @@ def test_fault_of_ours(
     target, name = PLACES[place]
     with monkeypatch.context() as patch:
         patch.setattr(target, name, boom)
-        with attribution(team="search"):
+        with attribution(team="search") as spend:
             found = [use(client) for _ in range(2) for use in USES]
         recorder.flush()
+    assert spend.calls <= len(found)
     assert found == expected * 2
     assert sum(recorder.faults.counts().values()) >= 1
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]

@@ -50,6 +50,8 @@ class Config(BaseModel):
         drain_threads: Abandoned streams that are read on at a time.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML or JSON) whose rows come before the table's.
+        baggage_in: Tags that calls may take from W3C baggage, which strangers write.
+        baggage_out: Tags that are sent on as W3C baggage, to whomever it goes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,12 +77,20 @@ class Config(BaseModel):
     drain_threads: int = Field(default=4, ge=1)
     prices: Path | None = None
     price_overrides: Path | None = None
+    baggage_in: tuple[str, ...] = ()
+    baggage_out: tuple[str, ...] = ()
 
     @field_validator("tags")
     @classmethod
     def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         check_tags(tags)
         return tags
+
+    @field_validator("baggage_in", "baggage_out")
+    @classmethod
+    def _check_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        check_tags(dict.fromkeys(keys))
+        return keys
 
     @classmethod
     def load(
@@ -176,8 +186,13 @@ def _split_pairs(text: str, variable: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-_SPLIT = {"tags": _split_pairs, "metric_tags": _split_list}
-_MAY_BE_EMPTY = frozenset({"tags", "metric_tags", "metric_tag_prefix"})
+_SPLIT = {
+    "tags": _split_pairs,
+    "metric_tags": _split_list,
+    "baggage_in": _split_list,
+    "baggage_out": _split_list,
+}
+_MAY_BE_EMPTY = frozenset({*_SPLIT, "metric_tag_prefix"})
 _OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 
 

@@ -86,8 +86,15 @@ class Handlers:
         """Answer that these handlers stand on the emitter."""
         return self
 
+    # `event_name` and the like are named, as collecting them takes longer.
+
     def start(
-        self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any
+        self,
+        params: Mapping[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Open the call, once its parameters are known."""
         if _KEY in context or not self.is_on:
@@ -146,7 +153,13 @@ class Handlers:
             call.recorder.faults.note("attempt", fault)
 
     def answer(
-        self, http_response: Any, parsed: Any, context: dict[str, Any], **_: Any
+        self,
+        http_response: Any,
+        parsed: Any,
+        context: dict[str, Any],
+        model: Any = None,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
     ) -> None:
         """Read the answer, or watch the stream that it opens."""
         call: Call | None = context.pop(_KEY, None)

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -34,7 +34,7 @@ class BatchQueue(Generic[Item]):
 
     def __init__(
         self,
-        handle: Callable[[list[Item]], None],
+        handle: Callable[[list[Item]], Sequence[Item] | None],
         *,
         name: str,
         faults: Faults,
@@ -47,7 +47,8 @@ class BatchQueue(Generic[Item]):
 
         Args:
             handle: Takes a non-empty batch, oldest first, on the queue's thread or
-                on a thread that calls `drain`; never two batches at once.
+                on a thread that calls `drain`; never two batches at once. What it
+                gives back could not be handled now, and comes again after a while.
             name: Name of the thread, and the place in which faults are noted.
             faults: Told about an exception of *handle*; its batch is then lost.
             max_pending: Items kept at most.
@@ -174,10 +175,20 @@ class BatchQueue(Generic[Item]):
             return
         self._handled += len(batch)
         try:
-            self._handle(batch)
+            rest = self._handle(batch)
         except Exception as error:
             self._faults.note(self._name, error)
             self.dropped += len(batch)
+        else:
+            if rest:
+                self._put_back(rest)
+
+    def _put_back(self, items: Sequence[Item]) -> None:
+        """Keep *items* before what is pending, the oldest where there is no room."""
+        kept = items[: self._max_pending]
+        self.dropped += len(items) - len(kept)
+        self._handled -= len(kept)
+        self._pending.extendleft(reversed(kept))
 
     def close(self) -> None:
         """Handle what is pending, then stop; later items are dropped and counted."""
@@ -185,6 +196,8 @@ class BatchQueue(Generic[Item]):
         self._closed.set()
         self._wake.put(None)
         self.drain()
+        self.dropped += len(self._pending)  # what could not be handled even now
+        self._pending.clear()
 
     def _run(self) -> None:
         closed = self._closed

@@ -36,6 +36,7 @@ from ._sinks import Guard, SettlingSink, Sink
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from ._baggage import BaggageTags
     from ._config import Config
     from .pricing import PriceTable
 
@@ -57,14 +58,15 @@ class Recorder:
     kind. Only a guard's refusal reaches the caller. Safe to use from any thread.
 
     A call that has ended is settled (read, priced, recorded, told to the sinks) within
-    a second on the recorder's own thread, or at once by whoever looks first: a `Spend`,
-    a metric reader, `flush`. Of more than 256 calls within that second, every 256th
-    settles those before it. With guards, or the setting ``immediate``, it is settled
-    on the caller's thread before the call returns.
+    a second on the recorder's own thread (five where hundreds end every second), or at
+    once by whoever looks first: a `Spend`, a metric reader, `flush`. Of more than 256
+    calls within that time, every 256th settles those before it. With guards, or the
+    setting ``immediate``, it is settled on the caller's thread before the call returns.
 
     Attributes:
         sinks: Told about every finished call, in order.
         guards: Asked before every call, in order.
+        baggage_out: Keys of the tags that may be sent on as W3C baggage.
     """
 
     def __init__(
@@ -98,11 +100,19 @@ class Recorder:
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
         self._drains = _drains_of(config, self._faults)
+        self._baggage = (
+            _baggage_tags(config.baggage_in, self._faults)
+            if config is not None and config.baggage_in
+            else None
+        )
+        self.baggage_out = config.baggage_out if config is not None else ()
+        self._has_other_tags = bool(self._default_tags) or self._baggage is not None
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
+        self._has_more_to_start = bool(self.guards) or self._current_span is not None
         self._routes = Routes()
-        self._merged_tags: dict[tuple[Tags, frozenset[str]], Tags] = {}
+        self._merged_tags: dict[tuple[Tags, frozenset[str], Tags], Tags] = {}
         self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
         self._paused: deque[Callable[[], bool]] = deque()
         self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
@@ -153,15 +163,19 @@ class Recorder:
         return self._prices
 
     def tags_of(self, scope: Scope) -> Tags:
-        """The tags of *scope* over the default ones that it does not take away."""
-        if not self._default_tags:
+        """The tags of a call that starts now, in *scope*.
+
+        The scope's own come first, then what came as baggage, then the default ones.
+        """
+        came = NO_TAGS if self._baggage is None else self._baggage.read(scope.baggage)
+        if not self._default_tags and not came:
             return scope.tags
-        key = (scope.tags, scope.removed)
+        key = (scope.tags, scope.removed, came)
         merged = self._merged_tags.get(key)
         if merged is None:
             if len(self._merged_tags) >= _MOST_TAG_SETS:
                 self._merged_tags.clear()
-            changes = {**dict.fromkeys(scope.removed), **scope.tags}
+            changes = {**came, **dict.fromkeys(scope.removed), **scope.tags}
             merged = with_changes(self._default_tags, changes)
             self._merged_tags[key] = merged
         return merged
@@ -182,7 +196,7 @@ class Recorder:
         """
         route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
-        tags = self.tags_of(scope) if self._default_tags else scope.tags
+        tags = self.tags_of(scope) if self._has_other_tags else scope.tags
         call = OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
@@ -196,11 +210,11 @@ class Recorder:
                 call.facts = route.read_request(params.get(row.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
-        if self._current_span is not None:
-            span = self._current_span()
-            if span.is_recording():
-                call.span = span
-        if self.guards:
+        if self._has_more_to_start:
+            if self._current_span is not None:
+                span = self._current_span()
+                if span.is_recording():
+                    call.span = span
             self._ask_guards(call)
         return call
 
@@ -359,7 +373,7 @@ class Recorder:
     def _settle_all(self, ended: list[Call | Answer]) -> None:
         for call in ended:
             try:
-                if type(call) is not Answer:
+                if not isinstance(call, Answer):
                     self._settle_one(call)
                 elif self._profiles is not None and self._prices is not None:
                     self._profiles.correct_some(call, self._prices)
@@ -507,6 +521,13 @@ def _current_span_getter() -> Callable[[], Span]:
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
     return get_current_span
+
+
+def _baggage_tags(keys: Sequence[str], faults: Faults) -> BaggageTags:
+    # Baggage takes some milliseconds to import, for those who let it in.
+    from ._baggage import BaggageTags  # noqa: PLC0415
+
+    return BaggageTags(keys, faults)
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

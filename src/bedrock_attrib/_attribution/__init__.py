@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from ._block import attribution
-from ._scope import Scope, check_tags, current_scope, with_changes
+from ._decorate import Taken, bring
+from ._scope import Scope, current_scope
 from ._spend import Spend
+from ._tags import LONGEST_VALUE, check_tags, with_changes
 
 __all__ = [
+    "LONGEST_VALUE",
     "Scope",
     "Spend",
+    "Taken",
     "attribution",
+    "bring",
     "check_tags",
     "current_scope",
     "with_changes",

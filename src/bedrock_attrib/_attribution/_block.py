@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 
 from .._errors import ConfigError
-from ._decorate import Function, decorate
-from ._scope import Block, check_tags
+from ._decorate import Function, Nested, decorate
+from ._scope import Block
 from ._spend import Spend
+from ._tags import check_tags
 
 
 class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
@@ -18,7 +19,7 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
     key away. A call belongs to the block in which it started.
 
     New threads start without tags; `asyncio` tasks and ``asyncio.to_thread`` keep
-    them. For other executors, submit through ``contextvars.copy_context().run``.
+    them. `bedrock_attrib.propagation` takes them to other threads and processes.
 
     Args:
         **tags: The caller's own keys: ``team``, ``app``, ``experiment``, anything.
@@ -68,4 +69,4 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
         Raises:
             TypeError: If *function* is a class or cannot be called.
         """
-        return decorate(self._changes, function)
+        return decorate(Nested(self._changes), function)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import NamedTuple
@@ -12,15 +11,7 @@ from typing import NamedTuple
 from .._errors import ConfigError
 from .._record import NO_TAGS, Tags
 from ._spend import Spend
-
-# The limits of AWS session tags, so that every tag can also be sent to AWS: botocore
-# 1.44.5, sts AssumeRole, checked 2026-11-23.
-_LONGEST_KEY = 128
-_LONGEST_VALUE = 256
-_MOST_TAGS = 50
-_ALLOWED = re.compile(r"[\w .:/=+\-@]*")
-
-Changes = Mapping[str, str | None]
+from ._tags import MOST_TAGS, Changes, with_changes
 
 
 class Scope(NamedTuple):
@@ -32,98 +23,96 @@ class Scope(NamedTuple):
             holds a spend: one that nobody kept can never be looked at, so calls need
             not be added to it.
         removed: Keys that a block took away, default tags included.
+        block: The block that made it; None for one that came from elsewhere.
+        baggage: W3C baggage that was carried along with it from another thread or
+            process, as it came in: strangers wrote it.
     """
 
     tags: Tags
     spends: tuple[weakref.ref[Spend], ...]
     removed: frozenset[str] = frozenset()
+    block: Block | None = None
+    baggage: Mapping[str, object] = NO_TAGS
 
 
 _NO_SCOPE = Scope(NO_TAGS, ())
 _SCOPE: ContextVar[Scope] = ContextVar("bedrock_attrib_scope", default=_NO_SCOPE)
 
-current_scope: Callable[[], Scope] = _SCOPE.get
-"""The scope that a call starting now belongs to."""
+
+def current_scope() -> Scope:
+    """The scope that a call starting now belongs to."""
+    scope = _SCOPE.get()
+    block = scope.block
+    return scope if block is None or not block.is_left else _take_off_left(scope)
 
 
-def check_tags(tags: Mapping[str, object]) -> dict[str, str | None]:
-    """Check *tags* at the border; None as a value stands for removal.
+def _take_off_left(scope: Scope) -> Scope:
+    """Take the blocks off that were left while they could not be taken off.
+
+    Only where they were entered: what has inherited their scope, such as a task that
+    was made within, keeps it.
+    """
+    while (block := scope.block) is not None and block.is_left:
+        try:
+            _SCOPE.reset(block.token)
+        except (ValueError, RuntimeError):  # entered in another context
+            break
+        scope = _SCOPE.get()
+    return scope
+
+
+def inner_scope(
+    changes: Changes, spend: Spend | None = None, block: Block | None = None
+) -> Scope:
+    """The scope in force after *changes*, for *block* to enter.
 
     Raises:
-        ConfigError: If a key or value is not text of the length and characters that
-            AWS accepts for session tags, or there are more than 50.
+        ConfigError: If more tags would be in force than are allowed.
     """
-    if len(tags) > _MOST_TAGS:
-        raise ConfigError(f"{len(tags)} tags given; at most {_MOST_TAGS} are allowed")
-    return {
-        _checked("tag key", key, _LONGEST_KEY): (
-            None if value is None else _checked(f"tag {key!r}", value, _LONGEST_VALUE)
-        )
-        for key, value in tags.items()
-    }
-
-
-def _checked(what: str, text: object, longest: int) -> str:
-    if not isinstance(text, str):
-        raise ConfigError(
-            f"{what} is {type(text).__name__} {text!r}; expected text: pass "
-            f"str(value), or None to remove the tag"
-        )
-    if not 1 <= len(text) <= longest:
-        raise ConfigError(
-            f"{what} has {len(text)} characters; expected 1 to {longest}: shorten it "
-            f"where it is set, nothing is cut silently"
-        )
-    if not _ALLOWED.fullmatch(text):
-        bad = sorted({char for char in text if not _ALLOWED.fullmatch(char)})
-        raise ConfigError(
-            f"{what} holds {bad!r}; allowed are letters, digits, spaces and _.:/=+-@"
-        )
-    # Plain text, whatever its class: str() of an enumeration's member is its name.
-    return str.__str__(text)
-
-
-def with_changes(tags: Tags, changes: Changes) -> Tags:
-    """*tags* after *changes*; None takes a key away."""
-    if not changes:
-        return tags
-    merged = {**tags, **changes}
-    return Tags({key: value for key, value in merged.items() if value is not None})
-
-
-def _inner_scope(changes: Changes, spend: Spend | None = None) -> Scope:
-    outer = _SCOPE.get()
+    outer = current_scope()
     tags = with_changes(outer.tags, changes)
-    if len(tags) > _MOST_TAGS:
+    if len(tags) > MOST_TAGS:
         raise ConfigError(
             f"{len(tags)} tags would be in force with those of the blocks around; "
-            f"at most {_MOST_TAGS} are allowed"
+            f"at most {MOST_TAGS} are allowed"
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)
     spends = [kept for kept in outer.spends if kept() is not None]
     if spend is not None:
         spends.append(spend.weak())
-    return Scope(tags, tuple(spends), removed)
+    return Scope(tags, tuple(spends), removed, block, outer.baggage)
 
 
 class Block:
-    """Tags that are in force from entering to leaving, which each happen once."""
+    """Tags that are in force from entering to leaving, which each happen once.
 
-    __slots__ = ("_changes", "_token")
+    Blocks are not always left in the reverse order of entering, nor where they were
+    entered: a generator holds its blocks open over its yields, and may be closed late
+    and by another thread. Such a block is taken off when it is the innermost one of
+    the context that it was entered in, so that it neither ends another block nor
+    outlasts all of them.
 
-    _token: Token[Scope]
+    Attributes:
+        token: Restores what was in force before.
+        is_left: Whether the block was left and is still to be taken off.
+    """
+
+    __slots__ = ("_changes", "is_left", "token")
+
+    token: Token[Scope]
 
     def __init__(self, changes: Changes) -> None:
         """Prepare a block that makes *changes*, which have been checked."""
         self._changes = changes
+        self.is_left = False
 
     def enter(self, spend: Spend) -> None:
         """Put the tags in force; calls are added to *spend* while somebody holds it."""
-        self._token = _SCOPE.set(_inner_scope(self._changes, spend))
+        self.token = _SCOPE.set(inner_scope(self._changes, spend, self))
 
     def __enter__(self) -> None:
-        self._token = _SCOPE.set(_inner_scope(self._changes))
+        self.token = _SCOPE.set(inner_scope(self._changes, None, self))
 
     def __exit__(
         self,
@@ -131,7 +120,17 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _reset(self._token)
+        if _SCOPE.get().block is not self:
+            self.is_left = True
+            return
+        try:
+            _SCOPE.reset(self.token)
+            del self.token  # it holds on to its whole context
+        except ValueError:  # where it was entered it is still to be taken off
+            self.is_left = True
+            outer = self.token.old_value
+            _SCOPE.set(outer if isinstance(outer, Scope) else _NO_SCOPE)
+        current_scope()
 
 
 class Steps:
@@ -141,9 +140,9 @@ class Steps:
 
     _token: Token[Scope]
 
-    def __init__(self, changes: Changes) -> None:
-        """Prepare the scope, inside the one that is in force now."""
-        self._inside = _inner_scope(changes)
+    def __init__(self, inside: Scope) -> None:
+        """Prepare *inside*."""
+        self._inside = inside
 
     def __enter__(self) -> None:
         self._token = _SCOPE.set(self._inside)
@@ -155,11 +154,37 @@ class Steps:
         traceback: TracebackType | None,
     ) -> None:
         # A block that the generator has open stays open over its yields.
-        self._inside = _SCOPE.get()
-        _reset(self._token)
+        self._inside = current_scope()
+        _restore(self._token)
 
 
-def _reset(token: Token[Scope]) -> None:
+class Stay:
+    """A scope from elsewhere that is in force from entering to leaving.
+
+    Whatever is still open in it when it is left is left with it.
+    """
+
+    __slots__ = ("_scope", "_token")
+
+    _token: Token[Scope]
+
+    def __init__(self, scope: Scope) -> None:
+        """Prepare a stay in *scope*."""
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        self._token = _SCOPE.set(self._scope)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _restore(self._token)
+
+
+def _restore(token: Token[Scope]) -> None:
     try:
         _SCOPE.reset(token)
     except ValueError:

@@ -1,0 +1,96 @@
+"""Which tags came in as W3C baggage, of those that the settings let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opentelemetry.baggage import get_all
+
+from ._attribution import LONGEST_VALUE, check_tags
+from ._errors import ConfigError
+from ._faults import Faults
+from ._record import NO_TAGS, Tags
+
+_MOST_KNOWN = 4096
+
+Found = tuple[Tags, tuple[str, ...]]
+"""What came as tags, and the keys of what did not pass."""
+
+_NOTHING: Found = (NO_TAGS, ())
+
+
+class BaggageTags:
+    """The tags of a call that strangers may have written.
+
+    Only what is listed is looked at, and checked as every tag is. What does not pass
+    is left out, counted as a fault, and never raises.
+    """
+
+    def __init__(self, keys: Sequence[str], faults: Faults) -> None:
+        """Let in *keys*, which have been checked."""
+        self._keys = tuple(keys)
+        self._faults = faults
+        self._known: dict[tuple[str | None, ...], Found] = {}  # by values as they came
+
+    def read(self, carried: Mapping[str, object]) -> Tags:
+        """The tags of a call that starts now.
+
+        Args:
+            carried: Baggage that was carried into this thread, below its own.
+        """
+        try:
+            tags, refused = self._look_up(carried)
+        except Exception as fault:
+            self._faults.note("baggage_in", fault)
+            return NO_TAGS
+        for key in refused:
+            self._faults.note(f"baggage_in {key}", _REFUSED)
+        return tags
+
+    def _look_up(self, carried: Mapping[str, object]) -> Found:
+        baggage = get_all()
+        if not baggage and not carried:
+            return _NOTHING
+        if carried:
+            baggage = {**carried, **baggage}
+        values = tuple([_as_came(baggage.get(key)) for key in self._keys])
+        known = self._known.get(values)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[values] = self._check(values)
+        return known
+
+    def _check(self, values: Sequence[str | None]) -> Found:
+        tags: dict[str, str] = {}
+        refused = []
+        for key, value in zip(self._keys, values, strict=True):
+            if value is None:
+                continue
+            try:
+                check_tags({key: value})
+            except ConfigError:
+                refused.append(key)
+            else:
+                tags[key] = value
+        return Tags(tags), tuple(refused)
+
+
+_REFUSED = ConfigError("baggage that is no tag")
+_NO_TAG = ";"
+
+
+def _as_came(value: object) -> str | None:
+    """A value without the properties that W3C baggage may have behind a semicolon.
+
+    No tag holds a semicolon, so nothing else is cut. What can't be a tag becomes a text
+    that is none either, as strangers may send much, and this is remembered.
+    """
+    if value is None:
+        return None
+    if type(value) is str and ";" not in value:
+        text = value
+    else:
+        text = str.__str__(value) if isinstance(value, str) else ""
+        text = text.partition(";")[0].rstrip()
+    return text if 0 < len(text) <= LONGEST_VALUE else _NO_TAG

@@ -1,0 +1,330 @@
+"""What a ledger holds, read back: sums of any span, and single calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from .._money import ZERO, add, multiply
+from .._record import CallRecord, Cost, Rates, Tags
+from .._usage import Unit, Usage
+from ._clock import Level, Stretch, cover, first_key, microseconds, moment, time_of
+from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
+from ._schema import UNIT_COLUMNS
+from ._store import Readable, Store
+from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
+
+_HOUR_US = 3_600_000_000
+_UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
+_FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
+_SUMMED = ", ".join(f"sum({column})" for column in _FIGURES)
+# The same of single calls.
+_COUNTED = ", ".join(
+    (
+        "count(*)",
+        "sum(attempts)",
+        "sum(duration_us)",
+        "count(first_chunk_us)",
+        "coalesce(sum(first_chunk_us), 0)",
+        *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
+    )
+)
+
+
+class Sum(NamedTuple):
+    """What the calls of one kind with the same tags add up to.
+
+    Attributes:
+        tags: The tags that they share.
+        kind: Everything else that they share.
+        calls: How many there are.
+        attempts: HTTP attempts of all of them.
+        duration_s: Seconds from start to finish, of all of them.
+        first_chunks: How many had a first stream event.
+        first_chunk_s: Seconds to it, of all of these.
+        usage: Counts by unit; units that nobody counted are absent.
+        cost: Exact amount in the currency of the kind; None where it has none.
+        by_unit: Exact amount of each unit; empty where amounts were given as a whole.
+    """
+
+    tags: Tags
+    kind: Kind
+    calls: int
+    attempts: int
+    duration_s: float
+    first_chunks: int
+    first_chunk_s: float
+    usage: Usage
+    cost: Decimal | None
+    by_unit: Mapping[Unit, Decimal]
+
+
+class Reader:
+    """A ledger as it stood at one moment."""
+
+    def __init__(self, store: Readable) -> None:
+        """Read from *store*, which stands still."""
+        self._store = store
+        self._known = Known()
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """The first hour with a call and the end of the last, UTC; None if empty."""
+        (first,) = next(self._store.rows(f"{_ENDS} ASC LIMIT 1"), (None,))
+        (last,) = next(self._store.rows(f"{_ENDS} DESC LIMIT 1"), (None,))
+        if first is None or last is None:
+            return None
+        return moment(first * _HOUR_US), moment((last + 1) * _HOUR_US)
+
+    def sums(self, start: datetime, end: datetime) -> list[Sum]:
+        """What the calls that started in a span add up to, by tags and kind.
+
+        Whole months, days and hours are read from sums that are kept; only what is
+        left at the ends is counted call by call.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+        """
+        parts: dict[tuple[int, int], list[int]] = {}
+        rest: dict[tuple[int, int], dict[str, Decimal]] = {}
+        for stretch in self._cover(start, end):
+            for tag_set, kind, *figures in self._summed(stretch):
+                known = parts.get((tag_set, kind))
+                if known is None:
+                    parts[tag_set, kind] = [int(figure) for figure in figures]
+                else:
+                    known[:] = [a + int(b) for a, b in zip(known, figures, strict=True)]
+            for tag_set, kind, unit, total in self._more(stretch):
+                totals = rest.setdefault((tag_set, kind), {})
+                totals[unit] = add(totals.get(unit, ZERO), Decimal(str(total)))
+        return [
+            self._sum(tag_set, kind, figures, rest.get((tag_set, kind), {}))
+            for (tag_set, kind), figures in parts.items()
+            if figures[0]
+        ]
+
+    def steps(self, edges: Sequence[datetime]) -> Iterator[tuple[datetime, list[Sum]]]:
+        """The sums of each span between two of *edges*, with its start."""
+        for start, end in pairwise(edges):
+            yield start, self.sums(start, end)
+
+    def calls(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        tags: Callable[[Tags], bool] | None = None,
+        kinds: Callable[[Kind], bool] | None = None,
+    ) -> Iterator[CallRecord]:
+        """Every call that started in a span, in the order of time.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+            tags: Which tags to keep; None for all.
+            kinds: Which kinds to keep; None for all.
+        """
+        reasons = dict(self._texts("reasons", "reason"))
+        origins = dict(self._texts("origins", "origin"))
+        values = (first_key(microseconds(start)), first_key(microseconds(end)))
+        wanted: dict[tuple[int, int], bool] = {}
+        for row in self._store.rows(_CALLS, values):
+            place = (row[_TAG_SET], row[_KIND])
+            is_wanted = wanted.get(place)
+            if is_wanted is None:
+                is_wanted = wanted[place] = (
+                    tags is None or tags(self._tags(place[0]))
+                ) and (kinds is None or kinds(self._kind(place[1])))
+            if is_wanted:
+                yield self._record(row, reasons, origins)
+
+    def count_calls(self) -> int:
+        """How many single calls are kept."""
+        ((count,),) = self._store.rows("SELECT count(*) FROM calls")
+        return int(count)
+
+    def tag_sets(self) -> list[Tags]:
+        """Every tag set that was ever recorded."""
+        return [read_tags(text) for _, text in self._texts("tag_sets", "tags")]
+
+    def _cover(self, start: datetime, end: datetime) -> Iterator[Stretch]:
+        span = self.span()
+        if span is None:
+            return
+        # Where nothing lies beyond, a larger bucket holds no more.
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        first, last = microseconds(start), microseconds(end)
+        if start <= span[0]:
+            first = microseconds(_month_start(min(start, span[0])))
+        if end >= span[1]:
+            last = microseconds(_next_month(max(span[1], start)))
+        yield from cover(first, last)
+
+    def _summed(self, stretch: Stretch) -> Iterable[Row]:
+        values: tuple[int, ...] = (stretch.first, stretch.last)
+        if stretch.level is None:
+            return self._store.rows(_OF_CALLS, values)
+        return self._store.rows(_OF_SUMS, (int(stretch.level), *values))
+
+    def _more(self, stretch: Stretch) -> Iterator[tuple[int, int, str, object]]:
+        if stretch.level is not None:
+            values = (int(stretch.level), stretch.first, stretch.last)
+            for tag_set, kind, unit, total in self._store.rows(_OF_MORE, values):
+                yield tag_set, kind, unit, total
+            return
+        for tag_set, kind, more, amount in self._store.rows(
+            _MORE_OF_CALLS, (stretch.first, stretch.last)
+        ):
+            for unit, count in json.loads(more or "{}").items():
+                yield tag_set, kind, unit, count
+            if amount is not None:
+                yield tag_set, kind, "", amount
+
+    def _sum(
+        self, tag_set: int, kind_id: int, figures: list[int], rest: dict[str, Decimal]
+    ) -> Sum:
+        kind = self._kind(kind_id)
+        calls, attempts, duration_us, first_chunks, first_chunk_us, *counts = figures
+        usage = {
+            unit: count for unit, count in zip(_UNITS, counts, strict=True) if count
+        }
+        for unit, total in rest.items():
+            if unit and total:
+                usage[Unit(unit)] = usage.get(Unit(unit), 0) + int(total)
+        cost, by_unit = _amounts(kind, self._known.rates_of(kind), usage, rest.get(""))
+        return Sum(
+            self._tags(tag_set),
+            kind,
+            calls,
+            attempts,
+            duration_us / 1e6,
+            first_chunks,
+            first_chunk_us / 1e6,
+            Usage.of(usage),
+            cost,
+            by_unit,
+        )
+
+    def _record(
+        self, row: Row, reasons: Mapping[int, str], origins: Mapping[int, str]
+    ) -> CallRecord:
+        fields = dict(zip(CALL_COLUMNS, row, strict=True))
+        kind = self._kind(fields["kind"])
+        usage = None
+        if kind.usage_source:
+            counts = {
+                unit: fields[column]
+                for unit, column in zip(_UNITS, UNIT_COLUMNS, strict=True)
+                if fields[column] is not None
+            }
+            more = json.loads(fields["more"] or "{}")
+            usage = Usage.of(counts | {Unit(unit): n for unit, n in more.items()})
+        amount = None if fields["amount"] is None else Decimal(fields["amount"])
+        cost: Cost | None = cost_of(kind, self._known.rates_of(kind), usage, amount)
+        number, first_chunk_us = fields["number"], fields["first_chunk_us"]
+        origin = origins[fields["origin"]]
+        return CallRecord(
+            origin if number < 0 else f"{origin}{number:012x}",
+            time_of(fields["key"]),
+            kind.operation,
+            kind.model,
+            kind.region,
+            kind.tier,
+            kind.latency_mode,
+            self._tags(fields["tag_set"]),
+            usage,
+            kind.usage_source,
+            cost,
+            kind.price_status,
+            reasons.get(fields["reason"], ""),
+            fields["duration_us"] / 1e6,
+            None if first_chunk_us is None else first_chunk_us / 1e6,
+            kind.outcome,
+            kind.error,
+            fields["attempts"],
+            long_request_id(fields["request_id"]),
+        )
+
+    def _tags(self, tag_set: int) -> Tags:
+        known = self._known.tags
+        if tag_set not in known:
+            texts = self._texts("tag_sets", "tags")
+            known.update((number, read_tags(text)) for number, text in texts)
+        return known[tag_set]
+
+    def _kind(self, kind: int) -> Kind:
+        known = self._known
+        if kind not in known.kinds:
+            kinds = self._texts("kinds", "kind")
+            known.kinds.update((number, read_kind(text)) for number, text in kinds)
+            rates = self._texts("rates", "rates")
+            known.rates.update((number, read_rates(text)) for number, text in rates)
+        return known.kinds[kind]
+
+    def _texts(self, table: str, column: str) -> Iterator[tuple[int, str]]:
+        sql = f"SELECT id, {column} FROM {table}"  # noqa: S608 -- names are ours
+        return ((int(number), str(text)) for number, text in self._store.rows(sql))
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[Reader]:
+    """Read *store* as it stands at this moment."""
+    with store.snapshot() as snapshot:
+        yield Reader(snapshot)
+
+
+def _amounts(
+    kind: Kind, rates: Rates | None, usage: Mapping[Unit, int], given: Decimal | None
+) -> tuple[Decimal | None, Mapping[Unit, Decimal]]:
+    """The amount of a sum, exact: counts by the rates, or what was given."""
+    if kind.currency is None:
+        return None, {}
+    if rates is None:
+        return (ZERO if given is None else given), {}
+    by_unit = {
+        unit: multiply(amount, usage.get(unit, 0))
+        for unit, amount in rates.amounts.items()
+    }
+    total = ZERO
+    for amount in by_unit.values():
+        total = add(total, amount)
+    return total, by_unit
+
+
+def _month_start(at: datetime) -> datetime:
+    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_month(at: datetime) -> datetime:
+    year, month = divmod(at.year * 12 + at.month, 12)
+    return _month_start(at).replace(year=year, month=month + 1)
+
+
+_TAG_SET, _KIND = CALL_COLUMNS.index("tag_set"), CALL_COLUMNS.index("kind")
+# Every name in these is ours.
+_ENDS = f"SELECT bucket FROM sums WHERE level = {int(Level.HOUR)} ORDER BY bucket"  # noqa: S608
+_OF_SUMS = (
+    f"SELECT tag_set, kind, {_SUMMED} FROM sums "  # noqa: S608
+    "WHERE level = ? AND bucket BETWEEN ? AND ? GROUP BY tag_set, kind"
+)
+_OF_CALLS = (
+    f"SELECT tag_set, kind, {_COUNTED} FROM calls "  # noqa: S608
+    "WHERE key BETWEEN ? AND ? GROUP BY tag_set, kind"
+)
+_OF_MORE = (
+    "SELECT tag_set, kind, unit, total FROM more_sums "
+    "WHERE level = ? AND bucket BETWEEN ? AND ?"
+)
+_MORE_OF_CALLS = (
+    "SELECT tag_set, kind, more, amount FROM calls WHERE key BETWEEN ? AND ? "
+    "AND (more IS NOT NULL OR amount IS NOT NULL)"
+)
+_CALLS = (
+    f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
+    "WHERE key >= ? AND key < ? ORDER BY key"
+)

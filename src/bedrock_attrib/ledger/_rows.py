@@ -1,0 +1,292 @@
+"""How records become rows, and sums by hour, day and month."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from .._money import ZERO, add, multiply
+from .._record import CallRecord, Tags
+from .._usage import Unit, Usage
+from ._clock import NUMBERS, day_of, first_key, hour_of, microseconds, month_of
+from ._schema import UNIT_COLUMNS
+from ._values import is_derived, write_kind, write_rates, write_tags
+
+# Calls by this many of a unit are kept exactly too, but not in a column of 64 bits
+# whose sums must never overflow.
+_MOST_IN_A_COLUMN = 1 << 40
+_ID_DIGITS = 32
+_ORIGIN_DIGITS = 20
+
+Row = tuple[Any, ...]
+# Beside the columns of a call: where its sums stand, and whether it is added (1) or
+# taken away (-1).
+PLACE_COLUMNS = ("hour", "month", "sign")
+CALL_COLUMNS = (
+    "key",
+    "tag_set",
+    "kind",
+    "origin",
+    "number",
+    "duration_us",
+    "first_chunk_us",
+    "attempts",
+    "reason",
+    "request_id",
+    *UNIT_COLUMNS,
+    "more",
+    "amount",
+)
+SUM_COLUMNS = (
+    "level",
+    "bucket",
+    "tag_set",
+    "kind",
+    "calls",
+    "attempts",
+    "duration_us",
+    "first_chunks",
+    "first_chunk_us",
+    *UNIT_COLUMNS,
+)
+MORE_COLUMNS = ("level", "bucket", "tag_set", "kind", "unit", "total")
+SUM_KEY = SUM_COLUMNS[:4]
+MORE_KEY = MORE_COLUMNS[:5]
+
+_UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
+_IN_COLUMNS = frozenset(_UNITS)
+
+
+class Interner:
+    """Gives each text of a table an id, asking the database once for each.
+
+    Ids that came with a transaction which failed are forgotten again.
+    """
+
+    def __init__(self, ask: Callable[[str, str], int]) -> None:
+        """Ask by *ask*, which takes a table and a text and may write."""
+        self._ask = ask
+        self._ids: dict[str, dict[object, int]] = {}
+        self._fresh: list[tuple[dict[object, int], object]] = []
+
+    def table(self, name: str) -> dict[object, int]:
+        """Ids known so far of a table, by what they stand for."""
+        return self._ids.setdefault(name, {})
+
+    def intern(self, name: str, key: object, text: str) -> int:
+        """The id of *text* in table *name*, to be remembered as *key*."""
+        ids = self.table(name)
+        if len(ids) >= _MOST_KNOWN:
+            ids.clear()
+        found = ids[key] = self._ask(name, text)
+        self._fresh.append((ids, key))
+        return found
+
+    def keep(self) -> None:
+        """The transaction was committed."""
+        self._fresh.clear()
+
+    def forget(self) -> None:
+        """The transaction failed, and with it what it brought."""
+        for ids, key in self._fresh:
+            ids.pop(key, None)
+        self._fresh.clear()
+
+
+_MOST_KNOWN = 100_000
+
+
+class Batch(NamedTuple):
+    """What one transaction writes.
+
+    Attributes:
+        calls: Rows of calls, each after its values of `PLACE_COLUMNS`.
+        more: What they add to the sums of units without a column.
+    """
+
+    calls: list[Row]
+    more: list[Row]
+
+
+class RowMaker:
+    """Makes rows of records. Not safe to use from two threads at once."""
+
+    def __init__(self, interner: Interner, first_number: int) -> None:
+        """Make rows with ids from *interner*.
+
+        Args:
+            interner: Knows the ids of what calls share.
+            first_number: Where to begin telling apart calls of one microsecond;
+                processes begin at different numbers.
+        """
+        self._interner = interner
+        self._number = first_number
+        self._tag_sets = interner.table("tag_sets")
+        self._kinds = interner.table("kinds")
+        self._origins = interner.table("origins")
+        self._months: dict[int, int] = {}
+
+    def batch(self, records: Iterable[CallRecord]) -> Batch:
+        """Rows of *records* and their sums."""
+        calls = [self.row(record) for record in records]
+        return Batch(calls, more_sums(calls))
+
+    def row(self, record: CallRecord, sign: int = 1) -> Row:
+        """The row of a call, after its place.
+
+        Args:
+            record: The call.
+            sign: 1 to add it to the sums, -1 to take it away.
+        """
+        us = microseconds(record.started_at)
+        hour = hour_of(us)
+        month = self._months.get(hour)
+        if month is None:
+            month = self._month(hour)
+        self._number = number = (self._number + 1) % NUMBERS
+        usage, cost = record.usage, record.cost
+        columns, more, amount = _NO_COUNTS, None, None
+        if usage is not None:
+            counts = usage._counts  # noqa: SLF001 -- the mapping's own get is slow
+            columns = tuple(map(counts.get, _UNITS))
+            if not _IN_COLUMNS.issuperset(counts) or (
+                max(counts.values(), default=0) > _MOST_IN_A_COLUMN
+            ):
+                columns, more = _split_counts(usage)
+        is_given = cost is not None and not is_derived(record)
+        if is_given and cost is not None:
+            amount = format(cost.total, "f")
+        first_chunk_s, request_id = record.time_to_first_chunk_s, record.request_id
+        tag_set = self._tag_sets.get(record.tags.key)
+        return (
+            hour,
+            month,
+            sign,
+            first_key(us) + number,
+            self._new_tag_set(record.tags) if tag_set is None else tag_set,
+            self._kind(record, is_given=is_given),
+            *self._split_id(record.id),
+            round(record.duration_s * 1e6),
+            None if first_chunk_s is None else round(first_chunk_s * 1e6),
+            record.attempts,
+            self._reason(record.price_reason) if record.price_reason else None,
+            None if request_id is None else _short_request_id(request_id),
+            *columns,
+            more,
+            amount,
+        )
+
+    def _month(self, hour: int) -> int:
+        if len(self._months) >= _MOST_KNOWN:
+            self._months.clear()
+        month = self._months[hour] = month_of(hour)
+        return month
+
+    def _split_id(self, record_id: str) -> tuple[int, int]:
+        """Origin and number of an id: the library's own end in a number."""
+        origin, number = record_id, -1
+        if len(record_id) == _ID_DIGITS:
+            with suppress(ValueError):
+                number = int(record_id[_ORIGIN_DIGITS:], 16)
+                origin = record_id[:_ORIGIN_DIGITS]
+        known = self._origins.get(origin)
+        if known is None:
+            known = self._interner.intern("origins", origin, origin)
+        return known, number
+
+    def _reason(self, reason: str) -> int:
+        known = self._interner.table("reasons").get(reason)
+        return known or self._interner.intern("reasons", reason, reason)
+
+    def _new_tag_set(self, tags: Tags) -> int:
+        return self._interner.intern("tag_sets", tags.key, write_tags(tags))
+
+    def _kind(self, record: CallRecord, *, is_given: bool) -> int:
+        cost = record.cost
+        key = (
+            record.operation,
+            record.model,
+            record.region,
+            record.tier,
+            record.latency_mode,
+            record.usage_source,
+            record.price_status,
+            record.outcome,
+            record.error,
+            is_given,
+            None
+            if cost is None
+            else (cost.currency, cost.rates.key, cost.unpriced_units),
+        )
+        found = self._kinds.get(key)
+        return found or self._new_kind(record, key, is_given=is_given)
+
+    def _new_kind(self, record: CallRecord, key: Row, *, is_given: bool) -> int:
+        cost, rates_id = record.cost, None
+        if cost is not None and not is_given:
+            text = write_rates(cost.rates)
+            known = self._interner.table("rates").get(text)
+            rates_id = known or self._interner.intern("rates", text, text)
+        return self._interner.intern("kinds", key, write_kind(record, rates_id))
+
+
+_NO_COUNTS: Row = (None,) * len(_UNITS)
+
+
+def _split_counts(usage: Usage) -> tuple[Row, str]:
+    """Counts that have a column, and the others as text."""
+    rest = {
+        unit: count
+        for unit, count in usage.items()
+        if unit not in _IN_COLUMNS or count > _MOST_IN_A_COLUMN
+    }
+    columns = tuple(None if unit in rest else usage.get(unit) for unit in _UNITS)
+    return columns, json.dumps(rest)
+
+
+def _short_request_id(request_id: str) -> bytes:
+    """A request id in as few bytes as it takes; most are UUIDs."""
+    try:
+        short = bytes.fromhex(request_id.replace("-", ""))
+    except ValueError:
+        return request_id.encode("utf-8", "replace")
+    return short if long_request_id(short) == request_id else request_id.encode()
+
+
+_UUID_BYTES = 16
+
+
+def long_request_id(short: bytes | None) -> str | None:
+    """The request id that `_short_request_id` shortened."""
+    if short is None:
+        return None
+    short = bytes(short)
+    if len(short) != _UUID_BYTES:
+        return short.decode("utf-8", "replace")
+    text = short.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_SIGN, _KEY, _TAG_SET, _KIND = 2, 3, 4, 5
+_MORE, _AMOUNT = -2, -1
+
+
+def more_sums(calls: Iterable[Row]) -> list[Row]:
+    """What *calls* add to the sums of units that have no column, of every level."""
+    merged: dict[Row, Decimal] = {}
+    for row in calls:
+        if row[_MORE] is None and row[_AMOUNT] is None:
+            continue
+        amounts = json.loads(row[_MORE] or "{}")
+        if row[_AMOUNT] is not None:
+            amounts[""] = row[_AMOUNT]
+        hour, month, sign = row[:3]
+        for level, bucket in enumerate((hour, day_of(hour), month)):
+            for unit, amount in amounts.items():
+                key = (level, bucket, row[_TAG_SET], row[_KIND], unit)
+                total = multiply(Decimal(sign), Decimal(amount))
+                merged[key] = add(merged.get(key, ZERO), total)
+    return [(*key, format(total, "f")) for key, total in sorted(merged.items())]

@@ -1,0 +1,115 @@
+"""What a ledger asks of a database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ._clock import Level
+from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
+from ._schema import UNIT_COLUMNS
+
+
+class Transaction(Protocol):
+    """An open transaction of a writer."""
+
+    def intern(self, table: str, text: str) -> int:
+        """The id of *text* in *table*, a new one if it is not there."""
+
+    def write(self, batch: Batch) -> None:
+        """Add calls and sums."""
+
+    def replace(self, key: int, change: Batch) -> None:
+        """Write the call at *key* anew: what is taken away, and what it becomes."""
+
+    def find(self, keys: tuple[int, int], origin: int, number: int) -> int | None:
+        """Key of the call with this id among *keys*, first and last; None without."""
+
+    def forget_calls(self, before_key: int) -> int:
+        """Delete calls below a key; how many there were."""
+
+    def forget_sums(self, level: int, before_bucket: int) -> int:
+        """Delete sums below a bucket; how many there were."""
+
+
+class Readable(Protocol):
+    """What can be read."""
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Read. Values take the places of question marks."""
+
+
+class Store(Protocol):
+    """A database that holds a ledger.
+
+    Errors of the database leave it as `LedgerError`, after the transaction was taken
+    back.
+    """
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Write: everything or nothing. One thread at a time."""
+
+    def snapshot(self) -> AbstractContextManager[Readable]:
+        """Read from any thread, as all stands at one moment."""
+
+    def compact(self) -> None:
+        """Give space that is not used any more back to the file system."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+def insert(table: str, columns: Iterable[str]) -> str:
+    """SQL that inserts one row."""
+    names = tuple(columns)
+    places = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
+
+
+def upsert(insert: str, columns: Sequence[str], key: Sequence[str], total: str) -> str:
+    """SQL that adds rows to sums.
+
+    Args:
+        insert: SQL that would insert them.
+        columns: All columns.
+        key: Those that say which sum it is.
+        total: How two values become one, of ``{table}`` and ``{column}``.
+    """
+    table = insert.split()[2]
+    sums = ", ".join(
+        f"{column} = {total.format(table=table, column=column)}"
+        for column in columns
+        if column not in key
+    )
+    return f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
+
+
+_HOURS_OF_A_DAY = 24
+_BUCKETS = {
+    Level.HOUR: "hour",
+    Level.DAY: f"hour / {_HOURS_OF_A_DAY}",
+    Level.MONTH: "month",
+}
+_FIGURES = (
+    "sum(sign)",
+    "sum(sign * attempts)",
+    "sum(sign * duration_us)",
+    "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
+    *(
+        f"coalesce(sum(sign * {column}), 0)"
+        for column in ("first_chunk_us", *UNIT_COLUMNS)
+    ),
+)
+
+
+def sums_of(table: str, level: Level) -> str:
+    """SQL that adds the calls in *table* to the sums of *level*."""
+    bucket = _BUCKETS[level]
+    # The condition tells SQLite where the selection ends.
+    select = (
+        f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
+        f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES)} "
+        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind"
+    )
+    return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")
