@@ -15,7 +15,9 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -27,6 +29,9 @@ from botocore.eventstream import EventStream
 
 from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
 from bedrock_attrib._config import Config
+from bedrock_attrib._drains import Drains
+from bedrock_attrib._faults import Faults
+from bedrock_attrib._leftovers import can_be_read_on, read_on
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
@@ -391,6 +396,59 @@ def test_closing_the_recorder_gives_up(simulator: Simulator, sink: ListSink) -> 
     assert len(sink.records) == 2
 
 
+def test_a_slow_stream_is_given_up(
+    simulator: Simulator, make_client: MakeClient, sink: ListSink
+) -> None:
+    """A stream that goes on for longer than the setting says is not read to its end."""
+    simulator.reply(Reply(usage=USAGE, chunks=10, chunk_interval_s=0.1), times=1)
+    break_early(converse_stream(make_client(drain_max_s=0.35)))
+    (record,) = wait_for(sink, 1)
+    assert record.price_status is PriceStatus.ESTIMATED
+    assert record.usage is not None
+    assert 2 < record.usage[Unit.OUTPUT_TOKEN] < 10
+
+
+def test_a_stream_without_a_connection_is_estimated(sink: ListSink) -> None:
+    """What is read from no socket can't be waited for within bounds, so it is not."""
+    client, recorder = canned_stream(Config(abandoned_streams="drain"), sink)
+    stream = converse_stream(client)
+    assert not can_be_read_on(stream)
+    read_on(stream, lambda _: True, until=perf_counter() + 5, max_events=5)
+    break_early(stream)
+    del stream
+    (record,) = sink.records
+    assert record.price_status is PriceStatus.ESTIMATED
+    recorder.close()
+
+
+def test_jobs_are_refused_when_too_many_wait() -> None:
+    """Where streams are dropped faster than they are read, some are estimated."""
+    faults = Faults()
+    drains = Drains(threads=1, max_s=1, max_events=1, faults=faults)
+    free = threading.Event()
+    done: list[int] = []
+
+    def wait() -> None:
+        free.wait(10)
+
+    def fail() -> None:
+        raise RuntimeError
+
+    assert drains.submit(wait)
+    while drains.waiting:
+        time.sleep(0.001)
+    assert drains.submit(fail)
+    for number in range(255):
+        assert drains.submit(partial(done.append, number))
+    assert not drains.submit(wait)
+    free.set()
+    wait_until_idle()
+    assert done == list(range(255))
+    assert faults.counts() == {"drain": 1}
+    drains.close()
+    assert not drains.submit(wait)
+
+
 class _NoThread(threading.Thread):
     """A thread for which the machine has no room."""
 
@@ -493,7 +551,7 @@ def test_a_program_ends_without_waiting(simulator: Simulator, tmp_path: Path) ->
 # Memory.
 
 
-def canned_stream(config: Config) -> tuple[BaseClient, Recorder]:
+def canned_stream(config: Config, *sinks: ListSink) -> tuple[BaseClient, Recorder]:
     """A metered client whose transport gives canned frames, which costs no sockets."""
     events = [
         ("messageStart", {"role": "assistant"}),
@@ -511,7 +569,7 @@ def canned_stream(config: Config) -> tuple[BaseClient, Recorder]:
     with bedrock_simulator() as simulator:
         client = simulator.client()
     client.meta.events.register("before-send.bedrock-runtime", send)
-    recorder = Recorder(config=config)
+    recorder = Recorder(sinks=sinks, config=config)
     return instrument(client, recorder=recorder), recorder
 
 

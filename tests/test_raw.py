@@ -337,6 +337,33 @@ def test_a_stubbed_body(recorder: Recorder, sink: ListSink) -> None:
     assert record.usage == tokens(input_tokens=10, output_tokens=5)
 
 
+class _Chunked(io.BytesIO):
+    """Underneath a body that came in chunks."""
+
+    def read_chunked(self, amt: int | None = None) -> Iterator[bytes]:
+        """Yield them."""
+        yield from iter(lambda: self.read(amt), b"")
+
+
+def test_chunks_underneath(recorder: Recorder, sink: ListSink) -> None:
+    """Who asks for the chunks as they were sent is seen as well."""
+    body = stubbed(recorder, StreamingBody(_Chunked(CLAUDE), None))
+    with body as raw:
+        assert b"".join(raw.read_chunked(7)) == CLAUDE
+    (record,) = sink.records
+    assert record.usage == tokens(input_tokens=10, output_tokens=5)
+
+
+def test_lines_underneath_come_to_an_end(recorder: Recorder, sink: ListSink) -> None:
+    """`next()` of what is underneath stops where it stops without us."""
+    body = stubbed(recorder, StreamingBody(io.BytesIO(CLAUDE), None))
+    with body as raw:
+        assert next(raw) == CLAUDE
+        with pytest.raises(StopIteration):
+            next(raw)
+    assert len(sink.records) == 1
+
+
 def test_a_stand_in_for_a_body(recorder: Recorder, sink: ListSink) -> None:
     """What is no body of botocore's is left alone, and nothing is made up."""
     body = stubbed(recorder, io.BytesIO(CLAUDE))

@@ -58,6 +58,11 @@ class Drains:
         """Let go what is held; safe in a finalizer."""
         self._held.pop(id(held), None)
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a thread."""
+        return len(self._waiting)
+
     def submit(self, job: Callable[[], None]) -> bool:
         """Run *job* soon, on a thread of this; False when there are too many."""
         with self._lock:

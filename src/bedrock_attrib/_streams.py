@@ -224,7 +224,7 @@ class AbandonedFeed(StreamFeed):
                 most = self._drains.max_events
                 read_on(self._stream, self._took, until=self._until, max_events=most)
         except Exception as error:  # that of a stream which nobody reads any more
-            logger.debug("an abandoned stream broke while it was read on: %r", error)
+            logger.debug("an abandoned stream broke off: %s", error_name(error))
         finally:
             self._recorder.stream_drained(call)
 
