@@ -385,6 +385,21 @@ class BodyFeed:
         except Exception as fault:
             self._recorder.faults.note("body", fault)
 
+    def given_up(self) -> None:
+        """The caller reads no further: its task was cancelled."""
+        reading = self._call.answer
+        try:
+            if isinstance(reading, Reading) and not self.has_ended:
+                self._complete(reading)
+                self._recorder.stream_ended(self._call)
+        except Exception as fault:
+            self._recorder.faults.note("body", fault)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the call has ended."""
+        return self._call.ended is not None
+
     def _complete(self, reading: Reading) -> None:
         try:
             body = bytes(self._head + self._tail[-_TAIL_BYTES:])
