@@ -571,6 +571,8 @@ class Cell:
             has_headers = operation.reply.token_headers
             return (HEADERS, _GUESSED) if has_headers else (None, _LOST)
         assert end.status is not None
+        if operation.status is PriceStatus.FREE:
+            return None, PriceStatus.FREE  # whatever becomes of it
         if end.status is not _GUESSED:
             return None, end.status
         assert record.usage
