@@ -273,6 +273,20 @@ def of_everything(simulator: Simulator, recorder: Recorder) -> Iterator[BaseClie
 
 
 @contextmanager
+def found_by_everything(
+    simulator: Simulator, recorder: Recorder
+) -> Iterator[BaseClient]:
+    """A client that was there before `instrument()`, which finds it."""
+    client = simulator.client(session=boto3_session())
+    client.converse(**CONVERSE)
+    instrument(recorder=recorder)
+    try:
+        yield client
+    finally:
+        uninstrument()
+
+
+@contextmanager
 def with_retries(simulator: Simulator, recorder: Recorder) -> Iterator[BaseClient]:
     """A client with its own settings, which tries again."""
     config = Config(
@@ -302,6 +316,7 @@ KINDS: dict[str, Kind] = {
         of_a_sub_session,
         of_the_default_session,
         of_everything,
+        found_by_everything,
         with_retries,
         with_pickled_config,
     )
