@@ -13,9 +13,10 @@ from ._call import Call
 from ._defaults import get_recorder
 from ._errors import RefusedError
 from ._faults import Faults
+from ._feeds import error_name
 from ._readers import OPERATIONS, is_turned_away, needs_body
 from ._recorder import Recorder
-from ._streams import error_name, watch_body, watch_stream
+from ._streams import watch_body, watch_stream
 from .aio import is_async, watch_aio_body, watch_aio_stream
 
 SERVICE = "bedrock-runtime"
