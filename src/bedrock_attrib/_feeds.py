@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -26,22 +25,21 @@ class StreamFeed:
     """Takes what a stream gave to the caller, and ends the call once.
 
     Free of I/O, so that sync and async streams share it. Nothing raises.
+
+    Attributes:
+        has_span: Whether the cost is put on a span, which may end with the final event.
     """
 
-    __slots__ = ("_call", "_events", "_recorder", "_runs")
+    __slots__ = ("_call", "_events", "_recorder", "_runs", "has_span")
 
     def __init__(self, call: Call) -> None:
         """Watch the stream of *call*."""
         self._recorder = call.recorder
         self._call = call
+        self.has_span = call.span is not None
         self._runs: list[None] = []
         self._events = call.events = Events(request_bytes=call.request_bytes)
         call.recorder.answer_opened(call)
-
-    @property
-    def has_span(self) -> bool:
-        """Whether the cost is put on a span, which may end with the final event."""
-        return self._call.span is not None
 
     def began(self) -> None:
         """One more iterator reads the stream; any number may, by turns."""
@@ -110,9 +108,10 @@ class StreamFeed:
 
     def _others(self) -> bool:
         """One iterator less; whether there are others still."""
-        with suppress(IndexError):
-            self._runs.pop()
-        return bool(self._runs)
+        runs = self._runs
+        if runs:
+            runs.pop()
+        return bool(runs)
 
     def _has_counts(self) -> bool:
         """Whether the final counts have come."""
