@@ -118,12 +118,9 @@ def botocore(session: nox.Session, clients: list[str]) -> None:
     session.run(
         "pytest",
         "--numprocesses=2",
-        "--cov=bedrock_attrib.aio",
         *CLIENT_TESTS,
-        # Of the documentation, what needs an async client.
-        "-k=not test_docs or async",
+        "-k=not test_docs or async",  # of the pages, those that need an async client
         *session.posargs,
-        env={"BEDROCK_ATTRIB_NOT_COVERED": "nothing"},
     )
 
 
@@ -159,6 +156,40 @@ def wheel(session: nox.Session) -> None:
     session.install(*TEST_TOOLS)
     posargs = session.posargs or ["-m", "not slow"]
     session.run("pytest", "--numprocesses=2", *posargs)
+
+
+# A framework, and what an application installs for it. Each has its own environment,
+# as they pin what the others can't have.
+FRAMEWORKS = {
+    "anthropic": ["anthropic[bedrock]"],
+    "haystack": ["amazon-bedrock-haystack>=9"],
+    "langchain": ["langchain-aws"],
+    "litellm": ["litellm", "boto3"],
+    "llama_index": ["llama-index-llms-bedrock-converse"],
+    "llama_index_async": ["llama-index-llms-bedrock-converse[async]"],
+    "openai": ["openai"],
+    "pydantic_ai": ["pydantic-ai-slim[bedrock]"],
+    "strands": ["strands-agents"],
+}
+
+
+@nox.session
+@nox.parametrize("framework", list(FRAMEWORKS), ids=list(FRAMEWORKS))
+def frameworks(session: nox.Session, framework: str) -> None:
+    """Run one framework against the simulator, and its example."""
+    session.install("--editable", ".", "pytest", "pytest-timeout")
+    session.install(*FRAMEWORKS[framework])
+    tests = framework.removesuffix("_async")
+    paths = [f"tests/frameworks/test_{name}.py" for name in (tests, "examples")]
+    # What a framework leaves open at the end of a run is not ours to close.
+    session.run("pytest", "-Wdefault", *paths, *session.posargs)
+
+
+@nox.session
+def upstream(session: nox.Session) -> None:
+    """Run the frameworks' own suites with and without metering; takes half an hour."""
+    session.install("--editable", ".", "pip>=25.1")
+    session.run("python", "scripts/run_upstream_suites.py", *session.posargs)
 
 
 @nox.session

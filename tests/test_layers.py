@@ -25,6 +25,7 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
@@ -37,6 +38,7 @@ ROOMS = {
         "_handlers",
         "_targets",
         "_client",
+        "httpx",
         "propagation",
     ),
     "AWS": ("billing",),
@@ -139,16 +141,8 @@ def test_imports_make_no_circle() -> None:
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
     "botocore": {
-        *(
-            "_feeds",
-            "_leftovers",
-            "_streams",
-            "aio",
-            "_handlers",
-            "_targets",
-            "_client",
-        ),
-        *("billing", "testing"),
+        *("_feeds", "_leftovers", "_streams", "aio", "_handlers"),
+        *("_targets", "_client", "httpx", "billing", "testing"),
     },
     "boto3": {"_targets", "billing", "testing", "cli"},
     "aiobotocore": set(),  # whatever the application uses will do

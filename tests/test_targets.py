@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import threading
@@ -329,3 +330,45 @@ def test_handlers_for_every_event_do_not_matter(
     assert "after-call.bedrock-runtime.Converse" in seen
     uninstrument(client)
     assert _handlers_on(client) == [0, 0, 0, 0]
+
+
+class _Awaited(HierarchicalEmitter):
+    """An emitter whose answers are awaited, as aiobotocore's."""
+
+    async def _emit(self, *arguments: Any, **how: Any) -> Any:
+        if self._handlers.prefix_search("*"):
+            await asyncio.sleep(0)
+        return super()._emit(*arguments, **how)
+
+
+def test_an_emitter_that_is_awaited(recorder: Recorder) -> None:
+    """What stands on an async emitter is known at once, without a loop."""
+    session = BotocoreSession(event_hooks=_Awaited(), include_builtin_handlers=False)
+    for _ in range(2):
+        instrument(session, recorder=recorder)
+    with pytest.raises(ConfigError, match="another recorder"):
+        instrument(session, recorder=Recorder())
+    assert _handlers_on(boto3.Session(botocore_session=session)) == [1, 0, 1, 1]
+    uninstrument(session)
+    assert _handlers_on(boto3.Session(botocore_session=session)) == [0, 0, 0, 0]
+
+
+def test_an_awaited_emitter_that_does_not_tell(recorder: Recorder) -> None:
+    """Where a stranger's handler waits, the newest handlers stand, and stand once."""
+    emitter = _Awaited()
+    emitter.register("*", lambda **_: None)
+    session = BotocoreSession(event_hooks=emitter, include_builtin_handlers=False)
+    for each in (Recorder(), recorder):
+        instrument(session, recorder=each)
+    assert _handlers_on(boto3.Session(botocore_session=session)) == [1, 0, 1, 1]
+
+
+def test_a_client_that_is_still_to_be_entered() -> None:
+    """What is no client before it is entered is refused with what to do."""
+
+    class Creating:
+        async def __aenter__(self) -> None:
+            """Make the client."""
+
+    with pytest.raises(TypeError, match="within `async with`: instrument what"):
+        instrument(Creating())

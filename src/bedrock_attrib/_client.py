@@ -165,5 +165,5 @@ class _Everything:
 
 
 _everything = _Everything()
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
     os.register_at_fork(after_in_child=_everything.renew_lock)

@@ -30,6 +30,7 @@ _BEFORE_SENDING = (
     botocore.exceptions.EndpointConnectionError,
     botocore.exceptions.ConnectTimeoutError,
     botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.InvalidEndpointConfigurationError,
     botocore.exceptions.SSLError,
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
