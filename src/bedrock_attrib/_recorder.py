@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
+from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
@@ -99,6 +100,7 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._drains = _drains_of(config, self._faults)
         self._baggage = (
             _baggage_tags(config.baggage_in, self._faults)
             if config is not None and config.baggage_in
@@ -126,6 +128,8 @@ class Recorder:
         )
         is_immediate = bool(guards) or (config is not None and config.immediate)
         self._put = self._put_and_settle if is_immediate else self._ended.put
+        if self._current_span is not None and not is_immediate:
+            self._put = self._put_before_span_ends
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -144,6 +148,11 @@ class Recorder:
     def faults(self) -> Faults:
         """Contained faults."""
         return self._faults
+
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+        return self._drains
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -204,7 +213,9 @@ class Recorder:
                 self.faults.note("request reader", fault)
         if self._has_more_to_start:
             if self._current_span is not None:
-                call.span = self._current_span()
+                span = self._current_span()
+                if span.is_recording():
+                    call.span = span
             self._ask_guards(call)
         return call
 
@@ -375,6 +386,13 @@ class Recorder:
         """
         self._end(call, None if error is None else Outcome.ERROR, error)
 
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts.
+
+        The call took as long as its caller read.
+        """
+        self._end(call, Outcome.ABANDONED, at=call.paused)
+
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
@@ -425,10 +443,14 @@ class Recorder:
         return bool(self._paused)
 
     def _end(
-        self, call: Call, outcome: Outcome | None, error: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> None:
         if call.close():
-            call.ended = perf_counter()
+            call.ended = at or perf_counter()
             call.outcome = outcome
             call.error = error
             self._put(call)
@@ -436,6 +458,11 @@ class Recorder:
     def _put_and_settle(self, call: Call) -> None:
         self._ended.put(call)
         self._ended.drain()
+
+    def _put_before_span_ends(self, call: Call) -> None:
+        self._ended.put(call)
+        if call.span is not None:
+            self._ended.drain()
 
     # What has ended is settled: read, priced, recorded, told.
 
@@ -560,6 +587,8 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._drains is not None:
+            self._drains.close()
         self._give_up_streams()
         self._ended.close()
         self.flush()
@@ -598,6 +627,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
 
 
+def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+    if config is None or config.abandoned_streams == "estimate":
+        return None
+    return Drains(
+        threads=config.drain_threads,
+        max_s=config.drain_max_s,
+        max_events=config.drain_max_events,
+        faults=faults,
+    )
+
+
 def _current_span_getter() -> Callable[[], Span]:
     # Tracing takes 30 ms to import, so only those who ask for span attributes pay.
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
@@ -617,7 +657,7 @@ def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
 
     Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.
     """
-    if record.cost is None:
+    if record.cost is None or not span.is_recording():
         return
     try:
         span.set_attribute("gen_ai.usage.cost.amount", float(record.cost.total))
