@@ -50,7 +50,11 @@ WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "webs
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
-        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+        *(
+            bound
+            for extra in ("cli", "otlp", "postgres", "prometheus", "reports")
+            for bound in EXTRAS[extra]
+        ),
     ]
 )
 
@@ -67,7 +71,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of the examples as its users."""
-    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.install(
+        "--editable", ".[cli,otlp,postgres,prometheus,reports]", "pytest", MYPY
+    )
     session.run("mypy")
 
 

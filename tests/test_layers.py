@@ -141,6 +141,8 @@ ONLY_IN = {
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "psycopg": {"ledger"},
+    "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
 }
 

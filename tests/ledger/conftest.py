@@ -40,9 +40,7 @@ def new_place(
     server = request.getfixturevalue("server")
     from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: PLC0415
 
-    return lambda: partial(
-        PostgresStore, server.address(), schema=server.new_schema()
-    )
+    return lambda: partial(PostgresStore, server.address(), schema=server.new_schema())
 
 
 @pytest.fixture

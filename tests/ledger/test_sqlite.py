@@ -40,7 +40,7 @@ def test_a_newer_file_is_refused(path: Path) -> None:
     Ledger(path).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match="newer version.*schema is 99"):
+    with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
         Ledger(path)
 
 
