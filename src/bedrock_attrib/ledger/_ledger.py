@@ -126,7 +126,8 @@ class Ledger:
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
             raise LedgerError("no transaction is open")
-        return self._transaction.intern(table, text)
+        # Half a character, which no database takes, is no reason to lose a record.
+        return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
     def _handle(
         self, items: list[CallRecord | _Correction]

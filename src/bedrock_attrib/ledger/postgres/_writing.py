@@ -102,8 +102,7 @@ class PostgresTransaction:
     def intern(self, table: str, text: str) -> int:
         """The id of *text* in *table*, a new one if it is not there."""
         column, name = TEXT_OF[table], self._table(table)
-        # What PostgreSQL's text cannot hold; no text that is meant has it.
-        text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        text = text.replace("\0", "\ufffd")  # which PostgreSQL's text cannot hold
         find = f"SELECT id FROM {name} WHERE {column} = %s"  # noqa: S608
         add_it = (
             f"INSERT INTO {name} ({column}) VALUES (%s) "  # noqa: S608
