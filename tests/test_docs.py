@@ -83,6 +83,8 @@ USES = (
     ("opentelemetry.exporter.otlp", "otlp", "opentelemetry.exporter.otlp"),
     ("opentelemetry.exporter.prometheus", "prometheus", "prometheus_client"),
     ("bedrock-attrib ", "cli", "click"),
+    ("bedrock_attrib.ledger.parquet", "reports", "pyarrow"),
+    ("import duckdb", "test", "duckdb"),
 )
 
 
