@@ -24,10 +24,19 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "_handlers", "_client", "aio", "propagation"),
+    "doors": (
+        "_streams",
+        "aio",
+        "_handlers",
+        "_targets",
+        "_client",
+        "httpx",
+        "propagation",
+    ),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -127,9 +136,12 @@ def test_imports_make_no_circle() -> None:
 
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
-    "botocore": {"_streams", "_handlers", "_client", "aio", "billing", "testing"},
-    "boto3": {"_client", "billing", "testing", "cli"},
-    "aiobotocore": {"aio"},
+    "botocore": {
+        *("_streams", "aio", "_handlers", "_targets", "_client"),
+        *("httpx", "billing", "testing"),
+    },
+    "boto3": {"_targets", "billing", "testing", "cli"},
+    "aiobotocore": set(),  # whatever the application uses will do
     "opentelemetry": {
         "metrics",
         "_baggage",

@@ -154,6 +154,7 @@ class Call:
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
         failure: Price status and reason of a call that left nothing to price.
+        is_timed: Whether ``started`` and ``ended`` are known.
     """
 
     # Defaults stand on the class: most calls set only a few of these.
@@ -173,6 +174,7 @@ class Call:
     outcome: Outcome | None = None
     error: str | None = None
     failure: tuple[PriceStatus, str] | None = None
+    is_timed: bool = True
     _right_to_close: list[bool] | None = None
 
     def __init__(

@@ -16,6 +16,7 @@ from ._faults import Faults
 from ._readers import OPERATIONS, needs_body
 from ._recorder import Recorder
 from ._streams import error_name, watch_body, watch_stream
+from .aio import is_async, watch_aio_body, watch_aio_stream
 
 SERVICE = "bedrock-runtime"
 WHO = f"bedrock-attrib-who.{SERVICE}"
@@ -28,6 +29,7 @@ _BEFORE_SENDING = (
     botocore.exceptions.EndpointConnectionError,
     botocore.exceptions.ConnectTimeoutError,
     botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.InvalidEndpointConfigurationError,
     botocore.exceptions.SSLError,
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
@@ -60,6 +62,7 @@ class Handlers:
         Parameters are seen after all other handlers have changed them, answers before
         any other handler has replaced their streams.
         """
+        self.unregister(events)  # what stands there has the same ids and is in the way
         events.register_last(_START, self.start, _id_of(_START))
         for event in _SEND:
             events.register_last(event, self.send, _id_of(event))
@@ -76,9 +79,13 @@ class Handlers:
         events.unregister(_FAIL, self.fail, _id_of(_FAIL))
         events.unregister(WHO, self.who, _id_of(WHO))
 
+    def __deepcopy__(self, _memo: object) -> Handlers:
+        """These handlers: a copy of a session is metered by the same recorder."""
+        return self
+
     def tells(self, recorder: Recorder | None) -> bool:
         """Whether calls go to *recorder*, None standing for the default one."""
-        return (self.recorder or get_recorder()) is (recorder or get_recorder())
+        return is_same_recorder(self.recorder, recorder)
 
     def who(self, **_kwargs: Any) -> Handlers:
         """Answer that these handlers stand on the emitter."""
@@ -159,6 +166,11 @@ class Handlers:
             call.recorder.faults.note("fail", fault)
 
 
+def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
+    """Whether *one* is *other*, None standing for the default one."""
+    return (one or get_recorder()) is (other or get_recorder())
+
+
 # As botocore has it: 1.44.5.
 _FIRST_STATUS_WITHOUT_ANSWER = HTTPStatus.MULTIPLE_CHOICES.value
 
@@ -201,13 +213,15 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     row = call.route.operation
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
-        watch_stream(parsed[row.stream], call)
+        stream = parsed[row.stream]
+        (watch_aio_stream if is_async(stream) else watch_stream)(stream, call)
         return
     if row.body is not None:
         headers = metadata.get("HTTPHeaders") or {}
         if needs_body(headers) or call.has_guardrail:
             call.answer = row.read(parsed, call.route.model)
-            length = headers.get("content-length")
-            watch_body(parsed[row.body], call, int(length) if length else None)
+            body, length = parsed[row.body], headers.get("content-length")
+            watch = watch_aio_body if is_async(body) else watch_body
+            watch(body, call, int(length) if length else None)
             return
     recorder.answered(call, row.keep(parsed))

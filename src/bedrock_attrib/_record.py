@@ -291,7 +291,8 @@ class CallRecord(NamedTuple):
         price_status: How far ``cost`` can be trusted.
         price_reason: Why the status is not simply ``priced``, or that the price came
             late; else empty.
-        duration_s: Seconds from the call's start to its finish.
+        duration_s: Seconds from the call's start to its finish; None for a call that
+            was reported without them.
         time_to_first_chunk_s: Seconds to the first stream event; None if none came.
         outcome: How the call ended.
         error: AWS error code or exception class name; None without an error.
@@ -312,7 +313,7 @@ class CallRecord(NamedTuple):
     cost: Cost | None
     price_status: PriceStatus
     price_reason: str
-    duration_s: float
+    duration_s: float | None
     time_to_first_chunk_s: float | None
     outcome: Outcome
     error: str | None

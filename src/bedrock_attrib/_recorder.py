@@ -12,7 +12,7 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ._attribution import Scope, current_scope, with_changes
+from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
 from ._errors import RefusedError
 from ._faults import Faults
@@ -29,6 +29,7 @@ from ._record import (
     Reading,
     Tags,
 )
+from ._reported import Answered, Report, fill
 from ._settlement import build_record, judge_dropped, read_stream
 from ._sinks import Guard, SettlingSink, Sink
 
@@ -220,6 +221,104 @@ class Recorder:
                 raise
             except Exception as fault:
                 self.faults.note(type(guard).__name__, fault)
+
+    # A call is reported that nobody saw.
+
+    def record(  # noqa: PLR0913 -- the facts about a call, nearly all of them optional
+        self,
+        operation: str,
+        answer: Answered = None,
+        *,
+        model_id: str | None = None,
+        region: str,
+        headers: Mapping[str, str] | None = None,
+        request: Mapping[str, Any] | bytes | str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        started_at: datetime | None = None,
+        duration_s: float | None = None,
+        tier: str | None = None,
+        latency_mode: str | None = None,
+        error: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        """Report a finished call of Bedrock that this library did not see.
+
+        For clients that are not boto3. The call goes the way of every other: its
+        answer is read, priced and recorded, sinks are told, and the blocks of
+        `attribution` around this line count it. Guards are not asked, as the call has
+        been made. Each call to this method is one record: report nothing that an
+        instrumented client made.
+
+        Args:
+            operation: As AWS spells it, such as ``Converse`` or ``InvokeModel``;
+                ``ChatCompletions`` and ``Responses`` for the interfaces of OpenAI,
+                ``Messages`` for that of Anthropic.
+            answer: What came back. Counts as `Usage`; or the answer as a mapping, as
+                botocore gives it or parsed from JSON; or the very body as bytes or
+                text; or, for a stream, all its events or chunks in order. None when
+                nothing came but, at most, *headers*.
+            model_id: Model id, inference profile or ARN, as the caller named it; None
+                where the operation has none.
+            region: Calling region, which decides the price.
+            headers: Headers of the answer, where token counts, the tier and the
+                request id may stand.
+            request: Body of the request, looked at only for the models whose answers
+                do not say what is billed, such as images.
+            tags: Laid over the tags in force; None as a value takes a key away.
+            started_at: Aware time of the start, whose price holds; None for now, less
+                *duration_s*.
+            duration_s: Seconds from start to end; None when not known.
+            tier: Tier that served the call; None for what the answer says, else
+                ``default``.
+            latency_mode: Latency mode that served the call; None for what the answer
+                says, else ``standard``.
+            error: Error code or class name of a call that failed; None without one.
+            http_status: HTTP status of the answer, which tells whether a failure was
+                billed; None when not known.
+
+        Raises:
+            ConfigError: If an argument cannot be, such as a time without a zone.
+
+        Example:
+            >>> recorder = Recorder()
+            >>> with attribution(team="search") as spend:
+            ...     recorder.record(
+            ...         "Converse",
+            ...         {"usage": {"inputTokens": 1200, "outputTokens": 540}},
+            ...         model_id="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            ...         region="us-east-1",
+            ...     )
+            >>> spend.calls
+            1
+        """
+        report = Report(
+            answer,
+            headers or {},
+            request,
+            started_at,
+            duration_s,
+            tier,
+            latency_mode,
+            error,
+            http_status,
+        )
+        route = self._routes[operation, model_id, region]
+        report.check(route)
+        scope = current_scope()
+        own = with_changes(self.tags_of(scope), check_tags(tags or {}))
+        call = Call(self, route, scope, own, report.start(self._clock()))
+        for kept in scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(self._settler)
+        try:
+            fill(call, report)
+        except Exception as fault:
+            self.faults.note("report", fault)
+            call.failure = (PriceStatus.UNPRICED, _NOT_READ)
+        if self._current_span is not None:
+            call.span = self._current_span()
+        self._put(call)
 
     # A call ends, in one of these ways. Only what cannot wait is done here: reading,
     # pricing and telling happen in batches, which takes a third of the time and none

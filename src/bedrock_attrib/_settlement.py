@@ -57,7 +57,7 @@ def _read_unfinished(route: Route, events: Events) -> Reading:
 def judge_dropped(call: Call) -> None:
     """Say of a call that was dropped without an answer what became of it."""
     was_sent = bool(call.retries)
-    call.error = "Interrupted" if was_sent else "NotSent"
+    call.error = call.error or ("Interrupted" if was_sent else "NotSent")
     call.outcome = Outcome.ABANDONED if was_sent else Outcome.ERROR
     call.failure = status_without_answer(call.error, was_sent=was_sent)
 
@@ -114,7 +114,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         cost,
         status,
         reason,
-        (call.ended or call.started) - call.started,
+        (call.ended or call.started) - call.started if call.is_timed else None,
         call.time_to_first_chunk_s,
         outcome,
         call.error,

@@ -120,7 +120,7 @@ class MeteredEventStream(EventStream):
                 old, last = last, event
                 count += 1
                 if "metadata" in event:
-                    last = _kept(event)
+                    last = kept_event(event)
                 yield event
         except GeneratorExit:
             feed.saw((old, last), count)
@@ -159,7 +159,7 @@ def _own_references() -> int:
 _OWN_REFERENCES = _own_references()
 
 
-def _kept(event: Any) -> Any:
+def kept_event(event: Any) -> Any:
     """The final event of a stream, which the caller may change after it has it."""
     metadata = event["metadata"]
     return {"metadata": {**metadata, "usage": dict(metadata.get("usage") or {})}}
@@ -209,6 +209,21 @@ class BodyFeed:
                 self._recorder.answered(self._call, reading, name)
         except Exception as fault:
             self._recorder.faults.note("body", fault)
+
+    def given_up(self) -> None:
+        """The caller reads no further: its task was cancelled."""
+        reading = self._call.answer
+        try:
+            if isinstance(reading, Reading) and not self.has_ended:
+                self._complete(reading)
+                self._recorder.stream_ended(self._call)
+        except Exception as fault:
+            self._recorder.faults.note("body", fault)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the call has ended."""
+        return self._call.ended is not None
 
     def _complete(self, reading: Reading) -> None:
         try:

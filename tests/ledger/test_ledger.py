@@ -34,6 +34,16 @@ def test_a_record_comes_back_as_it_was(name: str, keep: Keep) -> None:
     ledger.close()
 
 
+def test_calls_without_a_duration_add_none(keep: Keep) -> None:
+    """The sum of seconds is that of the calls that tell theirs, if any does."""
+    ledger = keep(make_record(duration_s=None), make_record(duration_s=None))
+    spans = (ALWAYS, (NOON, NOON + timedelta(seconds=1)))
+    with ledger.reading() as reader:
+        totals = [total for span in spans for total in reader.sums(*span)]
+    assert [(total.calls, total.duration_s) for total in totals] == [(2, 0.0)] * 2
+    ledger.close()
+
+
 def test_sums_are_exact(keep: Keep) -> None:
     """Calls, counts and amounts by tags and kind."""
     ledger = keep(*(make_record() for _ in range(3)), make_record(tags={"team": "ads"}))

@@ -41,6 +41,7 @@ def rows(*paths: Path | None) -> list[dict[str, Any]]:
 def expected(record: CallRecord) -> dict[str, Any]:
     """The row that *record* is to be, but for its counts and amounts."""
     model, first = record.model, record.time_to_first_chunk_s
+    duration_s = record.duration_s
     return {
         "id": record.id,
         "started_at": record.started_at,
@@ -61,7 +62,7 @@ def expected(record: CallRecord) -> dict[str, Any]:
         "unpriced_units": [] if record.cost is None else [*record.cost.unpriced_units],
         "price_status": record.price_status,
         "price_reason": record.price_reason or None,
-        "duration_us": 1_250_000,
+        "duration_us": None if duration_s is None else 1_250_000,
         "first_chunk_us": None if first is None else int(first * 1e6),
         "outcome": record.outcome,
         "error": record.error,

@@ -100,6 +100,7 @@ RECORDS = {
         request_id=None,
     ),
     "stream": make_record(time_to_first_chunk_s=0.25, operation="ConverseStream"),
+    "reported without a duration": make_record(duration_s=None),
     "odd request id": make_record(request_id="REQ/1"),
     "upper-case request id": make_record(
         request_id="0F0E0D0C-0B0A-4908-8706-050403020100"
