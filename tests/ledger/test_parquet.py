@@ -27,14 +27,15 @@ from bedrock_attrib.ledger.parquet import (  # noqa: E402
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
 TODAY = date(2026, 11, 25)
+MAPS = {"tags", "other_usage", "cost_by_unit"}
 
 
 def rows(*paths: Path | None) -> list[dict[str, Any]]:
     """Every row of some files, maps as dictionaries."""
     return [
-        row
+        {key: dict(v) if key in MAPS and v is not None else v for key, v in row.items()}
         for path in paths
-        for row in pq.ParquetFile(path).read().to_pylist(maps_as_pydicts="strict")
+        for row in pq.ParquetFile(path).read().to_pylist()
     ]
 
 
