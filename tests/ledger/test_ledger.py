@@ -163,6 +163,18 @@ def test_old_calls_are_forgotten_and_their_sums_stay(keep: Keep) -> None:
     ledger.close()
 
 
+def test_a_record_that_cannot_be_kept_takes_no_other_with_it(keep: Keep) -> None:
+    """It alone is lost, and counted."""
+    records = [make_record(duration_s=float("inf") if n == 3 else 1) for n in range(9)]
+    ledger = keep(*records)
+    with ledger.reading() as reader:
+        found = {record.id for record in reader.calls(*ALWAYS)}
+        assert sum(each.calls for each in reader.sums(*ALWAYS)) == 8
+    assert found == {record.id for record in records} - {records[3].id}
+    assert ledger.dropped == 1
+    ledger.close()
+
+
 def test_threads_take_turns(keep: Keep) -> None:
     """Retention waits for the thread that writes, and does not break into its work."""
     ledger = keep(make_record())
