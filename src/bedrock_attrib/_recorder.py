@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import weakref
 from collections import deque
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
+from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
+from ._processes import is_ending, when_it_ends
 from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
@@ -99,6 +100,7 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._drains = _drains_of(config, self._faults)
         self._baggage = (
             _baggage_tags(config.baggage_in, self._faults)
             if config is not None and config.baggage_in
@@ -126,6 +128,8 @@ class Recorder:
         )
         is_immediate = bool(guards) or (config is not None and config.immediate)
         self._put = self._put_and_settle if is_immediate else self._ended.put
+        if self._current_span is not None and not is_immediate:
+            self._put = self._put_before_span_ends
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -144,6 +148,11 @@ class Recorder:
     def faults(self) -> Faults:
         """Contained faults."""
         return self._faults
+
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+        return self._drains
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -204,7 +213,9 @@ class Recorder:
                 self.faults.note("request reader", fault)
         if self._has_more_to_start:
             if self._current_span is not None:
-                call.span = self._current_span()
+                span = self._current_span()
+                if span.is_recording():
+                    call.span = span
             self._ask_guards(call)
         return call
 
@@ -375,6 +386,13 @@ class Recorder:
         """
         self._end(call, None if error is None else Outcome.ERROR, error)
 
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts.
+
+        The call took as long as its caller read.
+        """
+        self._end(call, Outcome.ABANDONED, at=call.paused)
+
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
@@ -398,6 +416,12 @@ class Recorder:
         self._paused.clear()
         for call in self._streams():
             call.close()
+        # Another thread may have been iterating, which a set never forgets.
+        self._open_streams = weakref.WeakSet()
+
+    def _give_up_streams(self) -> None:
+        for call in self._streams():
+            self.stream_ended(call)
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -419,10 +443,14 @@ class Recorder:
         return bool(self._paused)
 
     def _end(
-        self, call: Call, outcome: Outcome | None, error: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> None:
         if call.close():
-            call.ended = perf_counter()
+            call.ended = at or perf_counter()
             call.outcome = outcome
             call.error = error
             self._put(call)
@@ -431,13 +459,21 @@ class Recorder:
         self._ended.put(call)
         self._ended.drain()
 
+    def _put_before_span_ends(self, call: Call) -> None:
+        self._ended.put(call)
+        if call.span is not None:
+            self._ended.drain()
+
     # What has ended is settled: read, priced, recorded, told.
 
     def settle(self) -> None:
         """Settle every call that has ended, on this thread, unless another is at it.
 
-        Waits for the other for some seconds at most.
+        Waits for the other for some seconds at most. Once Python ends, streams that
+        are still open are given up: this may be what the last collection sees.
         """
+        if is_ending():
+            self._give_up_streams()
         if self._paused:
             self._look_again()
         self._ended.drain()
@@ -538,6 +574,11 @@ class Recorder:
                 is_done = False
         return is_done
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended with `close`."""
+        return self._is_closed
+
     def close(self) -> None:
         """End open streams as given up, deliver everything, close the sinks.
 
@@ -546,8 +587,9 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for call in self._streams():
-            self.stream_ended(call)
+        if self._drains is not None:
+            self._drains.close()
+        self._give_up_streams()
         self._ended.close()
         self.flush()
         for sink in self.sinks:
@@ -560,6 +602,16 @@ class Recorder:
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
+def flush_all(timeout_s: float) -> bool:
+    """Flush every recorder that is in use, within *timeout_s* over all of them."""
+    deadline = monotonic() + timeout_s
+    is_done = True
+    for recorder in list(_RECORDERS):
+        if not recorder.is_closed:
+            is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+    return is_done
+
+
 def _close_all() -> None:
     for recorder in list(_RECORDERS):
         recorder.close()
@@ -570,9 +622,20 @@ def _forget_streams() -> None:
         recorder.forget_streams()
 
 
-atexit.register(_close_all)
+when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
+
+
+def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+    if config is None or config.abandoned_streams == "estimate":
+        return None
+    return Drains(
+        threads=config.drain_threads,
+        max_s=config.drain_max_s,
+        max_events=config.drain_max_events,
+        faults=faults,
+    )
 
 
 def _current_span_getter() -> Callable[[], Span]:
@@ -594,7 +657,7 @@ def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
 
     Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.
     """
-    if record.cost is None:
+    if record.cost is None or not span.is_recording():
         return
     try:
         span.set_attribute("gen_ai.usage.cost.amount", float(record.cost.total))
