@@ -21,6 +21,10 @@ NUMBERS = 1 << _NUMBER_BITS
 _MOST_BESIDE = 64 * NUMBERS
 
 
+HOUR_OF_KEY = f"((key >> {_NUMBER_BITS}) + {_KEYS_FROM_US}) / {_HOUR_US}"
+"""SQL for the bucket of hours that a call lies in, from 1970 on."""
+
+
 class Level(IntEnum):
     """How long a sum's bucket is."""
 
@@ -56,6 +60,11 @@ def moment(us: int) -> datetime:
 def first_key(us: int) -> int:
     """The lowest key of calls at *us*."""
     return (us - _KEYS_FROM_US) << _NUMBER_BITS
+
+
+def hour_of_key(key: int) -> int:
+    """Bucket of hours that the call with *key* lies in."""
+    return hour_of((key >> _NUMBER_BITS) + _KEYS_FROM_US)
 
 
 def key_of_hour(at: datetime) -> int:

@@ -19,6 +19,7 @@ from ._clock import (
     cover,
     first_key,
     hour_of,
+    key_of_hour,
     microseconds,
     moment,
     time_of,
@@ -30,19 +31,18 @@ from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
 
 _HOUR_US = 3_600_000_000
 _UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
-_FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
-_SUMMED = ", ".join(f"sum({column})" for column in _FIGURES)
+FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
+_SUMMED = ", ".join(f"sum({column})" for column in FIGURES)
 # The same of single calls.
-_COUNTED = ", ".join(
-    (
-        "count(*)",
-        "sum(attempts)",
-        "sum(duration_us)",
-        "count(first_chunk_us)",
-        "coalesce(sum(first_chunk_us), 0)",
-        *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
-    )
+COUNTED = (
+    "count(*)",
+    "sum(attempts)",
+    "sum(duration_us)",
+    "count(first_chunk_us)",
+    "coalesce(sum(first_chunk_us), 0)",
+    *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
 )
+_COUNTED = ", ".join(COUNTED)
 
 
 class Sum(NamedTuple):
@@ -232,9 +232,14 @@ class Reader:
         (key,) = next(self._store.rows("SELECT min(key) FROM calls"), (None,))
         return None if key is None else time_of(key)
 
-    def count_calls(self) -> int:
-        """How many single calls are kept."""
-        ((count,),) = self._store.rows("SELECT count(*) FROM calls")
+    def count_calls(self, *, before: datetime | None = None) -> int:
+        """How many single calls are kept; those before the hour of a moment alone."""
+        if before is None:
+            ((count,),) = self._store.rows("SELECT count(*) FROM calls")
+        else:
+            values = (key_of_hour(before),)
+            sql = "SELECT count(*) FROM calls WHERE key < ?"
+            ((count,),) = self._store.rows(sql, values)
         return int(count)
 
     def tag_sets(self) -> list[Tags]:

@@ -213,12 +213,11 @@ class SpendReport:
         return ordered_currencies(self.total.cost)
 
     def share(self, spend: Spend, currency: str) -> Decimal | None:
-        """The part of the total amount in percent; None where that is zero."""
-        total = self.total.cost.get(currency, ZERO)
-        if not total:
+        """The part of the total amount in percent; None where there is none."""
+        total, part = self.total.cost.get(currency), spend.cost.get(currency)
+        if not total or part is None:
             return None
-        part = _ROUNDED.multiply(spend.cost.get(currency, ZERO), Decimal(100))
-        return _ROUNDED.divide(part, total)
+        return _ROUNDED.divide(_ROUNDED.multiply(part, Decimal(100)), total)
 
 
 def ordered_currencies(amounts: Iterable[str]) -> tuple[str, ...]:

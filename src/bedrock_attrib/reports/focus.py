@@ -25,8 +25,7 @@ from ._selection import Selection, Step, edges, is_before
 from ._spend import Progress
 
 COST_BASIS = "estimate from list prices"
-_PROVIDER = "AWS"
-_ISSUER = "Amazon Web Services, Inc."
+_PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
 _CATEGORY, _SUBCATEGORY = "AI and Machine Learning", "Generative AI"
 _SERVICE = "Amazon Bedrock"
 _PERIODS = (Step.HOUR, Step.DAY)
@@ -248,7 +247,7 @@ def _values(
         "ContractedCost": charge.amount,
         "EffectiveCost": charge.amount,
         "HostProviderName": _PROVIDER,
-        "InvoiceIssuerName": _ISSUER,
+        "InvoiceIssuerName": _PROVIDER,
         "ListCost": charge.amount,
         "PricingCategory": "Standard",
         "PricingCurrency": currency,
