@@ -117,9 +117,20 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         transient=True,
         disable=not is_animated(console),
     )
-    with bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    task = bar.add_task(label, total=None)
+
+    def show(done: int, of: int) -> None:
+        if of >= _MANY_STEPS and not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=done, total=of)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+_MANY_STEPS = 5
 
 
 def split_names(names: Sequence[str]) -> tuple[str, ...]:

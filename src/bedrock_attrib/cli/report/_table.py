@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,13 +10,16 @@ from typing import NamedTuple
 from rich.table import Table
 
 from ...reports import SpendReport, SpendRow
+from .._console import results
 from .._figures import short_count, short_model
 from .._tables import Column, new_table
 from ._money import Money
 
 NONE = "-"
+_WIDEST = 10_000
 _MODELS = frozenset({"model", "requested_model"})
-_WIDE = 100
+# Left out one after the other where a terminal is too narrow.
+_LEAST_NEEDED = ("per 1,000\ntokens", "per call", "failed", "output", "input")
 
 
 class _Figure(NamedTuple):
@@ -35,9 +38,25 @@ def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
     Args:
         report: What to show.
         is_exact: Whether to show every digit of counts and amounts.
-        width: Columns of the terminal; further figures are for wide ones.
+        width: Columns there are; figures that are needed least make room for names.
     """
-    figures = list(_figures(report, is_exact=is_exact, is_wide=width >= _WIDE))
+    figures = list(_figures(report, is_exact=is_exact))
+    table = _table_of(report, figures)
+    for heading in _LEAST_NEEDED:
+        if _natural_width(table) <= width:
+            break
+        figures = [figure for figure in figures if figure.heading != heading]
+        table = _table_of(report, figures)
+    return table
+
+
+def _natural_width(table: Table) -> int:
+    console = results()
+    options = console.options.update(max_width=_WIDEST)
+    return console.measure(table, options=options).maximum
+
+
+def _table_of(report: SpendReport, figures: Sequence[_Figure]) -> Table:
     total = SpendRow((), report.total)
     heads = [Column(printable(name)) for name in report.by] or [Column("")]
     blanks = [""] * (len(heads) - 1)
@@ -59,9 +78,7 @@ def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
     return table
 
 
-def _figures(
-    report: SpendReport, *, is_exact: bool, is_wide: bool
-) -> Iterator[_Figure]:
+def _figures(report: SpendReport, *, is_exact: bool) -> Iterator[_Figure]:
     def count(number: int) -> str:
         return f"{number:,}" if is_exact else short_count(number)
 
@@ -79,7 +96,7 @@ def _figures(
     for currency in report.currencies:
         yield from _amounts(report, currency, is_exact=is_exact)
     if report.currencies:
-        yield from _means(report, report.currencies[0], is_wide=is_wide)
+        yield from _means(report, report.currencies[0])
 
 
 def _count_of(row: SpendRow, count: Callable[[int], str]) -> str:
@@ -97,14 +114,13 @@ def _amounts(
     yield _Figure(money.heading, lambda row: money.text(row.spend.cost.get(currency)))
 
 
-def _means(report: SpendReport, currency: str, *, is_wide: bool) -> Iterator[_Figure]:
+def _means(report: SpendReport, currency: str) -> Iterator[_Figure]:
     money = Money(currency, 0)
     yield _Figure("share", lambda row: _percent(report.share(row.spend, currency)))
     if report.counts_calls:
         yield _Figure("per call", lambda row: money.mean(row.spend.per_call(currency)))
-    if is_wide or not report.counts_calls:
-        heading = "per 1,000\ntokens" if report.counts_calls else "per 1,000"
-        yield _Figure(heading, lambda row: money.mean(_per_1000(row, currency, report)))
+    heading = "per 1,000\ntokens" if report.counts_calls else "per 1,000"
+    yield _Figure(heading, lambda row: money.mean(_per_1000(row, currency, report)))
 
 
 def _per_1000(row: SpendRow, currency: str, report: SpendReport) -> Decimal | None:
