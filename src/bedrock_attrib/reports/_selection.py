@@ -205,6 +205,8 @@ def _moment(
         if text.strip().lower() == "now":
             return now
         at = datetime.fromisoformat(text.strip())
+    except ConfigError:
+        raise
     except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{text!r} is no moment; expected 2026-11-25, 2026-11-25T14:30, 2026-11, "
