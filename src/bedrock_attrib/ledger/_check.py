@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 
+from .._errors import LedgerError
 from .._money import ZERO, add
 from ._clock import (
     HOUR_OF_KEY,
@@ -32,16 +33,18 @@ def check_ledger(ledger: Ledger) -> list[str]:
     Looks at every call that is kept and every sum, so that it takes a while: about a
     second for a million calls.
 
-    Raises:
-        LedgerError: If the database cannot be read at all.
+    A database that cannot be read on is a problem like others.
     """
     problems: list[str] = []
-    with ledger.store.snapshot() as store:
-        for problem in _problems(store):
-            if len(problems) == _MOST_TOLD:
-                problems.append("and more")
-                break
-            problems.append(problem)
+    try:
+        with ledger.store.snapshot() as store:
+            for problem in _problems(store):
+                if len(problems) == _MOST_TOLD:
+                    problems.append("and more")
+                    break
+                problems.append(problem)
+    except LedgerError as error:
+        problems.append(f"the file is damaged: {error}")
     return problems
 
 
