@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from kept_records import MODEL, NOON, USAGE, make_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kept_records import MODEL, NOON, USAGE, make_record
 
 from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
