@@ -17,6 +17,7 @@ from .price import price
 from .prices import prices
 from .report import report
 from .report._lacks import show_unattributed, show_unpriced
+from .run import run as run_program
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -29,6 +30,7 @@ Examples:
   bedrock-attrib demo --ledger demo.db
   bedrock-attrib report --ledger demo.db --by team,app,model
   bedrock-attrib report --help
+  bedrock-attrib run --tag team=search -- python app.py
 """
 
 
@@ -88,6 +90,7 @@ for command in (
     show_unpriced,
 ):
     commands.add_command(command)
+commands.add_command(run_program, "run")
 
 
 def run() -> None:
