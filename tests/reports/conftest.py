@@ -1,0 +1,31 @@
+"""A ledger in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bedrock_attrib import CallRecord
+from bedrock_attrib.ledger import Ledger
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger may be."""
+    return tmp_path / "calls.db"
+
+
+@pytest.fixture
+def keep(path: Path) -> Callable[..., Ledger]:
+    """Writes records to a new ledger, which then has nothing pending."""
+
+    def write(*records: CallRecord) -> Ledger:
+        ledger = Ledger(path)
+        for record in records:
+            ledger.write(record)
+        assert ledger.flush(10)
+        return ledger
+
+    return write
