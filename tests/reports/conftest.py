@@ -1,11 +1,12 @@
-"""A ledger in a folder of its own."""
+"""Ledgers in a folder of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kept_spend import Spent, keep_spend
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
@@ -18,14 +19,24 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keep(path: Path) -> Callable[..., Ledger]:
+def keep(path: Path) -> Iterator[Callable[..., Ledger]]:
     """Writes records to a new ledger, which then has nothing pending."""
+    opened: list[Ledger] = []
 
     def write(*records: CallRecord) -> Ledger:
         ledger = Ledger(path)
+        opened.append(ledger)
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(20)
         return ledger
 
-    return write
+    yield write
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def spend(keep: Callable[..., Ledger]) -> Callable[[list[Spent]], Ledger]:
+    """Writes one call for each time, tags and amount."""
+    return lambda spent: keep_spend(keep, spent)

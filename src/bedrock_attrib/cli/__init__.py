@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from .._errors import BedrockAttribError
+from .analysis import ANALYSES
 from .demo import demo
 from .price import price
 from .prices import prices
@@ -63,6 +64,13 @@ def commands() -> None:
     """
 
 
+@commands.group()
+def analyze() -> None:
+    """Compare, reprice, forecast, and find savings and anomalies."""
+
+
+for analysis in ANALYSES:
+    analyze.add_command(analysis)
 commands.add_command(demo)
 commands.add_command(price)
 commands.add_command(prices)

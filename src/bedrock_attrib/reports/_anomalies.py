@@ -118,7 +118,8 @@ def anomalies(
         ledger: What was kept.
         by: Tags and dimensions (`bedrock_attrib.reports.NAMES`) that make a series.
         selection: Which calls, and which stretches to judge. What lies before is read
-            as history: six weeks of days, four of hours.
+            as history: six weeks of days, four of hours. Nothing after the last call
+            of the ledger is judged.
         step: ``day`` or ``hour``.
         threshold: How far beyond the usual scatter, in standard deviations.
         at_least: Differences below this amount are no anomaly, nor are those below
@@ -140,6 +141,7 @@ def anomalies(
             empty = (chosen.since, chosen.until)
             return AnomalyReport(tuple(by), step, *empty, "USD", 0, 0, 0, ())
         since, until = chosen.span(whole)
+        until = min(until, whole[1].astimezone(chosen.zone))
         begin = max(whole[0].astimezone(chosen.zone), since - _HISTORY[step])
         span = (min(begin, since), until)
         series = read_series(reader, by, chosen, step, span)

@@ -73,7 +73,9 @@ class Resampled:
     errors: array[float]
 
 
-def resample(values: Sequence[float], seed: str) -> Resampled:
+def resample(
+    values: Sequence[float], seed: str, resamples: int = RESAMPLES
+) -> Resampled:
     """Draw samples of *values* with replacement, and take the mean of each.
 
     Each value comes up a number of times that is Poisson with mean one, so that many
@@ -83,13 +85,14 @@ def resample(values: Sequence[float], seed: str) -> Resampled:
     Args:
         values: At least two.
         seed: The same text gives the same draws, on any machine.
+        resamples: How many samples to draw.
     """
     bins = _bins(sorted(values))
     count, mean = len(values), math.fsum(values) / len(values)
     error = _error(bins, count, mean)
     draw = random.Random(seed)  # noqa: S311 - chance, not secrecy
     means, errors = array("d"), array("d")
-    while len(means) < RESAMPLES:
+    while len(means) < resamples:
         drawn = [(_poisson(draw, each.count), each) for each in bins]
         total = sum(times for times, _ in drawn)
         if total < 2:  # noqa: PLR2004 - a spread needs two
@@ -217,7 +220,7 @@ def difference(one: Resampled, other: Resampled, confidence: float) -> Differenc
     error = math.hypot(one.error, other.error)
     is_rough = min(one.count, other.count) < FEW
     if error == 0:
-        p_value = 1.0 if amount == 0 else 1 / (RESAMPLES + 1)
+        p_value = 1.0 if amount == 0 else 1 / (len(one.means) + 1)
         exact = Interval(amount, amount, confidence, is_rough)
         return Difference(amount, exact, p_value)
     distances = [a - b for a, b in zip(one.means, other.means, strict=True)]
@@ -228,7 +231,7 @@ def difference(one: Resampled, other: Resampled, confidence: float) -> Differenc
     return Difference(
         amount,
         _studentized(amount, error, ratios, confidence, is_rough=is_rough),
-        (as_large + 1) / (RESAMPLES + 1),
+        (as_large + 1) / (len(ratios) + 1),
     )
 
 

@@ -11,7 +11,6 @@ from ._robust import spread
 
 _ENOUGH_OF_A_SLOT = 3
 _MOSTLY_ACTIVE = 0.8
-_MOSTLY_AS_ITS_SLOT = 0.9
 _LEAST_SPREAD = 0.025  # of what is expected: a calm month is no promise
 
 
@@ -40,14 +39,17 @@ class History:
     def is_regular(self) -> bool:
         """Whether spend comes when it is due; else nothing can be expected."""
         if not self.is_seasonal:
-            active = sum(root > 0 for root in self.roots)
-            return active >= len(self.roots) * _MOSTLY_ACTIVE
+            return _active(self.roots) >= len(self.roots) * _MOSTLY_ACTIVE
         told = [each for each in self._by_slot().values() if len(each) > 1]
-        as_usual = sum(
-            max(sum(root > 0 for root in roots), sum(root == 0 for root in roots))
-            for roots in told
+        due = [roots for roots in told if _is_mostly_active(roots)]
+        active = sum(_active(roots) for roots in told)
+        due_active = sum(map(_active, due))
+        lacking = sum(map(len, due)) - due_active
+        return (
+            active > 0
+            and due_active >= active * _MOSTLY_ACTIVE
+            and lacking <= active * (1 - _MOSTLY_ACTIVE)
         )
-        return as_usual >= sum(map(len, told)) * _MOSTLY_AS_ITS_SLOT
 
     def middle(self) -> float:
         """What is expected, as an amount."""
@@ -58,7 +60,10 @@ class History:
         middle = self._middle()
         scatter = max(spread(self._residuals()), middle * _LEAST_SPREAD)
         low = max(0.0, middle - threshold * scatter)
-        return low**2, (middle + threshold * scatter) ** 2
+        high = middle + threshold * scatter
+        if not self.is_seasonal:  # what comes once a week is not known yet
+            low, high = min(low, *self.roots), max(high, *self.roots)
+        return low**2, high**2
 
     def _middle(self) -> float:
         return median(self._like() if self.is_seasonal else self.roots)
@@ -85,6 +90,14 @@ class History:
             if len(roots) >= _ENOUGH_OF_A_SLOT
             for place, root in enumerate(roots)
         ]
+
+
+def _active(roots: Sequence[float]) -> int:
+    return sum(root > 0 for root in roots)
+
+
+def _is_mostly_active(roots: Sequence[float]) -> bool:
+    return _active(roots) * 2 > len(roots)
 
 
 def roots_of(amounts: Sequence[float]) -> list[float]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
-from statistics import fmean, median
+from itertools import accumulate, pairwise
+from statistics import fmean, median, stdev
 
 from .._errors import ConfigError
 from .._money import ZERO, add
@@ -26,6 +26,9 @@ _DAYS_FOR_WEEKDAYS = 21
 _LEVEL_DAYS = 14
 _WEEK = 7
 _LEAST_DRIFT = 0.03  # in a week: nobody's spend stands quite still
+_UNKNOWN_DRIFT = 0.08
+_DAMPING = 0.8  # of a trend, in a week: none goes on for ever
+_MEDIAN_LOSS = math.pi / 2  # how much more a median varies than a mean
 _WILD = 3.0  # standard deviations beyond which a day is cut back
 
 
@@ -82,7 +85,8 @@ def forecast(
     Args:
         ledger: What was kept.
         selection: Which calls. Its end is the present of the forecast, where it has
-            one; its begin is that of the history, which is eight weeks at most.
+            one that is past; its begin is that of the history, which is eight weeks at
+            most.
         budget: What may be spent in the month.
         confidence: Of the interval, between 0.5 and 0.99.
         now: The present, aware; None for the clock's.
@@ -97,7 +101,9 @@ def forecast(
     if budget is not None and budget <= 0:
         raise ConfigError(f"the budget is {budget}; expected an amount above zero")
     chosen = selection or Selection()
-    present = chosen.until or (datetime.now(UTC) if now is None else now)
+    present = datetime.now(UTC) if now is None else now
+    if chosen.until is not None:
+        present = min(present, chosen.until)
     # The end of a selection is the moment after its last.
     at = (present - timedelta(microseconds=1)).astimezone(chosen.zone)
     month = midnight(at.date().replace(day=1), chosen.zone)
@@ -106,7 +112,7 @@ def forecast(
     with ledger.reading() as reader:
         spent, currency = _spent(reader, chosen, month, as_of)
         days = _days(reader, chosen, as_of)
-    outlook = _Outlook.of(days)
+    outlook = Outlook.of(days)
     ahead = _ahead(as_of, end)
     sums = None if outlook is None else outlook.draw(ahead)
     expected = None if outlook is None else float(spent) + outlook.expected(ahead)
@@ -182,7 +188,7 @@ def _hours(start: datetime, end: datetime) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outlook:
+class Outlook:
     """How days scatter about a level that moves slowly.
 
     Attributes:
@@ -190,7 +196,8 @@ class _Outlook:
         weekdays: What each weekday costs, times the level.
         ratios: What days cost, by their level and weekday.
         start_error: How far off the level may be, as a logarithm.
-        drift: How far the level moves in a day, as a logarithm.
+        drift: How far the level moves in a day by chance, as a logarithm.
+        trend: How far it moves in a day steadily, as a logarithm.
     """
 
     level: float
@@ -198,9 +205,10 @@ class _Outlook:
     ratios: tuple[float, ...]
     start_error: float
     drift: float
+    trend: float
 
     @classmethod
-    def of(cls, days: Sequence[tuple[date, float]]) -> _Outlook | None:
+    def of(cls, days: Sequence[tuple[date, float]]) -> Outlook | None:
         """What *days* say of those to come; None without any."""
         if not days:
             return None
@@ -212,32 +220,56 @@ class _Outlook:
         ]
         level = fmean(_tamed(plain[-_LEVEL_DAYS:])) if plain else 0.0
         if level <= 0:
-            return cls(0.0, weekdays, (1.0,), 0.0, 0.0)
+            return cls(0.0, weekdays, (1.0,), 0.0, 0.0, 0.0)
         ratios = _ratios(plain)
         scatter = spread([ratio - 1 for ratio in ratios])
         # Few days tell little of their own scatter.
         unsure = 1 + 3 / len(plain)
-        drift = _drift(plain, scatter) * unsure
+        trend, drift = _movement(plain, scatter)
+        drift *= unsure
         own = scatter**2 / min(len(plain), _LEVEL_DAYS)
+        if len(days) >= _DAYS_FOR_WEEKDAYS:  # a median is less sure than a mean
+            own += _MEDIAN_LOSS * scatter**2 / len(plain)
         start = math.sqrt(own + drift**2 * _LEVEL_DAYS / 3 / _WEEK) * unsure
-        return cls(level, weekdays, ratios, start, drift / math.sqrt(_WEEK))
+        # The average of two weeks is the level of a week ago.
+        present = level * math.exp(trend)
+        return cls(
+            present,
+            weekdays,
+            ratios,
+            start,
+            drift / math.sqrt(_WEEK),
+            trend / _WEEK,
+        )
 
     def expected(self, ahead: Sequence[tuple[date, float]]) -> float:
         """What the days that are left will cost."""
-        return self.level * sum(self.weekdays[d.weekday()] * part for d, part in ahead)
+        heights = self._trend(len(ahead))
+        return self.level * sum(
+            math.exp(height) * self.weekdays[day.weekday()] * part
+            for height, (day, part) in zip(heights, ahead, strict=True)
+        )
 
-    def draw(self, ahead: Sequence[tuple[date, float]]) -> list[float]:
+    def draw(
+        self, ahead: Sequence[tuple[date, float]], *, draws: int = _DRAWS
+    ) -> list[float]:
         """What they may cost, many times over, in ascending order."""
         draw = random.Random(0)  # noqa: S311 - chance, not secrecy
+        heights = self._trend(len(ahead))
         sums = []
-        for _ in range(_DRAWS):
-            height, total = draw.gauss(0.0, self.start_error), 0.0
-            for day, part in ahead:
-                height += draw.gauss(0.0, self.drift)
-                ratio = draw.choice(self.ratios)
-                total += math.exp(height) * self.weekdays[day.weekday()] * part * ratio
+        for _ in range(draws):
+            chance, total = draw.gauss(0.0, self.start_error), 0.0
+            for height, (day, part) in zip(heights, ahead, strict=True):
+                chance += draw.gauss(0.0, self.drift)
+                usual = math.exp(height + chance) * self.weekdays[day.weekday()]
+                total += usual * part * draw.choice(self.ratios)
             sums.append(total * self.level)
         return sorted(sums)
+
+    def _trend(self, days: int) -> list[float]:
+        """How far the level has moved on each day ahead; it slows down by the week."""
+        slowing = _DAMPING ** (1 / _WEEK)
+        return list(accumulate(self.trend * slowing**day for day in range(days)))
 
 
 def _weekdays(days: Sequence[tuple[date, float]]) -> tuple[float, ...]:
@@ -269,22 +301,31 @@ def _ratios(plain: Sequence[float]) -> tuple[float, ...]:
         level = fmean(_tamed(near))
         if level > 0:
             found.append(each / level)
-    return tuple(found)
+    # Days lie closer to a level and weekdays that were fitted to them than others will.
+    fitted = 1 + _WEEK if len(plain) >= _DAYS_FOR_WEEKDAYS - 6 else 1
+    wider = math.sqrt(len(plain) / max(1, len(plain) - fitted))
+    return tuple(max(0.0, 1 + (ratio - 1) * wider) for ratio in found)
 
 
-def _drift(plain: Sequence[float], scatter: float) -> float:
-    """How far the level moves in a week, beyond what the scatter of days explains."""
+def _movement(plain: Sequence[float], scatter: float) -> tuple[float, float]:
+    """How far the level moves in a week: steadily, and by chance.
+
+    A trend is believed as far as the weeks agree on it. Chance is what moves the level
+    beyond the scatter of the days.
+    """
     weeks = [
         fmean(_tamed(plain[end - _WEEK : end]))
         for end in range(len(plain), _WEEK - 1, -_WEEK)
     ]
-    logs = [math.log(week) for week in weeks if week > 0]
-    moves = changes(logs)
+    moves = changes([math.log(week) for week in reversed(weeks) if week > 0])
     if len(moves) < 3:  # noqa: PLR2004 - fewer are no pattern
-        return _LEAST_DRIFT
+        return 0.0, _UNKNOWN_DRIFT
+    mean = fmean(moves)
+    error = stdev(moves) / math.sqrt(len(moves))
+    trend = mean * max(0.0, 1 - (error / mean) ** 2) if mean else 0.0
     explained = 2 * scatter**2 / _WEEK
-    beyond = fmean(move**2 for move in moves) - explained
-    return math.sqrt(max(beyond, _LEAST_DRIFT**2))
+    beyond = fmean((move - trend) ** 2 for move in moves) - explained
+    return trend, math.sqrt(max(beyond, _LEAST_DRIFT**2))
 
 
 def _ends(
@@ -299,7 +340,7 @@ def _ends(
 def _budget_day(
     as_of: datetime,
     spent: float,
-    outlook: _Outlook | None,
+    outlook: Outlook | None,
     ahead: Sequence[tuple[date, float]],
     budget: float,
 ) -> date | None:
