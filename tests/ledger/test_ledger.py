@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from kept_records import MODEL, NOON, USAGE, make_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kept_records import MODEL, NOON, USAGE, make_record
 
 from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
@@ -62,6 +62,7 @@ RECORDS = {
         request_id=None,
     ),
     "stream": make_record(time_to_first_chunk_s=0.25, operation="ConverseStream"),
+    "reported without a duration": make_record(duration_s=None),
     "odd request id": make_record(request_id="REQ/1"),
     "upper-case request id": make_record(
         request_id="0F0E0D0C-0B0A-4908-8706-050403020100"
@@ -83,6 +84,16 @@ def test_a_record_comes_back_as_it_was(name: str, keep: Keep) -> None:
     with ledger.reading() as reader:
         (found,) = reader.calls(datetime(1900, 1, 1, tzinfo=UTC), ALWAYS[1])
     assert found._asdict() == record._asdict()
+    ledger.close()
+
+
+def test_calls_without_a_duration_add_none(keep: Keep) -> None:
+    """The sum of seconds is that of the calls that tell theirs, if any does."""
+    ledger = keep(make_record(duration_s=None), make_record(duration_s=None))
+    spans = (ALWAYS, (NOON, NOON + timedelta(seconds=1)))
+    with ledger.reading() as reader:
+        totals = [total for span in spans for total in reader.sums(*span)]
+    assert [(total.calls, total.duration_s) for total in totals] == [(2, 0.0)] * 2
     ledger.close()
 
 
@@ -219,7 +230,7 @@ def test_a_newer_file_is_refused(keep: Keep, path: Path) -> None:
     keep(make_record()).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match="newer version.*schema is 99"):
+    with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
         Ledger(path)
 
 

@@ -13,6 +13,7 @@ from .analysis import ANALYSES
 from .demo import demo
 from .price import price
 from .prices import prices
+from .run import run as run_program
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -22,6 +23,7 @@ Examples:
   bedrock-attrib demo
   bedrock-attrib demo --json | jq .total
   bedrock-attrib demo --help
+  bedrock-attrib run --tag team=search -- python app.py
 """
 
 
@@ -74,6 +76,7 @@ for analysis in ANALYSES:
 commands.add_command(demo)
 commands.add_command(price)
 commands.add_command(prices)
+commands.add_command(run_program, "run")
 
 
 def run() -> None:

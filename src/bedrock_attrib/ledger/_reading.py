@@ -28,7 +28,7 @@ _COUNTED = ", ".join(
     (
         "count(*)",
         "sum(attempts)",
-        "sum(duration_us)",
+        "coalesce(sum(duration_us), 0)",
         "count(first_chunk_us)",
         "coalesce(sum(first_chunk_us), 0)",
         *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
@@ -44,7 +44,7 @@ class Sum(NamedTuple):
         kind: Everything else that they share.
         calls: How many there are.
         attempts: HTTP attempts of all of them.
-        duration_s: Seconds from start to finish, of all of them.
+        duration_s: Seconds from start to finish, of all of them that told it.
         first_chunks: How many had a first stream event.
         first_chunk_s: Seconds to it, of all of these.
         usage: Counts by unit; units that nobody counted are absent.
@@ -227,6 +227,7 @@ class Reader:
         amount = None if fields["amount"] is None else Decimal(fields["amount"])
         cost: Cost | None = cost_of(kind, self._known.rates_of(kind), usage, amount)
         number, first_chunk_us = fields["number"], fields["first_chunk_us"]
+        duration_us = fields["duration_us"]
         origin = origins[fields["origin"]]
         return CallRecord(
             origin if number < 0 else f"{origin}{number:012x}",
@@ -242,7 +243,7 @@ class Reader:
             cost,
             kind.price_status,
             reasons.get(fields["reason"], ""),
-            fields["duration_us"] / 1e6,
+            None if duration_us is None else duration_us / 1e6,
             None if first_chunk_us is None else first_chunk_us / 1e6,
             kind.outcome,
             kind.error,

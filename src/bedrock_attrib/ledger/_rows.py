@@ -160,6 +160,7 @@ class RowMaker:
         if is_given and cost is not None:
             amount = format(cost.total, "f")
         first_chunk_s, request_id = record.time_to_first_chunk_s, record.request_id
+        duration_s = record.duration_s
         tag_set = self._tag_sets.get(record.tags.key)
         return (
             hour,
@@ -169,7 +170,7 @@ class RowMaker:
             self._new_tag_set(record.tags) if tag_set is None else tag_set,
             self._kind(record, is_given=is_given),
             *self._split_id(record.id),
-            round(record.duration_s * 1e6),
+            None if duration_s is None else round(duration_s * 1e6),
             None if first_chunk_s is None else round(first_chunk_s * 1e6),
             record.attempts,
             self._reason(record.price_reason) if record.price_reason else None,

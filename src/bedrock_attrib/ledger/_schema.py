@@ -59,7 +59,7 @@ MIGRATIONS = (
                 key {{integer}} PRIMARY KEY,
                 tag_set {{integer}} NOT NULL, kind {{integer}} NOT NULL,
                 origin {{integer}} NOT NULL, number {{integer}} NOT NULL,
-                duration_us {{integer}} NOT NULL, first_chunk_us {{integer}},
+                duration_us {{integer}}, first_chunk_us {{integer}},
                 attempts {{integer}} NOT NULL, reason {{integer}},
                 request_id {{bytes}}, {_COUNTS}, more TEXT, amount TEXT)""",
             # What calls add up to by tag set and kind: by hour, day and month.

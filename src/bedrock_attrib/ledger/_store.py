@@ -94,7 +94,7 @@ _BUCKETS = {
 _FIGURES = (
     "sum(sign)",
     "sum(sign * attempts)",
-    "sum(sign * duration_us)",
+    "coalesce(sum(sign * duration_us), 0)",
     "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
     *(
         f"coalesce(sum(sign * {column}), 0)"
