@@ -133,7 +133,7 @@ def test_compare_tells_what_is_lacking(kept: Path) -> None:
 def test_what_if(kept: Path) -> None:
     """Who would save how much, what lacks a price, and what is taken for granted."""
     shown = call(
-        *("what-if", "--model", NOVA, "--by", "team", "--by", "model"),
+        *("what-if", "--model", NOVA, "--by", "team, model"),
         *("--ledger", kept, "--where", "experiment!=a"),
     ).stdout
     rows = {tuple(line.split()[:2]): line.split()[2:] for line in shown.splitlines()}
@@ -186,6 +186,31 @@ def test_savings(kept: Path) -> None:
     assert "Chances overlap" in shown
     clean = call("savings", "--ledger", kept, "--where", "team=search").stdout
     assert "No failed or abandoned calls, and no retries." in clean
+
+
+def test_what_the_cache_saved(tmp_path: Path) -> None:
+    """It is told with the cost it is taken from, and takes nothing for granted."""
+    path = tmp_path / "cached.db"
+    ledger = Ledger(path)
+    usage = Usage({Unit.CACHE_READ_TOKEN: 10_000_000})
+    ledger.write(make_record(usage, model=HAIKU))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("savings", "--by", "team", "--ledger", path).stdout
+    table = shown.partition("Saved by the prompt cache")[2].partition("Could be")[0]
+    model = HAIKU.removeprefix("global.")
+    assert ["search", model, "1", "$1.0000", "$9.0000"] in [
+        line.split() for line in table.splitlines()
+    ]
+    assert "Taken for granted" not in table
+
+
+def test_a_ledger_without_calls(tmp_path: Path) -> None:
+    """Nothing is told of nothing."""
+    path = tmp_path / "empty.db"
+    Ledger(path).close()
+    assert call("savings", "--ledger", path).stdout.startswith("Spent $0.00 no calls.")
+    assert "Calls no calls." not in call("what-if", "--batch", "--ledger", path).stdout
 
 
 def test_savings_as_json(kept: Path) -> None:
@@ -253,6 +278,7 @@ def test_forecast(kept: Path) -> None:
     assert lines[1].startswith("Expected at its end: $2.4000 ($2.")
     budget = "The budget of $1.9000 will be spent on 2026-11-24."
     assert lines[2] == f"{budget} Going over it: 100% likely."
+    assert len(call("forecast", *ads).stdout.splitlines()) == 2
     ample = call("forecast", *ads, "--budget", "9").stdout.splitlines()
     assert ample[2] == "The budget of $9.0000 should last. Going over it: 0% likely."
     assert asked_json("forecast", *ads)["spent"] == "1.6"

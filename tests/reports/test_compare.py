@@ -45,6 +45,7 @@ def test_figures_of_a_side(keep: Keep) -> None:
             error="ThrottlingException",
             price_status=PriceStatus.FREE,
         ),
+        of("a", tokens_in=0, duration_s=None),
         of("a", cost=None, price_status=PriceStatus.UNPRICED),
         of("b"),
     )
@@ -61,6 +62,15 @@ def test_figures_of_a_side(keep: Keep) -> None:
     assert (side.latency.p50, side.latency.p90, side.latency.p95) == (4.0, 8.0, 9.0)
     assert side.latency.p99 is None
     assert side.latency.first_chunk_p50 == 0.5
+
+
+def test_a_side_on_which_everything_failed(keep: Keep) -> None:
+    """Without a success there is no latency and no price of one."""
+    failed = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    ledger = keep(of("a"), of("b", usage=None, **failed))
+    side = compare(ledger, "experiment", ["a", "b"]).sides[1]
+    assert (side.latency, side.cost_per_success, side.cache_share) == (None, None, None)
+    assert side.cost_per_call == 0
 
 
 def test_a_real_difference_is_told(keep: Keep) -> None:
@@ -180,6 +190,14 @@ def test_many_values_are_resampled_as_few_are() -> None:
     error = (sum((each - mean) ** 2 for each in found.means) / len(found.means)) ** 0.5
     assert found.error == pytest.approx(error, rel=0.06)
     assert found.mean == pytest.approx(mean, rel=0.001)
+
+
+def test_hundreds_of_thousands_of_values() -> None:
+    """Large bins are drawn from a normal, which loses nothing."""
+    found = resample([float(n % 1_000) for n in range(160_000)], "x", resamples=200)
+    spread = max(found.means) - min(found.means)
+    assert 3 * found.error < spread < 8 * found.error
+    assert found.mean == 499.5
 
 
 def test_one_wild_call_leaves_the_upper_end_open() -> None:

@@ -122,6 +122,21 @@ def test_the_end_of_the_span_is_the_present(spend: Spend) -> None:
     assert whole.expected == float(whole.spent)
 
 
+def test_the_begin_of_the_span_is_that_of_the_history(spend: Spend) -> None:
+    """Who cuts off the past gets a forecast from what is left."""
+    ledger = spend(until(NOVEMBER_21, [90.0] * 30 + [10.0] * 10))
+    found = forecast(ledger, select("2026-11-11"), now=NOVEMBER_21)
+    assert found.days == 10
+    assert found.spent == Decimal(1000)  # of the whole month, nevertheless
+    assert found.expected == pytest.approx(1100)
+
+
+def test_a_pause_of_weeks_is_not_divided_by(spend: Spend) -> None:
+    """Days without spend around them say nothing of the scatter."""
+    ledger = spend(until(NOVEMBER_21, [10.0] * 3 + [0.0] * 20 + [10.0] * 27))
+    assert forecast(ledger, now=NOVEMBER_21).expected is not None
+
+
 def test_a_month_of_a_zone_with_a_longer_day(spend: Spend) -> None:
     """October has a day of 25 hours in Berlin, of which half may be left."""
     selection = select(until="2026-10-25T12:00", zone="Europe/Berlin")

@@ -52,6 +52,21 @@ def test_a_cache_that_is_only_written_costs_more(keep: Keep) -> None:
     assert way(found, Way.CACHED).total == Decimal("-0.5")
 
 
+def test_caching_by_models_whose_price_hangs_on_length(keep: Keep) -> None:
+    """Calls that used no cache are in no figure of it, alone or among others."""
+    model = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+    read = Usage({Unit.CACHE_READ_TOKEN: 100_000, Unit.INPUT_TOKEN: 1})
+    unread = Usage({Unit.CACHE_READ_TOKEN: 0, Unit.INPUT_TOKEN: 10_000})
+    ledger = keep(
+        make_record(read, model=model, tags={"team": "a"}),
+        make_record(unread, model=model, tags={"team": "a"}),
+        make_record(unread, model=model, tags={"team": "b"}),
+    )
+    (saving,) = way(savings(ledger, ("team",)), Way.CACHED).savings
+    assert (saving.keys[0], saving.repricing.calls) == ("a", 1)
+    assert saving.amount == Decimal("0.27")  # 100,000 at 3 less 0.3
+
+
 def test_what_failed_and_abandoned_calls_cost(keep: Keep) -> None:
     """Waste is told with its calls, and hidden retries with it."""
     ledger = keep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from kept_records import NOON, make_record
 from kept_spend import HAIKU
 
-from bedrock_attrib import CallRecord, ConfigError, PriceTable, Unit, Usage
+from bedrock_attrib import CallRecord, ConfigError, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model_id import Scope, parse_model_id
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
@@ -209,6 +210,46 @@ def quoted(target: str) -> Callable[[CallRecord], Decimal]:
         return quote.cost.total if quote.cost and record.cost else Decimal(0)
 
     return price
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+NOT_POSSIBLE = {
+    # A profile whose id names no model has no global id either.
+    "no model": ({"model": ARN}, Alternative(scope=Scope.GLOBAL), "has no global id"),
+    "no geography": (
+        {"model": HAIKU, "region": "me-central-1"},
+        Alternative(scope=Scope.GEO),
+        "has no geo id in me-central-1",
+    ),
+    "no flex, by the call": (
+        {"model": SONNET_5},
+        Alternative(model=BANDED, tier="flex"),
+        "no price for",
+    ),
+    "not wholly priced, by the call": (
+        {"model": SONNET_5, "price_status": PriceStatus.PARTIAL},
+        Alternative(model=BANDED),
+        r"not wholly known \(partial\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_POSSIBLE)
+def test_what_has_no_price_says_why(name: str, keep: Keep) -> None:
+    """The call is left out with its reason and its cost."""
+    fields, alternative, reason = NOT_POSSIBLE[name]
+    cost = Cost(Decimal(3), "USD", {}, {})
+    fields = {"price_status": PriceStatus.PRICED, "cost": cost} | fields
+    (found,) = what_if(keep(make_record(MILLION, **fields)), alternative).left_out
+    assert (found.calls, found.cost) == (1, 3)
+    assert re.search(reason, found.reason)
+
+
+def test_free_calls_of_a_model_with_bands_stay_free(keep: Keep) -> None:
+    """A refused call costs nothing, whichever model it is of."""
+    free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    found = what_if(keep(make_record(None, **free)), Alternative(model=BANDED))
+    assert (found.total.calls, found.total.instead) == (1, 0)
 
 
 def test_an_empty_ledger(keep: Keep) -> None:

@@ -152,7 +152,8 @@ class _Gathered:
             self.usage[unit] = self.usage.get(unit, 0) + count
         is_ok = record.outcome is Outcome.OK
         if is_ok:
-            self.durations.append(record.duration_s)
+            if record.duration_s is not None:
+                self.durations.append(record.duration_s)
             if record.time_to_first_chunk_s is not None:
                 self.first_chunks.append(record.time_to_first_chunk_s)
         if record.price_status in _UNKNOWN:

@@ -35,10 +35,11 @@ def spread(residuals: Sequence[float]) -> float:
 
     The larger of two: by the median of their sizes, and by the size that nine in ten
     stay below. The second keeps a series that now and then jumps from looking calm.
+
+    Args:
+        residuals: At least one.
     """
     sizes = sorted(abs(each) for each in residuals)
-    if not sizes:
-        return 0.0
     by_middle = median(sizes) * _MAD_TO_SIGMA
     return max(by_middle, quantile(sizes, _TAIL) * _TAIL_TO_SIGMA)
 

@@ -107,12 +107,21 @@ def asks(command: Callable[..., None]) -> Command:
     return wrapped
 
 
+def _split(
+    _ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Names that were given one by one, or with commas."""
+    parts = (part.strip() for name in names for part in name.split(","))
+    return tuple(filter(None, parts))
+
+
 by_option = click.option(
     "--by",
     "by",
     multiple=True,
-    metavar="NAME",
-    help="A tag or dimension to go by, such as team or model; may be repeated.",
+    callback=_split,
+    metavar="NAMES",
+    help="Tags or dimensions to go by, such as team,model.",
 )
 
 

@@ -13,7 +13,7 @@ from .._console import results
 from .._price_table import print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks
-from ._shown import as_json, calls, ends, money, share, signed_share, span
+from ._shown import as_json, calls, ends, heading_span, money, share, signed_share
 
 _EPILOG = """
 \b
@@ -79,7 +79,7 @@ def _show(found: Comparison) -> None:
         if line:
             out.print(line, soft_wrap=True)
     out.print(
-        f"\nCalls {span(found.since, found.until)}. Intervals hold the true mean "
+        f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
         f"{found.confidence:.0%} of the time (bootstrap-t); differences are tested "
         f"against {found.baseline} at {1 - found.confidence:.0%}, corrected for their "
         f"number (Holm).",

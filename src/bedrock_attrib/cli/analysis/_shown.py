@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 
 from ...reports import Interval, LeftOut, Repricing, Waste
-from .._console import remarks, results
+from .._console import results
 from .._price_table import plain, print_block
 from .._tables import new_list
 
@@ -66,6 +66,12 @@ def span(since: datetime | None, until: datetime | None) -> str:
     return f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M %Z}"
 
 
+def heading_span(since: datetime | None, until: datetime | None) -> str:
+    """The same as the beginning of a sentence."""
+    told = span(since, until)
+    return "No calls" if since is None or until is None else f"Calls {told}"
+
+
 def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
     """Tell what could not be compared, and why."""
     if not left_out:
@@ -83,11 +89,6 @@ def print_assumptions(assumptions: Iterable[str]) -> None:
     """Tell what is taken for granted."""
     results().print()
     print_block(new_list("Taken for granted", assumptions))
-
-
-def print_nothing() -> None:
-    """Tell that there are no calls."""
-    remarks().print("no calls in this span", soft_wrap=True)
 
 
 def as_json(value: object) -> object:

@@ -15,12 +15,12 @@ from .._tables import Column, new_table
 from ._asked import Asked, asks, by_option
 from ._shown import (
     as_json,
+    heading_span,
     money,
     named,
     print_assumptions,
     print_left_out,
     signed_share,
-    span,
 )
 
 _EPILOG = """
@@ -110,7 +110,7 @@ def _show(found: WhatIf) -> None:
     print_assumptions(found.assumptions)
     if found.total.estimated:
         results().print("\n~ the price is likely rather than certain")
-    results().print(f"\nCalls {span(found.since, found.until)}.", soft_wrap=True)
+    results().print(f"\n{heading_span(found.since, found.until)}.", soft_wrap=True)
 
 
 def _figures(repricing: Repricing, found: WhatIf) -> tuple[str, ...]:
