@@ -59,7 +59,7 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
-USERS_EXTRAS = ("cli", "instrumentor", "otlp", "prometheus")
+USERS_EXTRAS = ("cli", "instrumentor", "otlp", "postgres", "prometheus", "reports")
 WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
 
 LOWEST = _lowest(

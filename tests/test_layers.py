@@ -160,6 +160,8 @@ ONLY_IN = {
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "psycopg": {"ledger"},
+    "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
 }
 
