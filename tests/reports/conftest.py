@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kept_spend import Spent, keep_spend
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
@@ -34,9 +33,3 @@ def keep(path: Path) -> Iterator[Callable[..., Ledger]]:
     yield write
     for ledger in opened:
         ledger.close()
-
-
-@pytest.fixture
-def spend(keep: Callable[..., Ledger]) -> Callable[[list[Spent]], Ledger]:
-    """Writes one call for each time, tags and amount."""
-    return lambda spent: keep_spend(keep, spent)

@@ -29,6 +29,12 @@ QUIET = settings(
 )
 
 
+@pytest.fixture
+def spend(keep: Callable[..., Ledger]) -> Spend:
+    """Writes one call for each time, tags and amount."""
+    return lambda spent: keep_spend(keep, spent)
+
+
 def days(amounts: list[float], team: str = "search") -> list[Spent]:
     """So much on each day from Monday, 7 September, at noon."""
     return [

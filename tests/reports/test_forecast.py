@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 import pytest
-from kept_spend import Spent
+from kept_spend import Spent, keep_spend
 
 from bedrock_attrib import ConfigError
 from bedrock_attrib.ledger import Ledger
@@ -21,6 +21,12 @@ from bedrock_attrib.reports._robust import quantile
 Spend = Callable[[list[Spent]], Ledger]
 DAY = timedelta(days=1)
 NOVEMBER_21 = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def spend(keep: Callable[..., Ledger]) -> Spend:
+    """Writes one call for each time, tags and amount."""
+    return lambda spent: keep_spend(keep, spent)
 
 
 def until(end: datetime, amounts: list[float], team: str = "search") -> list[Spent]:
