@@ -11,6 +11,7 @@ import click
 
 from .._errors import BedrockAttribError
 from ._completion import completion
+from .analysis import ANALYSES
 from .demo import demo
 from .ledger import ledger
 from .price import price
@@ -79,7 +80,15 @@ def commands() -> None:
     """
 
 
+@click.group()
+def analyze() -> None:
+    """Compare, reprice, forecast, and find savings and anomalies."""
+
+
+for analysis in ANALYSES:
+    analyze.add_command(analysis)
 for command in (
+    analyze,
     completion,
     demo,
     ledger,
