@@ -112,6 +112,6 @@ def _estimate_note(table: PriceTable, at: datetime) -> str:
     is_old = (at.date() - table.generated_on).days > _OLD_DAYS
     kind = "note" if is_old else "note quiet"
     return (
-        f'<p class="{kind}">Costs are estimates from public list prices, not an invoice. '
-        f"Price table {text(age)}.</p>"
+        f'<p class="{kind}">Costs are estimates from public list prices, not an '
+        f"invoice. Price table {text(age)}.</p>"
     )

@@ -94,7 +94,8 @@ class Figures:
         of: Calls by value, by dimension.
         rows: Calls by the values of all dimensions.
         outcomes: Calls by outcome and error.
-        lacking: Calls that are not wholly priced, by model, status and units.
+        lacking: Calls that are not wholly priced, by model and status.
+        lacking_units: What they used that has no price, in the same way.
         charges: Counts by price.
     """
 
@@ -109,7 +110,8 @@ class Figures:
     of: dict[str, dict[str | None, Spend]] = field(default_factory=dict)
     rows: dict[Keys, Spend] = field(default_factory=dict)
     outcomes: dict[tuple[str, str | None], Spend] = field(default_factory=dict)
-    lacking: dict[tuple[str, str, str], Spend] = field(default_factory=dict)
+    lacking: dict[tuple[str, str], Spend] = field(default_factory=dict)
+    lacking_units: dict[tuple[str, str], list[Unit]] = field(default_factory=dict)
     charges: dict[ChargeKey, Charge] = field(default_factory=dict)
 
     def amount(self, spend: Spend) -> Decimal:
@@ -207,8 +209,7 @@ def _add_all(
         how = (kind.outcome.value, kind.error)
         figures.outcomes.setdefault(how, Spend()).add(part)
         if kind.price_status in _NOT_WHOLLY_PRICED:
-            lacks = (_model(part), kind.price_status.value, _lacking_units(part))
-            figures.lacking.setdefault(lacks, Spend()).add(part)
+            _add_lacking(figures, part)
         _charge(figures.charges, part)
     currencies = figures.total.cost
     if currencies and MAIN_CURRENCY not in currencies:
@@ -219,9 +220,12 @@ def _model(part: Sum) -> str:
     return part.kind.model.model_id or part.kind.model.requested
 
 
-def _lacking_units(part: Sum) -> str:
-    units = part.kind.unpriced_units or tuple(part.usage)
-    return ", ".join(unit.value for unit in units)
+def _add_lacking(figures: Figures, part: Sum) -> None:
+    key = (_model(part), part.kind.price_status.value)
+    figures.lacking.setdefault(key, Spend()).add(part)
+    units = figures.lacking_units.setdefault(key, [])
+    found = part.kind.unpriced_units or tuple(part.usage)
+    units.extend(unit for unit in found if unit not in units)
 
 
 def _charge(charges: dict[ChargeKey, Charge], part: Sum) -> None:

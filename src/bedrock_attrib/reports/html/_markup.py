@@ -88,7 +88,7 @@ def _places(amount: Decimal) -> int:
 def amounts(by_currency: dict[str, Decimal], decimals: int | None = None) -> str:
     """Amounts in each currency; a dash where nothing is priced."""
     if not by_currency:
-        return '<span class="none">–</span>'
+        return '<span class="none">&ndash;</span>'
     return " + ".join(
         html.escape(money(amount, currency, decimals))
         for currency, amount in sorted(by_currency.items())
@@ -98,7 +98,7 @@ def amounts(by_currency: dict[str, Decimal], decimals: int | None = None) -> str
 def share(part: Decimal | int, whole: Decimal | int) -> str:
     """A part in percent; a dash of nothing."""
     if not whole:
-        return "–"
+        return "&ndash;"
     percent = float(part) / float(whole) * 100
     if percent and percent < 0.05:  # noqa: PLR2004 -- rounds to zero
         return "&lt;0.1 %"

@@ -63,6 +63,7 @@ def page(
     """
     styles = [_resource("vendor", "uPlot.min.css"), _resource("page.css")]
     scripts = [_resource("vendor", "uPlot.iife.min.js"), _resource("page.js")]
+    allowed = policy(scripts, styles)
     shown = "".join(sections)
     links = "".join(
         f'<li><a href="#{ident}">{name}</a></li>'
@@ -72,13 +73,14 @@ def page(
     nav = f'<nav aria-label="On this page"><ul>{links}</ul></nav>' if links else ""
     parts = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts, styles)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="referrer" content="no-referrer">',
         '<meta name="color-scheme" content="light dark">',
         f'<title>{text(title)}</title><link rel="icon" href="data:,">',
         *(f"<style>{style}</style>" for style in styles),
-        '</head><body><a class="skip" href="#main">To the figures</a><div class="wrap">',
+        '</head><body><a class="skip" href="#main">To the figures</a>',
+        '<div class="wrap">',
         f"<header><h1>{text(title)}</h1>{lead}{nav}</header>",
         f'<main id="main">{shown}</main></div>',
         f'<script type="application/json" id="figures">{data(figures)}</script>',

@@ -147,19 +147,22 @@ def key_figures(figures: Figures) -> str:
     failed, abandoned = figures.ended(Outcome.ERROR), figures.ended(Outcome.ABANDONED)
     prompt = tokens_of(total, PROMPT_UNITS)
     read = total.usage.get(Unit.CACHE_READ_TOKEN, 0)
-    each = amount / total.calls if total.calls else ZERO
+    priced = total.calls - total.unpriced
+    each = amount / priced if priced else ZERO
     estimated = total.estimated.get(figures.currency, ZERO)
     cards = [
         _key(
             "Spend at list prices",
             amounts(total.cost, 2 if abs(amount) >= 1 else None),
-            f"of which {share(estimated, amount)} is estimated",
+            f"{share(estimated, amount)} of it from estimated counts or prices"
+            if estimated
+            else "every count stated by AWS",
             is_big=True,
         ),
         _key(
             "Calls",
             f"{total.calls:,}",
-            f"{text(money(each, figures.currency))} each on average",
+            f"{text(money(each, figures.currency))} for each that has a price",
         ),
         _key(
             "Tokens",
@@ -218,7 +221,8 @@ def _key(term: str, figure: str, more: str, *, is_big: bool = False) -> str:
 def over_time(figures: Figures) -> str:
     """Spend over time, stacked by each dimension."""
     buttons = "".join(
-        f'<button type="button" aria-pressed="{str(not at).lower()}">{text(of)}</button>'
+        f'<button type="button" aria-pressed="{"false" if at else "true"}">{text(of)}'
+        "</button>"
         for at, of in enumerate(figures.by)
     )
     tables = "".join(
@@ -232,7 +236,7 @@ def over_time(figures: Figures) -> str:
         f"Spend by {figures.step.value}",
         f'<div class="switch js-only" role="group" aria-label="Stacked by">{buttons}'
         "</div>",
-        f'<div class="chart js-only" role="group" tabindex="0" aria-label="Stacked bars '
+        '<div class="chart js-only" role="group" tabindex="0" aria-label="Stacked bars '
         f"of spend by {figures.step.value}. Arrow keys read one bar after the other; "
         'the figures are in the table below."></div>'
         '<output class="hidden-but-read" aria-live="polite"></output>'
@@ -275,7 +279,7 @@ def _over_time_table(figures: Figures, of: str) -> str:
 
 
 def _short_money(figures: Figures, amount: Decimal) -> str:
-    return text(money(amount, figures.currency)) if amount else "–"
+    return text(money(amount, figures.currency)) if amount else "&ndash;"
 
 
 def tops(figures: Figures) -> str:
@@ -301,23 +305,18 @@ def _top(figures: Figures, of: str) -> str:
         rows.append(_top_row(figures, label, rest, largest, "sr"))
     columns = [
         Column(text(of)),
-        Column('<span class="hidden-but-read">bar</span>'),
         Column("spend", is_number=True),
         Column("share", is_number=True),
         Column("calls", is_number=True),
     ]
     foot = [
         "total",
-        "",
         amounts(figures.total.cost),
         share(total, total),
         f"{figures.total.calls:,}",
     ]
     content = table(f"Spend by {text(of)}", columns, rows, foot)
-    return _card(None, f"By {text(of)}", "", content.replace("<td><svg", _WIDE))
-
-
-_WIDE = '<td class="wide"><svg'
+    return _card(None, f"By {text(of)}", "", content)
 
 
 def _top_row(
@@ -325,8 +324,7 @@ def _top_row(
 ) -> Row:
     amount = figures.amount(spend)
     return [
-        label,
-        bar(amount, largest, color),
+        label + bar(amount, largest, color),
         amounts(spend.cost),
         share(amount, figures.amount(figures.total)),
         f"{spend.calls:,}",
@@ -359,8 +357,8 @@ def tokens(figures: Figures) -> str:
         "tokens-over-time",
         "Tokens and the prompt cache",
         "",
-        '<p class="soft">The cache share is the part of all prompt tokens that was read '
-        "from the prompt cache, which costs a fraction of fresh input.</p>"
+        '<p class="soft">The cache share is the part of all prompt tokens that was '
+        "read from the prompt cache, which costs a fraction of fresh input.</p>"
         '<div class="chart low js-only" role="group" tabindex="0" aria-label="Stacked '
         f"bars of tokens by {figures.step.value}. Arrow keys read one bar after the "
         'other; the figures are in the table below."></div>'
@@ -458,7 +456,8 @@ def failures(figures: Figures) -> str:
 
 def gaps(figures: Figures) -> str:
     """What is in no amount, and what is nobody's."""
-    return f'<div class="pair" id="gaps">{_unpriced(figures)}{_unattributed(figures)}</div>'
+    cards = _unpriced(figures) + _unattributed(figures)
+    return f'<div class="pair" id="gaps">{cards}</div>'
 
 
 def _unpriced(figures: Figures) -> str:
@@ -468,8 +467,9 @@ def _unpriced(figures: Figures) -> str:
         return _card(None, title, "", quiet)
     every = sorted(figures.lacking.items(), key=lambda each: (-each[1].calls, each[0]))
     rows: list[Row] = [
-        [name(model), text(status), text(units) or "usage unknown", f"{spend.calls:,}"]
-        for (model, status, units), spend in every[:_MOST_SHOWN]
+        [name(model), text(status), _broken(units), f"{spend.calls:,}"]
+        for ((model, status), spend) in every[:_MOST_SHOWN]
+        for units in [figures.lacking_units[model, status]]
     ]
     if len(every) > _MOST_SHOWN:
         calls = sum(spend.calls for _, spend in every[_MOST_SHOWN:])
@@ -491,6 +491,12 @@ def _unpriced(figures: Figures) -> str:
     )
 
 
+def _broken(units: Iterable[Unit]) -> str:
+    """Names of units, which may go on in another line after an underscore."""
+    names = ", ".join(unit.value for unit in units)
+    return text(names).replace("_", "_<wbr>") or "usage unknown"
+
+
 def _unattributed(figures: Figures) -> str:
     title = "Not attributed"
     if not figures.tags:
@@ -505,7 +511,7 @@ def _unattributed(figures: Figures) -> str:
             [
                 f"without {text(tag)}",
                 f"{lacking.calls:,}",
-                amounts(lacking.cost) if lacking.calls else "–",
+                amounts(lacking.cost) if lacking.calls else "&ndash;",
                 share(amount, total),
             ]
         )
@@ -602,7 +608,7 @@ def _full_row(
 def _exactly(by_currency: dict[str, Decimal], places: int) -> str:
     """Amounts with every digit; those beyond cents are paler."""
     if not by_currency:
-        return '<span class="none">–</span>'
+        return '<span class="none">&ndash;</span>'
     return " + ".join(
         _paler(money(amount, currency, places))
         for currency, amount in sorted(by_currency.items())
@@ -646,7 +652,7 @@ def by_hand(figures: Figures, most: int) -> str:
         Column("model"),
         Column("unit"),
         Column("count", is_number=True),
-        Column("× list price", is_number=True),
+        Column("&times; list price", is_number=True),
         Column("= amount", is_number=True),
     ]
     total = _exactly(figures.total.cost, places)
@@ -655,7 +661,7 @@ def by_hand(figures: Figures, most: int) -> str:
         "Check it by hand",
         "",
         '<p class="soft">Every amount on this page follows from these counts and '
-        "prices: count × price, added up.</p>"
+        "prices: count &times; price, added up.</p>"
         + table(
             "Counts and list prices", columns, rows, ["total", "", "", "", total]
         ).replace('class="scroll"', 'class="scroll tall"', 1),
@@ -695,9 +701,10 @@ def about(figures: Figures, facts: Sequence[tuple[str, str]]) -> str:
         "about",
         "About these figures",
         "",
-        '<p class="soft">Costs are estimates from public list prices, taken call by call '
-        "when each was made. They are no invoice: discounts, credits, commitments, taxes "
-        "and the rounding of bills are not in them. No prompt and no answer is kept.</p>"
+        '<p class="soft">Costs are estimates from public list prices, taken call by '
+        "call when each was made. They are no invoice: discounts, credits, "
+        "commitments, taxes and the rounding of bills are not in them. No prompt and "
+        "no answer is kept.</p>"
         f'<dl class="facts">{items}<dt>Counted</dt><dd>{text(units)}</dd></dl>',
     )
 

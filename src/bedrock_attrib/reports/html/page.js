@@ -93,7 +93,7 @@
             y: { range: (_, low, high) => [0, high > 0 ? high * 1.06 : 1] },
           },
           axes: [
-            { ...axis, grid: { show: false }, space: 64, incrs: [1, 2, 3, 4, 5, 7, 10, 14, 24, 30, 60, 120, 365],
+            { ...axis, grid: { show: false }, size: 30, gap: 6, space: 64, incrs: [1, 2, 3, 4, 5, 7, 10, 14, 24, 30, 60, 120, 365],
               values: (_, at) => at.map((one) => data.ticks[one] ?? "") },
             { ...axis, size: 58, values: (_, at) => at.map((one) => axisFormat(one)) },
           ],
