@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import RLock
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._attribution import current_scope
 from ._faults import Faults
 from ._recorder import Recorder
-from ._sinks import Guard, QueueSink, Sink
+from ._sinks import Guard, LossySink, Sink
 
 if TYPE_CHECKING:
     from ._config import Config
@@ -43,7 +44,7 @@ def configure(
 
     Args:
         prices: Price table; None for the one that the settings name, or the bundled.
-        sinks: Told about every call, besides the metrics.
+        sinks: Told about every call, besides the metrics and the ledger.
         guards: May refuse calls.
         profiles: Finds out which models application inference profiles stand for, such
             as `bedrock_attrib.billing.profiles.ProfileResolver`.
@@ -51,6 +52,7 @@ def configure(
 
     Raises:
         ConfigError: If a setting is unknown or wrong.
+        LedgerError: If the ledger that a setting names cannot be opened.
     """
     global _default
     recorder = _make(prices, sinks, guards, profiles, settings)
@@ -89,10 +91,11 @@ def _make(
     config = Config.load(settings)
     table = prices if prices is not None else _prices(config)
     faults = Faults()
-    metrics = (_metrics_sink(config, table, sinks, faults),) if config.metrics else ()
+    told = (*_ledger(config), *sinks)
+    metrics = (_metrics_sink(config, table, told, faults),) if config.metrics else ()
     return Recorder(
         table,
-        (*metrics, *sinks),
+        (*metrics, *told),
         guards,
         config,
         profiles=profiles,
@@ -111,6 +114,14 @@ def _prices(config: Config) -> PriceTable:
     if config.price_overrides is not None:
         table = table.with_overrides(file=config.price_overrides)
     return table
+
+
+def _ledger(config: Config) -> tuple[Sink, ...]:
+    if config.ledger is None:
+        return ()
+    from .ledger import open_ledger  # noqa: PLC0415 -- see _make
+
+    return (open_ledger(config.ledger),)
 
 
 def _metrics_sink(
@@ -132,9 +143,9 @@ def _metrics_sink(
 
 
 def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
-    """Records that each sink has lost, of those that tell."""
-    return {
-        type(sink).__name__: sink.dropped
-        for sink in sinks
-        if isinstance(sink, QueueSink)
-    }
+    """Records that sinks have lost, of those that tell, by their class."""
+    lost: Counter[str] = Counter()
+    for sink in sinks:
+        if isinstance(sink, LossySink):
+            lost[type(sink).__name__] += sink.dropped
+    return lost
