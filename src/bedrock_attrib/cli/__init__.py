@@ -12,11 +12,13 @@ import click
 from .._errors import BedrockAttribError
 from ._completion import completion
 from .demo import demo
+from .html import html
 from .ledger import ledger
 from .price import price
 from .prices import prices
 from .report import report
 from .report._lacks import show_unattributed, show_unpriced
+from .top import top
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -80,12 +82,14 @@ def commands() -> None:
 for command in (
     completion,
     demo,
+    html,
     ledger,
     price,
     prices,
     report,
     show_unattributed,
     show_unpriced,
+    top,
 ):
     commands.add_command(command)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from ..._errors import ConfigError
@@ -180,10 +180,11 @@ def _within(
     selection: Selection, whole: tuple[datetime, datetime]
 ) -> tuple[datetime, datetime]:
     """The span that was asked for, as far as there is a ledger."""
-    since, until = selection.span(whole)
-    start = max(since, whole[0].astimezone(selection.zone))
-    end = min(until, whole[1].astimezone(selection.zone))
-    return (start, end) if start < end else (since, until)
+    since, until = (each.astimezone(UTC) for each in selection.span(whole))
+    start, end = max(since, whole[0]), min(until, whole[1])
+    if start >= end:
+        start, end = since, until
+    return start.astimezone(selection.zone), end.astimezone(selection.zone)
 
 
 def _add_all(
@@ -253,8 +254,9 @@ def _add_charge(
 
 def step_for(since: datetime, until: datetime) -> Step:
     """The stretch by which a span is best shown."""
+    length = until.astimezone(UTC) - since.astimezone(UTC)
     for longest, step in _STEPS:
-        if until - since <= longest:
+        if length <= longest:
             return step
     return Step.MONTH
 
