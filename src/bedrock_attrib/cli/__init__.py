@@ -12,6 +12,7 @@ import click
 from .._errors import BedrockAttribError
 from ._completion import completion
 from .demo import demo
+from .doctor import doctor
 from .html import html
 from .ledger import ledger
 from .price import price
@@ -82,6 +83,7 @@ def commands() -> None:
 for command in (
     completion,
     demo,
+    doctor,
     html,
     ledger,
     price,

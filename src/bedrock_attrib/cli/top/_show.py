@@ -78,7 +78,7 @@ def frame(
     table.add_section()
     cells = _cells(rates, rates.total, is_wide=is_wide)
     table.add_row("total", *blanks, *cells, style="bold")
-    return Group(_heading(rates), table, _closing(remark))
+    return Group(_heading(rates, is_wide=is_wide), table, _closing(remark))
 
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
@@ -94,29 +94,37 @@ def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
     return total
 
 
-def _heading(rates: Rates) -> Text:
+def _heading(rates: Rates, *, is_wide: bool) -> Text:
     per_minute = rates.per_minute(rates.total)
     _, hour, day = rates.amounts(rates.total)
+    words = _WORDS if is_wide else _SHORT_WORDS
     return Text.assemble(
-        ("Amazon Bedrock spend", "bold"),
-        f"  {rates.at:%H:%M:%S} UTC   ",
+        (words[0], "bold"),
+        f"{rates.at:%H:%M:%S} UTC   ",
         (money(per_minute, rates.currency), "bold green"),
-        " a minute   ",
+        words[1],
         (money(hour, rates.currency), "bold"),
-        " in the last hour   ",
+        words[2],
         (money(day, rates.currency), "bold"),
-        " in 24 h",
+        words[3],
         no_wrap=True,
         overflow="ellipsis",
     )
 
 
+_WORDS = (
+    "Amazon Bedrock spend  ",
+    " a minute   ",
+    " in the last hour   ",
+    " in 24 h",
+)
+_SHORT_WORDS = ("Bedrock  ", "/min  ", " in 1 h  ", " in 24 h")
+
+
 def _closing(remark: str | None) -> Text:
     if remark is not None:
         return Text(remark, style="yellow", no_wrap=True, overflow="ellipsis")
-    legend = (
-        "? has calls without a whole price   Estimates from list prices   Ctrl-C ends"
-    )
+    legend = "Estimates from list prices   ? some calls lack a price   Ctrl-C ends"
     return Text(legend, style="dim", no_wrap=True, overflow="ellipsis")
 
 
