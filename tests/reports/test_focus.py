@@ -85,7 +85,9 @@ def test_a_row_says_what_it_must(keep: Keep) -> None:
         "x_ServiceTier": "default",
         "x_Unit": "input_token",
     }
-    assert all(name.startswith("x_") for name in json.loads(str(row["SkuPriceDetails"])))
+    assert all(
+        name.startswith("x_") for name in json.loads(str(row["SkuPriceDetails"]))
+    )
     assert output["x_Unit"] == "output_token"
 
 
@@ -155,12 +157,12 @@ def test_periods_of_hours_and_what_was_asked_for(keep: Keep) -> None:
     )
     chosen = select("2026-11-25", zone="Asia/Kolkata", where=["team=search"])
     table = focus_table(ledger, chosen, account=ACCOUNT, period="hour")
-    assert {(row["ChargePeriodStart"], row["ChargePeriodEnd"]) for row in table.records()}
+    assert {
+        (row["ChargePeriodStart"], row["ChargePeriodEnd"]) for row in table.records()
+    }
     starts = [
         row["ChargePeriodStart"]
-        for row in focus_table(
-            ledger, chosen, account=ACCOUNT, period="hour"
-        ).records()
+        for row in focus_table(ledger, chosen, account=ACCOUNT, period="hour").records()
         if row["x_Unit"] == "input_token"
     ]
     assert starts == [

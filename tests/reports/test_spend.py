@@ -110,7 +110,9 @@ def test_by_unit_nothing_is_lost_and_nothing_is_twice(keep: Keep) -> None:
         "output_image": None,
         None: Decimal("0.5"),  # given as a whole
     }
-    total = sum((each.cost.get("USD", Decimal(0)) for each in rows.values()), Decimal(0))
+    total = sum(
+        (each.cost.get("USD", Decimal(0)) for each in rows.values()), Decimal(0)
+    )
     assert report.total.cost == {"USD": total}
     assert report.total.calls == 4
     assert rows["input_token"].per_1000_tokens("USD") == Decimal("0.0033")
@@ -255,9 +257,7 @@ def test_progress_is_told(keep: Keep) -> None:
 
 def test_a_report_as_a_plain_table(keep: Keep) -> None:
     """Columns by name; a tag that is called as a figure is told apart."""
-    ledger = keep(
-        *(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c"))
-    )
+    ledger = keep(*(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c")))
     table = flat_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
     assert table.names == (
         "tag:calls",

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..._config import Config
 from .._console import results
 from .._json import JsonObject
-from .._price_table import json_option, print_json
+from .._price_table import json_option, print_block, print_json
 from ._findings import Finding, State
 from ._installed import (
     examine_extras,
@@ -149,6 +149,6 @@ def _print(findings: Iterable[Finding]) -> None:
         if finding.next_step:
             told.append(f"\n→ {finding.next_step}", style=style)
         grid.add_row(Text(heading, style="bold"), Text(mark, style=style), told)
-    out = results()
-    out.print(grid)
-    out.print(Text.assemble(("\nNext: ", "bold"), next_step(known)), soft_wrap=True)
+    print_block(grid)
+    closing = Text.assemble(("\nNext: ", "bold"), next_step(known))
+    results().print(closing, soft_wrap=True)

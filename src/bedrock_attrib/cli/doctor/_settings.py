@@ -24,7 +24,7 @@ _METRICS = "metrics"
 _AWS = "AWS"
 _OLD_DAYS = 60
 # Whatever stands between the user's name and the host in a URL.
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*(?=@)")
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*(?=@)")
 # https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 # and those of opentelemetry-instrument, checked 2026-11-25.
 _OTEL_VARIABLES = (
@@ -86,7 +86,7 @@ def examine_settings() -> Iterator[Finding]:
                 _SETTINGS,
                 State.PROBLEM,
                 without_secrets(str(error)),
-                "Correct it there; until then the library refuses to start. "
+                "Correct it there; until then nothing can be instrumented. "
                 "Settings: docs/reference/settings.md",
             )
             return
