@@ -89,6 +89,8 @@ USES = (
         "instrumentor",
         "opentelemetry.instrumentation.instrumentor",
     ),
+    ("bedrock_attrib.ledger.parquet", "reports", "pyarrow"),
+    ("import duckdb", "test", "duckdb"),
 )
 
 

@@ -45,8 +45,15 @@ class Config(BaseModel):
             before it returns, rather than within a second on the recorder's own.
         summary: Whether a process that made calls writes a line on stderr at its end:
             how many, what they cost, how many have no price.
+        abandoned_streams: What to do about a stream whose caller stopped: ``estimate``
+            what it used, or ``drain`` it, that is, read the rest in the background.
+        drain_max_s: Seconds for which an abandoned stream is read on at most.
+        drain_max_events: Events that are read on of one stream at most.
+        drain_threads: Abandoned streams that are read on at a time.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML or JSON) whose rows come before the table's.
+        ledger: Where the default recorder keeps every call: a SQLite file, or the URL
+            of another store; None to keep none.
         baggage_in: Tags that calls may take from W3C baggage, which strangers write.
         baggage_out: Tags that are sent on as W3C baggage, to whomever it goes.
     """
@@ -69,8 +76,13 @@ class Config(BaseModel):
     span_cost: bool = False
     immediate: bool = False
     summary: bool = False
+    abandoned_streams: Literal["estimate", "drain"] = "estimate"
+    drain_max_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    drain_max_events: int = Field(default=20_000, ge=1)
+    drain_threads: int = Field(default=4, ge=1)
     prices: Path | None = None
     price_overrides: Path | None = None
+    ledger: str | None = None
     baggage_in: tuple[str, ...] = ()
     baggage_out: tuple[str, ...] = ()
 
@@ -79,6 +91,11 @@ class Config(BaseModel):
     def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         check_tags(tags)
         return tags
+
+    @field_validator("ledger", mode="before")
+    @classmethod
+    def _name_of(cls, ledger: object) -> object:
+        return os.fspath(ledger) if isinstance(ledger, os.PathLike) else ledger
 
     @field_validator("baggage_in", "baggage_out")
     @classmethod
@@ -118,6 +135,20 @@ class Config(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(_explain(error, merged, cls.model_fields)) from error
+
+
+def origins(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each setting that is no default comes from: a variable, or a file's line.
+
+    Args:
+        environ: Environment; None for the process' own.
+
+    Raises:
+        ConfigError: If the file cannot be read, or a variable is not as expected.
+    """
+    environ = os.environ if environ is None else environ
+    layers = _from_file(environ), _from_environment(environ, Config.model_fields)
+    return {name: origin for layer in layers for name, (_, origin) in layer.items()}
 
 
 Layer = dict[str, tuple[Any, str]]
