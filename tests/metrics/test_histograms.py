@@ -229,7 +229,7 @@ def test_what_a_neighbour_emits_is_left_out(
     expected: set[str],
 ) -> None:
     """While it is active, whoever came first; what it lacks is still emitted."""
-    neighbour = SimpleNamespace(is_instrumented_by_opentelemetry=True)
+    neighbour = SimpleNamespace(is_instrumented_by_opentelemetry=True, _meters={})
     stand_in = ModuleType(module)
     setattr(stand_in, instrumentor, type(instrumentor, (), {"_instance": neighbour}))
     sink = metrics.sink()
@@ -248,7 +248,7 @@ def test_histograms_may_be_insisted_on(
 ) -> None:
     """A neighbour with another provider is no reason to leave them out."""
     module, instrumentor, _ = NEIGHBOURS[0]
-    neighbour = SimpleNamespace(is_instrumented_by_opentelemetry=True)
+    neighbour = SimpleNamespace(is_instrumented_by_opentelemetry=True, _meters={})
     stand_in = ModuleType(module)
     setattr(stand_in, instrumentor, type(instrumentor, (), {"_instance": neighbour}))
     monkeypatch.setitem(sys.modules, module, stand_in)
@@ -259,7 +259,10 @@ def test_histograms_may_be_insisted_on(
 def test_the_real_botocore_instrumentation_is_noticed(
     metrics: Metrics, record: MakeRecord
 ) -> None:
-    """Installed after the sink, and taken away again."""
+    """Installed after the sink, and taken away again.
+
+    Older releases emit nothing, so that nothing is left out beside them.
+    """
     botocore = pytest.importorskip(
         "opentelemetry.instrumentation.botocore",
         reason="needs opentelemetry-instrumentation-botocore",
@@ -269,9 +272,10 @@ def test_the_real_botocore_instrumentation_is_noticed(
     instrumentor.instrument()
     try:
         sink.write(record())
-        assert DURATION not in metrics.collect()
+        has_metrics = hasattr(instrumentor, "_meters")
+        assert (DURATION in metrics.collect()) is not has_metrics
     finally:
         instrumentor.uninstrument()
     sink.write(record())
     (point,) = metrics.collect()[DURATION]
-    assert point.count == 1
+    assert point.count == (1 if has_metrics else 2)

@@ -76,12 +76,15 @@ class Neighbour:
         emits: Names of the convention's metrics that it emits for a call.
         switch: Function of the module that tells whether it emits metrics at all;
             empty where it always does.
+        sign: Attribute of the active instrumentor by which a release that has metrics
+            is told from older ones; empty where all have.
     """
 
     module: str
     instrumentor: str
     emits: Callable[[CallRecord], Names]
     switch: str = ""
+    sign: str = ""
 
     def is_active(self) -> bool:
         """Whether it emits metrics now. Looks at what is imported, imports nothing."""
@@ -92,13 +95,18 @@ class Neighbour:
         instance = getattr(instrumentor, "_instance", None)
         if getattr(instance, "is_instrumented_by_opentelemetry", False) is not True:
             return False
+        if self.sign and not hasattr(instance, self.sign):
+            return False
         is_on = getattr(module, self.switch, None)
         return bool(is_on()) if callable(is_on) else True
 
 
 NEIGHBOURS = (
     Neighbour(
-        "opentelemetry.instrumentation.botocore", "BotocoreInstrumentor", _by_botocore
+        "opentelemetry.instrumentation.botocore",
+        "BotocoreInstrumentor",
+        _by_botocore,
+        sign="_meters",  # 0.51b0 has neither metrics nor this; both run 2026-11-25
     ),
     Neighbour(
         "opentelemetry.instrumentation.genai.bedrock",
