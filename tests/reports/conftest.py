@@ -1,4 +1,4 @@
-"""Ledgers in a folder of their own."""
+"""A ledger of few calls in a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,29 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from bedrock_attrib import CallRecord
-from bedrock_attrib.ledger import Ledger
+from bedrock_attrib import CallRecord, Ledger
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a ledger may be."""
+    """Where the ledger is."""
     return tmp_path / "calls.db"
 
 
 @pytest.fixture
 def keep(path: Path) -> Iterator[Callable[..., Ledger]]:
-    """Writes records to a new ledger, which then has nothing pending."""
-    opened: list[Ledger] = []
+    """Writes records to the ledger, which then has nothing pending."""
+    ledger = Ledger(path)
 
     def write(*records: CallRecord) -> Ledger:
-        ledger = Ledger(path)
-        opened.append(ledger)
         for record in records:
             ledger.write(record)
-        assert ledger.flush(20)
+        assert ledger.flush(10)
         return ledger
 
     yield write
-    for ledger in opened:
-        ledger.close()
+    ledger.close()
