@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import random
 import weakref
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +29,9 @@ from ._clock import (
 from ._reading import Reader, reading
 from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Interner, RowMaker, more_sums
 from ._sqlite import SQLiteStore
-from ._store import Store, Transaction
+from ._store import ReopeningStore, Store, Transaction
+
+logger = logging.getLogger("bedrock_attrib")
 
 # Records of one transaction: as many more make it no faster, and readers wait.
 _MOST_AT_ONCE = 20_000
@@ -88,11 +92,16 @@ class Ledger:
         )
         self.write = self._queue.put  # one call less for whoever settles calls
         self.renew()
+        if isinstance(self.store, ReopeningStore):
+            self.store.when_reopened(self._forget_ids)
         _EVERY.add(self)
 
     def renew(self) -> None:
         """Start anew, as a forked child must: what is pending is its parent's."""
         self._transaction: Transaction | None = None
+        self._lost = 0
+        self._trouble = ""
+        self._told_lost = 0
         self._interner = Interner(self._ask)
         # Processes begin at different numbers, so that their keys hardly ever meet.
         number = random.SystemRandom().randrange(NUMBERS)
@@ -101,7 +110,10 @@ class Ledger:
     @property
     def dropped(self) -> int:
         """Records that were lost."""
-        return self._queue.dropped
+        return self._queue.dropped + self._lost
+
+    def _forget_ids(self) -> None:
+        self._interner.forget_all()
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Take *after* instead of *before*, which was written."""
@@ -115,6 +127,7 @@ class Ledger:
         """Write what is pending, and close the database; losses are counted."""
         self._queue.close()
         self.store.close()
+        self._tell_losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
@@ -125,22 +138,71 @@ class Ledger:
         self, items: list[CallRecord | _Correction]
     ) -> list[CallRecord | _Correction]:
         """Write *items*; what could not be written is to be tried again."""
-        written = 0
-        try:
-            while written < len(items):
-                some = items[written : written + _MOST_AT_ONCE]
+        starts = range(0, len(items), _MOST_AT_ONCE)
+        todo = [items[start : start + _MOST_AT_ONCE] for start in reversed(starts)]
+        while todo:
+            some = todo.pop()
+            try:
                 self._write_together(some)
-                written += len(some)
-        except LedgerError as error:
-            self._faults.note("ledger", error)
-        return items[written:]
+            except LedgerError as error:
+                todo.append(some)
+                self._tell_trouble(error)
+                return [item for each in reversed(todo) for item in each]
+            except Exception as error:
+                # One of them cannot be written at all; the others shall be.
+                if len(some) == 1:
+                    self._lost += 1
+                    self._faults.note("ledger record", error)
+                    continue
+                middle = len(some) // 2
+                todo += (some[middle:], some[:middle])
+            except BaseException:
+                # Somebody presses Ctrl-C: written or not, it must not come twice.
+                self._lost += sum(map(len, todo), len(some))
+                raise
+        self._tell_recovery()
+        return []
+
+    def _tell_trouble(self, error: LedgerError) -> None:
+        """Warn of each trouble once, until all is well again."""
+        # The message is ours: it holds the path and nothing of a call.
+        message = str(error)
+        is_new = message != self._trouble
+        self._trouble = message
+        with suppress(Exception):  # a log handler of the application may fail
+            logger.log(
+                logging.WARNING if is_new else logging.DEBUG,
+                "the ledger cannot write now: %s. No Bedrock call is affected",
+                message,
+            )
+        self._tell_losses()
+
+    def _tell_recovery(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            with suppress(Exception):
+                logger.warning(
+                    "the ledger writes again; %d records were lost in all", self.dropped
+                )
+            self._told_lost = self.dropped
+
+    def _tell_losses(self, *, is_last: bool = False) -> None:
+        """Warn when the first record was lost, and of the sum in the end."""
+        dropped, told = self.dropped, self._told_lost
+        if dropped > told and (is_last or not told):
+            self._told_lost = dropped
+            with suppress(Exception):
+                logger.warning(
+                    "the ledger has lost %d records so far: `dropped` counts them",
+                    dropped,
+                )
 
     def _write_together(self, items: list[CallRecord | _Correction]) -> None:
         try:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
                 self._write(transaction, items)
-        except LedgerError:
+        except BaseException:
             self._interner.forget()
             raise
         finally:
@@ -214,6 +276,19 @@ def _renew_in_child() -> None:
     for ledger in list(_EVERY):
         ledger.renew()
 
+
+def _finish() -> None:
+    """Write what is pending when Python exits, for ledgers that nobody closed.
+
+    They are not closed here, as a recorder may have its turn after this.
+    """
+    for ledger in list(_EVERY):
+        ledger.flush(_FINISH_S)
+        ledger.store.close()
+
+
+_FINISH_S = 10.0
+atexit.register(_finish)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_in_child)
