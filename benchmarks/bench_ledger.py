@@ -25,6 +25,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,10 @@ class Calls:
         tags = choose.choices(self._tags, cum_weights=self._tag_weights, k=size)
         models = choose.choices(self._models, cum_weights=self._model_weights, k=size)
         return [self._call(*pair) for pair in zip(tags, models, strict=True)]
+
+    def skip(self, calls: int) -> None:
+        """Begin later."""
+        self._number += calls
 
     def _call(self, tags: Tags, model: tuple[Any, dict[bool, Rates]]) -> CallRecord:
         number, spread = self._number, self._random.random
@@ -179,15 +184,18 @@ class Truth:
 def write(ledger: Ledger, calls: int, figures: dict[str, float]) -> Truth:
     """Write all calls, and say how fast."""
     source, truth = Calls(calls), Truth()
-    times, sizes = [], []
+    walls, cpus, sizes = [], [], []
     for start in range(0, calls, CHUNK):
         records = source.chunk(min(CHUNK, calls - start))
         truth.add(records)
-        times.append(timed(lambda some=records: _put(ledger, some)) / len(records))
+        cpu = time.process_time()
+        walls.append(timed(lambda some=records: _put(ledger, some)) / len(records))
+        cpus.append((time.process_time() - cpu) / len(records))
         sizes.append(rss_mb())
-    figures["written a second"] = 1 / (sum(times) / len(times))
-    tenth = max(1, len(times) // 10)
-    figures["written a second, last tenth"] = 1 / (sum(times[-tenth:]) / tenth)
+    tenth = max(1, len(walls) // 10)
+    figures["written a second"] = len(walls) / sum(walls)
+    figures["written a second, last tenth"] = tenth / sum(walls[-tenth:])
+    figures["written for a second of one CPU"] = len(cpus) / sum(cpus)
     figures["resident MB after a tenth"] = sizes[tenth - 1]
     figures["resident MB at the end"] = sizes[-1]
     return truth
@@ -204,7 +212,7 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
     """What a month cost by team, app and model."""
     found: dict[tuple[str, ...], Decimal] = {}
     with ledger.reading() as reader:
-        for each in reader.sums(START, END):
+        for each in reader.sums(START, END, tag_names=("team", "app")):
             key = (each.tags["team"], each.tags["app"], each.kind.model.requested)
             found[key] = found.get(key, Decimal(0)) + (each.cost or 0)
     return found
@@ -212,13 +220,42 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
 
 def read(ledger: Ledger, figures: dict[str, float]) -> None:
     """Ask what people ask, and say how fast it is answered."""
-    figures["month by team, app, model: s"] = best(lambda: by_team_app_model(ledger))
-    figures["day by team, app, model: s"] = best(lambda: _sums(ledger, START + DAY))
+    day = (START + 9 * DAY, START + 10 * DAY)
+    month = (START, END)
+    questions: dict[str, Callable[[], object]] = {
+        "month by team, app, model": lambda: by_team_app_model(ledger),
+        "day by tags and kind": lambda: _sums(ledger, *day),
+        "10 days and 5 hours by tags and kind": lambda: _sums(
+            ledger, START + 2 * DAY, START + 12 * DAY + DAY * 5 / 24
+        ),
+        "day, raw, by duration": lambda: _totals(ledger, *day, {"duration_s": 0.1}),
+        "day, raw, tags and duration of each": lambda: _fields(ledger, *day),
+        "month, raw, by duration": lambda: _totals(ledger, *month, {"duration_s": 0.1}),
+        "month, raw, by input tokens": lambda: _totals(
+            ledger, *month, {"input_token": 100}
+        ),
+        "month, raw, by tags": lambda: _totals(ledger, *month, {"tags": None}),
+        "month, raw, by hour": lambda: _totals(ledger, *month, {"started_at": 3600}),
+    }
+    for name, ask in questions.items():
+        figures[f"{name}: s"] = best(ask, 1 if "month, raw" in name else 3)
 
 
-def _sums(ledger: Ledger, start: datetime) -> None:
+def _sums(ledger: Ledger, start: datetime, end: datetime) -> None:
     with ledger.reading() as reader:
-        reader.sums(start, start + DAY)
+        reader.sums(start, end)
+
+
+def _totals(
+    ledger: Ledger, start: datetime, end: datetime, by: dict[str, float | None]
+) -> None:
+    with ledger.reading() as reader:
+        reader.totals(start, end, by)
+
+
+def _fields(ledger: Ledger, start: datetime, end: datetime) -> None:
+    with ledger.reading() as reader:
+        deque(reader.fields(start, end, ["tags", "duration_s"]), maxlen=0)
 
 
 def best(what: Callable[[], object], tries: int = 3) -> float:
@@ -251,6 +288,89 @@ def bench_ledger(folder: Path, calls: int) -> dict[str, float]:
     return figures
 
 
+_TEXTS = ("id", "started_at", "operation", "model", "region", "tier", "latency_mode")
+_TAGS = ("team", "app", "experiment", "environment")
+_REST = ("input", "output", "cache_read", "cost", "duration_s", "outcome", "request_id")
+COLUMNS = (*_TEXTS, *_TAGS, *_REST)
+_OF_MONTH = "SELECT team, app, model, sum(cost) FROM calls GROUP BY 1, 2, 3"
+_OF_DAY = (
+    "SELECT CAST(duration_s * 10 AS INTEGER), count(*), sum(cost) FROM calls "
+    "WHERE started_at >= '2026-11-10' AND started_at < '2026-11-11' GROUP BY 1"
+)
+_BY_DURATION = (
+    "SELECT CAST(duration_s * 10 AS INTEGER), count(*), sum(cost) FROM calls GROUP BY 1"
+)
+
+
+def plain_rows(records: Sequence[CallRecord]) -> Iterator[tuple[object, ...]]:
+    """One row for each call, with the names as text and the amount as a float."""
+    for record in records:
+        usage, cost = record.usage or {}, record.cost
+        yield (
+            record.id,
+            record.started_at.isoformat(),
+            record.operation,
+            record.model.requested,
+            record.region,
+            record.tier,
+            record.latency_mode,
+            *(record.tags.get(tag) for tag in _TAGS),
+            *(usage.get(unit) for unit in _CACHED),
+            None if cost is None else float(cost.total),
+            record.duration_s,
+            record.outcome,
+            record.request_id,
+        )
+
+
+def bench_plain(folder: Path, calls: int) -> dict[str, float]:
+    """One SQLite table with an index on the time, and no sums."""
+    path = folder / "plain.db"
+    source, seconds = Calls(calls), 0.0
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"CREATE TABLE calls ({', '.join(COLUMNS)})")
+        db.execute("CREATE INDEX by_time ON calls (started_at)")
+        insert = f"INSERT INTO calls VALUES ({', '.join('?' * len(COLUMNS))})"
+        for start in range(0, calls, CHUNK):
+            records = source.chunk(min(CHUNK, calls - start))
+            began = time.perf_counter()
+            with db:
+                db.executemany(insert, plain_rows(records))
+            seconds += time.perf_counter() - began
+        figures = {"written a second": calls / seconds, "file MB": size_mb(path)}
+        figures |= _ask_neighbour(lambda sql: db.execute(sql).fetchall())
+    return figures
+
+
+def bench_duckdb(folder: Path, calls: int) -> dict[str, float]:
+    """The same rows in DuckDB, loaded from a CSV file."""
+    import duckdb  # noqa: PLC0415 -- it may be missing
+
+    source, table, path = Calls(calls), folder / "plain.csv", folder / "plain.duckdb"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for start in range(0, calls, CHUNK):
+            writer.writerows(plain_rows(source.chunk(min(CHUNK, calls - start))))
+    with duckdb.connect(str(path)) as db:
+        load = f"CREATE TABLE calls AS SELECT * FROM read_csv('{table}')"
+        seconds = timed(lambda: db.execute(load))
+        db.execute("CHECKPOINT")
+        figures = {"loaded a second": calls / seconds, "file MB": size_mb(path)}
+        figures |= _ask_neighbour(lambda sql: db.execute(sql).fetchall())
+    return figures
+
+
+def _ask_neighbour(ask: Callable[[str], object]) -> dict[str, float]:
+    return {
+        "month by team, app, model: s": best(lambda: ask(_OF_MONTH)),
+        "day, raw, by duration: s": best(lambda: ask(_OF_DAY)),
+        "month, raw, by duration: s": best(lambda: ask(_BY_DURATION)),
+    }
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -258,8 +378,16 @@ def main() -> None:
     parser.add_argument("--neighbours", type=int, default=0, help="calls of theirs")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        everything = {f"ledger, {options.calls:,} calls": bench_ledger(Path(folder), options.calls)}
+    benches = [("ledger", bench_ledger, options.calls)]
+    if options.neighbours:
+        benches.append(("ledger", bench_ledger, options.neighbours))
+        benches.append(("one plain table", bench_plain, options.neighbours))
+        if find_spec("duckdb"):
+            benches.append(("DuckDB", bench_duckdb, options.neighbours))
+    everything = {}
+    for name, bench, calls in benches:
+        with tempfile.TemporaryDirectory() as folder:
+            everything[f"{name}, {calls:,} calls"] = bench(Path(folder), calls)
     if options.json:
         json.dump(everything, sys.stdout)
         return

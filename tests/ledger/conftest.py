@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +18,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keep(path: Path) -> Callable[..., Ledger]:
+def keep(path: Path) -> Iterator[Callable[..., Ledger]]:
     """Writes records to a new ledger, which then has nothing pending."""
+    ledgers: list[Ledger] = []
 
     def write(*records: CallRecord) -> Ledger:
         ledger = Ledger(path)
+        ledgers.append(ledger)
         for record in records:
             ledger.write(record)
         assert ledger.flush(10)
         return ledger
 
-    return write
+    yield write
+    for each in ledgers:
+        each.close()
