@@ -100,21 +100,23 @@ class Reader:
             tag_names: Which tags to tell apart; None for all. With few it is faster,
                 as amounts are multiplied out once for all that have them in common.
         """
+        few = None if tag_names is None else self._few(tag_names)
         groups = Groups()
         for stretch in self._cover(start, end):
-            groups.add_rows(self._summed(stretch), 2)
+            rows = self._summed(stretch)
+            groups.add_rows(rows if few is None else few.numbered(rows), 2)
             for tag_set, kind, unit, total in self._more(stretch):
-                groups.add_rest((tag_set, kind), unit, Decimal(str(total)))
-        tags: Callable[[int], Tags] = self._tags
-        if tag_names is not None:
-            few = _FewTags(tag_names, self._tags)
-            groups = groups.joined(lambda key: (few.number_of(key[0]), key[1]))
-            tags = few.tags.__getitem__
+                place = tag_set if few is None else few.numbers[tag_set]
+                groups.add_rest((place, kind), unit, Decimal(str(total)))
+        tags = self._tags if few is None else few.tags.__getitem__
         return [
-            self._sum(tags(tag_set), kind, figures, groups.rest.get((tag_set, kind)))
-            for (tag_set, kind), figures in groups.figures.items()
+            self._sum(tags(place), kind, figures, groups.rest.get((place, kind)))
+            for (place, kind), figures in groups.figures.items()
             if figures[0]
         ]
+
+    def _few(self, names: Sequence[str]) -> _FewTags:
+        return _FewTags(names, self._texts("tag_sets", "tags"))
 
     def steps(self, edges: Sequence[datetime]) -> Iterator[tuple[datetime, list[Sum]]]:
         """The sums of each span between two of *edges*, with its start."""
@@ -317,7 +319,7 @@ class Reader:
         if stretch.level is None:
             return self._store.rows(_OF_CALLS, values)
         level = int(stretch.level)
-        if stretch.first == stretch.last:
+        if stretch.first == stretch.last:  # what is kept of one needs no adding up
             return self._store.rows(_OF_ONE, (level, stretch.first))
         return self._store.rows(_OF_SUMS, (level, *values))
 
@@ -426,25 +428,33 @@ class Reader:
 
 
 class _FewTags:
-    """Numbers for tag sets of which only some tags matter."""
+    """Numbers for tag sets of which only some tags matter.
 
-    def __init__(self, names: Sequence[str], tags_of: Callable[[int], Tags]) -> None:
+    Attributes:
+        tags: What is left of them, by number.
+        numbers: Number by id of the tag set; equal ones share it.
+    """
+
+    def __init__(
+        self, names: Sequence[str], tag_sets: Iterable[tuple[int, str]]
+    ) -> None:
         self.tags: list[Tags] = []
-        self._names = names
-        self._tags_of = tags_of
-        self._by_tags: dict[Tags, int] = {}
-        self._by_id: dict[int, int] = {}
+        self.numbers: dict[int, int] = {}
+        known: dict[tuple[str | None, ...], int] = {}
+        for tag_set, text in tag_sets:
+            tags = json.loads(text)
+            values = tuple(map(tags.get, names))
+            number = known.get(values)
+            if number is None:
+                number = known[values] = len(self.tags)
+                few = {name: tags[name] for name in names if name in tags}
+                self.tags.append(Tags(few))
+            self.numbers[tag_set] = number
 
-    def number_of(self, tag_set: int) -> int:
-        """Number of what *tag_set* holds of these tags; equal ones share it."""
-        found = self._by_id.get(tag_set)
-        if found is None:
-            all_tags = self._tags_of(tag_set)
-            few = Tags({name: all_tags[name] for name in self._names if name in all_tags})
-            found = self._by_id[tag_set] = self._by_tags.setdefault(few, len(self.tags))
-            if found == len(self.tags):
-                self.tags.append(few)
-        return found
+    def numbered(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows with these numbers in the place of tag sets, which come first."""
+        numbers = self.numbers
+        return ((numbers[row[0]], *row[1:]) for row in rows)
 
 
 def _as_it_is(value: int) -> Value:
