@@ -31,12 +31,13 @@ INTERVAL_S = 0.2
 # A busy ledger looks five times less often, and then has to write.
 MOST_S = 5 * INTERVAL_S + 1.0
 _WRITTEN, _FLUSHED = "w", "f"
+_OFTEN = 0.3
 _LEVELS = {"hour": 0, "day": 1, "month": 2}
 
 
 def write_until_killed(path: Path, log: Path, seed: int) -> None:
     """Write calls, and note them; never returns."""
-    choose = random.Random(seed)
+    choose = random.Random(seed)  # noqa: S311 -- to be repeated
     source = Calls(1_000_000)
     source.skip(choose.randrange(900_000))
     notes = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -52,10 +53,10 @@ def write_until_killed(path: Path, log: Path, seed: int) -> None:
         os.write(notes, lines.encode())
         for record in some:
             ledger.write(record)
-        if choose.random() < 0.3:  # as a price that comes late
+        if choose.random() < _OFTEN:  # as a price that comes late
             late = some[-1]._replace(price_reason="priced late")
             ledger.correct(some[-1], late)
-        if choose.random() < 0.3 and ledger.flush(5):
+        if choose.random() < _OFTEN and ledger.flush(5):
             os.write(notes, f"{_FLUSHED} {some[-1].id} 0\n".encode())
             os.fsync(notes)
         time.sleep(choose.choice((0, 0.001, 0.02)))
@@ -63,7 +64,7 @@ def write_until_killed(path: Path, log: Path, seed: int) -> None:
 
 def kill_writers(path: Path, folder: Path, seed: int, writers: int) -> list[Path]:
     """Start writers, kill them, and give their logs."""
-    choose = random.Random(seed)
+    choose = random.Random(seed)  # noqa: S311 -- to be repeated
     logs, victims = [], []
     for writer in range(writers):
         log = folder / f"{seed}-{writer}.log"
@@ -119,9 +120,13 @@ def look(path: Path) -> tuple[str, list[str], list[tuple[int, ...]]]:
             )
         ]
         columns = "sum(attempts), sum(duration_us), sum(input_token), sum(output_token)"
-        totals = [db.execute(f"SELECT count(*), {columns} FROM calls").fetchone()]
+        sql = f"SELECT count(*), {columns} FROM calls"  # noqa: S608
+        totals = [db.execute(sql).fetchone()]
         for level in _LEVELS.values():
-            sql = f"SELECT coalesce(sum(calls), 0), {columns} FROM sums WHERE level = ?"
+            sql = (
+                f"SELECT coalesce(sum(calls), 0), {columns} FROM sums "  # noqa: S608
+                "WHERE level = ?"
+            )
             totals.append(db.execute(sql, (level,)).fetchone())
     return integrity, ids, totals
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from kept_records import MODEL, NOON, USAGE, make_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kept_records import MODEL, NOON, USAGE, make_record
 
 from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
@@ -219,7 +219,7 @@ def test_a_newer_file_is_refused(keep: Keep, path: Path) -> None:
     keep(make_record()).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match="newer version.*schema is 99"):
+    with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
         Ledger(path)
 
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from kept_records import MODEL, NOON, make_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kept_records import MODEL, NOON, make_record
 
 from bedrock_attrib import Cost, LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger
@@ -93,7 +92,7 @@ def test_some_fields_of_every_call(keep: Keep) -> None:
 def test_an_unknown_field_is_refused(keep: Keep) -> None:
     """The error names the fields that there are."""
     with keep().reading() as reader:
-        with pytest.raises(LedgerError, match="no field 'prompt'.*duration_s"):
+        with pytest.raises(LedgerError, match=r"no field 'prompt'.*duration_s"):
             reader.fields(*ALWAYS, ["prompt"])
         with pytest.raises(LedgerError, match="no field 'cost'"):
             reader.totals(*ALWAYS, {"cost": None})

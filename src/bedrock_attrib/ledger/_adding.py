@@ -31,9 +31,7 @@ class Groups:
             key = row[:width]
             known = figures.get(key)
             figures[key] = (
-                row[width:]
-                if known is None
-                else tuple(map(plus, known, row[width:]))
+                row[width:] if known is None else tuple(map(plus, known, row[width:]))
             )
 
     def add_rest(self, key: Row, unit: str, total: Decimal) -> None:

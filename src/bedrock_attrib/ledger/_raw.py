@@ -128,9 +128,7 @@ def key_spans(
     begin = max(first_key(microseconds(start)), first)
     stop = min(first_key(microseconds(end)) - 1, last)
     width = max(1, min(_DAY_US * _KEY_US, -(-(stop - begin + 1) // _PIECES)))
-    return [
-        (at, min(stop, at + width - 1)) for at in range(begin, stop + 1, width)
-    ]
+    return [(at, min(stop, at + width - 1)) for at in range(begin, stop + 1, width)]
 
 
 _PIECES = 8

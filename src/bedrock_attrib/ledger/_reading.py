@@ -211,7 +211,9 @@ class Reader:
             for key, figures in counted.figures.items()
         ]
 
-    def _counted(self, columns: Sequence[str], start: datetime, end: datetime) -> Groups:
+    def _counted(
+        self, columns: Sequence[str], start: datetime, end: datetime
+    ) -> Groups:
         """What calls add up to by *columns*, which are SQL."""
         names = ", ".join(columns)
         width = len(columns)

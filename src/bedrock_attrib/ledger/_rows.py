@@ -238,7 +238,7 @@ class RowMaker:
             except ValueError:
                 value = -1
             # Digits of others may be written otherwise, and are kept as they are.
-            if "%012x" % value == tail:
+            if f"{value:012x}" == tail:
                 origin, number = record_id[:_ORIGIN_DIGITS], value
         known = self._origins.get(origin)
         if known is None:

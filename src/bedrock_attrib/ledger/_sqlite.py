@@ -226,10 +226,13 @@ class SQLiteStore:
 
     def compact(self) -> None:
         """Give space that is not used any more back to the file system."""
-        with told(self.path), FORKS.reading(self.path):
-            with closing(connect(self.path, is_writer=True)) as db:
-                patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with (
+            told(self.path),
+            FORKS.reading(self.path),
+            closing(connect(self.path, is_writer=True)) as db,
+        ):
+            patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connection that writes; the next transaction opens one again."""
