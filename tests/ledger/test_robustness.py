@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +22,6 @@ from pathlib import Path
 import pytest
 from kept_records import make_record
 
-from bedrock_attrib import LedgerError
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.ledger._forks import FORKS
 from bedrock_attrib.ledger._sqlite import SQLiteStore
@@ -196,16 +196,35 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert ledger.dropped == 0
 
 
-@needs_posix
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything"
-)
-def test_a_read_only_file_is_told_at_once(path: Path) -> None:
-    """Opening fails, rather than calls being lost later."""
-    Ledger(path).close()
-    path.chmod(0o400)
-    with pytest.raises(LedgerError, match=r"readonly.*make the file"):
+_AS_NOBODY = """
+import os, sys
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger
+os.seteuid(65534)
+for path in sys.argv[1:]:
+    try:
         Ledger(path)
+    except LedgerError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root can be another user"
+)
+def test_what_may_not_be_written_is_told_at_once() -> None:
+    """Opening a read-only file, or one in such a folder, fails at once."""
+    with tempfile.TemporaryDirectory() as name:  # a folder that others may enter
+        folder, path = Path(name), Path(name, "calls.db")
+        Ledger(path).close()
+        path.chmod(0o444)
+        folder.chmod(0o777)
+        of_file = run(_AS_NOBODY, path)
+        folder.chmod(0o755)
+        of_folder = run(_AS_NOBODY, folder / "new.db")
+    readonly = "attempt to write a readonly database; make the file and its folder"
+    assert readonly in of_file
+    assert "Permission denied; expected a file in a folder that exists" in of_folder
 
 
 @pytest.mark.parametrize(

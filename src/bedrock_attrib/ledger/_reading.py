@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -103,8 +104,10 @@ class Reader:
         few = None if tag_names is None else self._few(tag_names)
         groups = Groups()
         for stretch in self._cover(start, end):
-            rows = self._summed(stretch)
-            groups.add_rows(rows if few is None else few.numbered(rows), 2)
+            if few is None:
+                groups.add_rows(self._summed(stretch), 2)
+            else:
+                few.add_rows(self._summed(stretch), groups)
             for tag_set, kind, unit, total in self._more(stretch):
                 place = tag_set if few is None else few.numbers[tag_set]
                 groups.add_rest((place, kind), unit, Decimal(str(total)))
@@ -453,10 +456,13 @@ class _FewTags:
                 self.tags.append(Tags(few))
             self.numbers[tag_set] = number
 
-    def numbered(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Rows with these numbers in the place of tag sets, which come first."""
-        numbers = self.numbers
-        return ((numbers[row[0]], *row[1:]) for row in rows)
+    def add_rows(self, rows: Iterable[Row], groups: Groups) -> None:
+        """Add rows to *groups* by these numbers in the place of tag sets."""
+        numbers, figures, plus = self.numbers, groups.figures, operator.add
+        for row in rows:
+            key = (numbers[row[0]], row[1])
+            known, figure = figures.get(key), row[2:]
+            figures[key] = figure if known is None else tuple(map(plus, known, figure))
 
 
 def _as_it_is(value: int) -> Value:

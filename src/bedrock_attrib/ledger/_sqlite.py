@@ -14,6 +14,7 @@ from ._clock import Level, beside
 from ._connect import connect, create, is_busy, migrate, patiently, told
 from ._forks import FORKS, file_id
 from ._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
+from ._schema import NEWEST
 from ._snapshot import SQLiteSnapshot, snapshot
 from ._store import HOURLY_COLUMNS, hourly, insert, sums_of_hourly, upsert
 
@@ -83,9 +84,13 @@ class SQLiteStore:
         create(self.path)
         with closing(connect(self.path, is_writer=True)) as db:
             migrate(db, self.path)
-            # Says now that the file is read-only, and not when calls are lost.
+            # Says now that the file is read-only, and not when calls are lost. Only
+            # something to write says it: a transaction alone would just read.
             db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
+            try:
+                db.execute(f"PRAGMA user_version = {NEWEST}")
+            finally:
+                db.execute("ROLLBACK")
 
     def when_reopened(self, forget: Callable[[], None]) -> None:
         """Call *forget* whenever ids that were given before may not hold any more."""
