@@ -12,7 +12,15 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "typing", "docs", "tests", "wheel", "demo"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "docs",
+    "tests",
+    "neighbours",
+    "wheel",
+    "demo",
+]
 
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -22,6 +30,12 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 RUFF = "ruff==0.17.6"
 MYPY = "mypy==2.4.1"
 CODESPELL = "codespell==2.4.3"
+# Other instrumentations of Bedrock; the botocore one is among the tools of all tests.
+NEIGHBOURS = [
+    "openinference-instrumentation-bedrock",
+    "opentelemetry-instrumentation-bedrock",
+    "opentelemetry-instrumentation-genai-bedrock",
+]
 TEST_TOOLS = [tool for tool in EXTRAS["test"] if not tool.startswith("bedrock-attrib")]
 
 
@@ -45,12 +59,13 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+USERS_EXTRAS = ("cli", "instrumentor", "otlp", "postgres", "prometheus", "reports")
 WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
 
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
-        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+        *(bound for extra in USERS_EXTRAS for bound in EXTRAS[extra]),
     ]
 )
 
@@ -67,7 +82,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of the examples as its users."""
-    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.install("--editable", f".[{','.join(USERS_EXTRAS)}]", "pytest", MYPY)
     session.run("mypy")
 
 
@@ -79,6 +94,42 @@ def tests(session: nox.Session, dependencies: str) -> None:
     # Another set of pins must not find what an earlier one left behind.
     session.install("--upgrade", "--editable", ".[test]", *pins)
     session.run("pytest", "--numprocesses=2", *session.posargs)
+
+
+# What pins botocore in applications, and so how old it is there. Checked 2026-11-25.
+ASYNC_CLIENTS = {
+    "1.40.61": ["aioboto3==15.5.0"],  # aiobotocore 2.25.1; no newer aioboto3 exists
+    "1.43.117": ["aiobotocore[httpx2]==3.10.0", "boto3==1.43.117"],
+    "newest": [],  # no aiobotocore allows it yet, so the tests of async clients skip
+}
+CLIENT_TESTS = [
+    "tests/aio",
+    "tests/test_client.py",
+    "tests/test_docs.py",
+    "tests/test_streams.py",
+    "tests/test_targets.py",
+]
+
+
+@nox.session
+@nox.parametrize("version", list(ASYNC_CLIENTS), ids=list(ASYNC_CLIENTS))
+def botocore(session: nox.Session, version: str) -> None:
+    """Run the tests of clients and streams on each botocore of async clients."""
+    session.install("--upgrade", "--editable", ".[test]", *ASYNC_CLIENTS[version])
+    session.run(
+        "pytest",
+        "--numprocesses=2",
+        *CLIENT_TESTS,
+        "-k=not test_docs or async",  # of the pages, those that need an async client
+        *session.posargs,
+    )
+
+
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Run beside every other instrumentation of Bedrock, each alone and all at once."""
+    session.install("--upgrade", "--editable", ".[test]", *NEIGHBOURS)
+    session.run("pytest", "--numprocesses=2", "tests/neighbours", *session.posargs)
 
 
 @nox.session
@@ -108,6 +159,40 @@ def wheel(session: nox.Session) -> None:
     session.run("pytest", "--numprocesses=2", *posargs)
 
 
+# A framework, and what an application installs for it. Each has its own environment,
+# as they pin what the others can't have.
+FRAMEWORKS = {
+    "anthropic": ["anthropic[bedrock]"],
+    "haystack": ["amazon-bedrock-haystack>=9"],
+    "langchain": ["langchain-aws"],
+    "litellm": ["litellm", "boto3"],
+    "llama_index": ["llama-index-llms-bedrock-converse"],
+    "llama_index_async": ["llama-index-llms-bedrock-converse[async]"],
+    "openai": ["openai"],
+    "pydantic_ai": ["pydantic-ai-slim[bedrock]"],
+    "strands": ["strands-agents"],
+}
+
+
+@nox.session
+@nox.parametrize("framework", list(FRAMEWORKS), ids=list(FRAMEWORKS))
+def frameworks(session: nox.Session, framework: str) -> None:
+    """Run one framework against the simulator, and its example."""
+    session.install("--editable", ".", "pytest", "pytest-timeout")
+    session.install(*FRAMEWORKS[framework])
+    tests = framework.removesuffix("_async")
+    paths = [f"tests/frameworks/test_{name}.py" for name in (tests, "examples")]
+    # What a framework leaves open at the end of a run is not ours to close.
+    session.run("pytest", "-Wdefault", *paths, *session.posargs)
+
+
+@nox.session
+def upstream(session: nox.Session) -> None:
+    """Run the frameworks' own suites with and without metering; takes half an hour."""
+    session.install("--editable", ".", "pip>=25.1")
+    session.run("python", "scripts/run_upstream_suites.py", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/; a broken link is an error."""
@@ -133,4 +218,12 @@ def bench(session: nox.Session) -> None:
     session.install("--editable", ".[otlp,prometheus]")
     paths = session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py")))
     for path in paths:
-        session.run("python", path)
+        if not path.endswith("bench_async.py"):  # on another botocore: see below
+            session.run("python", path)
+
+
+@nox.session
+def bench_async(session: nox.Session) -> None:
+    """Measure the async door beside the sync one."""
+    session.install("--editable", ".[aio,otlp,prometheus]")
+    session.run("python", "benchmarks/bench_async.py", *session.posargs)

@@ -30,6 +30,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import Recorder, attribution, instrument
+from bedrock_attrib._config import Config
 from bedrock_attrib._record import CallRecord
 from bedrock_attrib._sinks import QueueSink
 from bedrock_attrib.ledger import Ledger
@@ -74,7 +75,11 @@ class _Nothing:
 
 
 def make_recorder(
-    *, histograms: bool = True, metrics: bool = True, ledger: Path | None = None
+    *,
+    histograms: bool = True,
+    metrics: bool = True,
+    config: Config | None = None,
+    ledger: Path | None = None,
 ) -> Recorder:
     """A recorder with the real SDK attached and a queueing sink, or a ledger."""
     sinks: list[object] = [Ledger(ledger) if ledger else QueueSink(_Nothing())]
@@ -82,7 +87,7 @@ def make_recorder(
         provider = MeterProvider(metric_readers=[InMemoryMetricReader()])
         metrics_sink = OpenTelemetrySink(meter_provider=provider, histograms=histograms)
         sinks.insert(0, metrics_sink)
-    return Recorder(sinks=sinks)
+    return Recorder(sinks=sinks, config=config)
 
 
 def measure(

@@ -80,9 +80,17 @@ def run(
 
 # What a block that uses an extra says, the extra, and a module that comes with it.
 USES = (
+    ("from aiobotocore", "aio", "aiobotocore"),
     ("opentelemetry.exporter.otlp", "otlp", "opentelemetry.exporter.otlp"),
     ("opentelemetry.exporter.prometheus", "prometheus", "prometheus_client"),
     ("bedrock-attrib ", "cli", "click"),
+    (
+        "bedrock_attrib.instrumentor",
+        "instrumentor",
+        "opentelemetry.instrumentation.instrumentor",
+    ),
+    ("bedrock_attrib.ledger.parquet", "reports", "pyarrow"),
+    ("import duckdb", "test", "duckdb"),
 )
 
 
@@ -145,6 +153,8 @@ def test_an_example_runs(
     example: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """An example needs no account, and prints what its last comment says."""
+    if missing := missing_extras([example.read_text("utf-8")]):
+        pytest.skip(f"{page_id(example)} needs the extra {', '.join(missing)}")
     done = run(example, cwd=tmp_path, environment=environment)
     shown = example.read_text("utf-8").partition("\n# Prints:\n")[2]
     assert re.sub(r"^# ?", "", shown, flags=re.MULTILINE) == done.stdout

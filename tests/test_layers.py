@@ -15,19 +15,33 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
     "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_readers", "_attribution", "pricing"),
+    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
-    "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
+    "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (
         "_config",
         "_baggage",
+        "_drains",
         "_call",
         "_settlement",
         "_profiles",
+        "_reported",
         "_recorder",
         "_defaults",
     ),
-    "doors": ("_streams", "_handlers", "_client", "aio", "propagation"),
+    "doors": (
+        "_raw",
+        "_feeds",
+        "_leftovers",
+        "_streams",
+        "aio",
+        "_handlers",
+        "_targets",
+        "_client",
+        "httpx",
+        "propagation",
+    ),
+    "switches": ("instrumentor", "serverless", "_autostart", "_launch"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -127,20 +141,27 @@ def test_imports_make_no_circle() -> None:
 
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
-    "botocore": {"_streams", "_handlers", "_client", "aio", "billing", "testing"},
-    "boto3": {"_client", "billing", "testing", "cli"},
-    "aiobotocore": {"aio"},
+    "botocore": {
+        *("_feeds", "_leftovers", "_streams", "aio", "_handlers"),
+        *("_targets", "_client", "httpx", "billing", "testing"),
+    },
+    "boto3": {"_targets", "billing", "testing", "cli"},
+    "aiobotocore": set(),  # whatever the application uses will do
     "opentelemetry": {
         "metrics",
         "_baggage",
         "_call",
+        "_defaults",
         "_recorder",
         "propagation",
         "cli",
+        "instrumentor",
     },
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "psycopg": {"ledger"},
+    "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
 }
 

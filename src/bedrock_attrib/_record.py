@@ -291,12 +291,16 @@ class CallRecord(NamedTuple):
         price_status: How far ``cost`` can be trusted.
         price_reason: Why the status is not simply ``priced``, or that the price came
             late; else empty.
-        duration_s: Seconds from the call's start to its finish.
+        duration_s: Seconds from the call's start to its finish; None for a call that
+            was reported without them.
         time_to_first_chunk_s: Seconds to the first stream event; None if none came.
         outcome: How the call ended.
         error: AWS error code or exception class name; None without an error.
         attempts: HTTP attempts, botocore's hidden retries included.
         request_id: AWS request id; None when no response came.
+        doubtful_attempts: Error of each HTTP attempt that reached AWS, failed, and may
+            have been billed all the same, oldest first: no answer came, or one that
+            does not say that no model ran. Neither usage nor cost holds them.
     """
 
     id: str
@@ -312,12 +316,13 @@ class CallRecord(NamedTuple):
     cost: Cost | None
     price_status: PriceStatus
     price_reason: str
-    duration_s: float
+    duration_s: float | None
     time_to_first_chunk_s: float | None
     outcome: Outcome
     error: str | None
     attempts: int
     request_id: str | None
+    doubtful_attempts: tuple[str, ...] = ()
 
 
 class Reading:

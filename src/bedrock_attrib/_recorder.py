@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import weakref
 from collections import deque
@@ -12,11 +11,13 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ._attribution import Scope, current_scope, with_changes
+from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
+from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
 from ._model_id import ModelKind, ModelRef
+from ._processes import is_ending, when_it_ends
 from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
@@ -29,6 +30,7 @@ from ._record import (
     Reading,
     Tags,
 )
+from ._reported import Answered, Report, fill
 from ._settlement import build_record, judge_dropped, read_stream
 from ._sinks import Guard, SettlingSink, Sink
 
@@ -98,6 +100,7 @@ class Recorder:
         self._prices = prices
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._drains = _drains_of(config, self._faults)
         self._baggage = (
             _baggage_tags(config.baggage_in, self._faults)
             if config is not None and config.baggage_in
@@ -125,6 +128,8 @@ class Recorder:
         )
         is_immediate = bool(guards) or (config is not None and config.immediate)
         self._put = self._put_and_settle if is_immediate else self._ended.put
+        if self._current_span is not None and not is_immediate:
+            self._put = self._put_before_span_ends
         self._is_closed = False
         self._settler = self.settle  # made once, not for every call
         for sink in self.sinks:
@@ -143,6 +148,11 @@ class Recorder:
     def faults(self) -> Faults:
         """Contained faults."""
         return self._faults
+
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+        return self._drains
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -203,7 +213,9 @@ class Recorder:
                 self.faults.note("request reader", fault)
         if self._has_more_to_start:
             if self._current_span is not None:
-                call.span = self._current_span()
+                span = self._current_span()
+                if span.is_recording():
+                    call.span = span
             self._ask_guards(call)
         return call
 
@@ -220,6 +232,104 @@ class Recorder:
                 raise
             except Exception as fault:
                 self.faults.note(type(guard).__name__, fault)
+
+    # A call is reported that nobody saw.
+
+    def record(  # noqa: PLR0913 -- the facts about a call, nearly all of them optional
+        self,
+        operation: str,
+        answer: Answered = None,
+        *,
+        model_id: str | None = None,
+        region: str,
+        headers: Mapping[str, str] | None = None,
+        request: Mapping[str, Any] | bytes | str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        started_at: datetime | None = None,
+        duration_s: float | None = None,
+        tier: str | None = None,
+        latency_mode: str | None = None,
+        error: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        """Report a finished call of Bedrock that this library did not see.
+
+        For clients that are not boto3. The call goes the way of every other: its
+        answer is read, priced and recorded, sinks are told, and the blocks of
+        `attribution` around this line count it. Guards are not asked, as the call has
+        been made. Each call to this method is one record: report nothing that an
+        instrumented client made.
+
+        Args:
+            operation: As AWS spells it, such as ``Converse`` or ``InvokeModel``;
+                ``ChatCompletions`` and ``Responses`` for the interfaces of OpenAI,
+                ``Messages`` for that of Anthropic.
+            answer: What came back. Counts as `Usage`; or the answer as a mapping, as
+                botocore gives it or parsed from JSON; or the very body as bytes or
+                text; or, for a stream, all its events or chunks in order. None when
+                nothing came but, at most, *headers*.
+            model_id: Model id, inference profile or ARN, as the caller named it; None
+                where the operation has none.
+            region: Calling region, which decides the price.
+            headers: Headers of the answer, where token counts, the tier and the
+                request id may stand.
+            request: Body of the request, looked at only for the models whose answers
+                do not say what is billed, such as images.
+            tags: Laid over the tags in force; None as a value takes a key away.
+            started_at: Aware time of the start, whose price holds; None for now, less
+                *duration_s*.
+            duration_s: Seconds from start to end; None when not known.
+            tier: Tier that served the call; None for what the answer says, else
+                ``default``.
+            latency_mode: Latency mode that served the call; None for what the answer
+                says, else ``standard``.
+            error: Error code or class name of a call that failed; None without one.
+            http_status: HTTP status of the answer, which tells whether a failure was
+                billed; None when not known.
+
+        Raises:
+            ConfigError: If an argument cannot be, such as a time without a zone.
+
+        Example:
+            >>> recorder = Recorder()
+            >>> with attribution(team="search") as spend:
+            ...     recorder.record(
+            ...         "Converse",
+            ...         {"usage": {"inputTokens": 1200, "outputTokens": 540}},
+            ...         model_id="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            ...         region="us-east-1",
+            ...     )
+            >>> spend.calls
+            1
+        """
+        report = Report(
+            answer,
+            headers or {},
+            request,
+            started_at,
+            duration_s,
+            tier,
+            latency_mode,
+            error,
+            http_status,
+        )
+        route = self._routes[operation, model_id, region]
+        report.check(route)
+        scope = current_scope()
+        own = with_changes(self.tags_of(scope), check_tags(tags or {}))
+        call = Call(self, route, scope, own, report.start(self._clock()))
+        for kept in scope.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(self._settler)
+        try:
+            fill(call, report)
+        except Exception as fault:
+            self.faults.note("report", fault)
+            call.failure = (PriceStatus.UNPRICED, _NOT_READ)
+        if self._current_span is not None:
+            call.span = self._current_span()
+        self._put(call)
 
     # A call ends, in one of these ways. Only what cannot wait is done here: reading,
     # pricing and telling happen in batches, which takes a third of the time and none
@@ -276,6 +386,13 @@ class Recorder:
         """
         self._end(call, None if error is None else Outcome.ERROR, error)
 
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts.
+
+        The call took as long as its caller read.
+        """
+        self._end(call, Outcome.ABANDONED, at=call.paused)
+
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
@@ -299,6 +416,12 @@ class Recorder:
         self._paused.clear()
         for call in self._streams():
             call.close()
+        # Another thread may have been iterating, which a set never forgets.
+        self._open_streams = weakref.WeakSet()
+
+    def _give_up_streams(self) -> None:
+        for call in self._streams():
+            self.stream_ended(call)
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -320,10 +443,14 @@ class Recorder:
         return bool(self._paused)
 
     def _end(
-        self, call: Call, outcome: Outcome | None, error: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> None:
         if call.close():
-            call.ended = perf_counter()
+            call.ended = at or perf_counter()
             call.outcome = outcome
             call.error = error
             self._put(call)
@@ -332,13 +459,21 @@ class Recorder:
         self._ended.put(call)
         self._ended.drain()
 
+    def _put_before_span_ends(self, call: Call) -> None:
+        self._ended.put(call)
+        if call.span is not None:
+            self._ended.drain()
+
     # What has ended is settled: read, priced, recorded, told.
 
     def settle(self) -> None:
         """Settle every call that has ended, on this thread, unless another is at it.
 
-        Waits for the other for some seconds at most.
+        Waits for the other for some seconds at most. Once Python ends, streams that
+        are still open are given up: this may be what the last collection sees.
         """
+        if is_ending():
+            self._give_up_streams()
         if self._paused:
             self._look_again()
         self._ended.drain()
@@ -439,6 +574,11 @@ class Recorder:
                 is_done = False
         return is_done
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended with `close`."""
+        return self._is_closed
+
     def close(self) -> None:
         """End open streams as given up, deliver everything, close the sinks.
 
@@ -447,8 +587,9 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for call in self._streams():
-            self.stream_ended(call)
+        if self._drains is not None:
+            self._drains.close()
+        self._give_up_streams()
         self._ended.close()
         self.flush()
         for sink in self.sinks:
@@ -461,6 +602,16 @@ class Recorder:
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
+def flush_all(timeout_s: float) -> bool:
+    """Flush every recorder that is in use, within *timeout_s* over all of them."""
+    deadline = monotonic() + timeout_s
+    is_done = True
+    for recorder in list(_RECORDERS):
+        if not recorder.is_closed:
+            is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+    return is_done
+
+
 def _close_all() -> None:
     for recorder in list(_RECORDERS):
         recorder.close()
@@ -471,9 +622,20 @@ def _forget_streams() -> None:
         recorder.forget_streams()
 
 
-atexit.register(_close_all)
+when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
+
+
+def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+    if config is None or config.abandoned_streams == "estimate":
+        return None
+    return Drains(
+        threads=config.drain_threads,
+        max_s=config.drain_max_s,
+        max_events=config.drain_max_events,
+        faults=faults,
+    )
 
 
 def _current_span_getter() -> Callable[[], Span]:
@@ -495,7 +657,7 @@ def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
 
     Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.
     """
-    if record.cost is None:
+    if record.cost is None or not span.is_recording():
         return
     try:
         span.set_attribute("gen_ai.usage.cost.amount", float(record.cost.total))

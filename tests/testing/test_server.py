@@ -68,6 +68,15 @@ def test_a_client_may_end_the_connection_itself(simulator: Simulator) -> None:
     assert answer.endswith(b"\r\n0\r\n\r\n")
 
 
+def test_a_whole_url_may_be_asked_for(simulator: Simulator) -> None:
+    """A request may name the server in its first line, as to a proxy: RFC 9112, 3.2."""
+    whole = STREAM.replace(b"POST /", f"POST {simulator.endpoint_url}/".encode())
+    with connected(simulator) as connection:
+        connection.sendall(whole)
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    assert [seen.operation for seen in simulator.requests] == ["ConverseStream"]
+
+
 def test_a_connection_that_comes_as_the_server_closes_is_ended() -> None:
     """A handler that begins late finds its connection shut."""
     server = LoopbackServer(lambda _: Answer(200, {}, ()))

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from ._bodies import needs_body, read_body
-from ._failures import status_of_refusal, status_without_answer
+from ._failures import (
+    is_turned_away,
+    status_of_refusal,
+    status_without_answer,
+    with_earlier_attempts,
+)
+from ._http import (
+    events_of,
+    has_guardrail_in,
+    read_document_of,
+    read_headers,
+    read_http_body,
+)
+from ._json import outer_value, whole_object
 from ._operations import OPERATIONS, Operation, operation_named
 from ._request import RequestFacts, RequestReader, merge_request, request_reader
-from ._streams import TAIL, Events, read_unfinished
+from ._streams import TAIL, Events, is_final, read_unfinished
 
 __all__ = [
     "OPERATIONS",
@@ -15,12 +28,22 @@ __all__ = [
     "Operation",
     "RequestFacts",
     "RequestReader",
+    "events_of",
+    "has_guardrail_in",
+    "is_final",
+    "is_turned_away",
     "merge_request",
     "needs_body",
     "operation_named",
+    "outer_value",
     "read_body",
+    "read_document_of",
+    "read_headers",
+    "read_http_body",
     "read_unfinished",
     "request_reader",
     "status_of_refusal",
     "status_without_answer",
+    "whole_object",
+    "with_earlier_attempts",
 ]

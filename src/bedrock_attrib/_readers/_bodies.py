@@ -33,6 +33,7 @@ _NAMES = (
         for name in (shape.input, shape.output)
     ),
     _TRACE,
+    "service_tier",
 )
 
 
@@ -66,8 +67,19 @@ def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
     if is_complete and _TRACE_NAME not in body:
         return
     document = outer_object(body, _NAMES)
-    if document is None:
-        return
+    if document is not None:
+        complete(document, reading, model)
+
+
+def complete(document: Mapping[str, Any], reading: Reading, model: ModelRef) -> None:
+    """Complete *reading*, made from headers, by a body that has been parsed.
+
+    Args:
+        document: The outermost object of the body.
+        reading: What the headers said; changed in place.
+        model: The model that answered.
+    """
+    read_tier(document, reading)
     if reading.counts is None:
         found = read_document(document, model)
         if found is not None:
@@ -81,6 +93,21 @@ def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
     units = _trace_units(document)
     if units:
         add_units(reading, units)
+
+
+# What OpenAI-shaped answers call the tier that served them: AWS, "Service tiers for
+# optimizing performance and cost", checked 2026-11-25.
+_TIERS = frozenset({"default", "flex", "priority", "reserved"})
+
+
+def read_tier(document: Mapping[str, Any], reading: Reading) -> None:
+    """Take the tier that served the call from *document*, if no header told it."""
+    if reading.tier is not None:
+        return
+    response = document.get("response")
+    said = (response if isinstance(response, Mapping) else document).get("service_tier")
+    if isinstance(said, str) and said in _TIERS:
+        reading.tier = said
 
 
 def add_chunk_trace(chunks: list[bytes], reading: Reading | None) -> Reading | None:

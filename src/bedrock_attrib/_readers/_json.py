@@ -80,6 +80,26 @@ def outer_object(text: bytes, names: Iterable[str]) -> dict[str, Any] | None:
     return found or None
 
 
+def outer_value(text: bytes, name: str) -> Any:
+    """Member *name* of the outermost object of *text*; None where there is none.
+
+    A member near the start or the end is found without parsing the rest: in requests,
+    prompts are what is long.
+    """
+    first = _FIRST_MEMBER.match(text)
+    if first is not None and first[1] == name.encode():
+        member = b"{%b}" % text[first.start(1) - 1 : first.end()]
+        return (whole_object(member) or {}).get(name)
+    for at, _ in islice(_members(text, name), _MOST_TRIES):
+        rest = whole_object(b"{" + text[at:])
+        if rest is not None:
+            return rest.get(name)
+    return None
+
+
+_FIRST_MEMBER = re.compile(rb'\s*\{\s*"(\w+)"\s*:\s*"(?:[^"\\]|\\.)*"')
+
+
 def _members(text: bytes, key: str) -> Iterator[tuple[int, int]]:
     """Positions of each member named *key* and of its value, last first."""
     needle = b'"%s"' % key.encode()

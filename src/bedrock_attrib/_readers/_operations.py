@@ -50,6 +50,11 @@ class Operation:
     request: str | None = None
     guardrail: str = ""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether AWS charges nothing for the operation, however it ends."""
+        return self.read is read_free
+
     def keep(self, answer: Parsed) -> dict[str, Any]:
         """The members of *answer* that are read later; the caller may change it.
 
@@ -62,7 +67,10 @@ class Operation:
         return kept
 
 
-# botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23.
+# botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23. The last three
+# are no operations of an AWS SDK: runtime and mantle serve them to the clients of
+# OpenAI and Anthropic. Amazon Bedrock user guide, "Responses API" and "Chat
+# Completions API", checked 2026-11-25.
 OPERATIONS = {
     operation.name: operation
     for operation in (
@@ -111,6 +119,17 @@ OPERATIONS = {
         Operation("GetAsyncInvoke", read_free),
         Operation("ListAsyncInvokes", read_free),
         Operation("CountTokens", read_free),
+        *(
+            Operation(
+                name,
+                read_invoke,
+                members=("ResponseMetadata",),
+                read_events=read_invoke_events,
+                body="body",
+                guardrail="guardrailIdentifier",
+            )
+            for name in ("ChatCompletions", "Responses", "Messages")
+        ),
     )
 }
 

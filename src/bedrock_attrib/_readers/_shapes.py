@@ -64,6 +64,22 @@ def _flat_openai(fields: Fields) -> Fields:
     return {**details, **fields} if isinstance(details, Mapping) else fields
 
 
+def _flat_responses(fields: Fields) -> Fields:
+    """Fields under names that no other shape has, where they are of this shape.
+
+    It shares ``input_tokens`` with Anthropic's, whose input leaves the cache out;
+    only this one states a total.
+    """
+    if "total_tokens" not in fields and "input_tokens_details" not in fields:
+        return {}
+    details = fields.get("input_tokens_details")
+    return {
+        **(details if isinstance(details, Mapping) else {}),
+        "all_input_tokens": fields.get("input_tokens"),
+        "all_output_tokens": fields.get("output_tokens"),
+    }
+
+
 def _flat_titan(fields: Fields) -> Fields:
     results = fields.get("results")
     if not isinstance(results, list):
@@ -140,6 +156,16 @@ OPENAI = Shape(
     includes_cache=True,
     flatten=_flat_openai,
 )
+# OpenAI's Responses API: its API reference, object "response", checked 2026-11-25.
+RESPONSES = Shape(
+    source="body.usage (responses)",
+    input="all_input_tokens",
+    output="all_output_tokens",
+    cache_read="cached_tokens",
+    cache_write="cache_write_tokens",
+    includes_cache=True,
+    flatten=_flat_responses,
+)
 LLAMA = Shape(
     source="body (llama)",
     input="prompt_token_count",
@@ -165,7 +191,8 @@ EMBEDDING = Shape(
 # them; no path is the body itself. A shape is taken by its spelling, not by the
 # vendor: new families follow old ones.
 BODY_SHAPES: tuple[tuple[tuple[str, ...], tuple[Shape, ...]], ...] = (
-    (("usage",), (OPENAI, ANTHROPIC, NOVA)),
+    (("usage",), (OPENAI, RESPONSES, ANTHROPIC, NOVA)),
+    (("response", "usage"), (RESPONSES,)),
     (("message", "usage"), (ANTHROPIC,)),
     (("metadata", "usage"), (NOVA,)),
     (("meta", "billed_units"), (COHERE,)),

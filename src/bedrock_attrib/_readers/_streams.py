@@ -10,7 +10,7 @@ from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
 from ._answers import read_converse_metadata
-from ._bodies import add_chunk_trace, find_usage
+from ._bodies import add_chunk_trace, find_usage, read_tier
 from ._counts import read_shape, split_cache_writes
 from ._json import whole_object
 from ._shapes import ANTHROPIC, INVOCATION_METRICS, Fields
@@ -40,6 +40,14 @@ _LARGEST_TEXT = 65_536
 
 TAIL = 2
 """Events to remember: Anthropic states its own counts in the last but one."""
+
+
+def is_final(event: Event) -> bool:
+    """Whether *event* is the one in which a stream of any operation states its counts.
+
+    False for the few families whose last statement is known only by what follows it.
+    """
+    return "metadata" in event or _METRICS_NAME in _chunk(event)
 
 
 def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
@@ -125,6 +133,7 @@ def _read_own_end(
         if document is not None and any(is_end(document) for is_end in _ENDS):
             reading = _read_with_first(document, events, model)
             if reading is not None and reading.counts is not None:
+                read_tier(document, reading)
                 return reading if reading.counts.keys() >= _BOTH_SIDES else None
     return None
 
@@ -140,6 +149,11 @@ def _ends_choices(document: Mapping[str, Any]) -> bool:
     )
 
 
+# OpenAI's Responses API: its API reference, streaming events, checked 2026-11-25.
+_RESPONSES_ENDS = frozenset(
+    {"response.completed", "response.incomplete", "response.failed"}
+)
+
 # By what the last chunk with counts is known: real streams of 2025 and 2026, checked
 # 2026-11-23. Some families count along in every chunk.
 _ENDS: tuple[Callable[[Mapping[str, Any]], Any], ...] = (
@@ -148,6 +162,7 @@ _ENDS: tuple[Callable[[Mapping[str, Any]], Any], ...] = (
     lambda document: document.get("stop_reason"),  # Llama
     lambda document: document.get("completionReason"),  # Titan
     lambda document: document.get("is_finished"),  # Cohere
+    lambda document: document.get("type") in _RESPONSES_ENDS,
     _ends_choices,  # all that follow OpenAI
 )
 

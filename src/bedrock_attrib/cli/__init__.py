@@ -12,6 +12,7 @@ from .._errors import BedrockAttribError
 from .demo import demo
 from .price import price
 from .prices import prices
+from .run import run as run_program
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -21,6 +22,7 @@ Examples:
   bedrock-attrib demo
   bedrock-attrib demo --json | jq .total
   bedrock-attrib demo --help
+  bedrock-attrib run --tag team=search -- python app.py
 """
 
 
@@ -66,6 +68,7 @@ def commands() -> None:
 commands.add_command(demo)
 commands.add_command(price)
 commands.add_command(prices)
+commands.add_command(run_program, "run")
 
 
 def run() -> None:

@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from ._ledger import Ledger
+from ._reading import Reader, Sum
+from ._values import Kind
 
-__all__ = ["Ledger"]
+__all__ = ["Kind", "Ledger", "Reader", "Sum"]

@@ -15,15 +15,18 @@ from .._errors import LedgerError
 from .._money import add
 from ._forks import FORKS
 from ._schema import MIGRATIONS, NEWEST
-from ._store import RecordRefusedError
+from ._store import UnfitError
 
 Result = TypeVar("Result")
 
 _OWNER_ONLY = 0o600
 _WORDS = {
+    "id": "INTEGER PRIMARY KEY",
     "integer": "INTEGER",
     "bytes": "BLOB",
     "decimal": "TEXT",
+    "unique": "UNIQUE",
+    "equal": "",
     "clustered": "WITHOUT ROWID",
 }
 # Pages that a transaction may dirty before they spill, and that readers keep.
@@ -160,7 +163,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.DataError, sqlite3.IntegrityError) as error:
-        raise RecordRefusedError(str(error)) from error
+        raise UnfitError(f"{path}: {error}") from error
     except sqlite3.Error as error:
         advice = next(
             (do for word, do in _ADVICE.items() if word in str(error)),

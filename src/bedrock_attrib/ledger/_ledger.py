@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,13 @@ from ._clock import (
 from ._reading import Reader, reading
 from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Interner, RowMaker, more_sums
 from ._sqlite import SQLiteStore
-from ._store import ReopeningStore, Store, Transaction
+from ._store import (
+    CommitInDoubtError,
+    ReopeningStore,
+    Store,
+    Transaction,
+    UnfitError,
+)
 
 logger = logging.getLogger("bedrock_attrib")
 
@@ -44,6 +51,11 @@ _KEY, _ORIGIN, _NUMBER = (
 class _Correction(NamedTuple):
     before: CallRecord
     after: CallRecord
+
+
+class _Doubt(NamedTuple):
+    was_committed: Callable[[], bool]
+    items: list[CallRecord | _Correction]
 
 
 class Ledger:
@@ -99,6 +111,7 @@ class Ledger:
     def renew(self) -> None:
         """Start anew, as a forked child must: what is pending is its parent's."""
         self._transaction: Transaction | None = None
+        self._doubt: _Doubt | None = None
         self._lost = 0
         self._trouble = ""
         self._told_lost = 0
@@ -132,36 +145,61 @@ class Ledger:
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
             raise LedgerError("no transaction is open")
-        return self._transaction.intern(table, text)
+        # Half a character, which no database takes, is no reason to lose a record.
+        return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
     def _handle(
         self, items: list[CallRecord | _Correction]
     ) -> list[CallRecord | _Correction]:
         """Write *items*; what could not be written is to be tried again."""
+        try:
+            items = items[self._settle_doubt(items) :]
+        except LedgerError as error:
+            self._tell_trouble(error)
+            return items
         starts = range(0, len(items), _MOST_AT_ONCE)
         todo = [items[start : start + _MOST_AT_ONCE] for start in reversed(starts)]
         while todo:
             some = todo.pop()
             try:
-                self._write_together(some)
+                todo += self._write_what_fits(some)
             except LedgerError as error:
+                if isinstance(error, CommitInDoubtError):
+                    self._doubt = _Doubt(error.was_committed, some)
                 todo.append(some)
                 self._tell_trouble(error)
                 return [item for each in reversed(todo) for item in each]
-            except Exception as error:
-                # One of them cannot be written at all; the others shall be.
-                if len(some) == 1:
-                    self._lost += 1
-                    self._faults.note("ledger record", error)
-                    continue
-                middle = len(some) // 2
-                todo += (some[middle:], some[:middle])
             except BaseException:
                 # Somebody presses Ctrl-C: written or not, it must not come twice.
                 self._lost += sum(map(len, todo), len(some))
                 raise
         self._tell_recovery()
         return []
+
+    def _write_what_fits(
+        self, items: list[CallRecord | _Correction]
+    ) -> list[list[CallRecord | _Correction]]:
+        """Write *items*, or give their halves if one of them can never be written."""
+        try:
+            self._write_together(items)
+        except UnfitError as error:
+            if len(items) > 1:
+                middle = len(items) // 2
+                return [items[middle:], items[:middle]]
+            self._lost += 1
+            self._faults.note("ledger record", error)
+        return []
+
+    def _settle_doubt(self, items: list[CallRecord | _Correction]) -> int:
+        """How many of *items*, from the first, were committed without our knowing."""
+        doubt = self._doubt
+        if doubt is None:
+            return 0
+        was_committed = doubt.was_committed()
+        self._doubt = None
+        # They come back first, but for those that there was no room for.
+        pairs = zip(items, doubt.items, strict=False)
+        return sum(item is other for item, other in pairs) if was_committed else 0
 
     def _tell_trouble(self, error: LedgerError) -> None:
         """Warn of each trouble once, until all is well again."""
@@ -202,6 +240,9 @@ class Ledger:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
                 self._write(transaction, items)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            self._interner.forget()
+            raise UnfitError(f"a record that cannot be kept: {error!r}") from error
         except BaseException:
             self._interner.forget()
             raise

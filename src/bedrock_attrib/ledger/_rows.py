@@ -169,6 +169,7 @@ class RowMaker:
             error,
             attempts,
             request_id,
+            *_,
         ) = record
         us = microseconds(started_at)
         hour = hour_of(us)
@@ -212,7 +213,7 @@ class RowMaker:
             tag_set,
             kind,
             *self._split_id(record_id),
-            round(duration_s * 1e6),
+            None if duration_s is None else round(duration_s * 1e6),
             None if first_chunk_s is None else round(first_chunk_s * 1e6),
             attempts,
             self._reason(reason) if reason else None,

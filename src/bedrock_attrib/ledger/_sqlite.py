@@ -14,7 +14,7 @@ from ._clock import Level, beside
 from ._connect import connect, create, is_busy, migrate, patiently, told
 from ._forks import FORKS, file_id
 from ._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
-from ._schema import NEWEST
+from ._schema import NEWEST, TEXT_OF
 from ._snapshot import SQLiteSnapshot, snapshot
 from ._store import HOURLY_COLUMNS, hourly, insert, sums_of_hourly, upsert
 
@@ -39,13 +39,6 @@ _LAST_BESIDE = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
 _IS_TAKEN = "SELECT 1 FROM calls WHERE key = ?"
 _FIND = "SELECT key FROM calls WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
 _REPLACE = _CALL.replace("INSERT", "INSERT OR REPLACE", 1)
-_TEXT_OF = {
-    "tag_sets": "tags",
-    "rates": "rates",
-    "kinds": "kind",
-    "reasons": "reason",
-    "origins": "origin",
-}
 # Seconds to wait for another thread of this process that writes.
 _TURN_S = 60.0
 
@@ -256,7 +249,7 @@ class SQLiteTransaction:
 
     def intern(self, table: str, text: str) -> int:
         """The id of *text* in *table*, a new one if it is not there."""
-        column = _TEXT_OF[table]
+        column = TEXT_OF[table]
         find = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608 -- names are ours
         found = self._db.execute(find, (text,)).fetchone()
         if found is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
+from .._errors import LedgerError
 from ._clock import Level
 from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
 from ._schema import UNIT_COLUMNS
@@ -78,8 +79,21 @@ class ReopeningStore(Store, Protocol):
         """Call *forget* whenever ids that were given before may not hold any more."""
 
 
-class RecordRefusedError(ValueError):
-    """A database that is well does not take what a record holds."""
+class CommitInDoubtError(LedgerError):
+    """The connection broke while a transaction was being committed.
+
+    Attributes:
+        was_committed: Asks the database whether it was after all; raises a
+            `LedgerError` as long as that cannot be known.
+    """
+
+    def __init__(self, message: str, was_committed: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self.was_committed = was_committed
+
+
+class UnfitError(LedgerError):
+    """A record has a value that the database cannot hold, however often it is tried."""
 
 
 def insert(table: str, columns: Iterable[str]) -> str:
@@ -116,7 +130,7 @@ _BUCKETS = {
 _FIGURES = {
     "calls": "sum(sign)",
     "attempts": "sum(sign * attempts)",
-    "duration_us": "sum(sign * duration_us)",
+    "duration_us": "coalesce(sum(sign * duration_us), 0)",
     "first_chunks": "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
     **{
         column: f"coalesce(sum(sign * {column}), 0)"
@@ -138,11 +152,13 @@ def hourly(table: str) -> str:
 def sums_of(table: str, level: Level) -> str:
     """SQL that adds the calls in *table* to the sums of *level*."""
     bucket = _BUCKETS[level]
-    # The condition tells SQLite where the selection ends.
+    # The condition tells SQLite where the selection ends; the order keeps writers of
+    # other databases from waiting for each other in a circle.
     select = (
         f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
         f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES.values())} "
-        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind"
+        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind "
+        f"ORDER BY {bucket}, tag_set, kind"
     )
     return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")
 

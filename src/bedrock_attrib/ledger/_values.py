@@ -49,7 +49,7 @@ class Kind:
 
 def write_tags(tags: Tags) -> str:
     """*tags* as text that equal tags have in common."""
-    return _as_text(dict(tags))
+    return json.dumps(dict(tags), sort_keys=True, ensure_ascii=False)
 
 
 def read_tags(text: str) -> Tags:
@@ -80,18 +80,7 @@ def write_kind(record: CallRecord, rates_id: int | None) -> str:
         "unpriced_units": [] if cost is None else list(cost.unpriced_units),
     }
     known = {name: value for name, value in shared.items() if value not in (None, [])}
-    return _as_text(known)
-
-
-def _as_text(values: Mapping[str, object]) -> str:
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a pair, which no database takes
-        return json.dumps(values, sort_keys=True)
-    return text
+    return json.dumps(known, sort_keys=True, ensure_ascii=False)
 
 
 def read_kind(text: str) -> Kind:

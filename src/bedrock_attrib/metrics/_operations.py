@@ -12,7 +12,9 @@ _EMBEDDINGS = "embeddings"
 _GENERATE_CONTENT = "generate_content"
 _TEXT_COMPLETION = "text_completion"
 
-_CONVERSES = frozenset({"Converse", "ConverseStream"})
+_CONVERSES = frozenset(
+    {"Converse", "ConverseStream", "ChatCompletions", "Responses", "Messages"}
+)
 _INVOKES = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
 
 # What an InvokeModel body is, by base model id: the first row that matches holds.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ._aws_errors import error_answer, error_reply_answer
 from ._event_stream import encode_exception, spoil_checksum
 from ._reply import Fault, FaultKind
 from ._wire import Answer, AwsError, Ending, Exchange, JsonObject, as_json
 
-_JSON = {"Content-Type": "application/json"}
+JSON = {"Content-Type": "application/json"}
 _EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream"}
 
 
@@ -18,8 +19,35 @@ def _no_headers(exchange: Exchange) -> Mapping[str, str]:  # noqa: ARG001 - by t
     return {}
 
 
+class Shape(Protocol):
+    """How an operation answers."""
+
+    def render(self, exchange: Exchange) -> Answer:
+        """Write the whole answer, without its faults."""
+
+    def error(self, answer: Answer, code: str, message: str) -> Answer:
+        """The *answer* of an error, in the operation's words."""
+
+    def exception(self, fault: Fault) -> bytes:
+        """The event that ends a stream which began well."""
+
+
+class _AwsWords:
+    """How all operations of AWS say what went wrong."""
+
+    __slots__ = ()
+
+    def error(self, answer: Answer, code: str, message: str) -> Answer:  # noqa: ARG002
+        """The *answer* of an error, in the operation's words."""
+        return answer
+
+    def exception(self, fault: Fault) -> bytes:
+        """The event that ends a stream which began well."""
+        return encode_exception(fault.error, fault.message)
+
+
 @dataclass(frozen=True, slots=True)
-class PlainShape:
+class PlainShape(_AwsWords):
     """How an operation answers with one JSON body.
 
     Attributes:
@@ -41,14 +69,14 @@ class PlainShape:
             body = as_json(fields, sort_keys=self.sort_keys)
         return Answer(
             status=200,
-            headers={**_JSON, **self.headers(exchange)},
+            headers={**JSON, **self.headers(exchange)},
             pieces=(body,),
             declared_bytes=len(body),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class StreamShape:
+class StreamShape(_AwsWords):
     """How an operation answers with event-stream frames.
 
     Attributes:
@@ -71,7 +99,7 @@ class StreamShape:
         )
 
 
-def answer_exchange(exchange: Exchange, shape: PlainShape | StreamShape) -> Answer:
+def answer_exchange(exchange: Exchange, shape: Shape) -> Answer:
     """Write the answer to *exchange*, with the faults and headers of its reply."""
     reply = exchange.reply
     answer = _rendered(exchange, shape)
@@ -82,13 +110,15 @@ def answer_exchange(exchange: Exchange, shape: PlainShape | StreamShape) -> Answ
         interval_s=reply.chunk_interval_s,
     )
     if reply.fault is not None:
-        answer = _broken(answer, reply.fault)
+        answer = _broken(answer, reply.fault, shape)
     return with_headers(answer, reply.headers)
 
 
-def _rendered(exchange: Exchange, shape: PlainShape | StreamShape) -> Answer:
-    if exchange.reply.error is not None:
-        return error_reply_answer(exchange.reply, exchange.reply.error)
+def _rendered(exchange: Exchange, shape: Shape) -> Answer:
+    reply = exchange.reply
+    if reply.error is not None:
+        answer = error_reply_answer(reply, reply.error)
+        return shape.error(answer, reply.error, reply.error_message)
     try:
         return shape.render(exchange)
     except AwsError as error:
@@ -113,7 +143,7 @@ _ENDINGS = {
 }
 
 
-def _broken(answer: Answer, fault: Fault) -> Answer:
+def _broken(answer: Answer, fault: Fault, shape: Shape) -> Answer:
     pieces = answer.pieces if answer.is_stream else _halves(answer.pieces)
     before, rest = pieces[: fault.after], pieces[fault.after :]
     if fault.kind in _ENDINGS:
@@ -121,8 +151,9 @@ def _broken(answer: Answer, fault: Fault) -> Answer:
     if not answer.is_stream:
         return answer
     if fault.kind is FaultKind.EXCEPTION_EVENT:
-        event = encode_exception(fault.error, fault.message)
-        return replace(answer, pieces=(*before, event))
+        return replace(answer, pieces=(*before, shape.exception(fault)))
+    if answer.headers["Content-Type"] != _EVENT_STREAM["Content-Type"]:
+        return answer  # there is no checksum to spoil
     spoilt = tuple(spoil_checksum(frame) for frame in rest[:1])
     return replace(answer, pieces=(*before, *spoilt, *rest[1:]))
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from ._answers import PlainShape, StreamShape
+from ._answers import PlainShape, Shape, StreamShape
 from ._converse import converse_body, converse_frames
+from ._interfaces import CHAT_COMPLETIONS, MESSAGES, RESPONSES
 from ._invoke import (
     invoke_body,
     invoke_frames,
@@ -41,7 +42,7 @@ class Operation:
     name: str
     method: str
     path: str
-    shape: PlainShape | StreamShape
+    shape: Shape
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -118,6 +119,16 @@ OPERATIONS = (
         "/inference-profiles/{id}",
         PlainShape(inference_profile_body),
     ),
+    # For the clients of OpenAI and Anthropic; runtime and mantle differ in the path.
+    *(
+        Operation(name, "POST", f"{front}/v1/{path}", shape)
+        for name, path, shape, fronts in (
+            ("ChatCompletions", "chat/completions", CHAT_COMPLETIONS, ("", "/openai")),
+            ("Responses", "responses", RESPONSES, ("", "/openai")),
+            ("Messages", "messages", MESSAGES, ("", "/anthropic")),
+        )
+        for front in fronts
+    ),
 )
 _PATTERNS = tuple((operation, operation.pattern) for operation in OPERATIONS)
 
@@ -134,6 +145,7 @@ def route(request: WireRequest) -> tuple[Operation, str] | None:
         if match is not None and operation.method == request.method:
             named = match.groupdict().get("id")
             if named is None:
-                return operation, str(request.fields().get("modelId", ""))
+                fields = request.fields()
+                return operation, str(fields.get("modelId") or fields.get("model", ""))
             return operation, unquote(named)
     return None

@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         request = WireRequest(
             method=self.command,
-            path=self.path,
+            path=self._relative_path(),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(length) if length else b"",
         )
@@ -116,6 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self._waited(answer.delay_s) and answer.ending is not Ending.NO_ANSWER:
             self._send(answer)
         self._end(answer)
+
+    def _relative_path(self) -> str:
+        """The path where the whole URL is asked for, as by aiobotocore with httpx."""
+        return self.path.removeprefix(self.server.url)
 
     # Names that http.server calls, by the request's method.
     do_GET = _answer  # noqa: N815

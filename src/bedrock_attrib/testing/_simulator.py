@@ -77,6 +77,20 @@ class Simulator:
         self._server = LoopbackServer(self._respond)
         self.endpoint_url = self._server.url
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which boto3 speaks to this endpoint, with dummy credentials.
+
+        For an application, or a framework, that makes its clients itself.
+        """
+        return {
+            "AWS_ACCESS_KEY_ID": "simulated",
+            "AWS_SECRET_ACCESS_KEY": "simulated",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_BEDROCK": self.endpoint_url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.endpoint_url,
+        }
+
     def client(
         self,
         service_name: str = "bedrock-runtime",

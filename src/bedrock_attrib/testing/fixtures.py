@@ -21,11 +21,6 @@ _SETTINGS_OF_THE_MACHINE = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
 )
-_SIMULATED = {
-    "AWS_ACCESS_KEY_ID": "simulated",
-    "AWS_SECRET_ACCESS_KEY": "simulated",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
 
 
 @pytest.fixture
@@ -37,11 +32,9 @@ def bedrock_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """
     for name in _SETTINGS_OF_THE_MACHINE:
         monkeypatch.delenv(name, raising=False)
-    for name, value in _SIMULATED.items():
-        monkeypatch.setenv(name, value)
     with bedrock_simulator() as simulator:
-        for service in ("BEDROCK_RUNTIME", "BEDROCK"):
-            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", simulator.endpoint_url)
+        for name, value in simulator.environment.items():
+            monkeypatch.setenv(name, value)
         yield simulator
 
 

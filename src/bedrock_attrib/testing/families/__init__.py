@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._wire import Exchange
-from ._anthropic import ANTHROPIC_COMPLETIONS, ANTHROPIC_MESSAGES
+from ._anthropic import ANTHROPIC_COMPLETIONS, ANTHROPIC_MESSAGES, message_chunks
 from ._media import (
     AMAZON_IMAGE,
     COHERE_EMBEDDING,
@@ -18,7 +18,13 @@ from ._media import (
     TWELVELABS_PEGASUS,
     VIDEO,
 )
-from ._openai import AI21_JAMBA, OPENAI_CHAT, OPENAI_COMPLETIONS
+from ._openai import (
+    AI21_JAMBA,
+    OPENAI_CHAT,
+    OPENAI_COMPLETIONS,
+    chat_chunks,
+    openai_usage,
+)
 from ._shape import Family
 from ._text import (
     COHERE_COMMAND,
@@ -29,7 +35,17 @@ from ._text import (
     TITAN_TEXT,
 )
 
-__all__ = ["FAMILIES", "Family", "FamilyRow", "family_of"]
+__all__ = [
+    "ANTHROPIC_MESSAGES",
+    "FAMILIES",
+    "OPENAI_CHAT",
+    "Family",
+    "FamilyRow",
+    "chat_chunks",
+    "family_of",
+    "message_chunks",
+    "openai_usage",
+]
 
 
 @dataclass(frozen=True, slots=True)

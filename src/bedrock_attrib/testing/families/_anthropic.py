@@ -72,7 +72,8 @@ def _output_usage(exchange: Exchange) -> JsonObject:
     return renamed(counts_of(exchange), {"output": "output_tokens"})
 
 
-def _chunks(exchange: Exchange) -> Iterator[JsonObject]:
+def message_chunks(exchange: Exchange) -> Iterator[JsonObject]:
+    """The chunks of a stream, metrics left out."""
     reply = exchange.reply
     message = _message(exchange)
     if reply.usage is not None:
@@ -140,7 +141,7 @@ def _completion(text: str, stop_reason: str | None) -> JsonObject:
     }
 
 
-ANTHROPIC_MESSAGES = Family("Anthropic messages", _body, _chunks)
+ANTHROPIC_MESSAGES = Family("Anthropic messages", _body, message_chunks)
 ANTHROPIC_COMPLETIONS = Family(
     "Anthropic completions", _completion_body, _completion_chunks
 )

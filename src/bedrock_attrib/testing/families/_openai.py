@@ -94,7 +94,8 @@ def _body(exchange: Exchange) -> JsonObject:
     return head | {"choices": [choice]} | _usage_part(exchange)
 
 
-def _chunks(exchange: Exchange) -> Iterator[JsonObject]:
+def chat_chunks(exchange: Exchange) -> Iterator[JsonObject]:
+    """The chunks of a stream, metrics left out."""
     head = _head(exchange, "chat.completion.chunk")
     deltas: list[JsonObject] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text} for text in exchange.reply.text_chunks if text]
@@ -116,7 +117,7 @@ def _jamba_body(exchange: Exchange) -> JsonObject:
 
 def _jamba_chunks(exchange: Exchange) -> Iterator[JsonObject]:
     """Jamba tells a running usage in each chunk, seen in a real stream of 2025-09."""
-    for chunk in _chunks(exchange):
+    for chunk in chat_chunks(exchange):
         yield chunk | _usage_part(exchange)
 
 
@@ -134,6 +135,6 @@ def _completion_chunks(exchange: Exchange) -> Iterator[JsonObject]:
     yield {"choices": [{"text": "", "stop_reason": reason(exchange, _REASONS)}]}
 
 
-OPENAI_CHAT = Family("OpenAI chat completions", _body, _chunks)
+OPENAI_CHAT = Family("OpenAI chat completions", _body, chat_chunks)
 OPENAI_COMPLETIONS = Family("OpenAI completions", _completion_body, _completion_chunks)
 AI21_JAMBA = Family("AI21 Jamba", _jamba_body, _jamba_chunks)

@@ -1,0 +1,34 @@
+"""Run a generator of haystack, and see what it spent."""
+
+import os
+
+from haystack.dataclasses import ChatMessage
+from haystack_integrations.components.generators.amazon_bedrock import (
+    AmazonBedrockChatGenerator,
+)
+
+from bedrock_attrib import attribution, instrument
+from bedrock_attrib.testing import bedrock_simulator
+
+SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+def main() -> None:
+    """Ask a question on this machine; without its two lines, AWS is asked."""
+    instrument()  # whatever client is made from now on, whoever makes it
+    with bedrock_simulator() as simulator:
+        os.environ.update(simulator.environment)
+        generator = AmazonBedrockChatGenerator(model=SONNET)
+        question = ChatMessage.from_user("How is the weather?")
+        with attribution(team="search", app="ranker") as spend:
+            answer = generator.run([question])["replies"][0].text
+    print(answer)
+    print(f"{spend.calls} call, {spend.cost:.7f} USD")
+
+
+if __name__ == "__main__":
+    main()
+
+# Prints:
+# Hello from this machine.
+# 1 call, 0.0001716 USD

@@ -1,0 +1,31 @@
+"""Let an agent of pydantic-ai work, and see what it spent."""
+
+import os
+
+from pydantic_ai import Agent
+from pydantic_ai.models.bedrock import BedrockConverseModel
+
+from bedrock_attrib import attribution, instrument
+from bedrock_attrib.testing import bedrock_simulator
+
+SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+def main() -> None:
+    """Ask a question on this machine; without its two lines, AWS is asked."""
+    instrument()  # whatever client is made from now on, whoever makes it
+    with bedrock_simulator() as simulator:
+        os.environ.update(simulator.environment)
+        agent = Agent(BedrockConverseModel(SONNET))
+        with attribution(team="search", app="ranker") as spend:
+            answer = agent.run_sync("How is the weather?").output
+    print(answer)
+    print(f"{spend.calls} call, {spend.cost:.7f} USD")
+
+
+if __name__ == "__main__":
+    main()
+
+# Prints:
+# Hello from this machine.
+# 1 call, 0.0001716 USD

@@ -1,0 +1,31 @@
+"""Let an agent of strands work, and see what it spent."""
+
+import os
+
+from strands import Agent
+from strands.models import BedrockModel
+
+from bedrock_attrib import attribution, instrument
+from bedrock_attrib.testing import bedrock_simulator
+
+SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+def main() -> None:
+    """Ask a question on this machine; without its two lines, AWS is asked."""
+    instrument()  # whatever client is made from now on, whoever makes it
+    with bedrock_simulator() as simulator:
+        os.environ.update(simulator.environment)
+        agent = Agent(model=BedrockModel(model_id=SONNET), callback_handler=None)
+        with attribution(team="search", app="ranker") as spend:
+            answer = str(agent("How is the weather?")).strip()
+    print(answer)
+    print(f"{spend.calls} call, {spend.cost:.7f} USD")
+
+
+if __name__ == "__main__":
+    main()
+
+# Prints:
+# Hello from this machine.
+# 1 call, 0.0001716 USD

@@ -1,0 +1,243 @@
+"""What happens at httpx' events of one call: it is sent, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from .._call import Call
+from .._defaults import get_recorder
+from .._errors import RefusedError
+from .._faults import Faults
+from .._readers import (
+    has_guardrail_in,
+    needs_body,
+    operation_named,
+    outer_value,
+    read_headers,
+    whole_object,
+)
+from .._record import PriceStatus, Reading
+from .._recorder import Recorder
+from ._feeds import (
+    UNPACKED,
+    BodyFeed,
+    Feed,
+    StreamFeed,
+    UnpackingFeed,
+    frames,
+    server_sent,
+)
+from ._routes import MODEL_IN_BODY, Routes, Where
+from ._streams import Watcher, watched
+
+_KEY = "bedrock_attrib"
+_TRACE = "trace"
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+_SERVER_SENT = "text/event-stream"
+_GUARDRAIL = "x-amzn-bedrock-guardrailidentifier"
+_REQUEST_IDS = ("x-amzn-requestid", "x-request-id")
+_UNKNOWN = "unknown"
+_NO_REGION = (
+    "neither address nor signature tells the calling region; name it where the client "
+    "is instrumented"
+)
+_SENT: Mapping[str, Any] = {"attempt": 1}
+_NOT_SENT: Mapping[str, Any] = {}
+
+
+class Hooks:
+    """The event hooks of one client.
+
+    All state of a call stands in the extensions of its request.
+
+    Attributes:
+        recorder: The recorder that was asked for; None for whichever is the default.
+        routes: Tells calls of Bedrock from other requests.
+        is_async: Whether they are for an async client, which awaits its hooks.
+    """
+
+    def __init__(
+        self, recorder: Recorder | None, routes: Routes, *, is_async: bool
+    ) -> None:
+        """Make hooks that tell *recorder*."""
+        self.recorder = recorder
+        self.routes = routes
+        self.is_async = is_async
+
+    @property
+    def on_request(self) -> Callable[[Any], Any]:
+        """The hook for ``request``."""
+        return self._start_async if self.is_async else self.start
+
+    @property
+    def on_response(self) -> Callable[[Any], Any]:
+        """The hook for ``response``."""
+        return self._answer_async if self.is_async else self.answer
+
+    async def _start_async(self, request: Any) -> None:
+        self.start(request)
+
+    async def _answer_async(self, response: Any) -> None:
+        self.answer(response)
+
+    def tells(self, recorder: Recorder | None) -> bool:
+        """Whether calls go to *recorder*, None standing for the default one."""
+        return (self.recorder or get_recorder()) is (recorder or get_recorder())
+
+    def start(self, request: Any) -> None:
+        """Open the call, about to be sent."""
+        try:
+            where = self.routes.find(request.method, str(request.url), request.headers)
+            if where is None:
+                return
+            recorder = self.recorder or get_recorder()
+        except Exception as fault:
+            _no_recorder.note("httpx request", fault)
+            return
+        try:
+            request.extensions[_KEY] = call = _open(recorder, where, request)
+            standing = request.extensions.get(_TRACE)
+            if standing is None or isinstance(
+                getattr(standing, "__self__", None), Trace
+            ):
+                trace = Trace(call)
+                request.extensions[_TRACE] = trace.wait if self.is_async else trace.note
+        except RefusedError:
+            raise
+        except Exception as fault:
+            recorder.faults.note("start", fault)
+
+    def answer(self, response: Any) -> None:
+        """Read the answer, or watch the stream that it opens."""
+        try:
+            call: Call | None = response.request.extensions.pop(_KEY, None)
+        except Exception as fault:
+            _no_recorder.note("httpx response", fault)
+            return
+        if call is None:
+            return
+        try:
+            _take_answer(call, response)
+        except Exception as fault:
+            call.recorder.faults.note("answer", fault)
+            call.recorder.answer_lost(call)
+
+
+# For calls that have no recorder, as the default one could not be made.
+_no_recorder = Faults()
+
+
+def _open(recorder: Recorder, where: Where, request: Any) -> Call:
+    row = operation_named(where.operation)
+    body = _content_of(request) or b""
+    model_id = where.model_id
+    params: dict[str, Any] = {}
+    if where.operation in MODEL_IN_BODY:
+        model_id = outer_value(body, MODEL_IN_BODY[where.operation])
+    if model_id is not None:
+        params["modelId"] = model_id
+    if row.request == "modelInput":
+        params["modelInput"] = (whole_object(body) or {}).get("modelInput")
+    elif row.request is not None:
+        params[row.request] = body
+    if row.guardrail and (_GUARDRAIL in request.headers or has_guardrail_in(row, body)):
+        params[row.guardrail] = True
+    call = recorder.start(where.operation, params, where.region or _UNKNOWN)
+    if where.region is None:
+        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+    call.retries = _SENT
+    call.request_bytes = len(body)
+    return call
+
+
+def _content_of(message: Any) -> bytes | None:
+    """The body of a request or response; None while it is not there."""
+    try:
+        content: bytes = message.content
+    except Exception:  # "not read", as httpx, httpx2 or another says it
+        return None
+    return content
+
+
+class Trace:
+    """Told by the transport how far a request came; not all transports do.
+
+    httpcore 1.0.9 and httpcore2 2.16.2, "Request Extensions", checked 2026-11-25.
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        """Follow the request of *call*."""
+        self._call = call
+
+    def note(self, name: str, info: Mapping[str, Any]) -> None:
+        """Note what happened to a request."""
+        call = self._call
+        try:
+            if name.endswith(_STARTED):
+                call.retries, call.error = _SENT, None
+            elif name.endswith(_NOT_CONNECTED):
+                # The transport may try again; if not, the call ends with its request.
+                call.retries = _NOT_SENT
+                call.error = type(info["exception"]).__name__
+            elif name.endswith(_NOT_ANSWERED):
+                error = type(info["exception"]).__name__
+                call.recorder.unanswered(call, error, was_sent=True)
+        except Exception as fault:
+            call.recorder.faults.note("trace", fault)
+
+    async def wait(self, name: str, info: Mapping[str, Any]) -> None:
+        """As `note`, for async clients."""
+        self.note(name, info)
+
+
+_STARTED = ".send_request_headers.started"
+_NOT_CONNECTED = (".connect_tcp.failed", ".start_tls.failed")
+_NOT_ANSWERED = ".receive_response_headers.failed"
+
+
+def _take_answer(call: Call, response: Any) -> None:
+    recorder, status = call.recorder, response.status_code
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    call.request_id = next(
+        (headers[name] for name in _REQUEST_IDS if name in headers), None
+    )
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        code = headers.get("x-amzn-errortype", "").partition(":")[0]
+        recorder.turned_away(call, status, code or str(status))
+        return
+    row = call.route.operation
+    reading = read_headers(row, headers, call.route.model)
+    kind = headers.get("content-type", "")
+    is_stream = kind.startswith((_EVENT_STREAM, _SERVER_SENT))
+    is_told = row.body == "body" and row.request is not None and not needs_body(headers)
+    if not is_stream and is_told and not call.has_guardrail:
+        recorder.answered(call, reading)
+        return
+    content = _content_of(response)
+    encoding = headers.get("content-encoding", "identity").lower()
+    if content is None and encoding not in {"identity", *UNPACKED}:
+        reading.note = f"the answer is packed with {encoding}, which is not unpacked"
+        recorder.answered(call, reading)
+        return
+    watcher = Watcher(_feed(call, kind, reading), recorder.faults)
+    if content is not None:  # another hook has read it, or it was never far away
+        watcher.saw(content)
+        watcher.ended(was_read=True)
+        return
+    if encoding in UNPACKED:
+        feed = _feed(call, kind, reading)
+        watcher = Watcher(UnpackingFeed(feed, encoding), recorder.faults)
+    response.stream = watched(response.stream, watcher)
+
+
+def _feed(call: Call, kind: str, reading: Reading) -> Feed:
+    call.answer = reading
+    if kind.startswith(_EVENT_STREAM):
+        return StreamFeed(call, frames)
+    if kind.startswith(_SERVER_SENT):
+        return StreamFeed(call, server_sent)
+    return BodyFeed(call, reading)
