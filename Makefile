@@ -19,7 +19,8 @@ help: ## Show this list
 
 .PHONY: demo
 demo: $(READY) ## Watch three teams' spend on Bedrock grow, on this machine alone
-	@$(BIN)/bedrock-attrib demo $(ARGS)
+	@rm -f demo.db demo.db-shm demo.db-wal
+	@$(BIN)/bedrock-attrib demo --ledger demo.db $(ARGS)
 
 .PHONY: test
 test: $(READY) ## Run the tests; ARGS="-k price" runs some of them, without coverage
@@ -44,7 +45,7 @@ bench: $(READY) ## Measure what the library costs a call
 .PHONY: clean
 clean: ## Remove what the other targets made
 	@rm -rf .venv .nox .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
-		.ruff_cache dist site
+		.ruff_cache dist site demo.db demo.db-shm demo.db-wal
 
 $(READY): pyproject.toml
 	@echo "Setting up .venv (once; again when pyproject.toml changes) ..." >&2

@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "drain_threads": 4,
     "prices": None,
     "price_overrides": None,
+    "ledger": None,
     "baggage_in": (),
     "baggage_out": (),
 }
@@ -53,6 +54,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "drain_threads": ("1", "1", 1),
     "prices": ("p.json", '"p.json"', Path("p.json")),
     "price_overrides": ("o.toml", '"o.toml"', Path("o.toml")),
+    "ledger": ("calls.db", '"calls.db"', "calls.db"),
     "baggage_in": ("team, app", '["team", "app"]', ("team", "app")),
     "baggage_out": ("team", '["team"]', ("team",)),
 }
@@ -130,12 +132,14 @@ def test_arguments() -> None:
         "drain_threads": 1,
         "prices": Path("p.json"),
         "price_overrides": "o.toml",
+        "ledger": Path("calls.db"),
         "baggage_in": ["team"],
         "baggage_out": ["app"],
     }
     expected = settings | {
         "metric_tags": ("team",),
         "price_overrides": Path("o.toml"),
+        "ledger": "calls.db",
         "baggage_in": ("team",),
         "baggage_out": ("app",),
     }
@@ -155,6 +159,7 @@ def test_precedence(name: str, folder: Path) -> None:
         "semconv_opt_in": "other",
         "prices": Path("other"),
         "price_overrides": Path("other"),
+        "ledger": "other",
         "baggage_in": ("other",),
         "baggage_out": ("other",),
     }.get(name, DEFAULTS[name])

@@ -19,6 +19,7 @@ from ._recorder import Recorder
 from ._usage import Unit, Usage
 
 if TYPE_CHECKING:
+    from .ledger import Ledger
     from .pricing import PriceTable
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "CallRecord",
     "ConfigError",
     "Cost",
+    "Ledger",
     "LedgerError",
     "ModelRef",
     "PriceNotFoundError",
@@ -47,9 +49,14 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Prices take half as long to import as all the rest, and are first needed when a
-    # recorder is made: an application that only names them pays for them.
+    # recorder is made: an application that only names them pays for them. SQLite is
+    # loaded by those who keep a ledger.
     if name == "PriceTable":
         from .pricing import PriceTable  # noqa: PLC0415
 
         return PriceTable
+    if name == "Ledger":
+        from .ledger import Ledger  # noqa: PLC0415
+
+        return Ledger
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

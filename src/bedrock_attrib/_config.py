@@ -52,6 +52,8 @@ class Config(BaseModel):
         drain_threads: Abandoned streams that are read on at a time.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML or JSON) whose rows come before the table's.
+        ledger: Where the default recorder keeps every call: a SQLite file, or the URL
+            of another store; None to keep none.
         baggage_in: Tags that calls may take from W3C baggage, which strangers write.
         baggage_out: Tags that are sent on as W3C baggage, to whomever it goes.
     """
@@ -80,6 +82,7 @@ class Config(BaseModel):
     drain_threads: int = Field(default=4, ge=1)
     prices: Path | None = None
     price_overrides: Path | None = None
+    ledger: str | None = None
     baggage_in: tuple[str, ...] = ()
     baggage_out: tuple[str, ...] = ()
 
@@ -88,6 +91,11 @@ class Config(BaseModel):
     def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         check_tags(tags)
         return tags
+
+    @field_validator("ledger", mode="before")
+    @classmethod
+    def _name_of(cls, ledger: object) -> object:
+        return os.fspath(ledger) if isinstance(ledger, os.PathLike) else ledger
 
     @field_validator("baggage_in", "baggage_out")
     @classmethod
@@ -127,6 +135,20 @@ class Config(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(_explain(error, merged, cls.model_fields)) from error
+
+
+def origins(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each setting that is no default comes from: a variable, or a file's line.
+
+    Args:
+        environ: Environment; None for the process' own.
+
+    Raises:
+        ConfigError: If the file cannot be read, or a variable is not as expected.
+    """
+    environ = os.environ if environ is None else environ
+    layers = _from_file(environ), _from_environment(environ, Config.model_fields)
+    return {name: origin for layer in layers for name, (_, origin) in layer.items()}
 
 
 Layer = dict[str, tuple[Any, str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import RLock
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._attribution import current_scope
 from ._faults import Faults
 from ._recorder import Recorder
-from ._sinks import Guard, QueueSink, Sink
+from ._sinks import Guard, LossySink, Sink
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -52,7 +53,7 @@ def configure(
 
     Args:
         prices: Price table; None for the one that the settings name, or the bundled.
-        sinks: Told about every call, besides the metrics.
+        sinks: Told about every call, besides the metrics and the ledger.
         guards: May refuse calls.
         profiles: Finds out which models application inference profiles stand for, such
             as `bedrock_attrib.billing.profiles.ProfileResolver`.
@@ -62,6 +63,7 @@ def configure(
 
     Raises:
         ConfigError: If a setting is unknown or wrong.
+        LedgerError: If the ledger that a setting names cannot be opened.
     """
     global _default
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
@@ -114,14 +116,15 @@ def _make(
     config = Config.load(settings)
     table = prices if prices is not None else price_table_of(config)
     faults = Faults()
+    told = (*_ledger(config), *sinks)
     own: list[Sink] = []
     if config.metrics:
-        own.append(_metrics_sink(config, table, meter_provider, sinks, faults))
+        own.append(_metrics_sink(config, table, meter_provider, told, faults))
     if config.summary:
         own.append(_summary_sink())
     return Recorder(
         table,
-        (*own, *sinks),
+        (*own, *told),
         guards,
         config,
         profiles=profiles,
@@ -145,6 +148,14 @@ def price_table_of(config: Config) -> PriceTable:
     if config.price_overrides is not None:
         table = table.with_overrides(file=config.price_overrides)
     return table
+
+
+def _ledger(config: Config) -> tuple[Sink, ...]:
+    if config.ledger is None:
+        return ()
+    from .ledger import open_ledger  # noqa: PLC0415 -- see _make
+
+    return (open_ledger(config.ledger),)
 
 
 def _summary_sink() -> Sink:
@@ -177,12 +188,12 @@ def _metrics_sink(
 
 
 def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
-    """Records that each sink has lost, of those that tell."""
-    return {
-        type(sink).__name__: sink.dropped
-        for sink in sinks
-        if isinstance(sink, QueueSink)
-    }
+    """Records that sinks have lost, of those that tell, by their class."""
+    lost: Counter[str] = Counter()
+    for sink in sinks:
+        if isinstance(sink, LossySink):
+            lost[type(sink).__name__] += sink.dropped
+    return lost
 
 
 def _renew_lock() -> None:

@@ -57,6 +57,15 @@ class CorrectingSink(Sink, Protocol):
 
 
 @runtime_checkable
+class LossySink(Sink, Protocol):
+    """A sink that may lose records, and tells how many it has lost."""
+
+    @property
+    def dropped(self) -> int:
+        """Records that were lost so far."""
+
+
+@runtime_checkable
 class Guard(Protocol):
     """May refuse a call before it is sent."""
 

@@ -21,6 +21,10 @@ NUMBERS = 1 << _NUMBER_BITS
 _MOST_BESIDE = 64 * NUMBERS
 
 
+HOUR_OF_KEY = f"((key >> {_NUMBER_BITS}) + {_KEYS_FROM_US}) / {_HOUR_US}"
+"""SQL for the bucket of hours that a call lies in, from 1970 on."""
+
+
 class Level(IntEnum):
     """How long a sum's bucket is."""
 
@@ -56,6 +60,16 @@ def moment(us: int) -> datetime:
 def first_key(us: int) -> int:
     """The lowest key of calls at *us*."""
     return (us - _KEYS_FROM_US) << _NUMBER_BITS
+
+
+def hour_of_key(key: int) -> int:
+    """Bucket of hours that the call with *key* lies in."""
+    return hour_of((key >> _NUMBER_BITS) + _KEYS_FROM_US)
+
+
+def key_of_hour(at: datetime) -> int:
+    """The lowest key of calls in the hour, UTC, in which *at* lies."""
+    return first_key(hour_of(microseconds(at)) * _HOUR_US)
 
 
 def beside(key: int) -> tuple[int, int]:
@@ -99,7 +113,8 @@ def _start_of_month(month: int) -> datetime:
     return datetime(year, index + 1, 1, tzinfo=UTC)
 
 
-def _first_hour_of_month(month: int) -> int:
+def first_hour_of_month(month: int) -> int:
+    """Bucket of the hour with which a month begins."""
     return hour_of(microseconds(_start_of_month(month)))
 
 
@@ -142,8 +157,8 @@ def _cover_days(first: int, end: int) -> Iterator[Stretch]:
     if first_month >= end_month:
         yield Stretch(Level.DAY, first, end - 1)
         return
-    months_start = _first_hour_of_month(first_month) // _HOURS_OF_A_DAY
-    months_end = _first_hour_of_month(end_month) // _HOURS_OF_A_DAY
+    months_start = first_hour_of_month(first_month) // _HOURS_OF_A_DAY
+    months_end = first_hour_of_month(end_month) // _HOURS_OF_A_DAY
     if first < months_start:
         yield Stretch(Level.DAY, first, months_start - 1)
     yield Stretch(Level.MONTH, first_month, end_month - 1)

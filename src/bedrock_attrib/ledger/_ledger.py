@@ -22,8 +22,9 @@ from ._clock import (
     Level,
     beside,
     day_of,
-    first_key,
+    first_hour_of_month,
     hour_of,
+    key_of_hour,
     microseconds,
     month_of,
 )
@@ -274,9 +275,13 @@ class Ledger:
     ) -> int:
         """Delete what is older, for good; space is given back by `compact`.
 
+        Sums are forgotten by the month, as those of hours, days and months must tell
+        the same; calls by the hour, as what is left of an hour must be whole.
+
         Args:
-            calls_before: Single calls before this moment; their sums stay.
-            sums_before: Hours, days and months that ended before this moment.
+            calls_before: Single calls before the hour (UTC) of this moment; their sums
+                stay.
+            sums_before: Sums of months (UTC) that ended before this moment.
 
         Returns:
             How many single calls were deleted.
@@ -284,10 +289,9 @@ class Ledger:
         deleted = 0
         with self.store.transaction() as transaction:
             if calls_before is not None:
-                key = first_key(microseconds(calls_before))
-                deleted = transaction.forget_calls(key)
+                deleted = transaction.forget_calls(key_of_hour(calls_before))
             if sums_before is not None:
-                hour = hour_of(microseconds(sums_before))
+                hour = first_hour_of_month(month_of(hour_of(microseconds(sums_before))))
                 for level, bucket in (
                     (Level.HOUR, hour),
                     (Level.DAY, day_of(hour)),

@@ -22,6 +22,7 @@ from ._clock import (
     day_of,
     first_key,
     hour_of,
+    key_of_hour,
     microseconds,
     moment,
     time_of,
@@ -35,19 +36,18 @@ from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
 _HOUR_US = 3_600_000_000
 _HOURS_OF_A_DAY = 24
 _UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
-_FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
-_SUMMED = ", ".join(f"sum({column})" for column in _FIGURES)
+FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
+_SUMMED = ", ".join(f"sum({column})" for column in FIGURES)
 # The same of single calls.
-_COUNTED = ", ".join(
-    (
-        "count(*)",
-        "sum(attempts)",
-        "coalesce(sum(duration_us), 0)",
-        "count(first_chunk_us)",
-        "coalesce(sum(first_chunk_us), 0)",
-        *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
-    )
+COUNTED = (
+    "count(*)",
+    "sum(attempts)",
+    "coalesce(sum(duration_us), 0)",
+    "count(first_chunk_us)",
+    "coalesce(sum(first_chunk_us), 0)",
+    *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
 )
+_COUNTED = ", ".join(COUNTED)
 
 
 class Sum(NamedTuple):
@@ -343,9 +343,94 @@ class Reader:
             return self._store.rows_of_each(sql, values)
         return (list(self._store.rows(sql, each)) for each in values)
 
-    def count_calls(self) -> int:
-        """How many single calls are kept."""
-        ((count,),) = self._store.rows("SELECT count(*) FROM calls")
+    def sums_by_reason(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        kinds: Callable[[Kind], bool] | None = None,
+    ) -> list[tuple[str, Sum]]:
+        """What single calls add up to by tags, kind and price reason.
+
+        Every call of the span is looked at, so that this takes as long as there are
+        many; calls that were forgotten are not in it, other than in `sums`.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+            kinds: Which kinds to keep; None for all.
+        """
+        texts = self._texts("kinds", "kind")
+        ids = [n for n, text in texts if kinds is None or kinds(read_kind(text))]
+        if not ids or start >= end:
+            return []
+        # Numbers of our own making, and perhaps more than a database takes as values.
+        places = ", ".join(map(str, ids))
+        values = (first_key(microseconds(start)), first_key(microseconds(end)) - 1)
+        reasons = dict(self._texts("reasons", "reason"))
+        rest: dict[tuple[int, int, int | None], dict[str, Decimal]] = {}
+        for tag_set, kind, reason, more, amount in self._store.rows(
+            _MORE_BY_REASON.format(kinds=places), values
+        ):
+            totals = rest.setdefault((tag_set, kind, reason), {})
+            counts = json.loads(more or "{}")
+            for unit, count in counts.items():
+                totals[unit] = add(totals.get(unit, ZERO), Decimal(count))
+            if amount is not None:
+                totals[""] = add(totals.get("", ZERO), Decimal(amount))
+        return [
+            (
+                reasons.get(reason, ""),
+                self._sum(
+                    self._tags(tag_set),
+                    kind,
+                    tuple(figures),
+                    rest.get((tag_set, kind, reason)),
+                ),
+            )
+            for tag_set, kind, reason, *figures in self._store.rows(
+                _BY_REASON.format(kinds=places), values
+            )
+        ]
+
+    def hours(
+        self, start: datetime, end: datetime
+    ) -> dict[tuple[Tags, Kind], tuple[datetime, datetime]]:
+        """The first and the last hour with calls, by tags and kind.
+
+        Args:
+            start: First moment, aware; the whole hour in which it lies is looked at.
+            end: The moment after the last, aware.
+        """
+        first = hour_of(microseconds(start))
+        last = hour_of(microseconds(end) - 1)
+        return {
+            (self._tags(tag_set), self._kind(kind)): (
+                moment(earliest * _HOUR_US),
+                moment(latest * _HOUR_US),
+            )
+            for tag_set, kind, earliest, latest in self._store.rows(
+                _HOURS, (first, last)
+            )
+        }
+
+    def rates_of(self, kind: Kind) -> Rates | None:
+        """The rates that amounts of *kind* follow from; None where they were given."""
+        return self._known.rates_of(kind)
+
+    def calls_since(self) -> datetime | None:
+        """When the first call started that is kept on its own; None without one."""
+        (key,) = next(self._store.rows("SELECT min(key) FROM calls"), (None,))
+        return None if key is None else time_of(key)
+
+    def count_calls(self, *, before: datetime | None = None) -> int:
+        """How many single calls are kept; those before the hour of a moment alone."""
+        if before is None:
+            ((count,),) = self._store.rows("SELECT count(*) FROM calls")
+        else:
+            values = (key_of_hour(before),)
+            sql = "SELECT count(*) FROM calls WHERE key < ?"
+            ((count,),) = self._store.rows(sql, values)
         return int(count)
 
     def tag_sets(self) -> list[Tags]:
@@ -559,7 +644,7 @@ _OF_SUMS = (
     "WHERE level = ? AND bucket BETWEEN ? AND ? GROUP BY tag_set, kind"
 )
 _OF_ONE = (
-    f"SELECT tag_set, kind, {', '.join(_FIGURES)} FROM sums "  # noqa: S608
+    f"SELECT tag_set, kind, {', '.join(FIGURES)} FROM sums "  # noqa: S608
     "WHERE level = ? AND bucket = ?"
 )
 _OF_CALLS = (
@@ -576,6 +661,19 @@ _MORE_OF_CALLS = (
     f"SELECT tag_set, kind, more, amount FROM calls {_IN_SPAN} AND {_HAS_MORE}"  # noqa: S608
 )
 _CALLS_ENDS = "SELECT (SELECT min(key) FROM calls), (SELECT max(key) FROM calls)"
+_BY_REASON = (
+    f"SELECT tag_set, kind, reason, {_COUNTED} FROM calls "  # noqa: S608
+    "WHERE key BETWEEN ? AND ? AND kind IN ({kinds}) GROUP BY tag_set, kind, reason"
+)
+_MORE_BY_REASON = (
+    "SELECT tag_set, kind, reason, more, amount FROM calls WHERE key BETWEEN ? AND ? "
+    "AND kind IN ({kinds}) AND (more IS NOT NULL OR amount IS NOT NULL)"
+)
+_HOURS = (
+    f"SELECT tag_set, kind, min(bucket), max(bucket) FROM sums "  # noqa: S608
+    f"WHERE level = {int(Level.HOUR)} AND bucket BETWEEN ? AND ? "
+    "GROUP BY tag_set, kind"
+)
 _CALLS = (
     f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
     "WHERE key >= ? AND key < ? ORDER BY key"

@@ -17,10 +17,12 @@ class Dimension:
     Attributes:
         name: As it is asked for and shown.
         read: Gives its value; None for a call that has none.
+        tag: Key of the tag; None where it is something else.
     """
 
     name: str
     read: Callable[[Tags, Kind], str | None]
+    tag: str | None = None
 
 
 _OF_KIND: dict[str, Callable[[Kind], str | None]] = {
@@ -67,4 +69,4 @@ def dimension_named(name: str) -> Dimension:
 
 
 def _of_tag(name: str, tag: str) -> Dimension:
-    return Dimension(name, lambda tags, _: tags.get(tag))
+    return Dimension(name, lambda tags, _: tags.get(tag), tag)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,30 +30,40 @@ class Filter:
 
     Attributes:
         dimension: What is compared.
-        values: Any of these, where ``*`` stands for anything; empty text for calls
-            that have none.
+        pattern: What the whole value must match.
+        may_lack: Whether calls that have none match too.
         is_negated: Whether such calls are left out instead.
     """
 
     dimension: Dimension
-    values: tuple[str, ...]
+    pattern: re.Pattern[str]
+    may_lack: bool = False
     is_negated: bool = False
 
     def lets_pass(self, tags: Tags, kind: Kind) -> bool:
         """Whether a call with these tags and of this kind is in the report."""
-        value = self.dimension.read(tags, kind) or ""
-        is_met = any(fnmatch.fnmatchcase(value, pattern) for pattern in self.values)
+        value = self.dimension.read(tags, kind)
+        if not value:
+            is_met = self.may_lack
+        else:
+            is_met = self.pattern.fullmatch(value) is not None
         return is_met is not self.is_negated
 
 
 _FILTER = re.compile(r"(?P<name>[^=!]+)(?P<sign>!?=)(?P<values>.*)", re.DOTALL)
+_VALUE_PARTS = re.compile(
+    r"\\(?P<plain>.)|(?P<any>\*)|(?P<comma>,)|(?P<text>.)", re.DOTALL
+)
 
 
 def parse_filter(text: str) -> Filter:
-    """A filter from ``team=search``, ``model=*claude*,*nova*`` or ``team!=``.
+    r"""A filter from ``team=search``, ``model=*claude*,*nova*`` or ``team!=``.
+
+    ``*`` stands for anything; nothing stands for calls that have none. A backslash
+    takes its meaning from a comma, a star or a backslash: ``cost_center=4\,2``.
 
     Raises:
-        ConfigError: If *text* is no filter.
+        ConfigError: If *text* is no filter, or about units or time.
     """
     found = _FILTER.fullmatch(text)
     if found is None:
@@ -62,9 +71,34 @@ def parse_filter(text: str) -> Filter:
             f"{text!r} is no filter; expected NAME=VALUE or NAME!=VALUE, such as "
             f"team=search, model=*claude* or team!= (which have a team)"
         )
-    values = tuple(value.strip() for value in found["values"].split(","))
     name = found["name"].strip()
-    return Filter(dimension_named(name), values, found["sign"] == "!=")
+    if name in _NO_FILTERS:
+        raise ConfigError(
+            f"calls are not filtered by {name}; expected a tag or a dimension (for a "
+            f"tag of that name, tag:{name}); a span of time is given by since and until"
+        )
+    patterns = _patterns(found["values"])
+    return Filter(
+        dimension_named(name),
+        re.compile("|".join(filter(None, patterns)) or "(?!)", re.DOTALL),
+        may_lack="" in patterns,
+        is_negated=found["sign"] == "!=",
+    )
+
+
+def _patterns(values: str) -> list[str]:
+    patterns = [""]
+    for part in _VALUE_PARTS.finditer(values.strip()):
+        if part["comma"]:
+            patterns.append("")
+        elif part["any"]:
+            patterns[-1] += ".*"
+        else:
+            patterns[-1] += re.escape(part["plain"] or part["text"])
+    return [pattern.removeprefix("\\ ") for pattern in patterns]
+
+
+_NO_FILTERS = frozenset({"unit", *Step})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +122,14 @@ class Selection:
         return all(each.lets_pass(tags, kind) for each in self.filters)
 
     def span(self, whole: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
-        """First moment and the one after the last, of what a ledger holds."""
-        since = whole[0] if self.since is None else self.since
-        until = whole[1] if self.until is None else self.until
+        """First moment and the one after the last, of a ledger that holds *whole*."""
+        since = whole[0] if self.since is None else self.since.astimezone(UTC)
+        until = whole[1] if self.until is None else self.until.astimezone(UTC)
+        # A span with one end in it must not turn round where the ledger ends.
+        if self.until is None:
+            until = max(since, until)
+        else:
+            since = min(since, until)
         return since.astimezone(self.zone), until.astimezone(self.zone)
 
 
@@ -123,7 +162,7 @@ def select(
     end = None if until is None else _moment(until, tz, present, is_end=True)
     if isinstance(since, str) and until is None and since in _WHOLE:
         end = _moment(since, tz, present, is_end=True)
-    if start is not None and end is not None and start >= end:
+    if start is not None and end is not None and not is_before(start, end):
         raise ConfigError(f"the span ends ({end}) before it begins ({start})")
     return Selection(start, end, tz, tuple(parse_filter(each) for each in where))
 
@@ -142,7 +181,7 @@ def _zone(zone: str | tzinfo) -> tzinfo:
 
 
 _AGO = re.compile(r"(\d{1,6})([hdw])")
-_AGO_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_DAYS_OF_A_WEEK = 7
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # These name a stretch, so that one of them says both ends.
@@ -153,23 +192,51 @@ def _moment(
     text: datetime | str, zone: tzinfo, now: datetime, *, is_end: bool
 ) -> datetime:
     if isinstance(text, datetime):
-        return text.replace(tzinfo=zone) if text.tzinfo is None else text
+        return _checked(
+            text.replace(tzinfo=zone) if text.tzinfo is None else text, str(text)
+        )
     try:
         stretch = _stretch(text.strip().lower(), zone, now)
         if stretch is not None:
-            return stretch[is_end]
+            return _checked(stretch[is_end], text)
         found = _AGO.fullmatch(text.strip().lower())
         if found is not None:
-            return now - timedelta(**{_AGO_UNITS[found[2]]: int(found[1])})
+            return _checked(_ago(now, int(found[1]), found[2]), text)
         if text.strip().lower() == "now":
             return now
         at = datetime.fromisoformat(text.strip())
+    except ConfigError:
+        raise
     except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{text!r} is no moment; expected 2026-11-25, 2026-11-25T14:30, 2026-11, "
             f"today, yesterday, this-month, last-month, or 7d, 12h, 2w ago"
         ) from error
-    return at.replace(tzinfo=zone) if at.tzinfo is None else at
+    return _checked(at.replace(tzinfo=zone) if at.tzinfo is None else at, text)
+
+
+def _ago(now: datetime, count: int, unit: str) -> datetime:
+    if unit == "h":
+        return (now.astimezone(UTC) - timedelta(hours=count)).astimezone(now.tzinfo)
+    # The same time of another day: days of the calendar have 23 to 25 hours.
+    return now - timedelta(days=count * (_DAYS_OF_A_WEEK if unit == "w" else 1))
+
+
+_YEARS = range(1971, 2300)
+
+
+def _checked(at: datetime, text: str) -> datetime:
+    if at.year not in _YEARS:
+        raise ConfigError(
+            f"{text!r} lies in the year {at.year}; expected one from {_YEARS[0]} to "
+            f"{_YEARS[-1]}"
+        )
+    return at
+
+
+def is_before(one: datetime, other: datetime) -> bool:
+    """Whether *one* comes first. In one zone Python would compare what clocks show."""
+    return one.astimezone(UTC) < other.astimezone(UTC)
 
 
 def _stretch(
@@ -210,25 +277,48 @@ def edges(step: Step, since: datetime, until: datetime) -> list[datetime]:
     The first and the last may be shorter than the others. Days, weeks (from Monday)
     and months are those of the zone, so that a day may have 23 or 25 hours.
     """
-    if since >= until:
+    if not is_before(since, until):
         return []
     found, at = [since], _after(step, since)
-    while at < until:
-        found.append(at)
+    while is_before(at, until):
+        # A day that a zone left out has no length.
+        if is_before(found[-1], at):
+            found.append(at)
         at = _after(step, at)
     return [*found, until]
+
+
+_MINUTES_OF_AN_HOUR = 60
 
 
 def _after(step: Step, at: datetime) -> datetime:
     """The begin of the stretch after the one in which *at* lies."""
     if step is Step.HOUR:
-        full = at.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
-        return (full + timedelta(hours=1)).astimezone(at.tzinfo)
+        # Counted from now on, as clocks may jump by half an hour.
+        full = at.replace(second=0, microsecond=0).astimezone(UTC)
+        left = timedelta(minutes=_MINUTES_OF_AN_HOUR - at.minute)
+        return (full + left).astimezone(at.tzinfo)
     day = at.date()
     if step is Step.DAY:
         following = day + timedelta(days=1)
     elif step is Step.WEEK:
-        following = day + timedelta(days=7 - day.weekday())
+        following = day + timedelta(days=_DAYS_OF_A_WEEK - day.weekday())
     else:
         following = _next_month(day.replace(day=1))
     return midnight(following, at.tzinfo or UTC)
+
+
+def stretch_label(step: Step, start: datetime) -> str:
+    """How the stretch in which *start* lies is named.
+
+    A day and a month as ``2026-11-25`` and ``2026-11``, a week by its Monday, an hour
+    by its begin with the offset from UTC, as an hour may come twice.
+    """
+    if step is Step.HOUR:
+        at = start.replace(tzinfo=timezone(start.utcoffset() or timedelta(0)))
+        full = at.replace(minute=0, second=0, microsecond=0)
+        return full.isoformat(timespec="minutes")
+    day = start.date()
+    if step is Step.WEEK:
+        day -= timedelta(days=day.weekday())
+    return f"{day:%Y-%m}" if step is Step.MONTH else day.isoformat()

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from .._errors import ConfigError
-from .._money import ZERO, add
+from .._money import ZERO, add, multiply
 from .._record import Outcome, PriceStatus
-from .._usage import Unit, Usage
+from .._usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
 from ..ledger import Ledger, Reader, Sum
-from ._dimensions import Dimension, dimension_named
-from ._selection import Selection, Step, edges
+from ._dimensions import dimension_named
+from ._remarks import remarks_on
+from ._selection import Selection, Step, edges, is_before, stretch_label
 
 UNIT = "unit"
+TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+# Means and shares are quotients, so that they are rounded: to so many digits.
+_ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
+_PER_TOKENS = Decimal(1000)
+
+Progress = Callable[[int, int], None]
+"""Told how many steps of how many are done."""
+
+
+@dataclass(slots=True)
+class Whole:
+    """What calls with a whole price add up to: what means are taken of.
+
+    Attributes:
+        calls: How many there are.
+        cost: Their exact amount.
+        tokens: All their tokens; in a report by unit, all that is counted.
+        token_cost: The part of the amount that is of these.
+    """
+
+    calls: int = 0
+    cost: Decimal = ZERO
+    tokens: int = 0
+    token_cost: Decimal = ZERO
 
 
 @dataclass(slots=True)
@@ -24,7 +49,8 @@ class Spend:
     """What some calls add up to.
 
     Attributes:
-        calls: Finished calls, failed and abandoned ones included.
+        calls: Finished calls, failed and abandoned ones included. Zero in the rows of a
+            report by unit: a ledger's sums do not tell which call used which units.
         failed: Those that ended with an error.
         abandoned: Those that were given up.
         unpriced: Those whose cost is not, or not wholly, in ``cost``.
@@ -33,6 +59,7 @@ class Spend:
         usage: Counts by unit.
         cost: Exact amount by currency; empty where nothing is priced.
         estimated: The part of it whose counts or prices are estimated.
+        whole: By currency, the calls whose price is whole and what they come to.
     """
 
     calls: int = 0
@@ -44,6 +71,33 @@ class Spend:
     usage: dict[Unit, int] = field(default_factory=dict)
     cost: dict[str, Decimal] = field(default_factory=dict)
     estimated: dict[str, Decimal] = field(default_factory=dict)
+    whole: dict[str, Whole] = field(default_factory=dict)
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens of prompts, cached ones included."""
+        return sum(n for unit, n in self.usage.items() if unit in PROMPT_UNITS)
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens generated."""
+        return sum(n for unit, n in self.usage.items() if unit in OUTPUT_TOKEN_UNITS)
+
+    def per_call(self, currency: str) -> Decimal | None:
+        """Mean amount of the calls that have a whole price; None without one."""
+        whole = self.whole.get(currency)
+        return None if whole is None else _quotient(whole.cost, whole.calls)
+
+    def per_1000_tokens(self, currency: str) -> Decimal | None:
+        """Amount for 1,000 tokens of any kind, cached ones too; None without tokens.
+
+        Of calls with a whole price, and of their tokens alone: what images or
+        guardrails cost is not in it. In a report by unit: for 1,000 of the unit.
+        """
+        whole = self.whole.get(currency)
+        if whole is None:
+            return None
+        return _quotient(multiply(whole.token_cost, _PER_TOKENS), whole.tokens)
 
     def add(self, part: Sum) -> None:
         """Add *part*."""
@@ -56,10 +110,52 @@ class Spend:
         self.duration_s += part.duration_s
         for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
-        if part.cost is not None and kind.currency is not None:
-            _add_to(self.cost, kind.currency, part.cost)
-            if kind.price_status is PriceStatus.ESTIMATED:
-                _add_to(self.estimated, kind.currency, part.cost)
+        if part.cost is None or kind.currency is None:
+            return
+        _add_to(self.cost, kind.currency, part.cost)
+        if kind.price_status is PriceStatus.ESTIMATED:
+            _add_to(self.estimated, kind.currency, part.cost)
+        if kind.price_status not in _NOT_WHOLLY_PRICED:
+            self.add_whole(kind.currency, _whole_of(part, part.cost))
+
+    def add_unit(self, unit: Unit | None, count: int, part: Sum) -> None:
+        """Add what *part* used of *unit*; for None, the amount that is of no unit."""
+        kind = part.kind
+        amount = _amount_beside(part) if unit is None else part.by_unit.get(unit)
+        if unit is not None:
+            self.usage[unit] = self.usage.get(unit, 0) + count
+        if amount is None or kind.currency is None:
+            return
+        _add_to(self.cost, kind.currency, amount)
+        if kind.price_status is PriceStatus.ESTIMATED:
+            _add_to(self.estimated, kind.currency, amount)
+        self.add_whole(kind.currency, Whole(0, amount, count, amount))
+
+    def add_whole(self, currency: str, more: Whole) -> None:
+        """Add calls with a whole price."""
+        whole = self.whole.setdefault(currency, Whole())
+        whole.calls += more.calls
+        whole.tokens += more.tokens
+        whole.cost = add(whole.cost, more.cost)
+        whole.token_cost = add(whole.token_cost, more.token_cost)
+
+
+def _whole_of(part: Sum, cost: Decimal) -> Whole:
+    whole = Whole(part.calls, cost)
+    for unit, amount in part.by_unit.items():
+        if unit in TOKEN_UNITS:
+            whole.tokens += part.usage.get(unit, 0)
+            whole.token_cost = add(whole.token_cost, amount)
+    return whole
+
+
+def _amount_beside(part: Sum) -> Decimal | None:
+    """The amount of *part* that stands for no unit, as it was given as a whole."""
+    return part.cost if not part.by_unit and part.cost else None
+
+
+def _quotient(amount: Decimal, count: int) -> Decimal | None:
+    return _ROUNDED.divide(amount, Decimal(count)) if count else None
 
 
 def _add_to(amounts: dict[str, Decimal], currency: str, amount: Decimal) -> None:
@@ -71,8 +167,9 @@ class SpendRow:
     """One line of a report.
 
     Attributes:
-        keys: Value of each dimension, None for calls that have none. A stretch of time
-            is given as its begin, in ISO form.
+        keys: Value of each dimension, None for calls that have none. An hour is given
+            as its begin with the offset from UTC, a day as its date, a week as that of
+            its Monday, a month as ``2026-11``.
         spend: What these calls add up to.
     """
 
@@ -86,11 +183,13 @@ class SpendReport:
 
     Attributes:
         by: Names of the dimensions.
-        since: First moment.
+        since: First moment, in the zone that was asked for.
         until: The moment after the last.
         rows: The most expensive first, or by time where time comes first.
         rest: What is not shown, where only the top was asked for; None otherwise.
         total: All calls of the report.
+        hidden_rows: How many rows ``rest`` sums up.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
@@ -99,6 +198,30 @@ class SpendReport:
     rows: tuple[SpendRow, ...]
     rest: SpendRow | None
     total: Spend
+    hidden_rows: int = 0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def counts_calls(self) -> bool:
+        """Whether rows have a number of calls: not in a report by unit."""
+        return UNIT not in self.by
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Currencies of the amounts: USD first, the others by name."""
+        return ordered_currencies(self.total.cost)
+
+    def share(self, spend: Spend, currency: str) -> Decimal | None:
+        """The part of the total amount in percent; None where there is none."""
+        total, part = self.total.cost.get(currency), spend.cost.get(currency)
+        if not total or part is None:
+            return None
+        return _ROUNDED.divide(_ROUNDED.multiply(part, Decimal(100)), total)
+
+
+def ordered_currencies(amounts: Iterable[str]) -> tuple[str, ...]:
+    """USD first, in which AWS lists its prices, then the others by name."""
+    return tuple(sorted(amounts, key=lambda currency: (currency != "USD", currency)))
 
 
 def spend_by(
@@ -107,15 +230,17 @@ def spend_by(
     selection: Selection | None = None,
     *,
     top: int | None = None,
+    progress: Progress | None = None,
 ) -> SpendReport:
     """Sum up calls by dimensions.
 
     Args:
         ledger: What was kept.
         by: Tags, dimensions (`bedrock_attrib.reports.NAMES`), ``unit``, and at most one
-            of ``hour``, ``day``, ``week`` and ``month``.
+            of ``hour``, ``day``, ``week`` and ``month``. None at all for one row.
         selection: Which calls; None for all.
         top: How many rows to show at most; the others are summed up.
+        progress: Told after each stretch of time, where the report goes by time.
 
     Raises:
         ConfigError: If a dimension is named twice, or time is.
@@ -127,25 +252,42 @@ def spend_by(
         None if name in (UNIT, step) else dimension_named(name) for name in by
     ]
     groups: dict[tuple[str | None, ...], Spend] = {}
+    # Text of hours does not sort by time where clocks are put back.
+    places: dict[str, int] = {}
     total = Spend()
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
             return SpendReport(tuple(by), chosen.since, chosen.until, (), None, total)
         since, until = chosen.span(whole)
-        for start, part in _parts(reader, step, since, until):
+        points = _points(step, since, until, whole)
+        for start, part in _parts(reader, step, points, progress):
             if not chosen.lets_pass(part.tags, part.kind):
                 continue
+            places.setdefault(start, len(places))
             total.add(part)
-            for keys, piece in _split(by, dimensions, start, part):
-                group = groups.get(keys)
-                if group is None:
-                    group = groups[keys] = Spend()
-                group.add(piece)
+            keys = tuple(
+                start if each is None else each.read(part.tags, part.kind)
+                for each in dimensions
+            )
+            _add_by_unit(groups, keys, by, part)
+        remarks = remarks_on(reader, chosen, points, dimensions)
     rows = [SpendRow(keys, spend) for keys, spend in groups.items()]
-    rows.sort(key=_by_time if step is not None and by[0] == step else _by_cost)
+    currencies = ordered_currencies(total.cost)
+    rows.sort(key=lambda row: _by_cost(row, currencies))
+    if step is not None and by[0] == step:
+        rows.sort(key=lambda row: places[row.keys[0] or ""])
     shown, rest = _top(rows, top)
-    return SpendReport(tuple(by), since, until, tuple(shown), rest, total)
+    return SpendReport(
+        tuple(by),
+        since,
+        until,
+        tuple(shown),
+        rest,
+        total,
+        len(rows) - len(shown),
+        tuple(remarks),
+    )
 
 
 def _step_among(by: Sequence[str]) -> Step | None:
@@ -157,65 +299,64 @@ def _step_among(by: Sequence[str]) -> Step | None:
     return steps[0] if steps else None
 
 
-def _parts(
-    reader: Reader, step: Step | None, since: datetime, until: datetime
-) -> Iterator[tuple[str, Sum]]:
-    """Sums of the span, each with the begin of its stretch."""
+def _points(
+    step: Step | None,
+    since: datetime,
+    until: datetime,
+    whole: tuple[datetime, datetime],
+) -> list[datetime]:
+    """Where stretches begin and end; none of them lies outside the ledger."""
     if step is None:
-        yield from (("", part) for part in reader.sums(since, until))
-        return
-    for start, parts in reader.steps(edges(step, since, until)):
-        label = stretch_label(step, start)
+        return [since, until]
+    start = whole[0].astimezone(since.tzinfo) if is_before(since, whole[0]) else since
+    end = whole[1].astimezone(until.tzinfo) if is_before(whole[1], until) else until
+    return edges(step, start, end)
+
+
+def _parts(
+    reader: Reader,
+    step: Step | None,
+    points: list[datetime],
+    progress: Progress | None,
+) -> Iterator[tuple[str, Sum]]:
+    """Sums of each stretch, with its label."""
+    for done, (start, parts) in enumerate(reader.steps(points), start=1):
+        label = "" if step is None else stretch_label(step, start)
         yield from ((label, part) for part in parts)
+        if progress is not None:
+            progress(done, len(points) - 1)
 
 
-def stretch_label(step: Step, start: datetime) -> str:
-    """How a stretch that begins at *start* is named: ``2026-11-25`` or ``2026-11``."""
-    if step is Step.HOUR:
-        return start.replace(minute=0, second=0, microsecond=0).isoformat(
-            timespec="minutes"
-        )
-    return f"{start:%Y-%m}" if step is Step.MONTH else start.date().isoformat()
-
-
-def _split(
+def _add_by_unit(
+    groups: dict[tuple[str | None, ...], Spend],
+    keys: tuple[str | None, ...],
     by: Sequence[str],
-    dimensions: Iterable[Dimension | None],
-    start: str,
     part: Sum,
-) -> Iterator[tuple[tuple[str | None, ...], Sum]]:
-    """*part* under its keys; by unit, one piece for each."""
-    keys = tuple(
-        start if each is None else each.read(part.tags, part.kind)
-        for each in dimensions
-    )
+) -> None:
+    """Add *part* under *keys*; by unit, under one key for each unit."""
     if UNIT not in by:
-        yield keys, part
+        groups.setdefault(keys, Spend()).add(part)
         return
     place = by.index(UNIT)
-    for unit, count in part.usage.items():
-        amount = part.by_unit.get(unit)
-        piece = part._replace(
-            usage=Usage.of({unit: count}), cost=amount, by_unit=_only(unit, amount)
-        )
-        yield (*keys[:place], unit, *keys[place + 1 :]), piece
+    for unit, count in _units(part):
+        name = None if unit is None else unit.value
+        key = (*keys[:place], name, *keys[place + 1 :])
+        groups.setdefault(key, Spend()).add_unit(unit, count, part)
 
 
-def _only(unit: Unit, amount: Decimal | None) -> Mapping[Unit, Decimal]:
-    return {} if amount is None else {unit: amount}
+def _units(part: Sum) -> Iterator[tuple[Unit | None, int]]:
+    yield from part.usage.items()
+    if _amount_beside(part) is not None:
+        yield None, 0
 
 
-def _by_cost(row: SpendRow) -> tuple[object, ...]:
-    amount = sum(row.spend.cost.values(), ZERO)
-    return (amount.copy_negate(), -row.spend.calls, _text(row))
-
-
-def _by_time(row: SpendRow) -> tuple[object, ...]:
-    return (row.keys[0], *_by_cost(row))
-
-
-def _text(row: SpendRow) -> tuple[str, ...]:
-    return tuple(key or "" for key in row.keys)
+def _by_cost(row: SpendRow, currencies: Iterable[str]) -> tuple[object, ...]:
+    cost = row.spend.cost
+    return (
+        *(cost.get(currency, ZERO).copy_negate() for currency in currencies),
+        -row.spend.calls,
+        tuple(key or "" for key in row.keys),
+    )
 
 
 def _top(
@@ -243,3 +384,5 @@ def merge(total: Spend, more: Spend) -> None:
         _add_to(total.cost, currency, amount)
     for currency, amount in more.estimated.items():
         _add_to(total.estimated, currency, amount)
+    for currency, whole in more.whole.items():
+        total.add_whole(currency, whole)

@@ -18,6 +18,7 @@ Examples:
   bedrock-attrib demo --json | jq .by_team
   bedrock-attrib demo --prometheus {DEFAULT_PORT} --keep    look at it in Prometheus
   bedrock-attrib demo --recordings recordings/    bill recorded exchanges
+  bedrock-attrib demo --ledger demo.db            keep the calls, for reports
 """
 
 
@@ -47,6 +48,12 @@ Examples:
     help="Bill the recorded exchanges in DIRECTORY/*.jsonl instead.",
 )
 @click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PATH",
+    help="Keep every call in a ledger, for `bedrock-attrib report`.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Write the closing report as JSON."
 )
 @click.pass_context
@@ -57,6 +64,7 @@ def demo(
     port: int | None,
     keep: bool,
     recordings: Path | None,
+    ledger: Path | None,
     as_json: bool,
 ) -> None:
     """Watch three teams' spend on Bedrock grow, on this machine alone.
@@ -75,6 +83,8 @@ def demo(
     from ._show import Settings, run_demo  # noqa: PLC0415
 
     if recordings is not None:
-        ctx.exit(run_recordings(recordings, as_json=as_json))
-    settings = Settings(duration_s=duration, port=port, keep=keep, as_json=as_json)
+        ctx.exit(run_recordings(recordings, ledger=ledger, as_json=as_json))
+    settings = Settings(
+        duration_s=duration, port=port, keep=keep, ledger=ledger, as_json=as_json
+    )
     ctx.exit(run_demo(settings))

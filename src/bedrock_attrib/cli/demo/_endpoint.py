@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import boto3
@@ -16,6 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from ..._client import instrument
 from ..._record import CallRecord
 from ..._recorder import Recorder
+from ...ledger import open_ledger
 from ...metrics import OpenTelemetrySink
 from ...pricing import PriceTable
 from ...testing import ListSink, Simulator, bedrock_simulator
@@ -65,7 +67,9 @@ class MeteredEndpoint:
 
 
 @contextmanager
-def metered_endpoint(readers: Iterable[MetricReader] = ()) -> Iterator[MeteredEndpoint]:
+def metered_endpoint(
+    readers: Iterable[MetricReader] = (), *, ledger: Path | None = None
+) -> Iterator[MeteredEndpoint]:
     """Run an endpoint for the length of a ``with`` block.
 
     Calls are priced as if they were made on the day of the bundled price table, so
@@ -74,15 +78,20 @@ def metered_endpoint(readers: Iterable[MetricReader] = ()) -> Iterator[MeteredEn
 
     Args:
         readers: Get the metrics, until the block ends.
+        ledger: Where to keep every call; None to keep none.
+
+    Raises:
+        LedgerError: If the ledger cannot be opened.
     """
     _forget_settings()
     prices = PriceTable.bundled()
     day = prices.generated_on
     provider = MeterProvider(list(readers), shutdown_on_exit=False)
     sink = ListSink()
+    kept = () if ledger is None else (open_ledger(ledger),)
     recorder = Recorder(
         prices,
-        (sink, OpenTelemetrySink(meter_provider=provider)),
+        (sink, OpenTelemetrySink(meter_provider=provider), *kept),
         clock=lambda: datetime.combine(day, datetime.now(UTC).time(), UTC),
     )
     try:

@@ -22,7 +22,7 @@ from .._json import JsonObject, amount_json, bill_json
 from .._tables import model_table, new_list, not_priced_list
 from ._endpoint import MeteredEndpoint, metered_endpoint
 from ._report import ESTIMATES
-from ._show import INTERRUPTED
+from ._show import INTERRUPTED, how_to_report
 
 # Where a recording does not say its region: the one with the fewest prices of its own.
 _REGION = "us-east-1"
@@ -47,14 +47,14 @@ class Replayed:
     prices_of: date
 
 
-def run_recordings(directory: Path, *, as_json: bool) -> int:
+def run_recordings(directory: Path, *, ledger: Path | None, as_json: bool) -> int:
     """Bill the recordings of *directory*; the exit code.
 
     Raises:
         ConfigError: If there are none, or one is not as documented.
     """
     recordings = load_recordings(directory)
-    with metered_endpoint() as endpoint:
+    with metered_endpoint(ledger=ledger) as endpoint:
         endpoint.simulator.serve(recordings)
         started = monotonic()
         is_whole = _replay_all(recordings, endpoint)
@@ -71,6 +71,8 @@ def run_recordings(directory: Path, *, as_json: bool) -> int:
         results().print(json.dumps(_as_json(replayed, bill), indent=2), soft_wrap=True)
     else:
         results().print(_report(replayed, bill))
+    if ledger is not None:
+        remarks().print(how_to_report(ledger), soft_wrap=True)
     return 0 if is_whole else INTERRUPTED
 
 

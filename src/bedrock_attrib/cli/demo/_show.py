@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
@@ -38,12 +40,14 @@ class Settings:
         duration_s: Seconds that it is to take.
         port: Port on which to serve metrics; None for not at all.
         keep: Whether to go on serving until Ctrl-C.
+        ledger: Where to keep every call; None to keep none.
         as_json: Whether to report as JSON.
     """
 
     duration_s: float
     port: int | None
     keep: bool
+    ledger: Path | None
     as_json: bool
 
 
@@ -54,7 +58,9 @@ def run_demo(settings: Settings) -> int:
     with ExitStack() as stack:
         page = _open_page(settings, stack)
         readers = [memory] if page is None else [memory, page.reader]
-        endpoint = stack.enter_context(metered_endpoint(readers))
+        endpoint = stack.enter_context(
+            metered_endpoint(readers, ledger=settings.ledger)
+        )
         ends = started + min(settings.duration_s - _CLOSING_S, _LAST_CALL_S)
         run = Run(plan(), endpoint, max(0.0, ends - monotonic()))
         is_interrupted = _watch(run, endpoint, settings, started)
@@ -67,11 +73,22 @@ def run_demo(settings: Settings) -> int:
             metrics_cost=_counted(memory),
         )
         _write(closing, settings)
+        if settings.ledger is not None:
+            remarks().print(how_to_report(settings.ledger), soft_wrap=True)
         if is_interrupted:
             return INTERRUPTED
         if page is not None and settings.keep:
             _serve_until_interrupted(page)
     return _exit_code(closing)
+
+
+def how_to_report(ledger: Path) -> str:
+    """What to do with the calls that were kept."""
+    name = shlex.quote(str(ledger))
+    return (
+        f"Every call is kept in {ledger}. Next:\n"
+        f"  bedrock-attrib report --ledger {name} --by team,app,model"
+    )
 
 
 def _open_page(settings: Settings, stack: ExitStack) -> MetricsPage | None:

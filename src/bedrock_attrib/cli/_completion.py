@@ -1,0 +1,28 @@
+"""The command ``completion``: what makes a shell complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+_PROGRAM = "bedrock-attrib"
+_VARIABLE = "_BEDROCK_ATTRIB_COMPLETE"
+
+_EPILOG = """
+\b
+Examples:
+  eval "$(bedrock-attrib completion bash)"                 in ~/.bashrc
+  eval "$(bedrock-attrib completion zsh)"                  in ~/.zshrc
+  bedrock-attrib completion fish > ~/.config/fish/completions/bedrock-attrib.fish
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, /, *, shell: str) -> None:
+    """Write what makes SHELL complete this command's words."""
+    made = get_completion_class(shell)
+    if made is None:  # pragma: no cover - all three come with click
+        raise click.UsageError(f"click completes nothing in {shell}")
+    click.echo(made(ctx.find_root().command, {}, _PROGRAM, _VARIABLE).source())

@@ -1,0 +1,138 @@
+"""Options of commands that read a ledger, and how it is opened for them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from .._config import Config
+from ..ledger import Ledger, open_ledger
+from ..reports import Selection, select
+from ._console import is_animated, remarks
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_ledger_option = click.option(
+    "--ledger",
+    "ledger_name",
+    metavar="PATH",
+    help="The ledger; the one that the settings name if not given.",
+)
+_SELECTION = (
+    click.option(
+        "--since",
+        metavar="WHEN",
+        help="First moment: 2026-11-25, 2026-11-25T14:30, 2026-11, today, yesterday, "
+        "this-month, last-month, or 7d, 12h, 2w ago.",
+    ),
+    click.option(
+        "--until",
+        metavar="WHEN",
+        help="Last day or month, which is included; or the moment after the last.",
+    ),
+    click.option(
+        "--zone",
+        default="UTC",
+        show_default=True,
+        metavar="ZONE",
+        help="Time zone of days, weeks and months, such as Europe/Berlin.",
+    ),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="FILTER",
+        help="Only these calls: team=search, model=*nova*, team= (none), team!=ads. "
+        "All of them must be met.",
+    ),
+)
+
+
+def ledger_option(command: Command) -> Command:
+    """Give *command* a ``ledger``, which is open while it runs.
+
+    Raises:
+        click.UsageError: When the command runs, if no ledger is named.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, ledger_name: str | None, **kwargs: Any) -> object:
+        with opened(ledger_name) as ledger:
+            return command(*args, ledger=ledger, **kwargs)
+
+    return _ledger_option(run)  # type: ignore[return-value] # click has wrapped it
+
+
+@contextmanager
+def opened(name: str | None) -> Iterator[Ledger]:
+    """The ledger that *name*, or else the setting, names; a missing one is not made."""
+    named = Config.load().ledger if name is None else name
+    if not named:
+        raise click.UsageError(
+            "name a ledger: --ledger calls.db, or the setting `ledger` "
+            "(BEDROCK_ATTRIB_LEDGER)"
+        )
+    ledger = open_ledger(named, must_exist=True)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def selection_options(command: Command) -> Command:
+    """Give *command* a ``selection``, from options that say which calls."""
+
+    @functools.wraps(command)
+    def run(
+        *args: Any,
+        since: str | None,
+        until: str | None,
+        zone: str,
+        where: Sequence[str],
+        **kwargs: Any,
+    ) -> object:
+        selection: Selection = select(since, until, zone=zone, where=where)
+        return command(*args, selection=selection, **kwargs)
+
+    for option in reversed(_SELECTION):
+        run = option(run)
+    return run  # type: ignore[return-value] # click has wrapped it
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how far long work is, on a terminal; told steps done, of how many."""
+    console = remarks()
+    bar = ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not is_animated(console),
+    )
+    task = bar.add_task(label, total=None)
+
+    def show(done: int, of: int) -> None:
+        if of >= _MANY_STEPS and not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=done, total=of)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+_MANY_STEPS = 5
+
+
+def split_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names that were given one by one, or with commas."""
+    return tuple(part.strip() for name in names for part in name.split(",") if part)

@@ -1,0 +1,27 @@
+"""The commands ``ledger``: what a ledger holds, whether it is sound, and its upkeep."""
+
+from __future__ import annotations
+
+import click
+
+from ._info import info
+from ._upkeep import check, compact, prune
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger info --ledger calls.db
+  bedrock-attrib ledger check --ledger calls.db
+  bedrock-attrib ledger prune --calls-older-than 90d --dry-run
+  bedrock-attrib ledger prune --calls-older-than 90d --sums-older-than 400d
+  bedrock-attrib ledger compact
+"""
+
+
+@click.group(epilog=_EPILOG)
+def ledger() -> None:
+    """Look after a ledger: what it holds, whether it is sound, how long it keeps."""
+
+
+for command in (check, compact, info, prune):
+    ledger.add_command(command)

@@ -1,0 +1,88 @@
+"""The command ``ledger info``: what a ledger holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ...ledger import Ledger
+from ...reports import spend_by
+from .._console import results
+from .._json import JsonObject, amount_json
+from .._ledgers import ledger_option
+from .._price_table import json_option, print_json
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger info --ledger calls.db
+  bedrock-attrib ledger info --ledger calls.db --json | jq .calls
+"""
+
+
+@click.command(epilog=_EPILOG)
+@json_option
+@ledger_option
+def info(*, ledger: Ledger, as_json: bool) -> None:
+    """Tell what a ledger holds: how many calls, of when, and which tags."""
+    found = _facts(ledger)
+    if as_json:
+        print_json(found)
+        return
+    out = results()
+    for name, value in found.items():
+        out.print(f"{name.replace('_', ' '):<16} {_text(value)}", soft_wrap=True)
+
+
+def _facts(ledger: Ledger) -> JsonObject:
+    with ledger.reading() as reader:
+        span, kept = reader.span(), reader.calls_since()
+        calls_kept = reader.count_calls()
+        values: defaultdict[str, set[str]] = defaultdict(set)
+        tag_sets = reader.tag_sets()
+        for tags in tag_sets:
+            for key, value in tags.items():
+                values[key].add(value)
+    total = spend_by(ledger, ()).total
+    size = file_bytes(ledger)
+    return {
+        "path": str(getattr(ledger.store, "path", "")),
+        "bytes": size,
+        "calls": total.calls,
+        "first_hour": _time(span[0] if span else None),
+        "end": _time(span[1] if span else None),
+        "single_calls": calls_kept,
+        "single_since": _time(kept),
+        "unpriced_calls": total.unpriced,
+        "cost": {
+            currency: amount_json(amount) for currency, amount in total.cost.items()
+        },
+        "tag_sets": len(tag_sets),
+        "tags": {key: len(found) for key, found in sorted(values.items())},
+    }
+
+
+def file_bytes(ledger: Ledger) -> int | None:
+    """Bytes of a ledger's files; None where it is no file."""
+    path = getattr(ledger.store, "path", None)
+    if not isinstance(path, Path):
+        return None
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
+    return str(value)

@@ -1,0 +1,167 @@
+"""The commands ``ledger check``, ``prune`` and ``compact``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from ...ledger import Ledger, check_ledger
+from .._console import remarks, results
+from .._ledgers import ledger_option
+from .._price_table import json_option, print_json
+from ._info import file_bytes
+
+_UNSOUND = 1
+_CHECK_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger check --ledger calls.db
+
+Exit code 1 when it is not sound.
+"""
+_PRUNE_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger prune --ledger calls.db --calls-older-than 90d --dry-run
+  bedrock-attrib ledger prune --calls-older-than 90d --sums-older-than 400d
+
+Without their single calls, sums still answer every report, but spans are whole
+hours of UTC, and reasons of missing prices are not known any more.
+"""
+_COMPACT_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger compact --ledger calls.db
+"""
+
+
+@click.command(epilog=_CHECK_EPILOG)
+@json_option
+@ledger_option
+@click.pass_context
+def check(ctx: click.Context, /, *, ledger: Ledger, as_json: bool) -> None:
+    """Tell whether the file is whole and its sums are those of its calls."""
+    problems = check_ledger(ledger)
+    if as_json:
+        print_json({"sound": not problems, "problems": problems})
+    elif not problems:
+        results().print("sound: the file is whole, and sums are those of the calls")
+    for problem in () if as_json else problems:
+        results().print(problem, soft_wrap=True)
+    if problems:
+        ctx.exit(_UNSOUND)
+
+
+_AGE = re.compile(r"(\d{1,5})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+
+
+def _age(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> timedelta | None:
+    """``90d`` as a length of time."""
+    if value is None:
+        return None
+    found = _AGE.fullmatch(value.strip().lower())
+    if found is None:
+        raise click.BadParameter(
+            f"{value!r} is no age; expected 90d, 12w or 48h", ctx, param
+        )
+    return timedelta(hours=int(found[1]) * _HOURS[found[2]])
+
+
+@click.command(epilog=_PRUNE_EPILOG)
+@click.option(
+    "--calls-older-than",
+    "calls_age",
+    callback=_age,
+    metavar="AGE",
+    help="Forget single calls older than 90d, 12w or 48h; their sums stay.",
+)
+@click.option(
+    "--sums-older-than",
+    "sums_age",
+    callback=_age,
+    metavar="AGE",
+    help="Forget months (UTC) that ended so long ago, their sums and calls.",
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would be forgotten.")
+@json_option
+@ledger_option
+def prune(
+    *,
+    ledger: Ledger,
+    calls_age: timedelta | None,
+    sums_age: timedelta | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Forget what is old. Space is given back by `ledger compact`."""
+    if calls_age is None and sums_age is None:
+        raise click.UsageError("say what is old: --calls-older-than 90d, for one")
+    if sums_age is not None and calls_age is not None and sums_age < calls_age:
+        raise click.UsageError(
+            "--sums-older-than must not be less than --calls-older-than: calls whose "
+            "sums are forgotten would be in no report"
+        )
+    now = datetime.now(UTC)
+    sums_before = None if sums_age is None else _month_start(now - sums_age)
+    calls_before = sums_before if calls_age is None else _hour_start(now - calls_age)
+    with ledger.reading() as reader:
+        calls = reader.count_calls(before=calls_before)
+    if not dry_run:
+        calls = ledger.forget(calls_before=calls_before, sums_before=sums_before)
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "calls": calls,
+                "calls_before": _text(calls_before),
+                "sums_before": _text(sums_before),
+            }
+        )
+        return
+    verb = "would be" if dry_run else "are"
+    out = results()
+    out.print(
+        f"{calls:,} single calls before {_text(calls_before)} {verb} forgotten",
+        soft_wrap=True,
+    )
+    if sums_before is not None:
+        out.print(f"sums before {_text(sums_before)} {verb} forgotten", soft_wrap=True)
+    if not dry_run:
+        remarks().print("Give the space back: bedrock-attrib ledger compact")
+
+
+def _hour_start(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _month_start(at: datetime) -> datetime:
+    return _hour_start(at).replace(day=1, hour=0)
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="minutes")
+
+
+@click.command(epilog=_COMPACT_EPILOG)
+@json_option
+@ledger_option
+def compact(*, ledger: Ledger, as_json: bool) -> None:
+    """Give space that is not used any more back to the file system.
+
+    Takes as much space again while it runs, and keeps others from writing: what they
+    record waits in their memory.
+    """
+    before = file_bytes(ledger)
+    ledger.compact()
+    after = file_bytes(ledger)
+    if as_json:
+        print_json({"bytes_before": before, "bytes_after": after})
+    elif before is None or after is None:
+        results().print("compacted")
+    else:
+        results().print(f"{before:,} bytes before, {after:,} now", soft_wrap=True)

@@ -1,0 +1,220 @@
+"""The commands ``unattributed`` and ``unpriced``: what a report cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...ledger import Ledger
+from ...reports import (
+    Selection,
+    UnattributedReport,
+    UnattributedRow,
+    UnpricedReport,
+    flat_unattributed,
+    flat_unpriced,
+    unattributed,
+    unpriced,
+)
+from .._figures import short_count, short_model
+from .._ledgers import ledger_option, selection_options, split_names
+from .._price_table import json_option
+from .._tables import Column, new_list, new_table
+from ._formats import write_block, write_by_suffix, write_object
+from ._json import unattributed_json, unpriced_json
+from ._money import Money
+from ._output import STDOUT
+from ._table import NONE, printable, span_text
+
+_UNATTRIBUTED_EPILOG = """
+\b
+Examples:
+  bedrock-attrib unattributed --ledger calls.db
+  bedrock-attrib unattributed --tag team,app --since 7d
+  bedrock-attrib unattributed --tag team --by app,model --json
+
+With --fail-above, exit code 1 when more calls than that lack a tag.
+"""
+_UNPRICED_EPILOG = """
+\b
+Examples:
+  bedrock-attrib unpriced --ledger calls.db
+  bedrock-attrib unpriced --since this-month --json
+"""
+_TOO_MANY = 1
+_LISTS = (".csv", ".parquet", ".pq")
+
+output_option = click.option(
+    "-o",
+    "--output",
+    default=STDOUT,
+    metavar="FILE",
+    help="Write to FILE: a table, or by its ending .csv, .json or .parquet.",
+)
+
+
+@click.command("unattributed", epilog=_UNATTRIBUTED_EPILOG)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    default=["team"],
+    show_default=True,
+    metavar="NAMES",
+    help="Tags that every call should have, with commas between.",
+)
+@click.option(
+    "--by",
+    multiple=True,
+    default=["model,region,operation"],
+    show_default=True,
+    metavar="NAMES",
+    help="What to tell of calls without.",
+)
+@click.option(
+    "--fail-above",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="End with code 1 when more calls than this lack a tag.",
+)
+@output_option
+@json_option
+@selection_options
+@ledger_option
+@click.pass_context
+def show_unattributed(
+    ctx: click.Context,
+    /,
+    *,
+    ledger: Ledger,
+    selection: Selection,
+    tags: Sequence[str],
+    by: Sequence[str],
+    fail_above: float | None,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Find calls that lack tags: where they come from, and what they cost."""
+    found = unattributed(ledger, split_names(tags), selection, by=split_names(by))
+    if as_json or output.lower().endswith(".json"):
+        write_object(unattributed_json(found), output)
+    elif output.lower().endswith(_LISTS):
+        write_by_suffix(flat_unattributed(found), output)
+    else:
+        write_block(_unattributed_block(found), output)
+    percent = 100 * found.lacking.calls / (found.total.calls or 1)
+    if fail_above is not None and percent > fail_above:
+        ctx.exit(_TOO_MANY)
+
+
+def _unattributed_block(found: UnattributedReport) -> Group:
+    named = ", ".join(found.tags)
+    title = f"Calls without {named}, {span_text(found.since, found.until)}"
+    if not found.rows:
+        whole = f"none: all {found.total.calls:,} calls have their tags"
+        return Group(new_list(title, [whole]))
+    monies = [
+        Money.of(
+            currency,
+            [
+                row.spend.cost[currency]
+                for row in found.rows
+                if currency in row.spend.cost
+            ],
+            is_exact=False,
+        )
+        for currency in found.currencies
+    ]
+
+    def amounts(row: UnattributedRow) -> list[str]:
+        return [money.text(row.spend.cost.get(money.currency)) for money in monies]
+
+    lacking = found.lacking
+    table = new_table(
+        "",
+        (
+            Column("missing"),
+            *(Column(name) for name in found.by),
+            Column("first (UTC)"),
+            Column("last"),
+            Column("calls", is_number=True),
+            *(Column(money.heading, is_number=True) for money in monies),
+        ),
+        (
+            "total",
+            *[""] * (len(found.by) + 2),
+            f"{lacking.calls:,}",
+            *(money.text(lacking.cost.get(money.currency)) for money in monies),
+        ),
+    )
+    for row in found.rows:
+        table.add_row(
+            ", ".join(row.missing),
+            *(_name(by, key) for by, key in zip(found.by, row.keys, strict=True)),
+            _hour(row.first_hour),
+            _hour(row.last_hour),
+            f"{row.spend.calls:,}",
+            *amounts(row),
+        )
+    percent = 100 * lacking.calls / found.total.calls
+    closing = f"{percent:.1f}% of {found.total.calls:,} calls."
+    return Group(Text(title, style="bold"), table, Text(f"\n{closing}"))
+
+
+def _name(by: str, key: str | None) -> str:
+    if key is None:
+        return NONE
+    return printable(short_model(key) if by == "model" else key)
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %Hh}"
+
+
+@click.command("unpriced", epilog=_UNPRICED_EPILOG)
+@output_option
+@json_option
+@selection_options
+@ledger_option
+def show_unpriced(
+    *, ledger: Ledger, selection: Selection, output: str, as_json: bool
+) -> None:
+    """Find calls without a whole price: why, what they used, and what to do."""
+    found = unpriced(ledger, selection)
+    if as_json or output.lower().endswith(".json"):
+        write_object(unpriced_json(found), output)
+    elif output.lower().endswith(_LISTS):
+        write_by_suffix(flat_unpriced(found), output)
+    else:
+        write_block(_unpriced_block(found), output)
+
+
+def _unpriced_block(found: UnpricedReport) -> Group:
+    title = f"Calls without a whole price, {span_text(found.since, found.until)}"
+    if not found.rows:
+        return Group(new_list(title, [f"none: all {found.all_calls:,} have theirs"]))
+    blocks: list[RenderableType] = [
+        Text(f"{title}: {found.calls:,} of {found.all_calls:,}", style="bold")
+    ]
+    for row in found.rows:
+        used = ", ".join(
+            f"{short_count(count)} {unit}" for unit, count in row.usage.items()
+        )
+        calls = "1 call" if row.calls == 1 else f"{row.calls:,} calls"
+        tier = "" if row.tier == "default" else f", tier {row.tier}"
+        items = [
+            f"why: {printable(row.reason) or 'not recorded'}",
+            f"used: {used or 'not known'}",
+        ]
+        if row.unpriced_units:
+            items.append(f"without a price: {', '.join(row.unpriced_units)}")
+        items.append(f"to do: {row.advice}")
+        heading = (
+            f"{calls} of {printable(row.model)} in {row.region}{tier} ({row.status})"
+        )
+        blocks += [Text(), new_list(heading, items)]
+    return Group(*blocks)

@@ -1,0 +1,47 @@
+"""Which ledger a name stands for: a file, or the URL of another store."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from .._errors import ConfigError, LedgerError
+from ._ledger import Ledger
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+_POSTGRES = frozenset({"postgres", "postgresql"})
+
+
+def open_ledger(name: Path | str, *, must_exist: bool = False) -> Ledger:
+    """The ledger that *name* stands for.
+
+    Args:
+        name: Path of a SQLite file, or ``postgresql://…`` as libpq takes it.
+        must_exist: Whether a file that is missing is an error, rather than made: who
+            reads a ledger has mistyped its name.
+
+    Raises:
+        ConfigError: If *name* is the URL of something that keeps no ledger.
+        MissingExtraError: If the store needs an extra that is not installed.
+        LedgerError: If it cannot be opened.
+    """
+    text = os.fspath(name)
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        if scheme[1].lower() not in _POSTGRES:
+            raise ConfigError(
+                f"no ledger is kept in {scheme[1]}://; expected the path of a SQLite "
+                f"file, or postgresql://…"
+            )
+        from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
+
+        return Ledger(PostgresStore(text))
+    path = Path(text)
+    if must_exist and not path.exists():
+        raise LedgerError(
+            f"there is no ledger {path}: name the file that the setting `ledger` "
+            f"names, or make one: bedrock-attrib demo --ledger demo.db"
+        )
+    return Ledger(path)

@@ -1,0 +1,173 @@
+"""Calls that lack tags: whose they are not known to be, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from .._errors import ConfigError
+from ..ledger import Ledger
+from ._dimensions import dimension_named
+from ._flat import ColumnType, FlatColumn, FlatTable
+from ._selection import Selection
+from ._spend import Spend, ordered_currencies
+
+DEFAULT_BY = ("model", "region", "operation")
+
+
+@dataclass(frozen=True, slots=True)
+class UnattributedRow:
+    """Calls that lack the same tags and come from the same place.
+
+    Attributes:
+        missing: The tags that they lack.
+        keys: Value of each dimension, None for calls that have none.
+        first_hour: The hour (UTC) in which the first of them started.
+        last_hour: The hour in which the last of them started.
+        spend: What they add up to.
+    """
+
+    missing: tuple[str, ...]
+    keys: tuple[str | None, ...]
+    first_hour: datetime
+    last_hour: datetime
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class UnattributedReport:
+    """Calls that lack tags.
+
+    Attributes:
+        tags: What calls should have.
+        by: Names of the dimensions.
+        since: First moment.
+        until: The moment after the last.
+        rows: The most expensive first.
+        lacking: All these calls.
+        total: All calls, those that lack nothing included.
+    """
+
+    tags: tuple[str, ...]
+    by: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+    rows: tuple[UnattributedRow, ...]
+    lacking: Spend
+    total: Spend
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Currencies of the amounts: USD first, the others by name."""
+        return ordered_currencies(self.total.cost)
+
+
+def unattributed(
+    ledger: Ledger,
+    tags: Sequence[str] = ("team",),
+    selection: Selection | None = None,
+    *,
+    by: Sequence[str] = DEFAULT_BY,
+) -> UnattributedReport:
+    """Find calls that lack one of *tags* at least.
+
+    Args:
+        ledger: What was kept.
+        tags: Tags that every call should have.
+        selection: Which calls; None for all.
+        by: What to tell of them: other tags or dimensions
+            (`bedrock_attrib.reports.NAMES`).
+
+    Raises:
+        ConfigError: If no tag is named.
+        LedgerError: If the ledger cannot be read.
+    """
+    if not tags:
+        raise ConfigError("no tag is named that calls could lack; expected team, say")
+    chosen = selection or Selection()
+    dimensions = [dimension_named(name) for name in by]
+    found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], Spend] = {}
+    hours: dict[object, tuple[datetime, datetime]] = {}
+    lacking, total = Spend(), Spend()
+    since, until = chosen.since, chosen.until
+    with ledger.reading() as reader:
+        whole = reader.span()
+        if whole is not None:
+            since, until = chosen.span(whole)
+            known_hours = reader.hours(since, until)
+            for part in reader.sums(since, until):
+                if not chosen.lets_pass(part.tags, part.kind):
+                    continue
+                total.add(part)
+                missing = tuple(tag for tag in tags if not part.tags.get(tag))
+                if not missing:
+                    continue
+                lacking.add(part)
+                keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+                found.setdefault((missing, keys), Spend()).add(part)
+                span = known_hours.get((part.tags, part.kind), (since, until))
+                hours[missing, keys] = _widened(hours.get((missing, keys)), span)
+    currencies = ordered_currencies(total.cost)
+    rows = [
+        UnattributedRow(missing, keys, *hours[missing, keys], spend)
+        for (missing, keys), spend in found.items()
+    ]
+    rows.sort(key=lambda row: _by_cost(row, currencies))
+    return UnattributedReport(
+        tuple(tags), tuple(by), since, until, tuple(rows), lacking, total
+    )
+
+
+def _widened(
+    known: tuple[datetime, datetime] | None, more: tuple[datetime, datetime]
+) -> tuple[datetime, datetime]:
+    if known is None:
+        return more
+    return min(known[0], more[0]), max(known[1], more[1])
+
+
+def _by_cost(row: UnattributedRow, currencies: Sequence[str]) -> tuple[object, ...]:
+    cost = row.spend.cost
+    amounts = (cost.get(currency, Decimal(0)) for currency in currencies)
+    return (
+        *(amount.copy_negate() for amount in amounts),
+        -row.spend.calls,
+        row.missing,
+        tuple(key or "" for key in row.keys),
+    )
+
+
+def flat_unattributed(report: UnattributedReport) -> FlatTable:
+    """*report* as a table."""
+    return FlatTable(
+        (
+            FlatColumn("missing"),
+            *map(FlatColumn, report.by),
+            FlatColumn("first_hour", ColumnType.TIME),
+            FlatColumn("last_hour", ColumnType.TIME),
+            FlatColumn("calls", ColumnType.COUNT),
+            FlatColumn("unpriced_calls", ColumnType.COUNT),
+            FlatColumn("input_tokens", ColumnType.COUNT),
+            FlatColumn("output_tokens", ColumnType.COUNT),
+            *(
+                FlatColumn(f"cost_{currency.lower()}", ColumnType.AMOUNT)
+                for currency in report.currencies
+            ),
+        ),
+        [
+            (
+                ",".join(row.missing),
+                *row.keys,
+                row.first_hour,
+                row.last_hour,
+                row.spend.calls,
+                row.spend.unpriced,
+                row.spend.input_tokens,
+                row.spend.output_tokens,
+                *(row.spend.cost.get(currency) for currency in report.currencies),
+            )
+            for row in report.rows
+        ],
+    )

@@ -1,0 +1,328 @@
+"""A ledger in the columns of FOCUS, the FinOps Open Cost and Usage Specification.
+
+Amounts are estimates from list prices, not what AWS bills: ``x_CostBasis`` says so in
+each row, and the columns of billed, effective, contracted and list cost all have the
+one amount that is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from .._errors import ConfigError
+from .._money import ZERO, add
+from .._record import PriceStatus, Rate
+from .._usage import Unit
+from ..ledger import Kind, Ledger, Reader, Sum
+from ._flat import ColumnType, FlatColumn, FlatTable, Value
+from ._focus_columns import EXTENSIONS, columns_of
+from ._selection import Selection, Step, edges, is_before
+from ._spend import Progress
+
+COST_BASIS = "estimate from list prices"
+_PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
+_CATEGORY, _SUBCATEGORY = "AI and Machine Learning", "Generative AI"
+_SERVICE = "Amazon Bedrock"
+_PERIODS = (Step.HOUR, Step.DAY)
+
+
+class Version(StrEnum):
+    """A version of FOCUS whose names of columns are known here."""
+
+    V1_2 = "1.2"
+    V1_4 = "1.4"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose spend it is, which a ledger does not know.
+
+    Attributes:
+        id: AWS account that pays, twelve digits.
+        name: How it is called; None for its id.
+        sub_id: AWS account in which calls are made; None for the one that pays.
+    """
+
+    id: str
+    name: str | None = None
+    sub_id: str | None = None
+
+
+def focus_table(
+    ledger: Ledger,
+    selection: Selection | None = None,
+    *,
+    account: Account,
+    version: str = Version.V1_2,
+    period: str = Step.DAY,
+    progress: Progress | None = None,
+) -> FlatTable:
+    """The calls of a ledger as FOCUS rows.
+
+    There is a row for each charge period, tags, model, region, operation, terms and
+    unit. Rows are read while they are taken, one period after the other, so that a
+    long span needs no more memory than its largest period. What was used and has no
+    price has a cost of zero, as FOCUS allows no null there, and ``x_PriceStatus``
+    ``unpriced``. Calls of which no usage is known, as failed ones, have no row.
+
+    Args:
+        ledger: What was kept.
+        selection: Which calls; None for all. Periods are of UTC, whatever its zone.
+        account: Whose spend it is.
+        version: ``1.2``, or ``1.4`` for its names of columns.
+        period: ``day`` or ``hour``.
+        progress: Told after each period.
+
+    Raises:
+        ConfigError: If the version or the period is not one of these.
+        LedgerError: If the ledger cannot be read, while rows are taken.
+    """
+    if version not in set(Version):
+        raise ConfigError(
+            f"FOCUS version {version!r} is not known; expected {' or '.join(Version)}"
+        )
+    if period not in _PERIODS:
+        raise ConfigError(f"a charge period is {period!r}; expected hour or day")
+    names = columns_of(version)
+    rows = _rows(
+        ledger, selection or Selection(), account, Step(period), names, progress
+    )
+    columns = (*names, *EXTENSIONS)
+    return FlatTable(
+        tuple(FlatColumn(name, type_of) for name, type_of in columns), rows
+    )
+
+
+def _rows(
+    ledger: Ledger,
+    chosen: Selection,
+    account: Account,
+    step: Step,
+    names: Sequence[tuple[str, ColumnType]],
+    progress: Progress | None,
+) -> Iterator[Sequence[Value]]:
+    wanted = [name for name, _ in (*names, *EXTENSIONS)]
+    with ledger.reading() as reader:
+        whole = reader.span()
+        if whole is None:
+            return
+        since, until = (each.astimezone(UTC) for each in chosen.span(whole))
+        start = whole[0] if is_before(since, whole[0]) else since
+        end = whole[1] if is_before(whole[1], until) else until
+        points = edges(step, start, end)
+        for done, (at, parts) in enumerate(reader.steps(points), start=1):
+            kept = (each for each in parts if chosen.lets_pass(each.tags, each.kind))
+            for charge in _charges(reader, kept):
+                values = _values(charge, account, _period(step, at))
+                yield [values.get(name) for name in wanted]
+            if progress is not None:
+                progress(done, len(points) - 1)
+
+
+@dataclass(slots=True)
+class _Charge:
+    """What one row says, before it is put in columns."""
+
+    tags: str
+    kind: Kind
+    unit: Unit | None
+    rate: Rate | None
+    quantity: int
+    amount: Decimal
+    calls: int
+    status: PriceStatus
+
+
+def _charges(reader: Reader, parts: Iterable[Sum]) -> list[_Charge]:
+    """Charges of one period. Kinds that differ in nothing of a row are added up."""
+    charges: dict[tuple[object, ...], _Charge] = {}
+    for part in parts:
+        tags = json.dumps(dict(part.tags), sort_keys=True, ensure_ascii=False)
+        rates = reader.rates_of(part.kind)
+        for unit, quantity, amount in _used(part):
+            rate = None if rates is None or unit is None else rates.get(unit)
+            status = part.kind.price_status
+            if amount is None:
+                status = PriceStatus.UNPRICED
+            elif status is PriceStatus.PARTIAL:
+                status = PriceStatus.PRICED  # of this unit
+            charge = _Charge(
+                tags,
+                part.kind,
+                unit,
+                rate,
+                quantity,
+                amount or ZERO,
+                part.calls,
+                status,
+            )
+            known = charges.setdefault(_told_apart(charge), charge)
+            if known is not charge:
+                known.quantity += quantity
+                known.amount = add(known.amount, charge.amount)
+                known.calls += part.calls
+    return sorted(charges.values(), key=_order)
+
+
+def _used(part: Sum) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
+    for unit, quantity in part.usage.items():
+        yield unit, quantity, part.by_unit.get(unit)
+    if part.cost and not part.by_unit:
+        yield None, part.calls, part.cost
+
+
+def _told_apart(charge: _Charge) -> tuple[object, ...]:
+    kind = charge.kind
+    return (
+        charge.tags,
+        kind.model,
+        kind.operation,
+        kind.region,
+        kind.tier,
+        kind.latency_mode,
+        kind.currency,
+        charge.unit,
+        charge.rate,
+        charge.status,
+    )
+
+
+def _order(charge: _Charge) -> tuple[str, ...]:
+    kind = charge.kind
+    return (
+        charge.tags,
+        kind.model.requested,
+        kind.region,
+        kind.operation,
+        kind.tier,
+        kind.latency_mode,
+        charge.unit or "",
+        charge.status,
+    )
+
+
+def _period(step: Step, at: datetime) -> tuple[datetime, datetime]:
+    start = at.replace(minute=0, second=0, microsecond=0)
+    if step is Step.HOUR:
+        return start, start + timedelta(hours=1)
+    start = start.replace(hour=0)
+    return start, start + timedelta(days=1)
+
+
+def _values(
+    charge: _Charge, account: Account, period: tuple[datetime, datetime]
+) -> dict[str, Value]:
+    kind, unit = charge.kind, charge.unit
+    model = kind.model.model_id or kind.model.requested
+    month = period[0].replace(day=1, hour=0)
+    currency = kind.currency or "USD"
+    noun = "Calls" if unit is None else unit_noun(unit)
+    what = "calls" if unit is None else unit.value
+    sku = f"{model}/{what}"
+    name = account.name or account.id
+    sub_id = account.sub_id or account.id
+    values: dict[str, Value] = {
+        "BilledCost": charge.amount,
+        "BillingAccountId": account.id,
+        "BillingAccountName": name,
+        "BillingAccountType": "Account",
+        "BillingCurrency": currency,
+        "BillingPeriodStart": month,
+        "BillingPeriodEnd": (month + timedelta(days=31)).replace(day=1),
+        "ChargeCategory": "Usage",
+        "ChargeDescription": (
+            f"{model} in {kind.region}: {what}, {charge.status} ({COST_BASIS} by "
+            f"bedrock_attrib)"
+        ),
+        "ChargeFrequency": "Usage-Based",
+        "ChargePeriodStart": period[0],
+        "ChargePeriodEnd": period[1],
+        "ConsumedQuantity": Decimal(charge.quantity),
+        "ConsumedUnit": noun,
+        "ContractedCost": charge.amount,
+        "EffectiveCost": charge.amount,
+        "HostProviderName": _PROVIDER,
+        "InvoiceIssuerName": _PROVIDER,
+        "ListCost": charge.amount,
+        "PricingCategory": "Standard",
+        "PricingCurrency": currency,
+        "PricingCurrencyEffectiveCost": charge.amount,
+        "ProviderName": _PROVIDER,
+        "PublisherName": _PROVIDER,
+        "RegionId": kind.region,
+        "RegionName": kind.region,
+        "ResourceId": kind.model.requested,
+        "ResourceName": model,
+        "ResourceType": kind.model.kind.replace("_", " ").title(),
+        "ServiceCategory": _CATEGORY,
+        "ServiceName": _SERVICE,
+        "ServiceProviderName": _PROVIDER,
+        "ServiceSubcategory": _SUBCATEGORY,
+        "SkuId": sku,
+        "SkuMeter": "Calls" if unit is None else unit.value.replace("_", " "),
+        "SubAccountId": sub_id,
+        "SubAccountName": sub_id,
+        "SubAccountType": "Account",
+        "Tags": charge.tags,
+        "x_CostBasis": COST_BASIS,
+        "x_LatencyMode": kind.latency_mode,
+        "x_ModelId": kind.model.model_id,
+        "x_ModelVendor": kind.model.vendor,
+        "x_Operation": kind.operation,
+        "x_PriceStatus": charge.status.value,
+        "x_Scope": kind.model.scope,
+        "x_ServiceTier": kind.tier,
+        "x_Unit": None if unit is None else unit.value,
+    }
+    if charge.rate is not None:
+        values |= _priced(charge, charge.rate, sku, noun)
+    return values
+
+
+def _priced(charge: _Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]:
+    """What is only there where a rate is: FOCUS wants the others null then."""
+    terms = [rate.region, rate.scope, rate.tier, rate.latency_mode, rate.context_band]
+    details = {
+        "x_ContextBand": rate.context_band,
+        "x_LatencyMode": rate.latency_mode,
+        "x_Region": rate.region,
+        "x_Scope": rate.scope,
+        "x_Tier": rate.tier,
+        "x_ValidFrom": "" if rate.valid_from is None else rate.valid_from.isoformat(),
+    }
+    return {
+        "ContractedUnitPrice": rate.amount,
+        "ListUnitPrice": rate.amount,
+        "PricingCurrencyContractedUnitPrice": rate.amount,
+        "PricingCurrencyListUnitPrice": rate.amount,
+        "PricingQuantity": Decimal(charge.quantity),
+        "PricingUnit": noun,
+        "SkuPriceDetails": json.dumps({k: v for k, v in details.items() if v}),
+        "SkuPriceId": "/".join([sku, *filter(None, terms)]),
+        "x_PriceSources": ", ".join(rate.sources),
+    }
+
+
+_NOUNS = (
+    ("token", "Tokens"),
+    ("image", "Images"),
+    ("second", "Seconds"),
+    ("text_unit", "Text Units"),
+    ("image_unit", "Images"),
+    ("search_unit", "Search Units"),
+    ("request", "Requests"),
+    ("hour", "Hours"),
+    ("minute", "Minutes"),
+    ("month", "Months"),
+)
+
+
+def unit_noun(unit: Unit) -> str:
+    """What *unit* counts, as FOCUS writes units: ``Tokens``, ``Images``, …."""
+    name = unit.value.partition("[")[0]
+    return next((noun for end, noun in _NOUNS if name.endswith(end)), "Units")

@@ -1,0 +1,83 @@
+"""Tables as Parquet files; needs the extra ``reports``."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, BinaryIO
+
+from .._errors import ConfigError, MissingExtraError
+from ._flat import ColumnType, FlatTable, Value
+
+_EXTRA = "reports"
+_ROWS_OF_A_GROUP = 50_000
+# 20 digits before the point and 18 behind it: a decimal of 128 bits, which every
+# engine reads.
+_DIGITS, _SCALE = 38, 18
+_LARGEST_COUNT = 2**63 - 1
+_QUANTUM = Decimal(1).scaleb(-_SCALE)
+_CONTEXT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
+
+
+def write_parquet(table: FlatTable, file: BinaryIO) -> None:
+    """Write *table* to *file*.
+
+    Amounts are decimals with 18 digits behind the point; what has more is rounded
+    there, half to even. Counts are whole numbers of 64 bits, times are UTC in
+    microseconds, what is missing is null.
+
+    Raises:
+        MissingExtraError: If pyarrow is not installed.
+        ConfigError: If a count does not fit.
+    """
+    arrow, parquet = _pyarrow()
+    types = {
+        ColumnType.TEXT: arrow.string(),
+        ColumnType.COUNT: arrow.int64(),
+        ColumnType.AMOUNT: arrow.decimal128(_DIGITS, _SCALE),
+        ColumnType.SECONDS: arrow.float64(),
+        ColumnType.TIME: arrow.timestamp("us", tz="UTC"),
+    }
+    schema = arrow.schema(
+        [(column.name, types[column.type]) for column in table.columns]
+    )
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for rows in _groups(table.rows):
+            columns = [
+                [_storable(value) for value in values]
+                for values in zip(*rows, strict=True)
+            ]
+            arrays = [
+                arrow.array(values, type=field.type)
+                for values, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_batch(arrow.record_batch(arrays, schema=schema))
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 -- an extra
+        from pyarrow import parquet  # noqa: PLC0415 -- an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(_EXTRA, "pyarrow") from error
+    return pa, parquet
+
+
+def _groups(rows: Iterable[Sequence[Value]]) -> Iterator[list[Sequence[Value]]]:
+    iterator = iter(rows)
+    while group := list(itertools.islice(iterator, _ROWS_OF_A_GROUP)):
+        yield group
+
+
+def _storable(value: Value) -> Value:
+    if isinstance(value, Decimal):
+        return value.quantize(_QUANTUM, context=_CONTEXT)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and value > _LARGEST_COUNT:
+        raise ConfigError(
+            f"{value} does not fit into the 64 bits of a count in Parquet; expected "
+            f"less, or --format csv or json, which take any number"
+        )
+    return value

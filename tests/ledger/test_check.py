@@ -1,0 +1,93 @@
+"""A ledger tells whether it is sound."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from kept_records import NOON, make_record
+
+from bedrock_attrib import Cost, Ledger, Unit, Usage
+from bedrock_attrib.ledger import check_ledger
+
+Keep = Callable[..., Ledger]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ledger(keep: Keep) -> Ledger:
+    """Calls of two months, with units that have a column and units that have none."""
+    return keep(
+        *(make_record(at=NOON - n * DAY) for n in (0, 0, 1, 40)),
+        make_record(Usage({Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 3, Unit.SEARCH_UNIT: 1})),
+        make_record(cost=Cost(Decimal("0.5"), "EUR", {}, {})),
+        make_record(Usage({Unit.INPUT_TOKEN: 10**30})),
+    )
+
+
+def test_a_sound_ledger(ledger: Ledger) -> None:
+    """Nothing is found, before and after what is old was forgotten."""
+    assert check_ledger(ledger) == []
+    ledger.forget(calls_before=NOON - DAY)
+    assert check_ledger(ledger) == []
+    ledger.forget(calls_before=NOON - DAY, sums_before=NOON - DAY)
+    ledger.compact()
+    assert check_ledger(ledger) == []
+    ledger.close()
+
+
+def test_an_empty_ledger(keep: Keep) -> None:
+    """It is sound too."""
+    assert check_ledger(keep()) == []
+
+
+DAMAGE = {
+    "DELETE FROM calls WHERE rowid = (SELECT max(rowid) FROM calls)": (
+        "the hour 2026-11-25 12:00 UTC and its calls differ"
+    ),
+    "UPDATE calls SET input_token = input_token + 1": "the hour 2026-10-16 12:00 UTC",
+    "UPDATE sums SET calls = calls + 1 WHERE level = 1": (
+        "the day 2026-10-16 and its hours differ"
+    ),
+    "UPDATE sums SET output_token = 0 WHERE level = 2": (
+        "the month 2026-10 and its hours differ"
+    ),
+    "DELETE FROM sums WHERE level = 2": "the month 2026-10 and its hours differ",
+    "UPDATE more_sums SET total = '9' WHERE level = 0": (
+        "the hour 2026-11-25 12:00 UTC and its calls differ in 'guardrail_topic_text"
+    ),
+    "DELETE FROM more_sums WHERE level = 1": (
+        "a day and its hours differ in 'guardrail_topic_text_unit'"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", DAMAGE)
+def test_sums_that_differ_are_found(ledger: Ledger, path: Path, statement: str) -> None:
+    """Each level is compared with the one below it."""
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    again = Ledger(path)
+    problems = check_ledger(again)
+    assert problems[0].startswith(DAMAGE[statement])
+    again.close()
+
+
+def test_a_damaged_file_is_found(keep: Keep, path: Path) -> None:
+    """The file's own pages are checked before anything is added up."""
+    ledger = keep(*(make_record(at=NOON + n * DAY) for n in range(200)))
+    ledger.compact()
+    ledger.close()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    again = Ledger(path)
+    assert check_ledger(again)[0].startswith("the file is damaged: ")
+    again.close()
