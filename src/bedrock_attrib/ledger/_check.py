@@ -19,7 +19,7 @@ from ._clock import (
 )
 from ._ledger import Ledger
 from ._reading import COUNTED, FIGURES
-from ._sqlite import SQLiteSnapshot
+from ._snapshot import SQLiteSnapshot
 from ._store import Readable
 
 _HOUR_US = 3_600_000_000
