@@ -15,10 +15,12 @@ import bedrock_attrib._feeds as feeds_module
 import bedrock_attrib._handlers as client_module
 import bedrock_attrib._readers._streams as events_module
 import bedrock_attrib._recorder as recorder_module
+import bedrock_attrib._settler as settler_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
 from bedrock_attrib._attribution import Spend
 from bedrock_attrib._call import Call, Routes
 from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._settler import Settler
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -108,12 +110,12 @@ PLACES: dict[str, tuple[Any, str]] = {
     "open streams": (Recorder, "answer_opened"),
     "reading a body": (feeds_module, "read_body"),
     "counts of a stream": (events_module, "read_shape"),
-    "reading a stream": (recorder_module, "read_stream"),
-    "building a record": (recorder_module, "build_record"),
+    "reading a stream": (settler_module, "read_stream"),
+    "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
     "price look-up": (PriceTable, "quote"),
     "loading prices": (PriceTable, "bundled"),
-    "settling": (Recorder, "_settle_one"),
+    "settling": (Settler, "_settle_one"),
     "end": (Recorder, "_end"),
 }
 

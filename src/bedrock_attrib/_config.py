@@ -137,6 +137,20 @@ class Config(BaseModel):
             raise ConfigError(_explain(error, merged, cls.model_fields)) from error
 
 
+def origins(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each setting that is no default comes from: a variable, or a file's line.
+
+    Args:
+        environ: Environment; None for the process' own.
+
+    Raises:
+        ConfigError: If the file cannot be read, or a variable is not as expected.
+    """
+    environ = os.environ if environ is None else environ
+    layers = _from_file(environ), _from_environment(environ, Config.model_fields)
+    return {name: origin for layer in layers for name, (_, origin) in layer.items()}
+
+
 Layer = dict[str, tuple[Any, str]]
 
 

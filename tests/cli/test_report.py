@@ -162,16 +162,13 @@ def test_spans_zones_and_filters(run: Run, ledger: Path) -> None:
 def test_a_file_tells_its_format(run: Run, ledger: Path, tmp_path: Path) -> None:
     """By its ending; it is whole, with the usual mode, and nothing else is left."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra reports")
-    for name in ("spend.csv", "spend.json", "spend.parquet", "spend.txt"):
+    names = ("spend.csv", "spend.html", "spend.json", "spend.parquet", "spend.txt")
+    for name in names:
         output = tmp_path / name
         done = run("report", "--ledger", str(ledger), "-o", str(output))
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "spend.csv",
-        "spend.json",
-        "spend.parquet",
-        "spend.txt",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(names)
+    assert (tmp_path / "spend.html").read_text("utf-8").startswith("<!doctype html>")
     assert (tmp_path / "spend.csv").read_bytes().startswith(b"team,calls,")
     assert (tmp_path / "spend.txt").read_text("utf-8").startswith("Spend by team, ")
     table = parquet.read_table(tmp_path / "spend.parquet").to_pydict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -159,6 +160,39 @@ def test_old_calls_are_forgotten_and_their_sums_stay(keep: Keep) -> None:
     ledger.forget(sums_before=NOON - DAY)
     with ledger.reading() as reader:
         assert sum(each.calls for each in reader.sums(*ALWAYS)) == 1
+    ledger.close()
+
+
+def test_a_record_that_cannot_be_kept_takes_no_other_with_it(keep: Keep) -> None:
+    """It alone is lost, and counted."""
+    records = [make_record(duration_s=float("inf") if n == 3 else 1) for n in range(9)]
+    ledger = keep(*records)
+    with ledger.reading() as reader:
+        found = {record.id for record in reader.calls(*ALWAYS)}
+        assert sum(each.calls for each in reader.sums(*ALWAYS)) == 8
+    assert found == {record.id for record in records} - {records[3].id}
+    assert ledger.dropped == 1
+    ledger.close()
+
+
+def test_threads_take_turns(keep: Keep) -> None:
+    """Retention waits for the thread that writes, and does not break into its work."""
+    ledger = keep(make_record())
+    entered, leave = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with ledger.store.transaction():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert entered.wait(10)
+    timer = threading.Timer(0.1, leave.set)
+    timer.start()
+    assert ledger.forget(calls_before=ALWAYS[1]) == 1
+    thread.join(10)
+    timer.join(10)
     ledger.close()
 
 

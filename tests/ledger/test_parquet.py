@@ -23,6 +23,7 @@ from bedrock_attrib.ledger.parquet import (  # noqa: E402
     athena_table,
     export,
 )
+from bedrock_attrib.ledger.parquet._columns import batched  # noqa: E402
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -158,6 +159,12 @@ def test_retention_takes_nothing_from_what_was_exported(
     (new,) = export(ledger, tmp_path / "new")
     assert (new.path is not None, new.calls, new.forgotten) == (True, 1, 1)
     ledger.close()
+
+
+def test_rows_come_in_lists() -> None:
+    """Of the size that is held at once, the last one shorter."""
+    rows = ((n,) for n in range(5))
+    assert list(batched(rows, 2)) == [[(0,), (1,)], [(2,), (3,)], [(4,)]]
 
 
 def test_an_empty_ledger_has_no_days(keep: Keep, tmp_path: Path) -> None:

@@ -11,13 +11,17 @@ import click
 
 from .._errors import BedrockAttribError
 from ._completion import completion
+from .analysis import ANALYSES
 from .demo import demo
+from .doctor import doctor
+from .html import html
 from .ledger import ledger
 from .price import price
 from .prices import prices
 from .report import report
 from .report._lacks import show_unattributed, show_unpriced
 from .run import run as run_program
+from .top import top
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -79,15 +83,26 @@ def commands() -> None:
     """
 
 
+@click.group()
+def analyze() -> None:
+    """Compare, reprice, forecast, and find savings and anomalies."""
+
+
+for analysis in ANALYSES:
+    analyze.add_command(analysis)
 for command in (
+    analyze,
     completion,
     demo,
+    doctor,
+    html,
     ledger,
     price,
     prices,
     report,
     show_unattributed,
     show_unpriced,
+    top,
 ):
     commands.add_command(command)
 commands.add_command(run_program, "run")

@@ -73,7 +73,7 @@ class SQLiteStore:
         self._busy_timeout_s = busy_timeout_s
         self._writer: sqlite3.Connection | None = None
         self._pid = os.getpid()
-        self._opening = threading.Lock()
+        self._busy = threading.Lock()
         _create(self.path)
         with _told(self.path), closing(self._connect()) as db:
             self._migrate(db)
@@ -135,12 +135,14 @@ class SQLiteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:
-        """Write: everything or nothing. One thread at a time.
+        """Write: everything or nothing. Threads take turns.
 
         Raises:
             LedgerError: If the database is locked, full, read-only or broken.
         """
-        with _told(self.path):
+        if self._pid != os.getpid():
+            self._busy = threading.Lock()  # a thread of the parent may have held it
+        with self._busy, _told(self.path):
             db = self._writing()
             db.execute("BEGIN IMMEDIATE")
             try:

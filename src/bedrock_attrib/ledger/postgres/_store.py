@@ -107,6 +107,11 @@ class PostgresStore:
         self._name = "postgresql"
         self._password = ""
 
+    def _leave_to_parent(self) -> None:
+        """Keep a connection of the process that forked this one, and never use it."""
+        _PARENTS.append(self._writer)  # closing it would end the parent's session
+        self._start_over()
+
     # Connections
 
     def _connect(self) -> Connection:
@@ -275,8 +280,7 @@ class PostgresStore:
             LedgerError: If the server is away, refuses or is in the way.
         """
         if self._pid != os.getpid():
-            _PARENTS.append(self._writer)  # closing it would end the parent's session
-            self._start_over()
+            self._leave_to_parent()
         with self._busy, self._told():
             db = self._writing()
             with ExitStack() as end:
@@ -312,7 +316,9 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close the connection that writes."""
-        if self._writer is not None and self._pid == os.getpid():
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        if self._writer is not None:
             self._writer.close()
         self._writer = None
 

@@ -1,0 +1,129 @@
+"""Which Python, packages and extras there are, and who else instruments Bedrock."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from ._findings import Finding, State
+
+_PYTHON = "Python"
+_PACKAGES = "packages"
+_EXTRAS = "extras"
+_NEIGHBOURS = "neighbours"
+_OLDEST_PYTHON = (3, 11)
+
+_NEEDED = (
+    "bedrock-attrib",
+    "boto3",
+    "botocore",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "pydantic",
+)
+# Extra, a module that it brings, its distribution, and what it is for.
+_OPTIONAL = (
+    ("aio", "aiobotocore", "aiobotocore", "async clients"),
+    (
+        "otlp",
+        "opentelemetry.exporter.otlp.proto.http",
+        "opentelemetry-exporter-otlp-proto-http",
+        "export with OTLP",
+    ),
+    (
+        "prometheus",
+        "opentelemetry.exporter.prometheus",
+        "opentelemetry-exporter-prometheus",
+        "Prometheus",
+    ),
+    ("reports", "pyarrow", "pyarrow", "Parquet files"),
+)
+# What `metrics` knows of, by the names under which they are installed.
+_OTHERS = (
+    "opentelemetry-instrumentation-botocore",
+    "opentelemetry-instrumentation-genai-bedrock",
+    "opentelemetry-instrumentation-bedrock",
+    "openlit",
+)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def examine_python() -> Iterator[Finding]:
+    """Whether this Python will do."""
+    name = f"{platform.python_implementation()} {platform.python_version()}"
+    where = f"{name} at {sys.executable}"
+    if sys.version_info >= _OLDEST_PYTHON:
+        yield Finding(_PYTHON, State.OK, where)
+        return
+    oldest = ".".join(map(str, _OLDEST_PYTHON))
+    yield Finding(_PYTHON, State.PROBLEM, where, f"Use Python {oldest} or newer.")
+
+
+def examine_packages() -> Iterator[Finding]:
+    """Which versions of what is always needed there are."""
+    for name in _NEEDED:
+        found = _version(name)
+        if found is not None:
+            yield Finding(_PACKAGES, State.OK, f"{name} {found}")
+        elif name == _NEEDED[0]:
+            yield Finding(
+                _PACKAGES,
+                State.NOTE,
+                f"{name} is run from a folder and not installed",
+                "Install it, so that its version is known: pip install -e .",
+            )
+        else:
+            yield Finding(
+                _PACKAGES,
+                State.PROBLEM,
+                f"{name} is not installed",
+                "Install it again with what it needs: pip install bedrock-attrib",
+            )
+
+
+def examine_extras() -> Iterator[Finding]:
+    """Which extras there are."""
+    for extra, module, distribution, purpose in _OPTIONAL:
+        if _has(module):
+            found = _version(distribution) or "of unknown version"
+            what = f"{extra}: {distribution} {found}"
+            yield Finding(_EXTRAS, State.OK, what)
+        else:
+            yield Finding(
+                _EXTRAS,
+                State.NOTE,
+                f"{extra}: not installed; it is for {purpose}",
+                f"If you need it: pip install 'bedrock-attrib[{extra}]'",
+            )
+
+
+def _has(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a parent is missing, or is no package
+        return False
+
+
+def examine_neighbours() -> Iterator[Finding]:
+    """Which other instrumentations of Bedrock may emit the same metrics."""
+    found = [name for name in _OTHERS if _version(name) is not None]
+    for name in found:
+        yield Finding(
+            _NEIGHBOURS,
+            State.NOTE,
+            f"{name} {_version(name)} may emit the GenAI metrics for the same calls",
+            "Nothing, while the setting histograms is auto: once it is active, its "
+            "histograms are left to it.",
+        )
+    if not found:
+        what = "no other instrumentation of Bedrock is installed"
+        yield Finding(_NEIGHBOURS, State.OK, what)

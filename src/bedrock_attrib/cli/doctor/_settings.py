@@ -1,0 +1,198 @@
+"""What is set and where from, and whether prices and metrics can be had by it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from opentelemetry.metrics import get_meter_provider
+
+from ..._config import Config, origins
+from ..._errors import ConfigError
+from ..._faults import logger
+from ...pricing import PriceTable
+from ._findings import Finding, State
+
+_SETTINGS = "settings"
+_PRICES = "prices"
+_METRICS = "metrics"
+_AWS = "AWS"
+_OLD_DAYS = 60
+# Whatever stands between the user's name and the host in a URL.
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*(?=@)")
+# https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+# and those of opentelemetry-instrument, checked 2026-11-25.
+_OTEL_VARIABLES = (
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_SERVICE_NAME",
+)
+_STAND_INS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
+
+
+class _Heard(logging.Handler):
+    """Keeps what the library says, which would go to stderr otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.messages.append(record.getMessage())
+
+
+@contextmanager
+def _hearing() -> Iterator[list[str]]:
+    heard = _Heard()
+    logger.addHandler(heard)
+    try:
+        yield heard.messages
+    finally:
+        logger.removeHandler(heard)
+
+
+def without_secrets(text: str) -> str:
+    """*text* whose URLs hold no password, and no parameters that may be one."""
+    hidden = _PASSWORD.sub(r"\1:…", text)
+    return (
+        hidden.partition("?")[0] + "?…" if "://" in hidden and "?" in hidden else hidden
+    )
+
+
+def load_settings() -> Config | None:
+    """The settings; None where they are wrong."""
+    with _hearing():
+        try:
+            return Config.load()
+        except ConfigError:
+            return None
+
+
+def examine_settings() -> Iterator[Finding]:
+    """Which settings hold, and where each came from."""
+    with _hearing() as heard:
+        try:
+            config = Config.load()
+            found = origins()
+        except ConfigError as error:
+            yield Finding(
+                _SETTINGS,
+                State.PROBLEM,
+                without_secrets(str(error)),
+                "Correct it there; until then nothing can be instrumented. "
+                "Settings: docs/reference/settings.md",
+            )
+            return
+    for message in dict.fromkeys(heard):
+        yield Finding(
+            _SETTINGS,
+            State.WARNING,
+            message,
+            "Correct its name, or unset it if it is not meant for this library.",
+        )
+    for name, origin in sorted(found.items()):
+        value = without_secrets(str(getattr(config, name)))
+        yield Finding(_SETTINGS, State.OK, f"{name} = {value} (from {origin})")
+    if not found:
+        yield Finding(
+            _SETTINGS,
+            State.OK,
+            "nothing is set: defaults hold (no bedrock_attrib.toml in "
+            f"{Path.cwd()}, no BEDROCK_ATTRIB_* in the environment)",
+        )
+
+
+def examine_prices(config: Config | None) -> Iterator[Finding]:
+    """Whether prices can be read, and how old they are."""
+    chosen = None if config is None else config.prices
+    name = "the bundled table" if chosen is None else str(chosen)
+    try:
+        table = PriceTable.bundled() if chosen is None else PriceTable.load(chosen)
+    except ConfigError as error:
+        step = "Check the file: bedrock-attrib prices check FILE"
+        yield Finding(_PRICES, State.PROBLEM, str(error), step)
+        return
+    days = max(0, table.age(datetime.now(UTC)).days)
+    what = (
+        f"{name}: {len(table.model_ids):,} models, gathered {table.generated_on}, "
+        f"{days} days ago"
+    )
+    if days > _OLD_DAYS:
+        yield Finding(
+            _PRICES,
+            State.WARNING,
+            what,
+            "AWS may have changed some. Update the package, or import AWS' price list: "
+            "bedrock-attrib prices import --help",
+        )
+    else:
+        yield Finding(_PRICES, State.OK, what)
+    if config is not None and config.price_overrides is not None:
+        yield _overrides(table, config.price_overrides)
+
+
+def _overrides(table: PriceTable, path: Path) -> Finding:
+    try:
+        table.with_overrides(file=path)
+    except ConfigError as error:
+        step = f"Check the file: bedrock-attrib prices check {path}"
+        return Finding(_PRICES, State.PROBLEM, str(error), step)
+    return Finding(_PRICES, State.OK, f"overrides of {path} come before it")
+
+
+def examine_metrics(config: Config | None) -> Iterator[Finding]:
+    """Whether metrics go anywhere, as far as this process can tell."""
+    if config is not None and not config.metrics:
+        step = "To emit them, set metrics = true."
+        yield Finding(_METRICS, State.NOTE, "switched off by the settings", step)
+        return
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        yield Finding(
+            _METRICS,
+            State.WARNING,
+            "OTEL_SDK_DISABLED is true: OpenTelemetry emits nothing",
+            "Unset OTEL_SDK_DISABLED where metrics are wanted.",
+        )
+        return
+    provider = type(get_meter_provider()).__name__
+    if provider not in _STAND_INS:
+        yield Finding(_METRICS, State.OK, f"a meter provider is set: {provider}")
+    else:
+        yield Finding(
+            _METRICS,
+            State.NOTE,
+            "no meter provider is set in this process; your application's may have one",
+            "Set one in your application, or start it with opentelemetry-instrument: "
+            "docs/how-to/otlp.md, docs/how-to/prometheus.md",
+        )
+    for name in _OTEL_VARIABLES:
+        if os.environ.get(name):
+            value = without_secrets(os.environ[name])
+            yield Finding(_METRICS, State.OK, f"{name} = {value}")
+
+
+def examine_aws() -> Iterator[Finding]:
+    """What of AWS is set. Credentials are neither read nor tried."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region:
+        yield Finding(_AWS, State.OK, f"region {region}, from the environment")
+    else:
+        yield Finding(
+            _AWS,
+            State.NOTE,
+            "no region in the environment; a profile or your code may name one",
+            "If clients fail with NoRegionError: set AWS_REGION, or give "
+            "region_name to boto3.",
+        )
+    yield Finding(
+        _AWS,
+        State.OK,
+        "credentials were not looked at, and nothing was sent over the network",
+    )

@@ -1,0 +1,117 @@
+"""Spend as one web page: charts and tables in a single file that works offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ...ledger import Ledger
+from ...pricing import PriceTable
+from .._selection import Selection
+from . import _sections as sections
+from ._figures import Figures, Progress, collect
+from ._markup import text
+from ._page import page
+
+__all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "render"]
+
+DEFAULT_BY = ("team", "app", "experiment", "model")
+DEFAULT_TITLE = "Amazon Bedrock spend"
+_MOST_ROWS = 400
+_MOST_CHARGES = 200
+
+
+def render(
+    ledger: Ledger,
+    selection: Selection | None = None,
+    *,
+    by: Sequence[str] = DEFAULT_BY,
+    title: str = DEFAULT_TITLE,
+    prices: PriceTable | None = None,
+    rows: int = _MOST_ROWS,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Show what calls cost, as an HTML page that asks no other host for anything.
+
+    Its charts need JavaScript; its tables, which hold the same figures, do not. Text
+    of tags is escaped, and a Content-Security-Policy names by their digests the only
+    scripts that may run.
+
+    Args:
+        ledger: What was kept; `Ledger.flush` it before.
+        selection: Which calls (`bedrock_attrib.reports.select`); None for all.
+        by: Tags, and other dimensions (`bedrock_attrib.reports.NAMES`).
+        title: Heading of the page.
+        prices: The table whose age the page tells; None for the bundled one. Amounts
+            keep the prices of the time when each call was made.
+        rows: Rows of the closing table at most; the others are summed up in one.
+        now: The present, aware; None for the clock's.
+        progress: Told after each stretch of time.
+
+    Raises:
+        ConfigError: If *by* names nothing, a dimension twice, time or units.
+        LedgerError: If the ledger cannot be read.
+
+    Example:
+        >>> page = render(Ledger("calls.db"), select("7d"))  # doctest: +SKIP
+    """
+    chosen = selection or Selection()
+    figures = collect(ledger, chosen, by, progress)
+    at = (datetime.now(UTC) if now is None else now).astimezone(chosen.zone)
+    table = PriceTable.bundled() if prices is None else prices
+    lead = f'<p class="lead">{text(_span(figures))}</p>{_estimate_note(table, at)}'
+    if not figures.total.calls:
+        return page(title, lead + _NOTHING, (), {"labels": [], "dimensions": []})
+    facts = (
+        ("Span", _span(figures)),
+        ("Page made", f"{at:%Y-%m-%d %H:%M %Z}"),
+        ("Price table", sections.price_age(table.generated_on, at.date())),
+        ("Grouped by", ", ".join(figures.by)),
+        ("Filters", _filters(chosen)),
+        ("Time zone of days", str(chosen.zone)),
+    )
+    parts = (
+        sections.key_figures(figures),
+        sections.over_time(figures),
+        sections.tops(figures),
+        sections.tokens(figures),
+        sections.failures(figures),
+        sections.gaps(figures),
+        sections.every_row(figures, rows),
+        sections.by_hand(figures, _MOST_CHARGES),
+        sections.about(figures, facts),
+    )
+    return page(title, lead, parts, sections.chart_data(figures))
+
+
+_NOTHING = (
+    '<p class="note">No call is in this span. Ask for a longer one, for other filters, '
+    "or see with <code>bedrock-attrib doctor</code> whether calls reach the ledger.</p>"
+)
+_OLD_DAYS = 60
+
+
+def _span(figures: Figures) -> str:
+    if figures.since is None or figures.until is None:
+        return "An empty ledger"
+    return (
+        f"{figures.since:%Y-%m-%d %H:%M} to {figures.until:%Y-%m-%d %H:%M} "
+        f"{figures.until:%Z}"
+    )
+
+
+def _filters(selection: Selection) -> str:
+    count = len(selection.filters)
+    names = ", ".join(each.dimension.name for each in selection.filters)
+    return f"{count}, on {names}" if count else "none"
+
+
+def _estimate_note(table: PriceTable, at: datetime) -> str:
+    age = sections.price_age(table.generated_on, at.date())
+    is_old = (at.date() - table.generated_on).days > _OLD_DAYS
+    kind = "note" if is_old else "note quiet"
+    return (
+        f'<p class="{kind}">Costs are estimates from public list prices, not an '
+        f"invoice. Price table {text(age)}.</p>"
+    )
