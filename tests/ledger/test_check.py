@@ -65,7 +65,9 @@ def test_a_sound_ledger(ledger: Ledger) -> None:
 
 def test_an_empty_ledger(keep: Keep) -> None:
     """It is sound too."""
-    assert check_ledger(keep()) == []
+    ledger = keep()
+    assert check_ledger(ledger) == []
+    ledger.close()
 
 
 DAMAGE = {
