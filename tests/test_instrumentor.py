@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +35,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
+from bedrock_attrib._errors import MissingExtraError
 from bedrock_attrib.instrumentor import BedrockAttribInstrumentor
 from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
 
@@ -229,6 +232,15 @@ def test_what_the_application_has_said_before_stays(
     recorder.flush()
     get_recorder().flush()
     assert (len(own.records), len(default.records)) == (1, 0)
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever imports it is told which extra is missing."""
+    package = "opentelemetry.instrumentation.instrumentor"
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "bedrock_attrib.instrumentor")
+    with pytest.raises(MissingExtraError, match=r"'bedrock-attrib\[instrumentor\]'"):
+        importlib.import_module("bedrock_attrib.instrumentor")
 
 
 def test_dependencies(instrumentor: BedrockAttribInstrumentor) -> None:

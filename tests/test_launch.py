@@ -421,7 +421,7 @@ WRONG = {
         f"./here.py is not executable{HINT} ./here.py",
     ),
     "no interpreter": (
-        ["./lost"],
+        ["--summary", "--tag=team=search", "./lost"],
         127,
         f"./lost {NO_INTERPRETER}",
     ),

@@ -14,6 +14,9 @@ pytest.importorskip(
 
 from programs import METERED, stage
 
+from bedrock_attrib import configure, instrument
+from bedrock_attrib.testing import ListSink, bedrock_simulator
+
 # A notebook: the first cell is run once, each of the others many times. The module
 # `shop` changes between two runs, and IPython loads it anew.
 SHOP = """
@@ -86,6 +89,30 @@ run_all(25)
 more_threads, more_size = state()
 print([more_threads - threads, (more_size - size) // 20])
 """
+
+
+def test_a_recorder_is_closed_when_its_streams_have_ended() -> None:
+    """Made anew with a stream open, the recorder before it goes on, and then ends."""
+
+    class Closing(ListSink):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    sink = Closing()
+    configure(sinks=[sink], metrics=False)
+    with bedrock_simulator() as simulator:
+        client = instrument(simulator.client())
+        call = {"modelId": "us.amazon.nova-micro-v1:0", "messages": []}
+        stream = client.converse_stream(**call)["stream"]
+        configure(metrics=False)
+        configure(metrics=False)
+        assert (sink.is_closed, len(sink.records)) == (False, 0)
+        for _ in stream:
+            pass
+    configure()
+    assert (sink.is_closed, len(sink.records)) == (True, 1)
 
 
 @pytest.mark.slow

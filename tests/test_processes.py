@@ -171,12 +171,12 @@ client = make_client()
 is_over = threading.Event()
 
 def call():
-    while not is_over.is_set():
+    while not is_over.wait(0.002):
         client.converse(**CALL)
         list(client.converse_stream(**CALL)["stream"])
 
 def settle():
-    while not is_over.is_set():
+    while not is_over.wait(0.002):
         get_recorder().flush()
 
 threads = [threading.Thread(target=work) for work in (call, call, settle)]
@@ -218,10 +218,11 @@ def main(method):
     process = context.Process(target=work, args=(0,))
     process.start()
     process.join()
-    pool = context.Pool(1)
-    pool.map(work, range(2))
-    pool.close()
-    pool.join()
+    if method == "fork":  # the same as the executor, and each process takes a second
+        pool = context.Pool(1)
+        pool.map(work, range(2))
+        pool.close()
+        pool.join()
 
 if __name__ == "__main__":
     main(sys.argv[1])
@@ -240,9 +241,10 @@ def test_process_pools(stage: Stage, method: str) -> None:
     """Workers export what they did, although they run no exit handlers of others."""
     program = stage.write(METERED + POOLS)
     stage.run(BIN / "python", "-W", "ignore", program, method)
+    jobs = 7 if method == "fork" else 5
     teams = stage.collector.values("bedrock_attrib.calls", "team")
-    assert teams == {"-": 1, "worker": 7}
-    assert stage.recordings == 8
+    assert teams == {"-": 1, "worker": jobs}
+    assert stage.recordings == 1 + jobs
 
 
 @pytest.mark.slow

@@ -310,6 +310,35 @@ def test_a_flush_that_fails(sink: Flushed, *, result: bool | Exception) -> None:
     assert not flush(1.0)
 
 
+def test_a_recorder_that_fails(sink: Flushed) -> None:
+    """One of one's own may raise what it likes."""
+
+    class Broken(Recorder):
+        def flush(self, timeout_s: float = 10.0) -> bool:
+            if self.is_closed:
+                return True
+            raise OSError
+
+    broken = Broken()
+    assert flush_after(lambda: 1)() == 1
+    assert not flush()
+    assert broken.faults.counts() == {"flush": 2}
+    assert sink.flushes == [0, 0]
+    broken.close()
+
+
+def test_a_coroutine_without_a_loop(sink: Flushed) -> None:
+    """Where there is no loop of asyncio, it is flushed on the spot."""
+
+    @flush_after
+    async def handler(event: int, context: None) -> int:
+        return event
+
+    with pytest.raises(StopIteration, match="7"):
+        handler(7, None).send(None)
+    assert sink.flushes == [0]
+
+
 def test_every_recorder_is_flushed(simulator: Simulator, sink: Flushed) -> None:
     """Recorders of one's own are, but not those that are closed."""
     other, closed = ListSink(), Flushed()

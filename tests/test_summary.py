@@ -71,6 +71,24 @@ def test_nothing_is_told_of_no_calls(capsys: pytest.CaptureFixture[str]) -> None
     assert not sink.has_told
 
 
+def test_a_process_without_stderr_ends_as_ever(simulator: Simulator) -> None:
+    """What cannot be told is left out."""
+    program = f"""
+import sys
+from bedrock_attrib import Recorder, instrument
+from bedrock_attrib._summary import SUMMARY
+from bedrock_attrib.testing import bedrock_simulator
+with bedrock_simulator() as simulator:
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(SUMMARY,)))
+    client.converse(modelId={MICRO!r}, messages=[])
+sys.stderr.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_tells_of_its_own(simulator: Simulator) -> None:
     """Parent and child tell a line each, over all recorders that they had."""

@@ -300,7 +300,7 @@ def _shebang(program: str) -> list[str]:
     try:
         with Path(program).open("rb") as script:
             line = script.readline(256)
-    except OSError:
+    except OSError:  # pragma: no cover -- root may read everything
         return []
     if not line.startswith(b"#!"):
         return []

@@ -35,7 +35,7 @@ class _End:
     def run(self) -> None:
         self._run_all(self._everywhere)
 
-    def run_in_pool(self) -> None:
+    def run_in_pool(self) -> None:  # pragma: no cover -- runs in a child
         self._run_all(self._everywhere)
         self._run_all(self._in_pools)
 
@@ -67,10 +67,12 @@ class _End:
         # A child clears the finalizers that it inherits, and then calls this.
         pools.register_after_fork(self, _End._finalize)
         process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
+        if (  # pragma: no cover -- runs in a child
+            process is not None and process.parent_process() is not None
+        ):
             self._finalize()  # imported in the midst of a child
 
-    def _finalize(self) -> None:
+    def _finalize(self) -> None:  # pragma: no cover -- runs in a child
         pools = sys.modules["multiprocessing.util"]
         pools.Finalize(None, self.run_in_pool, exitpriority=_AFTER_OTHERS)
 

@@ -512,8 +512,13 @@ def flush_all(timeout_s: float) -> bool:
     deadline = monotonic() + timeout_s
     is_done = True
     for recorder in list(_RECORDERS):
-        if not recorder.is_closed:
+        if recorder.is_closed:
+            continue
+        try:
             is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+        except Exception as fault:  # of a recorder that somebody has derived
+            recorder.faults.note("flush", fault)
+            is_done = False
     return is_done
 
 

@@ -40,16 +40,12 @@ def flush(timeout_s: float = 2.0) -> bool:
         False when something failed or the time was not enough. What is left is
         delivered with the next flush.
     """
-    deadline = monotonic() + timeout_s
-    try:
-        # Not at the top: metrics are imported with the first recorder that has any.
-        from .metrics import push_metrics  # noqa: PLC0415
+    # Not at the top: metrics are imported with the first recorder that has any.
+    from .metrics import push_metrics  # noqa: PLC0415
 
-        is_done = flush_all(timeout_s)
-        return push_metrics(max(0.0, deadline - monotonic())) and is_done
-    except Exception as fault:
-        _faults.note("flush", fault)
-        return False
+    deadline = monotonic() + timeout_s
+    is_done = flush_all(timeout_s)
+    return push_metrics(max(0.0, deadline - monotonic())) and is_done
 
 
 @overload

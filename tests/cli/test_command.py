@@ -107,6 +107,13 @@ def test_wrong_use_is_told(run: Run, arguments: list[str], message: str) -> None
     assert message in done.stderr
 
 
+def test_a_program_is_run_from_within_the_group() -> None:
+    """Whoever calls the group finds ``run`` in it, with its own codes."""
+    with pytest.raises(SystemExit) as end:
+        commands.main(["run", "nosuch", "--help"])
+    assert end.value.code == 127
+
+
 def leaves(
     group: click.Group, name: str = "bedrock-attrib"
 ) -> Iterator[tuple[str, click.Command]]:

@@ -105,6 +105,18 @@ def test_losses_faults_and_folded_tags(
     assert overflow == {("team",): 1, ("app",): 0, ("*",): 0}
 
 
+def test_faults_that_a_closed_sink_shares(
+    metrics: Any, record: Callable[..., CallRecord]
+) -> None:
+    """They are counted once beside a sink that is in use."""
+    faults = Faults()
+    faults.note("reader", ValueError())
+    over = OpenTelemetrySink(meter_provider=metrics.provider, faults=faults)
+    over.close()
+    metrics.sink(faults=faults).write(record())
+    assert metrics.values("bedrock_attrib.faults", "place") == {("reader",): 1}
+
+
 def test_the_age_of_the_last_price_table(
     metrics: Any, record: Callable[..., CallRecord]
 ) -> None:

@@ -14,7 +14,7 @@ from collector import Collector, collector
 
 from bedrock_attrib.testing import Simulator, bedrock_simulator
 
-LIMIT_S = 60.0
+LIMIT_S = 100.0  # on a machine that has other things to do
 BIN = Path(sys.executable).parent
 SUPPORT = Path(__file__).parent
 

@@ -48,7 +48,8 @@ class _Meters:
 
     def exporting(self) -> list[MeterProvider]:
         """Providers that can be told to export; a stand-in cannot."""
-        known = set(self._by_provider)
+        with self._attaching:
+            known = set(self._by_provider)
         if self._of_global is not None:
             known.add(get_meter_provider())
         return [each for each in known if hasattr(each, "force_flush")]
@@ -86,7 +87,7 @@ def push_metrics(timeout_s: float) -> bool:
     return not providers or push(providers, timeout_s)
 
 
-def _push_in_pool() -> None:
+def _push_in_pool() -> None:  # pragma: no cover -- runs in a child
     # The SDK's own exit handler, which exports, does not run there.
     push_metrics(_PUSH_WITHIN_S)
 

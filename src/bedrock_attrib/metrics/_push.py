@@ -38,7 +38,7 @@ class _Push:
         self._thread = thread
         try:
             thread.start()
-        except RuntimeError as error:  # no more threads, or Python ends
+        except RuntimeError as error:  # pragma: no cover -- no more threads
             _faults.note("push", error)
             self._thread = None
             return False
