@@ -12,7 +12,15 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "typing", "docs", "tests", "wheel", "demo"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "docs",
+    "tests",
+    "neighbours",
+    "wheel",
+    "demo",
+]
 
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -22,6 +30,12 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 RUFF = "ruff==0.17.6"
 MYPY = "mypy==2.4.1"
 CODESPELL = "codespell==2.4.3"
+# Other instrumentations of Bedrock; the botocore one is among the tools of all tests.
+NEIGHBOURS = [
+    "openinference-instrumentation-bedrock",
+    "opentelemetry-instrumentation-bedrock",
+    "opentelemetry-instrumentation-genai-bedrock",
+]
 TEST_TOOLS = [tool for tool in EXTRAS["test"] if not tool.startswith("bedrock-attrib")]
 
 
@@ -45,12 +59,13 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
+USERS_EXTRAS = ("cli", "instrumentor", "otlp", "postgres", "prometheus", "reports")
 WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
 
 LOWEST = _lowest(
     [
         *PROJECT["dependencies"],
-        *(bound for extra in ("cli", "otlp", "prometheus") for bound in EXTRAS[extra]),
+        *(bound for extra in USERS_EXTRAS for bound in EXTRAS[extra]),
     ]
 )
 
@@ -67,7 +82,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of the examples as its users."""
-    session.install("--editable", ".[cli,otlp,prometheus]", "pytest", MYPY)
+    session.install("--editable", f".[{','.join(USERS_EXTRAS)}]", "pytest", MYPY)
     session.run("mypy")
 
 
@@ -97,10 +112,10 @@ CLIENT_TESTS = [
 
 
 @nox.session
-@nox.parametrize("clients", ASYNC_CLIENTS.values(), ids=ASYNC_CLIENTS)
-def botocore(session: nox.Session, clients: list[str]) -> None:
+@nox.parametrize("version", list(ASYNC_CLIENTS), ids=list(ASYNC_CLIENTS))
+def botocore(session: nox.Session, version: str) -> None:
     """Run the tests of clients and streams on each botocore of async clients."""
-    session.install("--upgrade", "--editable", ".[test]", *clients)
+    session.install("--upgrade", "--editable", ".[test]", *ASYNC_CLIENTS[version])
     session.run(
         "pytest",
         "--numprocesses=2",
@@ -108,6 +123,13 @@ def botocore(session: nox.Session, clients: list[str]) -> None:
         "-k=not test_docs or async",  # of the pages, those that need an async client
         *session.posargs,
     )
+
+
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Run beside every other instrumentation of Bedrock, each alone and all at once."""
+    session.install("--upgrade", "--editable", ".[test]", *NEIGHBOURS)
+    session.run("pytest", "--numprocesses=2", "tests/neighbours", *session.posargs)
 
 
 @nox.session

@@ -29,6 +29,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import Recorder, attribution, instrument
+from bedrock_attrib._config import Config
 from bedrock_attrib._record import CallRecord
 from bedrock_attrib._sinks import QueueSink
 from bedrock_attrib.metrics import OpenTelemetrySink
@@ -71,14 +72,16 @@ class _Nothing:
         """Nothing is held."""
 
 
-def make_recorder(*, histograms: bool = True, metrics: bool = True) -> Recorder:
+def make_recorder(
+    *, histograms: bool = True, metrics: bool = True, config: Config | None = None
+) -> Recorder:
     """A recorder with the real SDK attached and a queueing sink."""
     sinks: list[object] = [QueueSink(_Nothing())]
     if metrics:
         provider = MeterProvider(metric_readers=[InMemoryMetricReader()])
         metrics_sink = OpenTelemetrySink(meter_provider=provider, histograms=histograms)
         sinks.insert(0, metrics_sink)
-    return Recorder(sinks=sinks)
+    return Recorder(sinks=sinks, config=config)
 
 
 def measure(

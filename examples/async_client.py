@@ -1,4 +1,4 @@
-"""Meter an async client: tasks with tags of their own, and a stream that is cancelled."""
+"""Meter an async client: tasks with tags of their own, and a stream given up."""
 
 import asyncio
 from typing import Any

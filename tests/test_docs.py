@@ -84,6 +84,13 @@ USES = (
     ("opentelemetry.exporter.otlp", "otlp", "opentelemetry.exporter.otlp"),
     ("opentelemetry.exporter.prometheus", "prometheus", "prometheus_client"),
     ("bedrock-attrib ", "cli", "click"),
+    (
+        "bedrock_attrib.instrumentor",
+        "instrumentor",
+        "opentelemetry.instrumentation.instrumentor",
+    ),
+    ("bedrock_attrib.ledger.parquet", "reports", "pyarrow"),
+    ("import duckdb", "test", "duckdb"),
 )
 
 

@@ -11,13 +11,16 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+import bedrock_attrib._feeds as feeds_module
 import bedrock_attrib._handlers as client_module
+import bedrock_attrib._readers._streams as events_module
 import bedrock_attrib._recorder as recorder_module
-import bedrock_attrib._streams as streams_module
+import bedrock_attrib._settler as settler_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
 from bedrock_attrib._attribution import Spend
 from bedrock_attrib._call import Call, Routes
 from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._settler import Settler
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -94,6 +97,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
     "default tags": (recorder_module, "current_scope"),
+    "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
     "error status": (Recorder, "turned_away"),
     "classifying an error": (recorder_module, "status_of_refusal"),
@@ -104,13 +108,14 @@ PLACES: dict[str, tuple[Any, str]] = {
     "opening a body": (client_module, "watch_body"),
     "need of a body": (client_module, "needs_body"),
     "open streams": (Recorder, "answer_opened"),
-    "reading a body": (streams_module, "read_body"),
-    "reading a stream": (recorder_module, "read_stream"),
-    "building a record": (recorder_module, "build_record"),
+    "reading a body": (feeds_module, "read_body"),
+    "counts of a stream": (events_module, "read_shape"),
+    "reading a stream": (settler_module, "read_stream"),
+    "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
     "price look-up": (PriceTable, "quote"),
     "loading prices": (PriceTable, "bundled"),
-    "settling": (Recorder, "_settle_one"),
+    "settling": (Settler, "_settle_one"),
     "end": (Recorder, "_end"),
 }
 

@@ -15,20 +15,26 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
     "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_readers", "_attribution", "pricing"),
+    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
     "ground of sinks and guards": ("_queue", "_sinks"),
-    "sinks and guards": ("metrics", "ledger", "policy", "budgets"),
+    "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (
         "_config",
         "_baggage",
+        "_drains",
         "_call",
         "_settlement",
         "_profiles",
+        "_settler",
+        "_open_streams",
         "_reported",
         "_recorder",
         "_defaults",
     ),
     "doors": (
+        "_raw",
+        "_feeds",
+        "_leftovers",
         "_streams",
         "aio",
         "_handlers",
@@ -37,6 +43,7 @@ ROOMS = {
         "httpx",
         "propagation",
     ),
+    "switches": ("instrumentor", "serverless", "_autostart", "_launch"),
     "AWS": ("billing",),
     "people": ("reports", "testing", "cli", "__main__"),
     "names": ("__init__",),
@@ -137,8 +144,8 @@ def test_imports_make_no_circle() -> None:
 # Which outside package is imported where; the dependency is then easy to follow.
 ONLY_IN = {
     "botocore": {
-        *("_streams", "aio", "_handlers", "_targets", "_client"),
-        *("httpx", "billing", "testing"),
+        *("_feeds", "_leftovers", "_streams", "aio", "_handlers"),
+        *("_targets", "_client", "httpx", "billing", "testing"),
     },
     "boto3": {"_targets", "billing", "testing", "cli"},
     "aiobotocore": set(),  # whatever the application uses will do
@@ -146,13 +153,18 @@ ONLY_IN = {
         "metrics",
         "_baggage",
         "_call",
+        "_defaults",
         "_recorder",
+        "_settler",
         "propagation",
         "cli",
+        "instrumentor",
     },
     "opentelemetry.sdk": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "psycopg": {"ledger"},
+    "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
 }
 

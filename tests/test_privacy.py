@@ -138,7 +138,7 @@ def _use_with_faults_of_ours(
 
     for place in ("read_stream", "build_record"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"bedrock_attrib._recorder.{place}", boom)
+            patch.setattr(f"bedrock_attrib._settler.{place}", boom)
             client.converse(modelId=MODEL, messages=MESSAGES)
             answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
             list(answer["stream"])

@@ -7,6 +7,7 @@ import sys
 from ._errors import MissingExtraError
 
 _EXTRA = "cli"
+_NEEDS_NO_EXTRA = "run"
 _BROUGHT_BY_IT = frozenset({"click", "rich"})
 _WRONG_INSTALL = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -15,6 +16,10 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     try:
+        if sys.argv[1:2] == [_NEEDS_NO_EXTRA]:
+            from ._launch import launch  # noqa: PLC0415 -- it alone needs no extra
+
+            launch(sys.argv[2:])
         # Not at the top: without its extra the command must end with a message.
         from .cli import run  # noqa: PLC0415
 

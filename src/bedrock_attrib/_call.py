@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ._attribution import Scope
+    from ._drains import Drains
     from ._faults import Faults
     from ._record import Outcome, PriceStatus, Reading, Tags
 
@@ -95,6 +96,10 @@ class CallTaker(Protocol):
     def faults(self) -> Faults:
         """Contained faults."""
 
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+
     def answered(
         self,
         call: Call,
@@ -117,6 +122,9 @@ class CallTaker(Protocol):
 
     def stream_ended(self, call: Call, error: str | None = None) -> None:
         """End a call with its stream."""
+
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts."""
 
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
@@ -142,6 +150,7 @@ class Call:
         request_bytes: Size of the request body; None before it was serialised.
         retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
+        doubtful_attempts: Errors of attempts so far that AWS may have billed.
         request_id: AWS request id, once an answer came.
         answer: What the answer said, or the few members of it that say so; None
             before it came. For a stream, what stood before its first event.
@@ -163,6 +172,7 @@ class Call:
     request_bytes: int | None = None
     retries: Mapping[str, Any] = MappingProxyType({})
     attempts: int = 1
+    doubtful_attempts: tuple[str, ...] = ()
     request_id: str | None = None
     answer: Reading | Mapping[str, Any] | None = None
     events: Events | None = None

@@ -89,12 +89,37 @@ def uninstrument(target: Any = None) -> None:
             handlers.is_on = False  # for the clients that were made from it too
 
 
+def instrument_from_outside(session: BotocoreSession | None = None) -> None:
+    """Meter everything for an application that may not know of it. Twice is once.
+
+    The application's own word comes first: what it instruments with a recorder of its
+    own, before or later, goes there.
+
+    Args:
+        session: A session whose client is about to be made. Then nothing is done where
+            the application has called `uninstrument()` meanwhile.
+
+    Raises:
+        ConfigError: If the settings of the default recorder are wrong.
+    """
+    if session is not None and _everything.is_taken_back:
+        return
+    get_recorder()
+    _everything.instrument(None, gives_way=True)
+    if session is not None:
+        _everything.reach_session(session)
+
+
 def _instrument_one(target: Any, recorder: Recorder | None) -> None:
     events = events_of(target)
     standing = standing_on(events)
     if standing is None:
         Handlers(recorder).register(events)
-    elif not standing.tells(recorder):
+    elif standing.tells(recorder):
+        return
+    elif standing.gives_way:
+        Handlers(recorder).register(events)  # which takes the others off
+    else:
         raise ConfigError(
             f"{type(target).__name__} is instrumented with another recorder, directly "
             f"or through its session; call uninstrument() on it first"
@@ -102,10 +127,16 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
 
 
 class _Everything:
-    """What ``instrument()`` without a target has reached, and will reach."""
+    """What ``instrument()`` without a target has reached, and will reach.
+
+    Attributes:
+        is_taken_back: Whether ``uninstrument()`` was the last word.
+    """
 
     def __init__(self) -> None:
+        self.is_taken_back = False
         self._is_on = False
+        self._gives_way = False
         self._recorder: Recorder | None = None
         self._handlers: weakref.WeakSet[Handlers] = weakref.WeakSet()
         self._faults = Faults()
@@ -116,9 +147,14 @@ class _Everything:
         # A handler of the application may make a session in the middle of this.
         self._lock = RLock()
 
-    def instrument(self, recorder: Recorder | None) -> None:
+    def instrument(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
         with self._lock:
+            self.is_taken_back = False
             if self._is_on:
+                if gives_way:
+                    return
+                if self._gives_way:
+                    self._hand_over(recorder)
                 if not is_same_recorder(self._recorder, recorder):
                     raise ConfigError(
                         "every session is instrumented with another recorder already; "
@@ -126,33 +162,43 @@ class _Everything:
                     )
                 return
             self._is_on = True
+            self._gives_way = gives_way
             self._recorder = recorder
             # First this and then the search, so that no session slips through.
-            botocore.register_initializer(self._reach_session)
+            botocore.register_initializer(self.reach_session)
         for events in living_events():
             self._contain(self._reach, events)
 
+    def _hand_over(self, recorder: Recorder | None) -> None:
+        """Let *recorder* have what was reached from outside of the application."""
+        self._gives_way = False
+        self._recorder = recorder
+        for handlers in self._handlers:
+            handlers.recorder = recorder
+            handlers.gives_way = False
+
     def uninstrument(self) -> None:
         with self._lock:
+            self.is_taken_back = True
             if not self._is_on:
                 return
             self._is_on = False
             self._recorder = None
-            botocore.unregister_initializer(self._reach_session)
+            botocore.unregister_initializer(self.reach_session)
             for handlers in self._handlers:
                 handlers.is_on = False
             self._handlers.clear()
         for events in living_events():
             self._contain(standing_on, events)  # takes off what is no longer on
 
-    def _reach_session(self, session: BotocoreSession) -> None:
+    def reach_session(self, session: BotocoreSession) -> None:
         self._contain(lambda: self._reach(events_of(session)))
 
     def _reach(self, events: BaseEventHooks) -> None:
         """Put handlers of its own on an emitter, which can then be taken back alone."""
         with self._lock:
             if self._is_on and standing_on(events) is None:
-                handlers = Handlers(self._recorder)
+                handlers = Handlers(self._recorder, gives_way=self._gives_way)
                 handlers.register(events)
                 self._handlers.add(handlers)
 

@@ -43,6 +43,13 @@ class Config(BaseModel):
         span_cost: Whether to put the cost on the current span.
         immediate: Whether a call is settled, and sinks are told, on the caller's thread
             before it returns, rather than within a second on the recorder's own.
+        summary: Whether a process that made calls writes a line on stderr at its end:
+            how many, what they cost, how many have no price.
+        abandoned_streams: What to do about a stream whose caller stopped: ``estimate``
+            what it used, or ``drain`` it, that is, read the rest in the background.
+        drain_max_s: Seconds for which an abandoned stream is read on at most.
+        drain_max_events: Events that are read on of one stream at most.
+        drain_threads: Abandoned streams that are read on at a time.
         prices: Price file to use instead of the bundled table.
         price_overrides: Price file (TOML or JSON) whose rows come before the table's.
         ledger: Where the default recorder keeps every call: a SQLite file, or the URL
@@ -68,6 +75,11 @@ class Config(BaseModel):
     semconv_opt_in: str = ""
     span_cost: bool = False
     immediate: bool = False
+    summary: bool = False
+    abandoned_streams: Literal["estimate", "drain"] = "estimate"
+    drain_max_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    drain_max_events: int = Field(default=20_000, ge=1)
+    drain_threads: int = Field(default=4, ge=1)
     prices: Path | None = None
     price_overrides: Path | None = None
     ledger: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from ._recorder import Recorder
 from ._sinks import Guard, LossySink, Sink
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from ._config import Config
     from ._profiles import ProfileSource
     from .metrics import OpenTelemetrySink
@@ -29,12 +32,18 @@ def get_recorder() -> Recorder:
     return _default if _default is not None else _first_default()
 
 
+def has_recorder() -> bool:
+    """Whether the default recorder has been made."""
+    return _default is not None
+
+
 def configure(
     *,
     prices: PriceTable | None = None,
     sinks: Sequence[Sink] = (),
     guards: Sequence[Guard] = (),
     profiles: ProfileSource | None = None,
+    meter_provider: MeterProvider | None = None,
     **settings: Any,
 ) -> Recorder:
     """Make the default recorder anew, from settings.
@@ -48,6 +57,8 @@ def configure(
         guards: May refuse calls.
         profiles: Finds out which models application inference profiles stand for, such
             as `bedrock_attrib.billing.profiles.ProfileResolver`.
+        meter_provider: Where the metrics go; None for OpenTelemetry's global provider,
+            whenever that is set.
         **settings: Fields of `Config`, which win over environment and file.
 
     Raises:
@@ -55,15 +66,28 @@ def configure(
         LedgerError: If the ledger that a setting names cannot be opened.
     """
     global _default
-    recorder = _make(prices, sinks, guards, profiles, settings)
+    recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
     with _lock:
         before, _default = _default, recorder
     if before is not None and before.has_open_streams:
         before.flush()
-        _retired.append(before)  # until Python exits, as streams may be read on
+        _retired.append(before)
     elif before is not None:
         before.close()
+    _close_retired()
     return recorder
+
+
+def _close_retired() -> None:
+    """Close recorders that are out of use, but for those whose streams are read on."""
+    for each in tuple(_retired):  # a stream that was dropped is noticed
+        each.settle()
+    with _lock:
+        over = [each for each in _retired if not each.has_open_streams]
+        for each in over:
+            _retired.remove(each)
+    for each in over:
+        each.close()
 
 
 def current_tags() -> Mapping[str, str]:
@@ -82,6 +106,7 @@ def _make(
     sinks: Sequence[Sink],
     guards: Sequence[Guard],
     profiles: ProfileSource | None,
+    meter_provider: MeterProvider | None,
     settings: Mapping[str, Any],
 ) -> Recorder:
     # Pydantic takes 150 ms to import, prices 20 and metrics 10: they are paid with the
@@ -89,13 +114,17 @@ def _make(
     from ._config import Config  # noqa: PLC0415
 
     config = Config.load(settings)
-    table = prices if prices is not None else _prices(config)
+    table = prices if prices is not None else price_table_of(config)
     faults = Faults()
     told = (*_ledger(config), *sinks)
-    metrics = (_metrics_sink(config, table, told, faults),) if config.metrics else ()
+    own: list[Sink] = []
+    if config.metrics:
+        own.append(_metrics_sink(config, table, meter_provider, told, faults))
+    if config.summary:
+        own.append(_summary_sink())
     return Recorder(
         table,
-        (*metrics, *told),
+        (*own, *told),
         guards,
         config,
         profiles=profiles,
@@ -103,7 +132,12 @@ def _make(
     )
 
 
-def _prices(config: Config) -> PriceTable:
+def price_table_of(config: Config) -> PriceTable:
+    """The price table that *config* names.
+
+    Raises:
+        ConfigError: If a file cannot be read or is not as documented.
+    """
     from .pricing import PriceTable  # noqa: PLC0415 -- see _make
 
     table = (
@@ -124,13 +158,24 @@ def _ledger(config: Config) -> tuple[Sink, ...]:
     return (open_ledger(config.ledger),)
 
 
+def _summary_sink() -> Sink:
+    from ._summary import SUMMARY  # noqa: PLC0415 -- for those who ask for it
+
+    return SUMMARY
+
+
 def _metrics_sink(
-    config: Config, prices: PriceTable, others: Sequence[Sink], faults: Faults
+    config: Config,
+    prices: PriceTable,
+    meter_provider: MeterProvider | None,
+    others: Sequence[Sink],
+    faults: Faults,
 ) -> OpenTelemetrySink:
     # As in _make.
     from .metrics import OpenTelemetrySink, semconv_from_opt_in  # noqa: PLC0415
 
     return OpenTelemetrySink(
+        meter_provider=meter_provider,
         tags=config.metric_tags,
         tag_prefix=config.metric_tag_prefix,
         max_values_per_tag=config.metric_tag_values,
@@ -149,3 +194,12 @@ def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
         if isinstance(sink, LossySink):
             lost[type(sink).__name__] += sink.dropped
     return lost
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 -- nobody is left to free the old one
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
+    os.register_at_fork(after_in_child=_renew_lock)

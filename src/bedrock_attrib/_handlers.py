@@ -13,9 +13,10 @@ from ._call import Call
 from ._defaults import get_recorder
 from ._errors import RefusedError
 from ._faults import Faults
-from ._readers import OPERATIONS, needs_body
+from ._feeds import error_name
+from ._readers import OPERATIONS, is_turned_away, needs_body
 from ._recorder import Recorder
-from ._streams import error_name, watch_body, watch_stream
+from ._streams import watch_body, watch_stream
 from .aio import is_async, watch_aio_body, watch_aio_stream
 
 SERVICE = "bedrock-runtime"
@@ -49,11 +50,14 @@ class Handlers:
         recorder: The recorder that was asked for; None for whichever is the default.
         is_on: False once the target is no longer instrumented. Clients that were made
             from a session keep its handlers.
+        gives_way: Whether whoever instruments with another recorder replaces them, as
+            they were put there from outside of the application's code.
     """
 
-    def __init__(self, recorder: Recorder | None) -> None:
+    def __init__(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
         """Make handlers that tell *recorder*."""
         self.recorder = recorder
+        self.gives_way = gives_way
         self.is_on = True
 
     def register(self, events: BaseEventHooks) -> None:
@@ -66,6 +70,7 @@ class Handlers:
         events.register_last(_START, self.start, _id_of(_START))
         for event in _SEND:
             events.register_last(event, self.send, _id_of(event))
+        events.register_last(_TRIED, self.tried, _id_of(_TRIED))
         events.register_first(_ANSWER, self.answer, _id_of(_ANSWER))
         events.register_first(_FAIL, self.fail, _id_of(_FAIL))
         events.register_last(WHO, self.who, _id_of(WHO))
@@ -75,6 +80,7 @@ class Handlers:
         events.unregister(_START, self.start, _id_of(_START))
         for event in _SEND:
             events.unregister(event, self.send, _id_of(event))
+        events.unregister(_TRIED, self.tried, _id_of(_TRIED))
         events.unregister(_ANSWER, self.answer, _id_of(_ANSWER))
         events.unregister(_FAIL, self.fail, _id_of(_FAIL))
         events.unregister(WHO, self.who, _id_of(WHO))
@@ -134,6 +140,29 @@ class Handlers:
         except Exception as fault:
             call.recorder.faults.note("send", fault)
 
+    def tried(
+        self,
+        response: tuple[Any, Any] | None,
+        caught_exception: Exception | None,
+        request_dict: Mapping[str, Any],
+        **_: Any,
+    ) -> None:
+        """Note an attempt that failed, and that AWS may have billed all the same.
+
+        botocore asks after every attempt whether to try again; None has no opinion.
+        """
+        if response is not None and response[0].status_code < _FIRST_ERROR:
+            return
+        call: Call | None = request_dict["context"].get(_KEY)
+        if call is None:
+            return
+        try:
+            error = _doubtful_error(response, caught_exception)
+            if error is not None:
+                call.doubtful_attempts = (*call.doubtful_attempts, error)
+        except Exception as fault:
+            call.recorder.faults.note("attempt", fault)
+
     def answer(
         self,
         http_response: Any,
@@ -172,12 +201,13 @@ def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
 
 
 # As botocore has it: 1.44.5.
-_FIRST_STATUS_WITHOUT_ANSWER = HTTPStatus.MULTIPLE_CHOICES.value
+_FIRST_ERROR = HTTPStatus.MULTIPLE_CHOICES.value
 
 # For calls that have no recorder, as the default one could not be made.
 _no_recorder = Faults()
 
 _START = f"before-parameter-build.{SERVICE}"
+_TRIED = f"needs-retry.{SERVICE}"
 _ANSWER = f"after-call.{SERVICE}"
 _FAIL = f"after-call-error.{SERVICE}"
 # A handler costs every call a microsecond, so only streams have this one.
@@ -190,6 +220,23 @@ _SEND = tuple(
 
 def _id_of(event: str) -> str:
     return f"bedrock-attrib-{event}"
+
+
+def _doubtful_error(
+    response: tuple[Any, Any] | None, exception: Exception | None
+) -> str | None:
+    """What failed in an attempt; None where AWS has not billed it."""
+    if response is None:
+        if exception is None or isinstance(exception, _BEFORE_SENDING):
+            return None
+        return error_name(exception)
+    http_response, parsed = response
+    status = http_response.status_code
+    return None if is_turned_away(status) else _error_code(parsed, status)
+
+
+def _error_code(parsed: Any, status: int) -> str:
+    return str(parsed.get("Error", {}).get("Code") or status)
 
 
 def _end_without_answer(call: Call) -> None:
@@ -206,15 +253,17 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     retries = metadata.get("RetryAttempts")
     if retries:
         call.attempts = retries + 1
-    if status >= _FIRST_STATUS_WITHOUT_ANSWER:
-        error = parsed.get("Error", {}).get("Code") or str(status)
-        recorder.turned_away(call, status, str(error))
+    if status >= _FIRST_ERROR:
+        recorder.turned_away(call, status, _error_code(parsed, status))
         return
     row = call.route.operation
     if row.stream is not None:
         call.answer = row.read(parsed, call.route.model)
         stream = parsed[row.stream]
-        (watch_aio_stream if is_async(stream) else watch_stream)(stream, call)
+        if is_async(stream):
+            watch_aio_stream(stream, call)
+        else:
+            parsed[row.stream] = watch_stream(stream, call)
         return
     if row.body is not None:
         headers = metadata.get("HTTPHeaders") or {}

@@ -298,6 +298,9 @@ class CallRecord(NamedTuple):
         error: AWS error code or exception class name; None without an error.
         attempts: HTTP attempts, botocore's hidden retries included.
         request_id: AWS request id; None when no response came.
+        doubtful_attempts: Error of each HTTP attempt that reached AWS, failed, and may
+            have been billed all the same, oldest first: no answer came, or one that
+            does not say that no model ran. Neither usage nor cost holds them.
     """
 
     id: str
@@ -319,6 +322,7 @@ class CallRecord(NamedTuple):
     error: str | None
     attempts: int
     request_id: str | None
+    doubtful_attempts: tuple[str, ...] = ()
 
 
 class Reading:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, OpenCall, Routes
+from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
-from ._model_id import ModelKind, ModelRef
+from ._model_id import ModelRef
+from ._open_streams import OpenStreams
+from ._processes import is_ending, when_it_ends
 from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import status_of_refusal, status_without_answer
 from ._record import (
     NO_TAGS,
-    CallRecord,
     CallStart,
     Outcome,
     PriceStatus,
@@ -30,7 +30,7 @@ from ._record import (
     Tags,
 )
 from ._reported import Answered, Report, fill
-from ._settlement import build_record, judge_dropped, read_stream
+from ._settler import NOT_READ, Settler
 from ._sinks import Guard, SettlingSink, Sink
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ if TYPE_CHECKING:
 
 _MOST_TAG_SETS = 4096
 _MOST_ENDED = 256
-_NOT_PRICED = "the price could not be found; see the log"
-_NOT_READ = "the usage could not be read; see the log"
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
-_PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
 _now = partial(datetime.now, UTC)
@@ -96,9 +93,10 @@ class Recorder:
         self._faults = Faults() if faults is None else faults
         self.sinks = tuple(sinks)
         self.guards = tuple(guards)
-        self._prices = prices
+        self._settler = Settler(prices, self.sinks, self._faults)
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
+        self._drains = _drains_of(config, self._faults)
         self._baggage = (
             _baggage_tags(config.baggage_in, self._faults)
             if config is not None and config.baggage_in
@@ -112,22 +110,21 @@ class Recorder:
         self._has_more_to_start = bool(self.guards) or self._current_span is not None
         self._routes = Routes()
         self._merged_tags: dict[tuple[Tags, frozenset[str], Tags], Tags] = {}
-        self._writes = [(type(sink).__name__, sink.write) for sink in self.sinks]
-        self._paused: deque[Callable[[], bool]] = deque()
-        self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
-        self._profiles: ProfilePricing | None = None
+        self._open_streams = OpenStreams(self._faults)
         self._ended: BatchQueue[Call | Answer] = BatchQueue(
-            self._settle_all,
+            self._settler.settle_all,
             name="bedrock-attrib-recorder",
             faults=self.faults,
             max_pending=_MOST_ENDED,
             may_drop=False,
-            before_batch=self._look_again,
+            before_batch=self._open_streams.look_again,
         )
         is_immediate = bool(guards) or (config is not None and config.immediate)
         self._put = self._put_and_settle if is_immediate else self._ended.put
+        if self._current_span is not None and not is_immediate:
+            self._put = self._put_before_span_ends
         self._is_closed = False
-        self._settler = self.settle  # made once, not for every call
+        self._settle = self.settle  # made once, not for every call
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
@@ -136,7 +133,7 @@ class Recorder:
             self._price_by(profiles)
 
     def _price_by(self, profiles: ProfileSource) -> None:
-        self._profiles = ProfilePricing(profiles, self.sinks, self._faults)
+        self._settler.profiles = ProfilePricing(profiles, self.sinks, self._faults)
         profiles.on_answer(self._profile_answered)
         profiles.settle_with(self.settle)
 
@@ -145,14 +142,14 @@ class Recorder:
         """Contained faults."""
         return self._faults
 
+    @property
+    def drains(self) -> Drains | None:
+        """Who reads abandoned streams on; None to estimate what they used."""
+        return self._drains
+
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
-        if self._prices is None:
-            # Imported with the first call, not with the package.
-            from .pricing import PriceTable  # noqa: PLC0415
-
-            self._prices = PriceTable.bundled()
-        return self._prices
+        return self._settler.prices()
 
     def tags_of(self, scope: Scope) -> Tags:
         """The tags of a call that starts now, in *scope*.
@@ -196,7 +193,7 @@ class Recorder:
         for kept in scope.spends:
             spend = kept()
             if spend is not None:
-                spend.settle_with(self._settler)
+                spend.settle_with(self._settle)
         if route.read_request is not None and row.request is not None:
             try:
                 call.facts = route.read_request(params.get(row.request))
@@ -204,7 +201,9 @@ class Recorder:
                 self.faults.note("request reader", fault)
         if self._has_more_to_start:
             if self._current_span is not None:
-                call.span = self._current_span()
+                span = self._current_span()
+                if span.is_recording():
+                    call.span = span
             self._ask_guards(call)
         return call
 
@@ -310,12 +309,12 @@ class Recorder:
         for kept in scope.spends:
             spend = kept()
             if spend is not None:
-                spend.settle_with(self._settler)
+                spend.settle_with(self._settle)
         try:
             fill(call, report)
         except Exception as fault:
             self.faults.note("report", fault)
-            call.failure = (PriceStatus.UNPRICED, _NOT_READ)
+            call.failure = (PriceStatus.UNPRICED, NOT_READ)
         if self._current_span is not None:
             call.span = self._current_span()
         self._put(call)
@@ -342,7 +341,7 @@ class Recorder:
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
-        call.failure = (PriceStatus.UNPRICED, _NOT_READ)
+        call.failure = (PriceStatus.UNPRICED, NOT_READ)
         self._end(call, _OK)
 
     def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
@@ -375,6 +374,13 @@ class Recorder:
         """
         self._end(call, None if error is None else Outcome.ERROR, error)
 
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts.
+
+        The call took as long as its caller read.
+        """
+        self._end(call, Outcome.ABANDONED, at=call.paused)
+
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
@@ -384,45 +390,30 @@ class Recorder:
     @property
     def has_open_streams(self) -> bool:
         """Whether somebody may still read on somewhere."""
-        return bool(self._streams())
-
-    def _streams(self) -> list[Call]:
-        while True:
-            try:
-                return [call for call in self._open_streams if call.ended is None]
-            except RuntimeError:  # another thread opened a stream meanwhile
-                continue
+        return bool(self._open_streams.calls())
 
     def forget_streams(self) -> None:
         """Leave open streams to the parent process, in a forked child."""
-        self._paused.clear()
-        for call in self._streams():
-            call.close()
+        self._open_streams.forget()
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
-        self._paused.append(is_over)
+        self._open_streams.pause(is_over)
         self._ended.wake()
 
-    def _look_again(self) -> bool:
-        """Ask about every paused stream; whether some of them are paused still."""
-        for _ in range(len(self._paused)):
-            try:
-                is_over = self._paused.popleft()
-            except IndexError:  # another thread is at it
-                break
-            try:
-                if not is_over():
-                    self._paused.append(is_over)
-            except Exception as fault:
-                self.faults.note("paused stream", fault)
-        return bool(self._paused)
+    def _give_up_streams(self) -> None:
+        for call in self._open_streams.calls():
+            self.stream_ended(call)
 
     def _end(
-        self, call: Call, outcome: Outcome | None, error: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> None:
         if call.close():
-            call.ended = perf_counter()
+            call.ended = at or perf_counter()
             call.outcome = outcome
             call.error = error
             self._put(call)
@@ -431,73 +422,23 @@ class Recorder:
         self._ended.put(call)
         self._ended.drain()
 
+    def _put_before_span_ends(self, call: Call) -> None:
+        self._ended.put(call)
+        if call.span is not None:
+            self._ended.drain()
+
     # What has ended is settled: read, priced, recorded, told.
 
     def settle(self) -> None:
         """Settle every call that has ended, on this thread, unless another is at it.
 
-        Waits for the other for some seconds at most.
+        Waits for the other for some seconds at most. Once Python ends, streams that
+        are still open are given up: this may be what the last collection sees.
         """
-        if self._paused:
-            self._look_again()
+        if is_ending():
+            self._give_up_streams()
+        self._open_streams.look_again()
         self._ended.drain()
-
-    def _settle_all(self, ended: list[Call | Answer]) -> None:
-        for call in ended:
-            try:
-                if not isinstance(call, Answer):
-                    self._settle_one(call)
-                elif self._profiles is not None and self._prices is not None:
-                    self._profiles.correct_some(call, self._prices)
-            except Exception as fault:
-                self.faults.note("settling", fault)
-
-    def _settle_one(self, call: Call) -> None:
-        reading = self._reading_of(call)
-        try:
-            record = build_record(call, reading, self._prices or self.prices())
-        except Exception as fault:
-            self.faults.note("pricing", fault)
-            reading.note = _NOT_PRICED
-            record = build_record(call, reading, None)
-        profiles, prices, has_to_wait = self._profiles, self._prices, False
-        if (
-            profiles is not None
-            and record.model.kind is _PROFILE
-            and prices is not None
-        ):
-            record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        for kept in call.scope.spends:
-            spend = kept()
-            if spend is not None:
-                spend.add(record)
-        for name, write in self._writes:
-            try:
-                write(record)
-            except Exception as fault:
-                self.faults.note(name, fault)
-        if call.span is not None:
-            _mark_span(call.span, record, self.faults)
-        if profiles is not None and has_to_wait:
-            profiles.remember(record, reading, call.scope.spends)
-
-    def _reading_of(self, call: Call) -> Reading:
-        answer = call.answer
-        try:
-            if call.events is not None:
-                return read_stream(call, call.events)
-            if isinstance(answer, Reading):
-                call.outcome = call.outcome or Outcome.ABANDONED
-                return answer
-            if answer is not None:
-                return call.route.operation.read(answer, call.route.model)
-        except Exception as fault:
-            self.faults.note("reader", fault)
-            call.outcome = call.outcome or Outcome.ABANDONED
-            return Reading(note=_NOT_READ)
-        if call.outcome is None:
-            judge_dropped(call)
-        return Reading()
 
     # A profile was looked up: calls that were told without a price are corrected.
 
@@ -510,8 +451,9 @@ class Recorder:
         answer = Answer(arn, model)
         self._ended.put(answer)
         self._ended.drain()
-        if self._profiles is not None:
-            for _ in range(self._profiles.corrections_left(arn)):
+        waiting = self._settler.profiles
+        if waiting is not None:
+            for _ in range(waiting.corrections_left(arn)):
                 self._ended.put(answer)
                 self._ended.drain()
 
@@ -527,8 +469,7 @@ class Recorder:
             False when a sink failed or the time was not enough.
         """
         deadline = monotonic() + timeout_s
-        if self._paused:
-            self._look_again()
+        self._open_streams.look_again()
         is_done = self._ended.drain(timeout_s)
         for sink in self.sinks:
             try:
@@ -538,6 +479,11 @@ class Recorder:
                 is_done = False
         return is_done
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended with `close`."""
+        return self._is_closed
+
     def close(self) -> None:
         """End open streams as given up, deliver everything, close the sinks.
 
@@ -546,8 +492,9 @@ class Recorder:
         if self._is_closed:
             return
         self._is_closed = True
-        for call in self._streams():
-            self.stream_ended(call)
+        if self._drains is not None:
+            self._drains.close()
+        self._give_up_streams()
         self._ended.close()
         self.flush()
         for sink in self.sinks:
@@ -560,6 +507,16 @@ class Recorder:
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
+def flush_all(timeout_s: float) -> bool:
+    """Flush every recorder that is in use, within *timeout_s* over all of them."""
+    deadline = monotonic() + timeout_s
+    is_done = True
+    for recorder in list(_RECORDERS):
+        if not recorder.is_closed:
+            is_done &= recorder.flush(max(0.0, deadline - monotonic()))
+    return is_done
+
+
 def _close_all() -> None:
     for recorder in list(_RECORDERS):
         recorder.close()
@@ -570,9 +527,20 @@ def _forget_streams() -> None:
         recorder.forget_streams()
 
 
-atexit.register(_close_all)
+when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_streams)
+
+
+def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+    if config is None or config.abandoned_streams == "estimate":
+        return None
+    return Drains(
+        threads=config.drain_threads,
+        max_s=config.drain_max_s,
+        max_events=config.drain_max_events,
+        faults=faults,
+    )
 
 
 def _current_span_getter() -> Callable[[], Span]:
@@ -587,18 +555,3 @@ def _baggage_tags(keys: Sequence[str], faults: Faults) -> BaggageTags:
     from ._baggage import BaggageTags  # noqa: PLC0415
 
     return BaggageTags(keys, faults)
-
-
-def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
-    """Put the cost on the span, under the names proposed for the conventions.
-
-    Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.
-    """
-    if record.cost is None:
-        return
-    try:
-        span.set_attribute("gen_ai.usage.cost.amount", float(record.cost.total))
-        span.set_attribute("gen_ai.usage.cost.currency", record.cost.currency)
-        span.set_attribute("gen_ai.usage.cost.source", "local")
-    except Exception as fault:
-        faults.note("span", fault)

@@ -18,6 +18,7 @@ from ._readers import (
     read_unfinished,
     request_reader,
     status_without_answer,
+    with_earlier_attempts,
 )
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
 from ._usage import GUARDRAIL_UNITS, Unit, Usage
@@ -96,10 +97,13 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
             assumed=reading.assumed,
         )
     else:
-        quote = Quote(None, *(call.failure or _unknown(reading)))
+        quote = Quote(None, *(_failure(call) or _unknown(reading)))
     cost, status, reason = quote
     if reading.estimated or reading.missing:
         status, reason = _doubted(quote, reading)
+    if call.doubtful_attempts and not route.operation.is_free:
+        earlier = _earlier_attempts(call)
+        status, reason = with_earlier_attempts(status, reason, earlier)
     values = (
         _IDS.next(),
         call.started_at,
@@ -120,8 +124,23 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.error,
         call.attempts,
         call.request_id,
+        call.doubtful_attempts,
     )
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
+
+
+def _failure(call: Call) -> tuple[PriceStatus, str] | None:
+    failure = call.failure
+    if failure is not None and call.route.operation.is_free:
+        return PriceStatus.FREE, failure[1]
+    return failure
+
+
+def _earlier_attempts(call: Call) -> tuple[str, ...]:
+    """Doubtful attempts but the last, where the call failed with that one."""
+    doubtful = call.doubtful_attempts
+    has_failed = call.failure is not None and doubtful[-1] == call.error
+    return doubtful[:-1] if has_failed else doubtful
 
 
 def price_again(
@@ -159,6 +178,7 @@ def price_again(
         status, reason = _doubted(quote, reading)
     if status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
         status, reason = PriceStatus.ESTIMATED, _MAY_COUNT_TWICE
+    status, reason = with_earlier_attempts(status, reason, record.doubtful_attempts)
     return record._replace(
         model=model, cost=cost, price_status=status, price_reason=reason
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.eventstream import EventStream
 
 from ._call import Call
-from ._streams import BodyFeed, StreamFeed, kept_event
+from ._feeds import BodyFeed, StreamFeed, kept_event
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody as _Base

@@ -33,8 +33,8 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
+from bedrock_attrib._feeds import error_name
 from bedrock_attrib._record import CallStart, Outcome, PriceStatus
-from bedrock_attrib._streams import error_name
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     Fault,
@@ -571,6 +571,8 @@ class Cell:
             has_headers = operation.reply.token_headers
             return (HEADERS, _GUESSED) if has_headers else (None, _LOST)
         assert end.status is not None
+        if operation.status is PriceStatus.FREE:
+            return None, PriceStatus.FREE  # whatever becomes of it
         if end.status is not _GUESSED:
             return None, end.status
         assert record.usage

@@ -1,28 +1,60 @@
-"""A ledger in a folder of its own."""
+"""A ledger in a place of its own: in a SQLite file, and in PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 
+import postgres_server
 import pytest
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._store import Store
+
+Place = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres_server.PostgresServer]:
+    """A PostgreSQL of our own; without it the test is skipped."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    if reason := postgres_server.why_not():
+        pytest.skip(reason)
+    server = postgres_server.PostgresServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def new_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Place]:
+    """Gives, each time, how to open a store that nobody has written to."""
+    if request.param == "sqlite":
+        folder = tmp_path_factory.mktemp
+        return lambda: partial(SQLiteStore, folder("ledger") / "calls.db")
+    server = request.getfixturevalue("server")
+    from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: PLC0415
+
+    return lambda: partial(PostgresStore, server.address(), schema=server.new_schema())
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a ledger may be."""
-    return tmp_path / "calls.db"
+def place(new_place: Callable[[], Place]) -> Place:
+    """Opens the same new store each time."""
+    return new_place()
 
 
 @pytest.fixture
-def keep(path: Path) -> Callable[..., Ledger]:
+def keep(place: Place) -> Callable[..., Ledger]:
     """Writes records to a new ledger, which then has nothing pending."""
 
     def write(*records: CallRecord) -> Ledger:
-        ledger = Ledger(path)
+        ledger = Ledger(place())
         for record in records:
             ledger.write(record)
         assert ledger.flush(10)

@@ -58,9 +58,11 @@ DAMAGE = {
     ),
     "DELETE FROM sums WHERE level = 2": "the month 2026-10 and its hours differ",
     "UPDATE more_sums SET total = '9' WHERE level = 0": (
-        "the hour 2026-11-25 12:00 UTC and its calls differ in 'guardrail_topic_text_unit'"
+        "the hour 2026-11-25 12:00 UTC and its calls differ in 'guardrail_topic_text"
     ),
-    "DELETE FROM more_sums WHERE level = 1": "a day and its hours differ in 'guardrail_topic_text_unit'",
+    "DELETE FROM more_sums WHERE level = 1": (
+        "a day and its hours differ in 'guardrail_topic_text_unit'"
+    ),
 }
 
 

@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
-import stat
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kept_records import MODEL, NOON, USAGE, make_record
+from kept_records import MODEL, NOON, RECORDS, USAGE, make_record
 
-from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib import CallRecord, Unit, Usage
+from bedrock_attrib._record import PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.ledger._clock import cover
+from bedrock_attrib.ledger._store import Store
 
 Keep = Callable[..., Ledger]
+Place = Callable[[], Store]
 DAY = timedelta(days=1)
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-
-RECORDS = {
-    "priced": make_record(),
-    "tagged": make_record(tags={"team": "Suche", "app": "größer", "x": "=1+1"}),
-    "untagged": make_record(tags={}),
-    "cached": make_record(
-        Usage(
-            {
-                Unit.INPUT_TOKEN: 1,
-                Unit.OUTPUT_TOKEN: 0,
-                Unit.CACHE_READ_TOKEN: 1000,
-                Unit.CACHE_WRITE_5M_TOKEN: 50,
-                Unit.CACHE_WRITE_1H_TOKEN: 150,
-            }
-        )
-    ),
-    "other units": make_record(
-        Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 3, Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 2}),
-        model="bedrock.guardrail",
-        operation="ApplyGuardrail",
-    ),
-    "unpriced": make_record(model="acme.unheard-of-v1:0"),
-    "partial": make_record(
-        Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1}),
-    ),
-    "unknown usage": make_record(
-        None,
-        price_status=PriceStatus.UNPRICED,
-        price_reason="the answer states no usage",
-        outcome=Outcome.ABANDONED,
-    ),
-    "failed": make_record(
-        None,
-        price_status=PriceStatus.FREE,
-        outcome=Outcome.ERROR,
-        error="ThrottlingException",
-        attempts=5,
-        request_id=None,
-    ),
-    "stream": make_record(time_to_first_chunk_s=0.25, operation="ConverseStream"),
-    "reported without a duration": make_record(duration_s=None),
-    "odd request id": make_record(request_id="REQ/1"),
-    "upper-case request id": make_record(
-        request_id="0F0E0D0C-0B0A-4908-8706-050403020100"
-    ),
-    "id of another": make_record(id="order-17"),
-    "immense": make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.OUTPUT_TOKEN: 1})),
-    "old": make_record(at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
-    "given cost": make_record(
-        cost=Cost(Decimal("0.1234567890123456789"), "EUR", {}, {})
-    ),
-}
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -125,14 +73,14 @@ AROUND = st.integers(0, 100 * 24 * 60).map(
 )
 @settings(max_examples=60, deadline=None)
 def test_sums_of_any_span(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_place: Callable[[], Place],
     starts: list[datetime],
     span: list[datetime],
     zone: timezone,
 ) -> None:
     """However a span lies to hours, days and months, it holds the calls within it."""
     first, last = (at.astimezone(zone) for at in span)
-    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "calls.db")
+    ledger = Ledger(new_place()())
     for at in starts:
         ledger.write(make_record(at=at))
     ledger.write(
@@ -184,9 +132,9 @@ def test_a_correction_takes_the_place_of_what_was_written(keep: Keep) -> None:
     ledger.close()
 
 
-def test_calls_of_one_microsecond(path: Path) -> None:
+def test_calls_of_one_microsecond(place: Place) -> None:
     """Two ledgers that write calls of the same moment keep both."""
-    ledgers = [Ledger(path) for _ in range(3)]
+    ledgers = [Ledger(place()) for _ in range(3)]
     for _ in range(700):
         for ledger in ledgers:
             ledger.write(make_record())
@@ -215,91 +163,37 @@ def test_old_calls_are_forgotten_and_their_sums_stay(keep: Keep) -> None:
     ledger.close()
 
 
-def test_only_the_owner_may_read(keep: Keep, path: Path) -> None:
-    """The file and those beside it are private."""
-    ledger = keep(make_record())
-    modes = {
-        each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()
-    }
-    assert modes == {"calls.db": 0o600, "calls.db-shm": 0o600, "calls.db-wal": 0o600}
-    ledger.close()
-
-
-def test_a_newer_file_is_refused(keep: Keep, path: Path) -> None:
-    """An older library does not touch what it does not know."""
-    keep(make_record()).close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
-        Ledger(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"no database at all, but long enough to be one" * 30, "not a database"),
-        (b"SQLite format 3\x00" + bytes(200), "file"),
-    ],
-)
-def test_a_broken_file_is_told_at_once(
-    path: Path, content: bytes, message: str
-) -> None:
-    """Opening says what is wrong, and leaves the file alone."""
-    path.write_bytes(content)
-    with pytest.raises(LedgerError, match=message):
-        Ledger(path)
-    assert path.read_bytes() == content
-
-
-def test_a_stranger_is_left_alone(path: Path) -> None:
-    """A SQLite file of something else is not written to."""
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE customers (name TEXT)")
-    with pytest.raises(LedgerError, match="something else \\(it has 'customers'\\)"):
-        Ledger(path)
-
-
-def test_a_folder_that_is_missing(tmp_path: Path) -> None:
-    """The error names the path."""
-    with pytest.raises(LedgerError, match="nowhere"):
-        Ledger(tmp_path / "nowhere" / "calls.db")
-
-
-def test_a_locked_file_is_tried_again(path: Path) -> None:
-    """Records wait while another process holds the file, and are then written."""
-    from bedrock_attrib.ledger._sqlite import SQLiteStore  # noqa: PLC0415
-
-    ledger = Ledger(SQLiteStore(path, busy_timeout_s=0.05))
-    with sqlite3.connect(path, isolation_level=None) as db:
-        db.execute("BEGIN IMMEDIATE")
-        ledger.write(make_record())
-        assert not ledger.flush(10)
-        db.execute("ROLLBACK")
-    assert ledger.flush(10)
+def test_a_record_that_cannot_be_kept_takes_no_other_with_it(keep: Keep) -> None:
+    """It alone is lost, and counted."""
+    records = [make_record(duration_s=float("inf") if n == 3 else 1) for n in range(9)]
+    ledger = keep(*records)
     with ledger.reading() as reader:
-        assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
-    assert ledger.dropped == 0
+        found = {record.id for record in reader.calls(*ALWAYS)}
+        assert sum(each.calls for each in reader.sums(*ALWAYS)) == 8
+    assert found == {record.id for record in records} - {records[3].id}
+    assert ledger.dropped == 1
     ledger.close()
 
 
-def test_what_cannot_be_written_is_counted(path: Path) -> None:
-    """Beyond its bound a ledger that cannot write loses records, and says how many."""
-    from bedrock_attrib.ledger._sqlite import SQLiteStore  # noqa: PLC0415
+def test_threads_take_turns(keep: Keep) -> None:
+    """Retention waits for the thread that writes, and does not break into its work."""
+    ledger = keep(make_record())
+    entered, leave = threading.Event(), threading.Event()
 
-    ledger = Ledger(SQLiteStore(path, busy_timeout_s=0.05), max_pending=10)
-    with sqlite3.connect(path, isolation_level=None) as db:
-        db.execute("BEGIN IMMEDIATE")
-        for _ in range(3):
-            for _ in range(6):
-                ledger.write(make_record())
-            assert not ledger.flush(10)
-        db.execute("ROLLBACK")
+    def write() -> None:
+        with ledger.store.transaction():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert entered.wait(10)
+    timer = threading.Timer(0.1, leave.set)
+    timer.start()
+    assert ledger.forget(calls_before=ALWAYS[1]) == 1
+    thread.join(10)
+    timer.join(10)
     ledger.close()
-    assert ledger.dropped == 8
-    again = Ledger(path)
-    with again.reading() as reader:
-        assert [each.calls for each in reader.sums(*ALWAYS)] == [10]
-    again.close()
 
 
 def test_models_are_told_apart(keep: Keep) -> None:
@@ -328,10 +222,10 @@ COUNT = st.integers(0, 10**7)
 @given(st.lists(st.dictionaries(st.sampled_from(Unit), COUNT, max_size=4), max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_any_usage_adds_up(
-    tmp_path_factory: pytest.TempPathFactory, usages: list[dict[Unit, int]]
+    new_place: Callable[[], Place], usages: list[dict[Unit, int]]
 ) -> None:
     """Sums of counts and of amounts are those of the records, to the last digit."""
-    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "calls.db")
+    ledger = Ledger(new_place()())
     records: list[CallRecord] = [make_record(Usage(counts)) for counts in usages]
     for record in records:
         ledger.write(record)

@@ -176,3 +176,42 @@ print(json.dumps(child(work)))
 """
     )
     assert (shown[CALLS], shown[DURATION]) == (1, 1)
+
+
+@forks
+def test_a_forked_child_forgets_what_its_parent_has_recorded() -> None:
+    """Histograms of a child hold its own calls, in either temporality.
+
+    Recorded before the fork and not yet collected is what the SDK would export twice.
+    """
+    shown = run(
+        FORK
+        + """
+def recordings(reader):
+    data = reader.get_metrics_data()
+    return sum(
+        point.count
+        for resource in (data.resource_metrics if data else [])
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "gen_ai.client.operation.duration"
+        for point in metric.data.data_points
+    )
+
+both = readers()
+sink = OpenTelemetrySink(meter_provider=MeterProvider(both))
+for _ in range(5):
+    sink.write(record)
+sink.flush(5.0)
+
+def work():
+    silent = [recordings(reader) for reader in both]
+    sink.write(record)
+    sink.flush(5.0)
+    return [silent, [recordings(reader) for reader in both]]
+
+in_child = child(work)
+print(json.dumps([in_child, [recordings(reader) for reader in both]]))
+"""
+    )
+    assert shown == [[[0, 0], [1, 1]], [5, 5]]

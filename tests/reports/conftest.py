@@ -1,4 +1,4 @@
-"""A ledger of few calls in a folder of its own."""
+"""Ledgers in a folder of their own."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from bedrock_attrib import CallRecord, Ledger
+from bedrock_attrib import CallRecord
+from bedrock_attrib.ledger import Ledger
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the ledger is."""
+    """Where a ledger may be."""
     return tmp_path / "calls.db"
 
 
 @pytest.fixture
 def keep(path: Path) -> Iterator[Callable[..., Ledger]]:
-    """Writes records to the ledger, which then has nothing pending."""
-    ledger = Ledger(path)
+    """Writes records to a new ledger, which then has nothing pending."""
+    opened: list[Ledger] = []
 
     def write(*records: CallRecord) -> Ledger:
+        ledger = Ledger(path)
+        opened.append(ledger)
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(20)
         return ledger
 
     yield write
-    ledger.close()
+    for ledger in opened:
+        ledger.close()

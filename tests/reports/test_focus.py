@@ -22,7 +22,7 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
 def test_a_row_says_what_it_must(keep: Keep) -> None:
-    """Period, cost, quantity, price, service, resource, tags, and what it is based on."""
+    """Period, cost, quantity, price, service, resource, tags, and their basis."""
     ledger = keep(make_record(), make_record(request_id=None))
     row, output = focus_table(ledger, account=ACCOUNT).records()
     assert {name: value for name, value in row.items() if value is not None} == {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from bedrock_attrib import CallRecord, PriceTable, Unit, Usage
+from bedrock_attrib import CallRecord, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model_id import parse_model_id
-from bedrock_attrib._record import Outcome, Tags
+from bedrock_attrib._record import Outcome, PriceStatus, Tags
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOON = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
@@ -57,3 +58,57 @@ def make_record(
         price_reason=quote.reason,
     )
     return record._replace(**fields)
+
+
+# One of each sort, by what is particular about it.
+RECORDS = {
+    "priced": make_record(),
+    "tagged": make_record(tags={"team": "Suche", "app": "größer", "x": "=1+1"}),
+    "untagged": make_record(tags={}),
+    "cached": make_record(
+        Usage(
+            {
+                Unit.INPUT_TOKEN: 1,
+                Unit.OUTPUT_TOKEN: 0,
+                Unit.CACHE_READ_TOKEN: 1000,
+                Unit.CACHE_WRITE_5M_TOKEN: 50,
+                Unit.CACHE_WRITE_1H_TOKEN: 150,
+            }
+        )
+    ),
+    "other units": make_record(
+        Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 3, Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 2}),
+        model="bedrock.guardrail",
+        operation="ApplyGuardrail",
+    ),
+    "unpriced": make_record(model="acme.unheard-of-v1:0"),
+    "partial": make_record(
+        Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1}),
+    ),
+    "unknown usage": make_record(
+        None,
+        price_status=PriceStatus.UNPRICED,
+        price_reason="the answer states no usage",
+        outcome=Outcome.ABANDONED,
+    ),
+    "failed": make_record(
+        None,
+        price_status=PriceStatus.FREE,
+        outcome=Outcome.ERROR,
+        error="ThrottlingException",
+        attempts=5,
+        request_id=None,
+    ),
+    "stream": make_record(time_to_first_chunk_s=0.25, operation="ConverseStream"),
+    "reported without a duration": make_record(duration_s=None),
+    "odd request id": make_record(request_id="REQ/1"),
+    "upper-case request id": make_record(
+        request_id="0F0E0D0C-0B0A-4908-8706-050403020100"
+    ),
+    "id of another": make_record(id="order-17"),
+    "immense": make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.OUTPUT_TOKEN: 1})),
+    "old": make_record(at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    "given cost": make_record(
+        cost=Cost(Decimal("0.1234567890123456789"), "EUR", {}, {})
+    ),
+}

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from ._bodies import needs_body, read_body
-from ._failures import status_of_refusal, status_without_answer
+from ._failures import (
+    is_turned_away,
+    status_of_refusal,
+    status_without_answer,
+    with_earlier_attempts,
+)
 from ._http import (
     events_of,
     has_guardrail_in,
@@ -14,7 +19,7 @@ from ._http import (
 from ._json import outer_value, whole_object
 from ._operations import OPERATIONS, Operation, operation_named
 from ._request import RequestFacts, RequestReader, merge_request, request_reader
-from ._streams import TAIL, Events, read_unfinished
+from ._streams import TAIL, Events, is_final, read_unfinished
 
 __all__ = [
     "OPERATIONS",
@@ -25,6 +30,8 @@ __all__ = [
     "RequestReader",
     "events_of",
     "has_guardrail_in",
+    "is_final",
+    "is_turned_away",
     "merge_request",
     "needs_body",
     "operation_named",
@@ -38,4 +45,5 @@ __all__ = [
     "status_of_refusal",
     "status_without_answer",
     "whole_object",
+    "with_earlier_attempts",
 ]

@@ -50,6 +50,11 @@ class Operation:
     request: str | None = None
     guardrail: str = ""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether AWS charges nothing for the operation, however it ends."""
+        return self.read is read_free
+
     def keep(self, answer: Parsed) -> dict[str, Any]:
         """The members of *answer* that are read later; the caller may change it.
 

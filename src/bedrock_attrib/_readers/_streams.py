@@ -42,6 +42,14 @@ TAIL = 2
 """Events to remember: Anthropic states its own counts in the last but one."""
 
 
+def is_final(event: Event) -> bool:
+    """Whether *event* is the one in which a stream of any operation states its counts.
+
+    False for the few families whose last statement is known only by what follows it.
+    """
+    return "metadata" in event or _METRICS_NAME in _chunk(event)
+
+
 def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
     """Final statement of ConverseStream; None while it has not come."""
     for event in reversed(events.tail):

@@ -11,6 +11,7 @@ import click
 
 from .._errors import BedrockAttribError
 from ._completion import completion
+from .analysis import ANALYSES
 from .demo import demo
 from .doctor import doctor
 from .html import html
@@ -19,6 +20,7 @@ from .price import price
 from .prices import prices
 from .report import report
 from .report._lacks import show_unattributed, show_unpriced
+from .run import run as run_program
 from .top import top
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -32,6 +34,7 @@ Examples:
   bedrock-attrib demo --ledger demo.db
   bedrock-attrib report --ledger demo.db --by team,app,model
   bedrock-attrib report --help
+  bedrock-attrib run --tag team=search -- python app.py
 """
 
 
@@ -80,7 +83,15 @@ def commands() -> None:
     """
 
 
+@click.group()
+def analyze() -> None:
+    """Compare, reprice, forecast, and find savings and anomalies."""
+
+
+for analysis in ANALYSES:
+    analyze.add_command(analysis)
 for command in (
+    analyze,
     completion,
     demo,
     doctor,
@@ -94,6 +105,7 @@ for command in (
     top,
 ):
     commands.add_command(command)
+commands.add_command(run_program, "run")
 
 
 def run() -> None:

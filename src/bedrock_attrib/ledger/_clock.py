@@ -82,9 +82,14 @@ def beside(key: int) -> tuple[int, int]:
     return first, first + _MOST_BESIDE
 
 
+def microseconds_of(key: int) -> int:
+    """Microseconds from 1970 to when the call with *key* started."""
+    return (key >> _NUMBER_BITS) + _KEYS_FROM_US
+
+
 def time_of(key: int) -> datetime:
     """When the call with *key* started."""
-    return moment((key >> _NUMBER_BITS) + _KEYS_FROM_US)
+    return moment(microseconds_of(key))
 
 
 def hour_of(us: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from ._clock import (
 from ._reading import Reader, reading
 from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Interner, RowMaker, more_sums
 from ._sqlite import SQLiteStore
-from ._store import Store, Transaction
+from ._store import CommitInDoubtError, Store, Transaction, UnfitError
 
 # Records of one transaction: as many more make it no faster, and readers wait.
 _MOST_AT_ONCE = 20_000
@@ -41,6 +42,11 @@ _KEY, _ORIGIN, _NUMBER = (
 class _Correction(NamedTuple):
     before: CallRecord
     after: CallRecord
+
+
+class _Doubt(NamedTuple):
+    was_committed: Callable[[], bool]
+    items: list[CallRecord | _Correction]
 
 
 class Ledger:
@@ -94,6 +100,7 @@ class Ledger:
     def renew(self) -> None:
         """Start anew, as a forked child must: what is pending is its parent's."""
         self._transaction: Transaction | None = None
+        self._doubt: _Doubt | None = None
         self._interner = Interner(self._ask)
         # Processes begin at different numbers, so that their keys hardly ever meet.
         number = random.SystemRandom().randrange(NUMBERS)
@@ -120,21 +127,53 @@ class Ledger:
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
             raise LedgerError("no transaction is open")
-        return self._transaction.intern(table, text)
+        # Half a character, which no database takes, is no reason to lose a record.
+        return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
     def _handle(
         self, items: list[CallRecord | _Correction]
     ) -> list[CallRecord | _Correction]:
         """Write *items*; what could not be written is to be tried again."""
         written = 0
+        some: list[CallRecord | _Correction] = []
         try:
+            written = self._settle_doubt(items)
+            most = _MOST_AT_ONCE
             while written < len(items):
-                some = items[written : written + _MOST_AT_ONCE]
-                self._write_together(some)
-                written += len(some)
+                some = items[written : written + most]
+                if self._can_write(some):
+                    written += len(some)
+                    most = min(most * 2, _MOST_AT_ONCE)
+                else:
+                    most = len(some) // 2
+        except CommitInDoubtError as error:
+            self._doubt = _Doubt(error.was_committed, some)
+            self._faults.note("ledger", error)
         except LedgerError as error:
             self._faults.note("ledger", error)
         return items[written:]
+
+    def _can_write(self, items: list[CallRecord | _Correction]) -> bool:
+        """Write *items* if all of them can be; one that never can be is lost."""
+        try:
+            self._write_together(items)
+        except UnfitError as error:
+            if len(items) > 1:
+                return False
+            self._faults.note("ledger", error)
+            self._queue.dropped += 1
+        return True
+
+    def _settle_doubt(self, items: list[CallRecord | _Correction]) -> int:
+        """How many of *items*, from the first, were committed without our knowing."""
+        doubt = self._doubt
+        if doubt is None:
+            return 0
+        was_committed = doubt.was_committed()
+        self._doubt = None
+        # They come back first, but for those that there was no room for.
+        pairs = zip(items, doubt.items, strict=False)
+        return sum(item is other for item, other in pairs) if was_committed else 0
 
     def _write_together(self, items: list[CallRecord | _Correction]) -> None:
         try:
@@ -144,6 +183,9 @@ class Ledger:
         except LedgerError:
             self._interner.forget()
             raise
+        except (ArithmeticError, TypeError, ValueError) as error:
+            self._interner.forget()
+            raise UnfitError(f"a record that cannot be kept: {error!r}") from error
         finally:
             self._transaction = None
         self._interner.keep()

@@ -11,25 +11,33 @@ from ._ledger import Ledger
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
+_POSTGRES = frozenset({"postgres", "postgresql"})
+
 
 def open_ledger(name: Path | str, *, must_exist: bool = False) -> Ledger:
     """The ledger that *name* stands for.
 
     Args:
-        name: Path of a SQLite file.
+        name: Path of a SQLite file, or ``postgresql://…`` as libpq takes it.
         must_exist: Whether a file that is missing is an error, rather than made: who
             reads a ledger has mistyped its name.
 
     Raises:
         ConfigError: If *name* is the URL of something that keeps no ledger.
+        MissingExtraError: If the store needs an extra that is not installed.
         LedgerError: If it cannot be opened.
     """
     text = os.fspath(name)
     scheme = _SCHEME.match(text)
     if scheme is not None:
-        raise ConfigError(
-            f"no ledger is kept in {scheme[1]}://; expected the path of a SQLite file"
-        )
+        if scheme[1].lower() not in _POSTGRES:
+            raise ConfigError(
+                f"no ledger is kept in {scheme[1]}://; expected the path of a SQLite "
+                f"file, or postgresql://…"
+            )
+        from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
+
+        return Ledger(PostgresStore(text))
     path = Path(text)
     if must_exist and not path.exists():
         raise LedgerError(

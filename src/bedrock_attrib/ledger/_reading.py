@@ -17,6 +17,7 @@ from ._clock import (
     Level,
     Stretch,
     cover,
+    day_of,
     first_key,
     hour_of,
     key_of_hour,
@@ -25,11 +26,12 @@ from ._clock import (
     time_of,
 )
 from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
-from ._schema import UNIT_COLUMNS
+from ._schema import TEXT_OF, UNIT_COLUMNS
 from ._store import Readable, Store
 from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
 
 _HOUR_US = 3_600_000_000
+_HOURS_OF_A_DAY = 24
 _UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
 FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
 _SUMMED = ", ".join(f"sum({column})" for column in FIGURES)
@@ -88,6 +90,18 @@ class Reader:
         if first is None or last is None:
             return None
         return moment(first * _HOUR_US), moment((last + 1) * _HOUR_US)
+
+    def days(self, start: datetime, end: datetime) -> list[datetime]:
+        """Starts of the UTC days with calls, of those that a span touches.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+        """
+        first, last = hour_of(microseconds(start)), hour_of(microseconds(end) - 1)
+        values = (int(Level.DAY), day_of(first), day_of(last))
+        found = sorted(bucket for (bucket,) in self._store.rows(_DAYS, values))
+        return [moment(day * _HOURS_OF_A_DAY * _HOUR_US) for day in found]
 
     def sums(self, start: datetime, end: datetime) -> list[Sum]:
         """What the calls that started in a span add up to, by tags and kind.
@@ -151,6 +165,29 @@ class Reader:
                 ) and (kinds is None or kinds(self._kind(place[1])))
             if is_wanted:
                 yield self._record(row, reasons, origins)
+
+    def rows(self, start: datetime, end: datetime) -> Iterator[Row]:
+        """The calls of a span as they are kept, for exports: values of `CALL_COLUMNS`.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+        """
+        values = (first_key(microseconds(start)), first_key(microseconds(end)))
+        return self._store.rows(_CALLS, values)
+
+    def texts(self, table: str) -> dict[int, str]:
+        """The texts of a table by their ids, for what `rows` gave."""
+        return dict(self._texts(table, TEXT_OF[table]))
+
+    def tags_of(self, tag_set: int) -> Tags:
+        """The tags that an id of `rows` stands for."""
+        return self._tags(tag_set)
+
+    def kind_of(self, kind: int) -> tuple[Kind, Rates | None]:
+        """The kind that an id of `rows` stands for, and the rates of its calls."""
+        found = self._kind(kind)
+        return found, self._known.rates_of(found)
 
     def sums_by_reason(
         self,
@@ -403,6 +440,7 @@ def _next_month(at: datetime) -> datetime:
 _TAG_SET, _KIND = CALL_COLUMNS.index("tag_set"), CALL_COLUMNS.index("kind")
 # Every name in these is ours.
 _ENDS = f"SELECT bucket FROM sums WHERE level = {int(Level.HOUR)} ORDER BY bucket"  # noqa: S608
+_DAYS = "SELECT DISTINCT bucket FROM sums WHERE level = ? AND bucket BETWEEN ? AND ?"
 _OF_SUMS = (
     f"SELECT tag_set, kind, {_SUMMED} FROM sums "  # noqa: S608
     "WHERE level = ? AND bucket BETWEEN ? AND ? GROUP BY tag_set, kind"

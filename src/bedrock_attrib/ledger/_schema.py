@@ -12,8 +12,10 @@ class Migration(NamedTuple):
         number: Its place in the order, from 1 up.
         about: What it brings, in a few words.
         statements: SQL with the words in braces that differ between databases:
-            ``integer`` of 64 bits, ``bytes``, ``decimal`` that sums exactly, and
-            ``clustered`` for a table that lies in the order of its key.
+            ``id`` that counts itself, ``integer`` of 64 bits, ``bytes``, ``decimal``
+            that sums exactly, ``unique`` and ``equal`` around a text of any length
+            that may stand once, and ``clustered`` for a table that is found by its key
+            and changes often.
     """
 
     number: int
@@ -40,19 +42,19 @@ MIGRATIONS = (
         (
             # Tag sets, as JSON objects with sorted keys.
             """CREATE TABLE tag_sets (
-                id {integer} PRIMARY KEY, tags TEXT NOT NULL UNIQUE)""",
+                id {id}, tags TEXT NOT NULL, {unique} (tags {equal}))""",
             # Rates by which a kind of call is priced, as JSON by unit.
             """CREATE TABLE rates (
-                id {integer} PRIMARY KEY, rates TEXT NOT NULL UNIQUE)""",
+                id {id}, rates TEXT NOT NULL, {unique} (rates {equal}))""",
             # Everything about a call that many calls share, but for its tags.
             """CREATE TABLE kinds (
-                id {integer} PRIMARY KEY, kind TEXT NOT NULL UNIQUE)""",
+                id {id}, kind TEXT NOT NULL, {unique} (kind {equal}))""",
             # Why calls have no plain price.
             """CREATE TABLE reasons (
-                id {integer} PRIMARY KEY, reason TEXT NOT NULL UNIQUE)""",
+                id {id}, reason TEXT NOT NULL, {unique} (reason {equal}))""",
             # The part of record ids that the calls of one process share.
             """CREATE TABLE origins (
-                id {integer} PRIMARY KEY, origin TEXT NOT NULL UNIQUE)""",
+                id {id}, origin TEXT NOT NULL, {unique} (origin {equal}))""",
             # The key is the time of the call and a number, so that calls lie in the
             # order of time and need no index.
             f"""CREATE TABLE calls (
@@ -82,3 +84,12 @@ MIGRATIONS = (
 )
 
 NEWEST = MIGRATIONS[-1].number
+
+# The column of each table of texts.
+TEXT_OF = {
+    "tag_sets": "tags",
+    "rates": "rates",
+    "kinds": "kind",
+    "reasons": "reason",
+    "origins": "origin",
+}

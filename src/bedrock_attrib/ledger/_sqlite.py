@@ -15,14 +15,17 @@ from .._errors import LedgerError
 from .._money import add
 from ._clock import Level, beside
 from ._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
-from ._schema import MIGRATIONS, NEWEST
+from ._schema import MIGRATIONS, NEWEST, TEXT_OF
 from ._store import insert, sums_of, upsert
 
 _OWNER_ONLY = 0o600
 _WORDS = {
+    "id": "INTEGER PRIMARY KEY",
     "integer": "INTEGER",
     "bytes": "BLOB",
     "decimal": "TEXT",
+    "unique": "UNIQUE",
+    "equal": "",
     "clustered": "WITHOUT ROWID",
 }
 _FRESH_COLUMNS = (*PLACE_COLUMNS, *CALL_COLUMNS)
@@ -42,13 +45,6 @@ _MORE = upsert(
 _LAST_BESIDE = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
 _FIND = "SELECT key FROM calls WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
 _REPLACE = _CALL.replace("INSERT", "INSERT OR REPLACE", 1)
-_TEXT_OF = {
-    "tag_sets": "tags",
-    "rates": "rates",
-    "kinds": "kind",
-    "reasons": "reason",
-    "origins": "origin",
-}
 # Pages that a transaction may dirty before they spill, and that readers keep.
 _CACHE_KB = 65_536
 _CHECKPOINT_PAGES = 8_192
@@ -77,7 +73,7 @@ class SQLiteStore:
         self._busy_timeout_s = busy_timeout_s
         self._writer: sqlite3.Connection | None = None
         self._pid = os.getpid()
-        self._opening = threading.Lock()
+        self._busy = threading.Lock()
         _create(self.path)
         with _told(self.path), closing(self._connect()) as db:
             self._migrate(db)
@@ -139,12 +135,14 @@ class SQLiteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:
-        """Write: everything or nothing. One thread at a time.
+        """Write: everything or nothing. Threads take turns.
 
         Raises:
             LedgerError: If the database is locked, full, read-only or broken.
         """
-        with _told(self.path):
+        if self._pid != os.getpid():
+            self._busy = threading.Lock()  # a thread of the parent may have held it
+        with self._busy, _told(self.path):
             db = self._writing()
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -198,7 +196,7 @@ class SQLiteTransaction:
 
     def intern(self, table: str, text: str) -> int:
         """The id of *text* in *table*, a new one if it is not there."""
-        column = _TEXT_OF[table]
+        column = TEXT_OF[table]
         find = f"SELECT id FROM {table} WHERE {column} = ?"  # noqa: S608 -- names are ours
         found = self._db.execute(find, (text,)).fetchone()
         if found is None:

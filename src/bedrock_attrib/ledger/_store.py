@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from .._errors import LedgerError
 from ._clock import Level
 from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
 from ._schema import UNIT_COLUMNS
+
+
+class CommitInDoubtError(LedgerError):
+    """The connection broke while a transaction was being committed.
+
+    Attributes:
+        was_committed: Asks the database whether it was after all; raises a
+            `LedgerError` as long as that cannot be known.
+    """
+
+    def __init__(self, message: str, was_committed: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self.was_committed = was_committed
+
+
+class UnfitError(LedgerError):
+    """A record has a value that the database cannot hold, however often it is tried."""
 
 
 class Transaction(Protocol):
@@ -106,10 +124,12 @@ _FIGURES = (
 def sums_of(table: str, level: Level) -> str:
     """SQL that adds the calls in *table* to the sums of *level*."""
     bucket = _BUCKETS[level]
-    # The condition tells SQLite where the selection ends.
+    # The condition tells SQLite where the selection ends; the order keeps writers of
+    # other databases from waiting for each other in a circle.
     select = (
         f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
         f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES)} "
-        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind"
+        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind "
+        f"ORDER BY {bucket}, tag_set, kind"
     )
     return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")

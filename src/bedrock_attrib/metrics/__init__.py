@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ._meters import push_metrics
 from ._sink import OpenTelemetrySink, semconv_from_opt_in
 from .names import SemConv
 
-__all__ = ["OpenTelemetrySink", "SemConv", "semconv_from_opt_in"]
+__all__ = ["OpenTelemetrySink", "SemConv", "push_metrics", "semconv_from_opt_in"]

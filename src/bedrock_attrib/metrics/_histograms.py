@@ -10,7 +10,7 @@ from opentelemetry.metrics import Histogram
 from .._record import CallRecord
 from . import names
 from ._instruments import NO_SPAN, Instruments, is_seen
-from ._neighbours import emitted_elsewhere
+from ._neighbours import active_neighbours
 from ._points import error_pairs
 from ._series import Series
 
@@ -58,26 +58,29 @@ class Histograms:
         if self._forks != self._instruments.forks:
             self._instruments.renew()
             self._create()
-        muted = emitted_elsewhere() if self._wanted == "auto" else frozenset()
-        active = {
-            name: histogram
-            for name, histogram in self._by_name.items()
-            if name not in muted
-        }
+        neighbours = active_neighbours() if self._wanted == "auto" else ()
         for series, record in batch:
-            if series.labels.gen_ai is not None:
-                _record_one(active, series, record)
+            if series.labels.gen_ai is None:
+                continue
+            muted = _NONE.union(*(each.emits(record) for each in neighbours))
+            _record_one(self._by_name, muted, series, record)
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def _record_one(
-    active: Mapping[str, Histogram], series: Series, record: CallRecord
+    by_name: Mapping[str, Histogram],
+    muted: frozenset[str],
+    series: Series,
+    record: CallRecord,
 ) -> None:
     attributes = series.attributes
     if attributes is None:
         attributes = series.attributes = _attributes(series)
     for name, amount, kind in _amounts(record):
-        histogram = active.get(name)
-        if histogram is not None and amount is not None:
+        histogram = by_name.get(name)
+        if histogram is not None and amount is not None and name not in muted:
             histogram.record(amount, attributes[kind], NO_SPAN)
 
 

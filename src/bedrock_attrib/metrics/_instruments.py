@@ -24,6 +24,8 @@ from opentelemetry.metrics import (
 
 from .._faults import Faults
 from . import names
+from ._inherited import forget_recordings
+from ._kept import Kept
 from ._labels import Pairs, clean
 from ._points import (
     INFERENCE_POINTS,
@@ -84,7 +86,8 @@ class Instruments:
     In a forked child the SDK still has its parent's state for each instrument: a
     delta reader would subtract the parent's totals from the child's, which start
     from zero, and histograms would be counted twice. So the child's instruments are
-    new ones, which the SDK tells from the old by their description.
+    new ones, which the SDK tells from the old by their description, and what the old
+    histograms have recorded is forgotten.
 
     Attributes:
         forks: How often this process was forked since the first sink was attached.
@@ -96,22 +99,45 @@ class Instruments:
         self.is_outdated = False
         self._meter = meter
         self._sources: list[Source] = []
+        self._kept = Kept()
+        self._histograms: dict[str, Histogram] = {}
         self._created: dict[str, Instrument] = {}
         self._renewing = Lock()
 
     def attach(self, source: Source) -> None:
         """Show *source* from now on."""
+        self._kept.fold()
         self._sources.append(source)
         self._show(source)
 
+    def retire(self, source: Source, owner: object) -> None:
+        """Go on showing what *source* counts, without keeping its sink.
+
+        Args:
+            source: Was attached.
+            owner: While it is there, *source* may go on counting.
+        """
+        if source in self._sources:
+            self._sources.remove(source)
+            self._kept.retire(
+                owner,
+                source.totals,
+                source.faults,
+                losses=source.losses(),
+                wants_new=names.SemConv.NEW in source.semconv,
+                price_table_age_s=source.price_table_age_s,
+            )
+
     def histogram(self, instrument: names.Instrument) -> Histogram:
         """Create *instrument*, or find it."""
-        return self._meter.create_histogram(
+        histogram = self._meter.create_histogram(
             instrument.name,
             unit=instrument.unit,
             description=self._description(instrument),
             explicit_bucket_boundaries_advisory=instrument.boundaries,
         )
+        self._histograms[instrument.name] = histogram
+        return histogram
 
     def after_fork(self) -> None:
         """Stop showing anything until `renew`, if the parent's SDK knows us.
@@ -120,6 +146,9 @@ class Instruments:
         may have held when it forked.
         """
         self._renewing = Lock()
+        self._kept.reset()
+        for histogram in self._histograms.values():
+            forget_recordings(histogram)
         if any(is_seen(instrument) for instrument in self._created.values()):
             self.forks += 1
             self.is_outdated = True
@@ -195,34 +224,39 @@ class Instruments:
             source.catch_up()
 
     def _points(self, read: Read) -> Points:
-        return read(chain(*(source.totals.read() for source in self._sources)))
+        live = (source.totals.read() for source in self._sources)
+        return read(chain(self._kept.readings(), *live))
 
     def _new_points(self, read: Read) -> Points:
         asking = [s for s in self._sources if names.SemConv.NEW in s.semconv]
-        return read(chain(*(source.totals.read() for source in asking)))
+        live = (source.totals.read() for source in asking)
+        return read(chain(self._kept.readings(only_new=True), *live))
 
     def _overflows(self) -> Points:
-        tags = {tag for source in self._sources for tag in source.totals.tags}
-        spilled = sum(source.totals.spilled for source in self._sources)
+        tags, spilled = self._kept.overflows()
+        tags = tags.union(*(source.totals.tags for source in self._sources))
+        spilled += sum(source.totals.spilled for source in self._sources)
         return self._points(partial(overflow_points, tags=tags, spilled=spilled))
 
     def _losses(self) -> Points:
-        losses: Counter[str] = Counter()
+        losses = Counter(self._kept.losses)
         for source in self._sources:
             losses.update(source.losses())
         return _labelled(names.SINK, losses)
 
     def _faults(self) -> Points:
-        places: Counter[str] = Counter()
-        for faults in {source.faults for source in self._sources}:
+        live = {source.faults for source in self._sources}
+        places = self._kept.fault_counts(live)
+        for faults in live:
             places.update(faults.counts())
         return _labelled(names.PLACE, places)
 
     def _ages(self) -> Points:
         """The age of the oldest price table in use."""
-        ages = [s.price_table_age_s() for s in self._sources if s.price_table_age_s]
+        tables = [s.price_table_age_s for s in self._sources if s.price_table_age_s]
+        ages = [age_s() for age_s in tables or self._kept.tables]
         no_attributes: Pairs = ()
-        return {no_attributes: max(ages)}
+        return {no_attributes: max(ages)} if ages else {}
 
 
 def _labelled(name: str, counts: Mapping[str, int]) -> Points:

@@ -8,8 +8,10 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
+from .._processes import when_a_pool_child_ends
 from . import names
 from ._instruments import Instruments, Source
+from ._push import push
 
 
 class _Meters:
@@ -44,6 +46,13 @@ class _Meters:
             instruments.attach(source)
             return instruments
 
+    def exporting(self) -> list[MeterProvider]:
+        """Providers that can be told to export; a stand-in cannot."""
+        known = set(self._by_provider)
+        if self._of_global is not None:
+            known.add(get_meter_provider())
+        return [each for each in known if hasattr(each, "force_flush")]
+
     def after_fork(self) -> None:
         self._attaching = Lock()
         for instruments in list(self._by_provider.values()):
@@ -64,5 +73,25 @@ def attach(source: Source, provider: MeterProvider | None, version: str) -> Inst
     return _METERS.attach(source, provider, version)
 
 
+def push_metrics(timeout_s: float) -> bool:
+    """Have every provider that shows our metrics export now.
+
+    Args:
+        timeout_s: Seconds to wait at most.
+
+    Returns:
+        False when an export failed, as far as its provider tells, or took too long.
+    """
+    providers = _METERS.exporting()
+    return not providers or push(providers, timeout_s)
+
+
+def _push_in_pool() -> None:
+    # The SDK's own exit handler, which exports, does not run there.
+    push_metrics(_PUSH_WITHIN_S)
+
+
+_PUSH_WITHIN_S = 5.0
+when_a_pool_child_ends(_push_in_pool)
 if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
     os.register_at_fork(after_in_child=_METERS.after_fork)

@@ -109,18 +109,15 @@ class OpenTelemetrySink:
             faults=faults,
             interval_s=_GATHER_S,
         )
-        self._instruments = attach(
-            Source(
-                totals=self._totals,
-                catch_up=self._catch_up,
-                semconv=semconv,
-                faults=faults,
-                losses=self._losses,
-                price_table_age_s=price_table_age_s,
-            ),
-            meter_provider,
-            _version(),
+        self._source = Source(
+            totals=self._totals,
+            catch_up=self._catch_up,
+            semconv=semconv,
+            faults=faults,
+            losses=self._losses,
+            price_table_age_s=price_table_age_s,
         )
+        self._instruments = attach(self._source, meter_provider, _version())
         self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
@@ -166,6 +163,7 @@ class OpenTelemetrySink:
         self._catch_up()
         self._settlers = ()
         self._queue.close()
+        self._instruments.retire(self._source, self)
 
     def settle_with(self, settle: Callable[[], None]) -> None:
         """Call *settle* before a reader collects, so that it sees every ended call.

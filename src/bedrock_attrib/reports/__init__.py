@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from ._alternative import Alternative
+from ._anomalies import Anomaly, AnomalyReport, Driver, anomalies
+from ._bootstrap import Difference, Interval
+from ._compare import Comparison, Latency, Side, Verdict, compare
 from ._csv import write_csv
 from ._dimensions import NAMES, Dimension, dimension_named
 from ._flat import ColumnType, FlatColumn, FlatTable
+from ._forecast import Forecast, forecast
 from ._json import write_json
+from ._savings import Saving, Savings, Waste, Way, WayReport, savings
 from ._selection import Filter, Selection, Step, parse_filter, select
 from ._spend import Spend, SpendReport, SpendRow, Whole, spend_by
 from ._spend_flat import flat_spend
@@ -16,15 +22,30 @@ from ._unattributed import (
     unattributed,
 )
 from ._unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
+from ._what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
 
 __all__ = [
     "NAMES",
+    "Alternative",
+    "Anomaly",
+    "AnomalyReport",
     "ColumnType",
+    "Comparison",
+    "Difference",
     "Dimension",
+    "Driver",
     "Filter",
     "FlatColumn",
     "FlatTable",
+    "Forecast",
+    "Interval",
+    "Latency",
+    "LeftOut",
+    "Repricing",
+    "Saving",
+    "Savings",
     "Selection",
+    "Side",
     "Spend",
     "SpendReport",
     "SpendRow",
@@ -33,16 +54,27 @@ __all__ = [
     "UnattributedRow",
     "UnpricedReport",
     "UnpricedRow",
+    "Verdict",
+    "Waste",
+    "Way",
+    "WayReport",
+    "WhatIf",
+    "WhatIfRow",
     "Whole",
+    "anomalies",
+    "compare",
     "dimension_named",
     "flat_spend",
     "flat_unattributed",
     "flat_unpriced",
+    "forecast",
     "parse_filter",
+    "savings",
     "select",
     "spend_by",
     "unattributed",
     "unpriced",
+    "what_if",
     "write_csv",
     "write_json",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from .._errors import ConfigError
-from .._money import ZERO, add
+from .._money import ZERO, add, multiply
 from .._record import Outcome, PriceStatus
 from .._usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
 from ..ledger import Ledger, Reader, Sum
@@ -21,7 +21,7 @@ TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 _NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 # Means and shares are quotients, so that they are rounded: to so many digits.
 _ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
-_PER_TOKENS = 1000
+_PER_TOKENS = Decimal(1000)
 
 Progress = Callable[[int, int], None]
 """Told how many steps of how many are done."""
@@ -97,8 +97,7 @@ class Spend:
         whole = self.whole.get(currency)
         if whole is None:
             return None
-        each = _quotient(whole.token_cost, whole.tokens)
-        return None if each is None else each * _PER_TOKENS
+        return _quotient(multiply(whole.token_cost, _PER_TOKENS), whole.tokens)
 
     def add(self, part: Sum) -> None:
         """Add *part*."""

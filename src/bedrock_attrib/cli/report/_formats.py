@@ -160,6 +160,17 @@ def _parquet(asked: Asked) -> tuple[str, ...]:
     return report.remarks
 
 
+def _html(asked: Asked) -> tuple[str, ...]:
+    # Not at the top: the other formats do not wait for the page's parts.
+    from ...reports.html import render  # noqa: PLC0415
+
+    with progress_bar("Adding up") as progress:
+        page = render(asked.ledger, asked.selection, by=asked.by, progress=progress)
+    with text_output(asked.output) as file:
+        file.write(page)
+    return ()
+
+
 def _focus(asked: Asked) -> tuple[str, ...]:
     with progress_bar("Reading") as progress:
         table = focus_table(
@@ -198,6 +209,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format(_csv, (".csv",)),
     "json": Format(_json, (".json",)),
     "parquet": Format(_parquet, (".parquet", ".pq")),
+    "html": Format(_html, (".html", ".htm")),
     "focus": Format(_focus),
 }
 """What ``--format`` may be, and what names of files ask for."""

@@ -1,0 +1,117 @@
+"""The command ``anomalies``: spend that the past does not explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import click
+
+from ...reports import Anomaly, AnomalyReport, Step, anomalies
+from .._console import results
+from .._price_table import print_block, print_json
+from .._tables import new_list
+from ._asked import Asked, amount, asks, by_option
+from ._shown import as_json, money, named, span
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib analyze anomalies --since yesterday --ledger calls.db
+  bedrock-attrib analyze anomalies --step hour --since 24h --ledger calls.db
+  bedrock-attrib analyze anomalies --by team --at-least 5 --ledger calls.db --json
+"""
+
+
+@click.command("anomalies", epilog=_EPILOG)
+@by_option
+@click.option(
+    "--step",
+    type=click.Choice([Step.DAY.value, Step.HOUR.value]),
+    default=Step.DAY.value,
+    show_default=True,
+    help="What is judged: days or hours.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="SIGMAS",
+    help="How far beyond the usual scatter.",
+)
+@click.option(
+    "--at-least",
+    callback=amount,
+    default="1",
+    show_default=True,
+    metavar="AMOUNT",
+    help="Differences below this are passed over.",
+)
+@asks
+def anomalies_command(
+    *,
+    asked: Asked,
+    by: tuple[str, ...],
+    step: str,
+    threshold: float,
+    at_least: Decimal,
+) -> None:
+    """Find spend that the past of its series does not explain, and what drove it.
+
+    A series is a team and model, unless told otherwise. What lies before the span is
+    its history: six weeks of days or four of hours.
+    """
+    with asked.ledger() as ledger:
+        found = anomalies(
+            ledger,
+            by or ("team", "model"),
+            asked.selection,
+            step=Step(step),
+            threshold=threshold,
+            at_least=at_least,
+        )
+    if asked.as_json:
+        print_json(as_json(found))
+        return
+    _show(found)
+
+
+def _show(found: AnomalyReport) -> None:
+    out = results()
+    for each in found.anomalies:
+        print_block(new_list(_heading(each, found), _story(each, found)))
+        out.print()
+    count = len(found.anomalies)
+    out.print(
+        f"{count or 'No'} anomal{'y' if count == 1 else 'ies'} "
+        f"{span(found.since, found.until)}. "
+        f"Series by {', '.join(found.by)}: {found.judged} judged, {found.too_short} "
+        f"with too short a past, {found.irregular} without a rhythm.",
+        soft_wrap=True,
+    )
+
+
+def _heading(each: Anomaly, found: AnomalyReport) -> str:
+    at = f"{each.start:%Y-%m-%d %H:%M}" if found.step is Step.HOUR else ""
+    at = at or f"{each.start:%a %Y-%m-%d}"
+    whose = " ".join(named(each.keys))
+    return f"{at}  {whose}: {money(each.actual, found.currency)}"
+
+
+def _story(each: Anomaly, found: AnomalyReport) -> Iterator[str]:
+    currency = found.currency
+    same = "hour of the week" if found.step is Step.HOUR else "weekday"
+    like = f"the same {same} in " if each.is_seasonal else ""
+    yield (
+        f"{'more' if each.is_high else 'less'} than expected: "
+        f"{money(each.expected, currency)} "
+        f"({money(each.low, currency)} to {money(each.high, currency)}), "
+        f"by {like}the {each.stretches} {found.step}s before"
+    )
+    for driver in each.drivers:
+        unit = "" if driver.unit is None else f" {driver.unit}"
+        yield (
+            f"{driver.model}{unit}: {money(driver.amount, currency)}, "
+            f"{money(driver.usual, currency)} on average"
+        )

@@ -1,0 +1,181 @@
+"""The command ``compare``: experiments or models side by side."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+from rich.table import Table
+
+from ..._usage import Usage
+from ...reports import Comparison, Side, compare
+from .._console import results
+from .._price_table import print_block, print_json
+from .._tables import Column, new_table
+from ._asked import Asked, asks
+from ._shown import as_json, calls, ends, heading_span, money, share, signed_share
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib analyze compare experiment prompt-v6 prompt-v7 --ledger calls.db
+  bedrock-attrib analyze compare model --where team=search --since 7d --ledger calls.db
+  bedrock-attrib analyze compare experiment --baseline control --ledger calls.db --json
+"""
+_THOUSAND = 1_000
+
+
+@click.command("compare", epilog=_EPILOG)
+@click.argument("by")
+@click.argument("values", nargs=-1)
+@click.option(
+    "--baseline", metavar="VALUE", help="What to compare to; the first if not given."
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 0.999),
+    default=0.95,
+    show_default=True,
+    metavar="SHARE",
+    help="Of the intervals.",
+)
+@asks
+def compare_command(
+    *,
+    asked: Asked,
+    by: str,
+    values: tuple[str, ...],
+    baseline: str | None,
+    confidence: float,
+) -> None:
+    """Compare the VALUES of BY: what a call costs, and whether that is chance.
+
+    BY is a tag, such as experiment, or a dimension, such as model. Without VALUES all
+    that have calls are compared.
+    """
+    with asked.ledger() as ledger:
+        found = compare(
+            ledger,
+            by,
+            values,
+            asked.selection,
+            baseline=baseline,
+            confidence=confidence,
+        )
+    if asked.as_json:
+        print_json(as_json(found))
+        return
+    _show(found)
+
+
+def _show(found: Comparison) -> None:
+    out = results()
+    print_block(_costs(found))
+    out.print()
+    print_block(_calls(found))
+    out.print()
+    for side in found.sides:
+        line = _told(found, side)
+        if line:
+            out.print(line, soft_wrap=True)
+    out.print(
+        f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
+        f"{found.confidence:.0%} of the time (bootstrap-t); differences are tested "
+        f"against {found.baseline} at {1 - found.confidence:.0%}, corrected for their "
+        f"number (Holm).",
+        soft_wrap=True,
+    )
+
+
+def _costs(found: Comparison) -> Table:
+    columns = (
+        Column(found.by),
+        Column("calls", is_number=True),
+        Column("cost", is_number=True),
+        Column("per 1,000\ncalls", is_number=True),
+        Column(f"{found.confidence:.0%} interval", is_number=True),
+        Column("per 1,000\nsuccesses", is_number=True),
+        Column("wasted", is_number=True),
+        Column("verdict"),
+    )
+    table = new_table("Cost", columns, [""] * len(columns))
+    table.show_footer = False
+    for side in found.sides:
+        table.add_row(
+            side.value,
+            f"{side.calls:,}",
+            money(side.cost, found.currency),
+            _per_thousand(side.cost_per_call, found),
+            ends(side.interval, found.currency, _THOUSAND),
+            _per_thousand(side.cost_per_success, found),
+            money(side.wasted, found.currency),
+            side.verdict.value,
+        )
+    return table
+
+
+def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
+    return "" if amount is None else money(amount * _THOUSAND, found.currency)
+
+
+def _calls(found: Comparison) -> Table:
+    columns = (
+        Column(found.by),
+        *(
+            Column(heading, is_number=True)
+            for heading in (
+                "failed",
+                "given up",
+                "unpriced",
+                "input",
+                "output",
+                "cached",
+                "p50 s",
+                "p95 s",
+                "p99 s",
+                "first chunk\np50 s",
+            )
+        ),
+    )
+    table = new_table("Calls", columns, [""] * len(columns))
+    table.show_footer = False
+    for side in found.sides:
+        table.add_row(*_row(side))
+    return table
+
+
+def _row(side: Side) -> tuple[str, ...]:
+    latency = side.latency
+    times = (
+        (None,) * 4
+        if latency is None
+        else (latency.p50, latency.p95, latency.p99, latency.first_chunk_p50)
+    )
+    usage = Usage.of(side.usage)
+    return (
+        side.value,
+        f"{side.failed:,}",
+        f"{side.abandoned:,}",
+        f"{side.unpriced:,}",
+        f"{usage.input_tokens or 0:,}",
+        f"{usage.output_tokens or 0:,}",
+        share(side.cache_share),
+        *("" if each is None else f"{each:.2f}" for each in times),
+    )
+
+
+def _told(found: Comparison, side: Side) -> str:
+    """The difference of *side* in a sentence; empty for the baseline."""
+    told = side.difference
+    if told is None:
+        return "" if side.value == found.baseline else f"{side.value}: {side.verdict}."
+    base = next(each for each in found.sides if each.value == found.baseline)
+    per_call = float(base.cost_per_call or 0)
+    relative = signed_share(told.amount / per_call if per_call else None)
+    between = ends(told.interval, found.currency, _THOUSAND)
+    lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
+    return (
+        f"{side.value}: {side.verdict} than {found.baseline}"
+        if side.verdict in ("cheaper", "dearer")
+        else f"{side.value}: {side.verdict}"
+    ) + f", {relative} per call ({between} for 1,000; p={side.p_value:.3f}){lacking}."

@@ -1,0 +1,83 @@
+"""The command ``forecast``: what the month will have cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import click
+
+from ...reports import Forecast, forecast
+from .._console import results
+from .._price_table import print_json
+from ._asked import Asked, amount, asks
+from ._shown import as_json, money
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib analyze forecast --ledger calls.db
+  bedrock-attrib analyze forecast --where team=search --budget 1500 --ledger calls.db
+  bedrock-attrib analyze forecast --until 2026-11-20 --ledger calls.db --json
+"""
+
+
+@click.command("forecast", epilog=_EPILOG)
+@click.option(
+    "--budget",
+    callback=amount,
+    metavar="AMOUNT",
+    help="What may be spent in the month.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.8,
+    show_default=True,
+    metavar="SHARE",
+    help="Of the interval.",
+)
+@asks
+def forecast_command(
+    *, asked: Asked, budget: Decimal | None, confidence: float
+) -> None:
+    """Say what the present month will cost, and how sure that is.
+
+    The present is where the span ends, or now. Eight weeks before it are looked at.
+    """
+    with asked.ledger() as ledger:
+        found = forecast(ledger, asked.selection, budget=budget, confidence=confidence)
+    if asked.as_json:
+        print_json(as_json(found))
+        return
+    for line in _lines(found):
+        results().print(line, soft_wrap=True)
+
+
+def _lines(found: Forecast) -> list[str]:
+    spent = money(found.spent, found.currency)
+    lines = [f"{found.month:%B %Y}: {spent} spent by {found.as_of:%Y-%m-%d %H:%M %Z}."]
+    if found.expected is None:
+        return [*lines, "No whole day of history: nothing can be said of its end."]
+    expected = money(found.expected, found.currency)
+    if found.low is None or found.high is None:
+        between = f"no interval, with {found.days} days of history"
+    else:
+        low, high = money(found.low, found.currency), money(found.high, found.currency)
+        between = f"{low} to {high} in {found.confidence:.0%} of such months"
+    weekdays = "" if found.is_by_weekday else ", weekdays not told apart"
+    lines.append(
+        f"Expected at its end: {expected} ({between}; {found.days} days of history"
+        f"{weekdays})."
+    )
+    return [*lines, *_of_budget(found)]
+
+
+def _of_budget(found: Forecast) -> list[str]:
+    if found.budget is None:
+        return []
+    budget = money(found.budget, found.currency)
+    over = found.over_budget
+    likely = "" if over is None else f" Going over it: {over:.0%} likely."
+    if found.budget_day is None:
+        return [f"The budget of {budget} should last.{likely}"]
+    return [f"The budget of {budget} will be spent on {found.budget_day}.{likely}"]

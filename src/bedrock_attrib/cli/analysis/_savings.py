@@ -1,0 +1,124 @@
+"""The command ``savings``: what was saved and wasted, and where to spend less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ...reports import Savings, Way, WayReport, savings
+from .._console import results
+from .._price_table import overrides_option, price_table, print_block, print_json
+from .._tables import Column, new_table
+from ._asked import Asked, asks, by_option
+from ._shown import (
+    as_json,
+    money,
+    named,
+    print_assumptions,
+    print_left_out,
+    span,
+)
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib analyze savings --since last-month --ledger calls.db
+  bedrock-attrib analyze savings --by app --where team=search --ledger calls.db
+  bedrock-attrib analyze savings --ledger calls.db --json
+"""
+_HEADINGS = {
+    Way.CACHED: "Saved by the prompt cache (a minus means that writes cost more)",
+    Way.CACHE_MORE: "Could be saved by caching half of each prompt",
+    Way.GLOBAL: "Could be saved by global ids",
+    Way.FLEX: "Could be saved by the flex tier, where nobody seems to wait",
+    Way.BATCH: "Could be saved by batch jobs, where nobody seems to wait",
+}
+
+
+@click.command("savings", epilog=_EPILOG)
+@by_option
+@overrides_option
+@asks
+def savings_command(
+    *, asked: Asked, by: tuple[str, ...], overrides: tuple[Path, ...]
+) -> None:
+    """Tell what caching saved, what failures cost, and where less could be spent.
+
+    Goes by team, app and model, unless told otherwise.
+    """
+    prices = price_table(overrides)
+    with asked.ledger() as ledger:
+        found = savings(ledger, by or ("team", "app"), asked.selection, prices=prices)
+    if asked.as_json:
+        print_json(as_json(found))
+        return
+    _show(found)
+
+
+def _show(found: Savings) -> None:
+    out = results()
+    spent = money(found.spent, found.currency)
+    out.print(f"Spent {spent} {span(found.since, found.until)}.\n", soft_wrap=True)
+    _print_wasted(found)
+    for report in found.ways:
+        out.print()
+        _print_way(report, found)
+    out.print(
+        "\nChances overlap: do not add them up. Try one with what-if.", soft_wrap=True
+    )
+
+
+def _print_wasted(found: Savings) -> None:
+    if not found.wasted:
+        results().print("No failed or abandoned calls, and no retries.")
+        return
+    columns = (
+        *map(Column, found.by),
+        *(
+            Column(heading, is_number=True)
+            for heading in ("failed", "cost", "given up", "cost", "retries")
+        ),
+    )
+    table = new_table(
+        "Spent on calls that brought nothing", columns, [""] * len(columns)
+    )
+    table.show_footer = False
+    for each in found.wasted:
+        table.add_row(
+            *named(each.keys),
+            f"{each.failed:,}",
+            money(each.failed_cost, found.currency),
+            f"{each.abandoned:,}",
+            money(each.abandoned_cost, found.currency),
+            f"{each.retries:,}",
+        )
+    print_block(table)
+
+
+def _print_way(report: WayReport, found: Savings) -> None:
+    heading = _HEADINGS[report.way]
+    if not report.savings:
+        results().print(f"{heading}: nothing", soft_wrap=True)
+        print_left_out(report.left_out, found.currency)
+        return
+    columns = (
+        *map(Column, found.by),
+        *(Column(name, is_number=True) for name in ("calls", "cost", "saved")),
+        Column("because"),
+    )
+    total = money(report.total, found.currency)
+    blank = [""] * (len(found.by) - 1)
+    table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
+    for each in report.savings:
+        table.add_row(
+            *named(each.keys),
+            f"{each.repricing.calls:,}",
+            money(each.repricing.actual, found.currency),
+            money(each.amount, found.currency),
+            "; ".join(each.evidence),
+        )
+    print_block(table)
+    print_left_out(report.left_out, found.currency)
+    if report.way is not Way.CACHED:
+        print_assumptions(report.assumptions)

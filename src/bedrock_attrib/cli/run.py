@@ -1,0 +1,22 @@
+"""The command ``run``, as one among the others; it works without them too."""
+
+from __future__ import annotations
+
+import click
+
+from .._launch import launch
+
+
+@click.command(
+    add_help_option=False,
+    context_settings={
+        "allow_interspersed_args": False,
+        "help_option_names": [],
+        "ignore_unknown_options": True,
+    },
+    short_help="Run a Python program with its Bedrock calls metered.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(*, arguments: tuple[str, ...]) -> None:
+    """Run a Python program with its Bedrock calls metered, without a change to it."""
+    launch(arguments)

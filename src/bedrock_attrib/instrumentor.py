@@ -1,0 +1,86 @@
+"""Metering as an OpenTelemetry instrumentor, which `opentelemetry-instrument` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.metrics import MeterProvider
+
+from ._client import instrument_from_outside, uninstrument
+from ._defaults import configure, get_recorder, has_recorder
+from ._errors import ConfigError, MissingExtraError
+from ._faults import logger
+from ._recorder import Recorder
+
+try:
+    from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # not in its __all__
+        BaseInstrumentor,
+    )
+except ModuleNotFoundError as error:
+    raise MissingExtraError("instrumentor", "opentelemetry-instrumentation") from error
+
+
+class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # older releases carry no types
+    """Meters every Bedrock runtime call of the process, as `instrument()` does.
+
+    `opentelemetry-instrument` finds it by its entry point, ``bedrock_attrib``; there is
+    nothing to write. It may stand beside any other instrumentor, in any order, as it
+    replaces no function of botocore. Settings are those of `configure()`: environment
+    and file. What the application instruments with a recorder of its own goes to that
+    one instead.
+
+    Example:
+        >>> BedrockAttribInstrumentor().instrument()  # doctest: +SKIP
+    """
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """What has to be installed: a botocore that the library runs on."""
+        return ("botocore >= 1.40.61",)
+
+    def instrument(self, **kwargs: Any) -> None:
+        """Meter everything from now on.
+
+        Args:
+            **kwargs: ``meter_provider``, where the metrics go; without it, the global
+                provider. ``skip_dep_check``, as `opentelemetry-instrument` gives it:
+                wrong settings are then logged, since an exception would keep it from
+                loading other instrumentors. Others are ignored.
+
+        Raises:
+            ConfigError: If a setting is wrong, or there is a default recorder already,
+                whose provider cannot be changed.
+        """
+        is_automatic = bool(kwargs.get("skip_dep_check"))
+        try:
+            super().instrument(**kwargs)
+        except ConfigError as error:
+            if not is_automatic:
+                raise
+            logger.error("Bedrock calls are not metered: %s", error)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        provider: MeterProvider | None = kwargs.get("meter_provider")
+        if provider is not None:
+            self._show_on(provider)
+        instrument_from_outside()
+
+    def _uninstrument(self, **_kwargs: Any) -> None:
+        uninstrument()
+
+    def _show_on(self, provider: MeterProvider) -> None:
+        if has_recorder() and get_recorder() is not _made.recorder:
+            raise ConfigError(
+                "there is a default recorder already, so meter_provider comes too "
+                "late; give it to configure() instead"
+            )
+        _made.recorder = configure(meter_provider=provider)
+
+
+class _Made:
+    """The default recorder, where it was made here and so may be made anew."""
+
+    recorder: Recorder | None = None
+
+
+_made = _Made()

@@ -1,0 +1,15 @@
+"""Ledgers as Parquet files by day, for DuckDB, Athena and whatever else reads them."""
+
+from __future__ import annotations
+
+from ..._errors import MissingExtraError
+
+try:
+    import pyarrow as pa  # noqa: F401 -- whether it is there
+except ImportError as error:
+    raise MissingExtraError("reports", "pyarrow") from error
+
+from ._athena import athena_table
+from ._export import ExportedDay, export
+
+__all__ = ["ExportedDay", "athena_table", "export"]

@@ -1,0 +1,357 @@
+"""A PostgreSQL database as a store: connections, commits and migrations."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, errors, sql
+
+from ..._errors import LedgerError
+from .._rows import Row
+from .._schema import MIGRATIONS, NEWEST, TEXT_OF
+from .._store import CommitInDoubtError, UnfitError
+from ._advice import address_shown, advice_on
+from ._writing import Connection, PostgresTransaction, placed
+
+_WORDS = {
+    "id": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "integer": "bigint",
+    "bytes": "bytea",
+    "decimal": "numeric",
+    # A B-tree, which UNIQUE would make, holds no text beyond 2,704 bytes; rates are
+    # longer. https://www.postgresql.org/docs/15/btree-limits.html, checked 2026-11-25
+    "unique": "EXCLUDE USING hash",
+    "equal": "WITH =",
+    # Room in each page, so that a sum is changed where it lies.
+    "clustered": "WITH (fillfactor = 70)",
+}
+_TABLES = (*TEXT_OF, "calls", "sums", "more_sums")
+# A number of our own, by which hosts that start together wait for each other.
+_MIGRATING = 0x62656472_61747472
+# Rows that a reader asks for at once.
+_ROWS_AT_ONCE = 5_000
+
+# What the address leaves open. A host that vanishes is noticed within a minute.
+_CONNECT = {
+    "application_name": "bedrock_attrib",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+
+class PostgresStore:
+    """A ledger in a schema of a PostgreSQL database. Comes with the extra ``postgres``.
+
+    Any number of hosts, processes and forked children may write and read it. Each
+    process keeps one connection for writing; each reader opens its own. A connection
+    that breaks is opened anew: what could not be written is tried again, and what was
+    committed when the answer was lost is not written twice.
+
+    A role that only writes needs ``USAGE`` on the schema and ``SELECT``, ``INSERT`` and
+    ``UPDATE`` on its tables; one that reads, ``SELECT``; `Ledger.forget` needs
+    ``DELETE``. Whoever opens the ledger first needs ``CREATE`` on the database.
+
+    Example:
+        >>> store = PostgresStore("postgresql://meter@db.internal/costs?sslmode=verify-full")
+        ... # doctest: +SKIP
+        >>> recorder = configure(sinks=[Ledger(store)])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        dsn: str | Callable[[], str],
+        *,
+        schema: str = "bedrock_attrib",
+        lock_timeout_s: float = 10.0,
+        lazy: bool = False,
+    ) -> None:
+        """Open the ledger; create it, or bring an older one up to date.
+
+        Args:
+            dsn: Address as libpq takes it: ``postgresql://user@host/database`` or
+                ``host=… dbname=…``. What it leaves out is taken from ``PG*`` variables
+                and ``~/.pgpass``. Or a function that gives one, asked for every
+                connection: for passwords that expire, such as IAM tokens.
+            schema: Schema of the ledger's tables, which holds nothing else.
+            lock_timeout_s: Seconds to wait for another host that writes the same sums.
+            lazy: Connect when the first records are written, so that an application
+                starts while the server is away. Errors are then told as faults.
+
+        Raises:
+            LedgerError: If the server cannot be reached, refuses, or holds something
+                else or a ledger of a newer library. Messages never tell the password.
+        """
+        self._dsn = dsn if callable(dsn) else partial(str, dsn)
+        self._schema = schema
+        self._lock_timeout_ms = max(1, round(lock_timeout_s * 1000))
+        self._start_over()
+        if not lazy:
+            with self._told():
+                self._writing()
+
+    def _start_over(self) -> None:
+        self._pid = os.getpid()
+        self._writer: Connection | None = None
+        self._busy = threading.Lock()
+        self._is_current = False
+        self._name = "postgresql"
+        self._password = ""
+
+    def _leave_to_parent(self) -> None:
+        """Keep a connection of the process that forked this one, and never use it."""
+        _PARENTS.append(self._writer)  # closing it would end the parent's session
+        self._start_over()
+
+    # Connections
+
+    def _connect(self) -> Connection:
+        try:
+            known = conninfo.conninfo_to_dict(self._dsn())
+        except psycopg.Error:
+            # The driver's message quotes the address, password included.
+            raise LedgerError(
+                "the address of the ledger is not one that PostgreSQL knows; expected "
+                "postgresql://user@host:port/database or host=... dbname=..., with "
+                "odd characters of a password %-encoded"
+            ) from None
+        self._name, self._password = (
+            address_shown(known),
+            str(known.get("password") or ""),
+        )
+        settings: dict[str, Any] = {**_CONNECT, **known, "client_encoding": "utf8"}
+        db = psycopg.connect(
+            conninfo.make_conninfo("", **settings),
+            autocommit=True,
+            prepare_threshold=None,  # a pooler may hand each transaction elsewhere
+        )
+        try:
+            if not self._is_current:
+                self._migrate(db)
+                self._is_current = True
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _writing(self) -> Connection:
+        if self._writer is not None and self._writer.closed:
+            self._writer = None
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _prepare(self, db: Connection) -> None:
+        """Set for this transaction what a pooler would not keep for the session."""
+        settings = {
+            "search_path": sql.Identifier(self._schema).as_string(db),
+            "client_min_messages": "warning",
+            "lock_timeout": f"{self._lock_timeout_ms}",
+            # A host that vanished holds no sums for long.
+            "idle_in_transaction_session_timeout": "60000",
+        }
+        calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+        db.execute(f"SELECT {calls}", [*itertools.chain(*settings.items())])
+
+    @contextmanager
+    def _begun(self, db: Connection) -> Iterator[None]:
+        """A transaction with the schema in sight. Taken back unless all goes well."""
+        db.execute("BEGIN")
+        try:
+            self._prepare(db)
+            yield
+            self._commit(db)
+        except BaseException:
+            with suppress(psycopg.Error):  # it may be gone with its connection
+                db.execute("ROLLBACK")
+            raise
+
+    def _commit(self, db: Connection) -> None:
+        row = db.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
+        xid = None if row is None else row[0]
+        try:
+            db.execute("COMMIT")
+        except psycopg.Error as error:
+            if xid is None or not db.closed:
+                raise
+            raise CommitInDoubtError(
+                f"{self._name}: the connection broke during a commit; the server is "
+                f"asked whether it took place before anything is written again",
+                partial(self._was_committed, xid, db.info.backend_pid),
+            ) from error
+
+    def _was_committed(self, xid: str, pid: int) -> bool:
+        with self._busy, self._told():
+            db = self._writing()
+            try:
+                row = db.execute(
+                    "SELECT pg_xact_status(%s::text::xid8)", (xid,)
+                ).fetchone()
+            except errors.InvalidParameterValue:
+                return False  # a server that took over never heard of it
+            if row is not None and row[0] == "in progress":
+                # Its session waits for us on a connection that is no more.
+                db.execute("SELECT pg_terminate_backend(%s)", (pid,))
+                raise LedgerError(
+                    f"{self._name}: a commit is still under way; records wait"
+                )
+        return row is not None and row[0] == "committed"
+
+    # Schema
+
+    def _migrate(self, db: Connection) -> None:
+        if self._version(db) == NEWEST:
+            return
+        with self._begun(db):
+            db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+            found = self._version(db)
+            if found == 0:
+                self._create(db)
+        for migration in MIGRATIONS[found:]:
+            with self._begun(db):
+                db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+                if self._version(db) >= migration.number:
+                    continue  # another host was faster
+                for statement in migration.statements:
+                    db.execute(statement.format(**_WORDS))
+                db.execute(
+                    "INSERT INTO migrations (number, about) VALUES (%s, %s)",
+                    (migration.number, migration.about),
+                )
+
+    def _version(self, db: Connection) -> int:
+        """Number of the last migration; 0 without a ledger."""
+        table = sql.Identifier(self._schema, "migrations").as_string(db)
+        ((known,),) = db.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
+        if not known:
+            return 0
+        ((found,),) = db.execute(f"SELECT coalesce(max(number), 0) FROM {table}")  # noqa: S608
+        if found > NEWEST:
+            raise LedgerError(
+                f"{self._name} was written by a newer version of bedrock_attrib (its "
+                f"schema is {found}, this version knows {NEWEST}): update this one"
+            )
+        return int(found)
+
+    def _create(self, db: Connection) -> None:
+        ((encoding, stranger),) = db.execute(
+            "SELECT current_setting('server_encoding'), "
+            "(SELECT min(relname) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') "
+            "AND relnamespace = to_regnamespace(%s) AND relname <> 'migrations')",
+            (sql.Identifier(self._schema).as_string(db),),
+        )
+        if encoding != "UTF8":
+            raise LedgerError(
+                f"{self._name} keeps text as {encoding}, which cannot hold every tag; "
+                f"create the database with ENCODING 'UTF8'"
+            )
+        if stranger is not None:
+            raise LedgerError(
+                f"the schema {self._schema!r} of {self._name} is that of something "
+                f"else (it has {stranger!r}); name another schema for the ledger"
+            )
+        name = sql.Identifier(self._schema)
+        ((known,),) = db.execute(
+            "SELECT to_regnamespace(%s) IS NOT NULL", (name.as_string(db),)
+        )
+        if not known:  # IF NOT EXISTS would ask for rights that nobody needs then
+            db.execute(sql.SQL("CREATE SCHEMA {}").format(name))
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (number bigint PRIMARY KEY, "
+            "about text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+        )
+
+    # What a store does
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresTransaction]:
+        """Write: everything or nothing. Threads take turns.
+
+        Raises:
+            LedgerError: If the server is away, refuses or is in the way.
+        """
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        with self._busy, self._told():
+            db = self._writing()
+            with ExitStack() as end:
+                begin = partial(end.enter_context, self._begun(db))
+                transaction = PostgresTransaction(db, self._schema, begin)
+                yield transaction
+                transaction.work()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresSnapshot]:
+        """Read more than once, of one moment."""
+        with self._told():
+            db = self._connect()
+            try:
+                db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                self._prepare(db)
+                # A reader may think between two queries for as long as it likes.
+                db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                yield PostgresSnapshot(db, self._told)
+            finally:
+                db.close()
+
+    def compact(self) -> None:
+        """Give space that is not used any more back; others wait meanwhile."""
+        with self._told():
+            db = self._connect()
+            try:
+                for table in _TABLES:
+                    name = sql.Identifier(self._schema, table)
+                    db.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(name))
+            finally:
+                db.close()
+
+    def close(self) -> None:
+        """Close the connection that writes."""
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn the driver's errors into ones that say what to do."""
+        try:
+            yield
+        except psycopg.Error as error:
+            text = " ".join(str(error).split())
+            if self._password:
+                text = text.replace(self._password, "***")
+            told = UnfitError if isinstance(error, psycopg.DataError) else LedgerError
+            raise told(f"{self._name}: {text}; {advice_on(error)}") from error
+
+
+class PostgresSnapshot:
+    """A ledger as it stood at one moment."""
+
+    def __init__(
+        self, db: Connection, told: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._db = db
+        self._told = told
+        self._names = itertools.count()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Read, some thousand rows at a time. Values take the places of ``?``."""
+        # A cursor on the server: memory stays flat, and queries may interleave.
+        name = f"rows_{next(self._names)}"
+        with self._told(), self._db.cursor(name=name) as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            yield from cursor.execute(placed(sql), values)
+
+
+_PARENTS: list[Connection | None] = []

@@ -1,0 +1,302 @@
+"""Which spend was not to be expected, and what drove it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from .._errors import ConfigError
+from .._money import ZERO, add
+from .._usage import Unit
+from ..ledger import Ledger, Reader
+from ._calls import QUOTIENT
+from ._dimensions import dimension_named
+from ._expected import History, roots_of
+from ._selection import Selection, Step
+from ._series import Keys, Series, read_series
+
+_HISTORY = {Step.DAY: timedelta(weeks=6), Step.HOUR: timedelta(weeks=4)}
+_FEWEST = {Step.DAY: 14, Step.HOUR: 72}
+_LARGE = 1.5  # times what is expected, or the same below it
+_DRIVERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A part of an anomaly.
+
+    Attributes:
+        model: Model as it was called.
+        unit: What was billed; None where amounts are not known by unit.
+        amount: What it cost in the stretch.
+        usual: What it cost on average in the stretches before.
+    """
+
+    model: str
+    unit: Unit | None
+    amount: Decimal
+    usual: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Spend beyond what was to be expected.
+
+    Attributes:
+        keys: Value of each dimension; None for calls that have none.
+        start: Begin of the stretch.
+        end: The moment after it.
+        actual: What was spent, exact.
+        expected: What was to be expected.
+        low: Lower end of the expected range.
+        high: Upper end of it.
+        is_high: Whether it was more than expected, rather than less.
+        is_seasonal: Whether it was compared to the same place in the week.
+        stretches: How many stretches it was compared to.
+        drivers: What changed most, the largest change first.
+    """
+
+    keys: Keys
+    start: datetime
+    end: datetime
+    actual: Decimal
+    expected: float
+    low: float
+    high: float
+    is_high: bool
+    is_seasonal: bool
+    stretches: int
+    drivers: tuple[Driver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyReport:
+    """What was looked at, and what stood out.
+
+    Attributes:
+        by: Names of the dimensions.
+        step: Length of the stretches.
+        since: First moment that was judged; None where nothing was kept.
+        until: The moment after the last; None where nothing was kept.
+        currency: Currency of all amounts.
+        judged: Series that were judged at least once.
+        too_short: Series whose history is too short.
+        irregular: Series whose spend comes now and then, so that none is expected.
+        anomalies: Those that differ most first.
+    """
+
+    by: tuple[str, ...]
+    step: Step
+    since: datetime | None
+    until: datetime | None
+    currency: str
+    judged: int
+    too_short: int
+    irregular: int
+    anomalies: tuple[Anomaly, ...]
+
+
+def anomalies(
+    ledger: Ledger,
+    by: Sequence[str] = ("team", "model"),
+    selection: Selection | None = None,
+    *,
+    step: Step = Step.DAY,
+    threshold: float = 5.0,
+    at_least: Decimal = Decimal(1),
+) -> AnomalyReport:
+    """Find spend that the past of its series does not explain.
+
+    Every stretch is compared to those before it: to the same place in the week where
+    that has three or more, else to all. Medians and robust spreads are used, so that
+    earlier anomalies do not hide later ones. Nothing is said of series with less than
+    14 days (72 hours) behind them, or whose spend comes now and then.
+
+    Args:
+        ledger: What was kept.
+        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`) that make a series.
+        selection: Which calls, and which stretches to judge. What lies before is read
+            as history: six weeks of days, four of hours. Nothing after the last call
+            of the ledger is judged.
+        step: ``day`` or ``hour``.
+        threshold: How far beyond the usual scatter, in standard deviations.
+        at_least: Differences below this amount are no anomaly, nor are those below
+            half of what is expected.
+
+    Raises:
+        ConfigError: If a figure is not as described, or amounts are in several
+            currencies.
+        LedgerError: If the ledger cannot be read.
+    """
+    if step not in _HISTORY:
+        raise ConfigError(f"anomalies go by day or hour, not by {step}")
+    if threshold <= 0 or at_least < 0:
+        raise ConfigError("the threshold and the least difference must be above zero")
+    chosen = selection or Selection()
+    with ledger.reading() as reader:
+        whole = reader.span()
+        if whole is None:
+            empty = (chosen.since, chosen.until)
+            return AnomalyReport(tuple(by), step, *empty, "USD", 0, 0, 0, ())
+        since, until = chosen.span(whole)
+        until = min(until, whole[1].astimezone(chosen.zone))
+        begin = max(whole[0].astimezone(chosen.zone), since - _HISTORY[step])
+        span = (min(begin, since), until)
+        series = read_series(reader, by, chosen, step, span)
+        judge = _Judge(series, since, threshold, float(at_least))
+        found = list(judge.anomalies())
+        found.sort(key=_by_difference)
+        told = tuple(_with_drivers(reader, by, chosen, series, each) for each in found)
+    return AnomalyReport(
+        tuple(by),
+        step,
+        since,
+        until,
+        series.currency,
+        judge.judged,
+        judge.too_short,
+        judge.irregular,
+        told,
+    )
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Goes through all series, and counts what it could not judge."""
+
+    series: Series
+    since: datetime
+    threshold: float
+    at_least: float
+    judged: int = 0
+    too_short: int = 0
+    irregular: int = 0
+
+    def anomalies(self) -> Iterator[Anomaly]:
+        step, bounds = self.series.step, self.series.edges
+        slots = [_slot(step, start) for start in bounds[:-1]]
+        first = next(
+            (i for i, end in enumerate(bounds[1:]) if end > self.since), len(slots)
+        )
+        wholes = [self.series.is_whole(index) for index in range(len(slots))]
+        for keys, exact in self.series.amounts.items():
+            yield from self._of_one(keys, exact, first, slots, wholes)
+
+    def _of_one(
+        self,
+        keys: Keys,
+        exact: list[Decimal],
+        first: int,
+        slots: list[int],
+        wholes: list[bool],
+    ) -> Iterator[Anomaly]:
+        step = self.series.step
+        amounts = [float(each) for each in exact]
+        roots = roots_of(amounts)
+        begin = next(i for i, each in enumerate([*amounts, 1.0]) if each > 0)
+        begin += not wholes[min(begin, len(wholes) - 1)]
+        most = int(_HISTORY[step] / timedelta(**{f"{step}s": 1}))
+        is_judged = is_irregular = False
+        for index in range(max(first, begin + _FEWEST[step]), len(amounts)):
+            past = slice(max(begin, index - most), index)
+            history = History(roots[past], slots[past], slots[index])
+            if not history.is_regular():
+                is_irregular = True
+                continue
+            is_judged = True
+            found = self._found(history, amounts[index], is_whole=wholes[index])
+            if found is not None:
+                yield Anomaly(
+                    keys,
+                    self.series.edges[index],
+                    self.series.edges[index + 1],
+                    exact[index],
+                    *found,
+                    amounts[index] > found[0],
+                    history.is_seasonal,
+                    len(history.roots),
+                    (),
+                )
+        self.judged += is_judged
+        self.irregular += is_irregular and not is_judged
+        self.too_short += not (is_judged or is_irregular)
+
+    def _found(
+        self, history: History, actual: float, *, is_whole: bool
+    ) -> tuple[float, float, float] | None:
+        """Expected amount and range, if *actual* lies outside and matters."""
+        expected = history.middle()
+        difference = actual - expected
+        if abs(difference) < self.at_least or not difference:
+            return None
+        # Half a day has less spend than a day, which is no anomaly.
+        is_large = (
+            actual >= expected * _LARGE
+            if difference > 0
+            else is_whole and actual * _LARGE <= expected
+        )
+        if not is_large:
+            return None
+        low, high = history.span(self.threshold)
+        return None if low <= actual <= high else (expected, low, high)
+
+
+def _slot(step: Step, start: datetime) -> int:
+    """Place of a stretch in the week of its zone."""
+    return start.weekday() * 24 + start.hour if step is Step.HOUR else start.weekday()
+
+
+def _by_difference(each: Anomaly) -> tuple[float, datetime, tuple[str, ...]]:
+    text = tuple(key or "" for key in each.keys)
+    return -abs(float(each.actual) - each.expected), each.start, text
+
+
+def _with_drivers(
+    reader: Reader,
+    by: Sequence[str],
+    selection: Selection,
+    series: Series,
+    anomaly: Anomaly,
+) -> Anomaly:
+    """*anomaly* with what changed most, by model and unit."""
+    place = series.edges.index(anomaly.start)
+    begin = series.edges[place - anomaly.stretches]
+    actual = _by_unit(reader, by, selection, anomaly.keys, (anomaly.start, anomaly.end))
+    before = _by_unit(reader, by, selection, anomaly.keys, (begin, anomaly.start))
+    drivers = [
+        Driver(
+            model,
+            unit,
+            actual.get((model, unit), ZERO),
+            QUOTIENT.divide(
+                before.get((model, unit), ZERO), Decimal(anomaly.stretches)
+            ),
+        )
+        for model, unit in actual | before
+    ]
+    drivers.sort(key=lambda each: (-abs(each.amount - each.usual), each.model))
+    return replace(anomaly, drivers=tuple(drivers[:_DRIVERS]))
+
+
+def _by_unit(
+    reader: Reader,
+    by: Sequence[str],
+    selection: Selection,
+    keys: Keys,
+    span: tuple[datetime, datetime],
+) -> dict[tuple[str, Unit | None], Decimal]:
+    reads = [dimension_named(name).read for name in by]
+    found: dict[tuple[str, Unit | None], Decimal] = {}
+    for part in reader.sums(*span):
+        is_wanted = selection.lets_pass(part.tags, part.kind) and keys == tuple(
+            read(part.tags, part.kind) for read in reads
+        )
+        if part.cost is None or not is_wanted:
+            continue
+        amounts: list[tuple[Unit | None, Decimal]] = [*part.by_unit.items()]
+        for unit, amount in amounts or [(None, part.cost)]:
+            place = (part.kind.model.requested, unit)
+            found[place] = add(found.get(place, ZERO), amount)
+    return found

@@ -1,0 +1,356 @@
+"""What a month will have cost when it ends, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from statistics import fmean, median, stdev
+
+from .._errors import ConfigError
+from .._money import ZERO, add
+from ..ledger import Ledger, Reader
+from ._calls import only_currency
+from ._robust import changes, quantile, spread
+from ._selection import Selection, Step, edges, midnight
+from ._series import read_series
+
+_DRAWS = 2_000
+_HISTORY = timedelta(weeks=8)
+_FEWEST_DAYS = 7
+_DAYS_FOR_WEEKDAYS = 21
+_LEVEL_DAYS = 14
+_WEEK = 7
+_LEAST_DRIFT = 0.03  # in a week: nobody's spend stands quite still
+_UNKNOWN_DRIFT = 0.08
+_DAMPING = 0.8  # of a trend, in a week: none goes on for ever
+_MEDIAN_LOSS = math.pi / 2  # how much more a median varies than a mean
+_WILD = 3.0  # standard deviations beyond which a day is cut back
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A month, as it will have been.
+
+    Attributes:
+        month: Its begin, in the zone of the report.
+        as_of: The present of the forecast.
+        end: The moment after the month.
+        currency: Currency of all amounts.
+        spent: What was spent until then, exact.
+        expected: What will have been spent at the end; None without a whole day of
+            history.
+        low: Lower end of the interval; None with fewer than seven days of history.
+        high: Upper end of it; None like ``low``.
+        confidence: How often such intervals hold what comes.
+        days: Whole days of history that it stands on.
+        is_by_weekday: Whether weekdays are told apart, which takes three weeks.
+        budget: What may be spent in the month; None where nothing was said.
+        over_budget: How likely it is to be more, from 0 to 1; None like ``low``, and
+            without a budget.
+        budget_day: Day on which the budget will be spent, if all goes as expected;
+            None if it will last.
+    """
+
+    month: datetime
+    as_of: datetime
+    end: datetime
+    currency: str
+    spent: Decimal
+    expected: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    days: int
+    is_by_weekday: bool
+    budget: Decimal | None
+    over_budget: float | None
+    budget_day: date | None
+
+
+def forecast(
+    ledger: Ledger,
+    selection: Selection | None = None,
+    *,
+    budget: Decimal | None = None,
+    confidence: float = 0.8,
+    now: datetime | None = None,
+) -> Forecast:
+    """Say what the present month will cost.
+
+    Args:
+        ledger: What was kept.
+        selection: Which calls. Its end is the present of the forecast, where it has
+            one that is past; its begin is that of the history, which is eight weeks at
+            most.
+        budget: What may be spent in the month.
+        confidence: Of the interval, between 0.5 and 0.99.
+        now: The present, aware; None for the clock's.
+
+    Raises:
+        ConfigError: If a figure is not as described, or amounts are in several
+            currencies.
+        LedgerError: If the ledger cannot be read.
+    """
+    if not 0.5 <= confidence <= 0.99:  # noqa: PLR2004 - as documented
+        raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.99")
+    if budget is not None and budget <= 0:
+        raise ConfigError(f"the budget is {budget}; expected an amount above zero")
+    chosen = selection or Selection()
+    present = datetime.now(UTC) if now is None else now
+    if chosen.until is not None:
+        present = min(present, chosen.until)
+    # The end of a selection is the moment after its last.
+    at = (present - timedelta(microseconds=1)).astimezone(chosen.zone)
+    month = midnight(at.date().replace(day=1), chosen.zone)
+    end = edges(Step.MONTH, month, month + timedelta(days=40))[1]
+    as_of = present.astimezone(chosen.zone)
+    with ledger.reading() as reader:
+        spent, currency = _spent(reader, chosen, month, as_of)
+        days = _days(reader, chosen, as_of)
+    outlook = Outlook.of(days)
+    ahead = _ahead(as_of, end)
+    sums = None if outlook is None else outlook.draw(ahead)
+    expected = None if outlook is None else float(spent) + outlook.expected(ahead)
+    ends = _ends(float(spent), sums, confidence, len(days))
+    over = None
+    if budget is not None and sums is not None and len(days) >= _FEWEST_DAYS:
+        over = fmean(float(spent) + each > float(budget) for each in sums)
+    return Forecast(
+        month,
+        as_of,
+        end,
+        currency,
+        spent,
+        expected,
+        *ends,
+        confidence,
+        len(days),
+        len(days) >= _DAYS_FOR_WEEKDAYS,
+        budget,
+        over,
+        None
+        if budget is None
+        else _budget_day(as_of, float(spent), outlook, ahead, float(budget)),
+    )
+
+
+def _spent(
+    reader: Reader, selection: Selection, month: datetime, as_of: datetime
+) -> tuple[Decimal, str]:
+    total = ZERO
+    currencies: set[str | None] = set()
+    for part in reader.sums(month, as_of):
+        if selection.lets_pass(part.tags, part.kind):
+            total = add(total, part.cost or ZERO)
+            currencies.add(part.kind.currency)
+    return total, only_currency(currencies)
+
+
+def _days(
+    reader: Reader, selection: Selection, as_of: datetime
+) -> list[tuple[date, float]]:
+    """What each whole day before *as_of* cost, from the first with a call."""
+    whole = reader.span()
+    if whole is None or whole[0] >= as_of:
+        return []
+    begin = max(whole[0].astimezone(selection.zone), as_of - _HISTORY)
+    if selection.since is not None:
+        begin = max(begin, selection.since.astimezone(selection.zone))
+    series = read_series(reader, (), selection, Step.DAY, (begin, as_of))
+    amounts = series.amounts.get((), [])
+    days = [
+        (series.edges[index].date(), float(amount))
+        for index, amount in enumerate(amounts)
+        if series.is_whole(index)
+    ]
+    first = next((i for i, (_, amount) in enumerate(days) if amount > 0), len(days))
+    return days[first:]
+
+
+def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
+    """The days that are left, and which part of each."""
+    bounds = edges(Step.DAY, as_of, end)
+    found = []
+    for start, after in pairwise(bounds):
+        full = midnight(start.date(), start.tzinfo or UTC)
+        found.append((start.date(), _hours(start, after) / _hours(full, after)))
+    return found
+
+
+def _hours(start: datetime, end: datetime) -> float:
+    # Aware times of one zone subtract as clocks on a wall, which jump twice a year.
+    return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How days scatter about a level that moves slowly.
+
+    Attributes:
+        level: What an average day costs at present.
+        weekdays: What each weekday costs, times the level.
+        ratios: What days cost, by their level and weekday.
+        start_error: How far off the level may be, as a logarithm.
+        drift: How far the level moves in a day by chance, as a logarithm.
+        trend: How far it moves in a day steadily, as a logarithm.
+    """
+
+    level: float
+    weekdays: tuple[float, ...]
+    ratios: tuple[float, ...]
+    start_error: float
+    drift: float
+    trend: float
+
+    @classmethod
+    def of(cls, days: Sequence[tuple[date, float]]) -> Outlook | None:
+        """What *days* say of those to come; None without any."""
+        if not days:
+            return None
+        weekdays = _weekdays(days)
+        plain = [
+            amount / weekdays[day.weekday()]
+            for day, amount in days
+            if weekdays[day.weekday()] > 0
+        ]
+        level = fmean(_tamed(plain[-_LEVEL_DAYS:])) if plain else 0.0
+        if level <= 0:
+            return cls(0.0, weekdays, (1.0,), 0.0, 0.0, 0.0)
+        ratios = _ratios(plain)
+        scatter = spread([ratio - 1 for ratio in ratios])
+        # Few days tell little of their own scatter.
+        unsure = 1 + 3 / len(plain)
+        trend, drift = _movement(plain, scatter)
+        drift *= unsure
+        own = scatter**2 / min(len(plain), _LEVEL_DAYS)
+        if len(days) >= _DAYS_FOR_WEEKDAYS:  # a median is less sure than a mean
+            own += _MEDIAN_LOSS * scatter**2 / len(plain)
+        start = math.sqrt(own + drift**2 * _LEVEL_DAYS / 3 / _WEEK) * unsure
+        # The average of two weeks is the level of a week ago.
+        present = level * math.exp(trend)
+        return cls(
+            present,
+            weekdays,
+            ratios,
+            start,
+            drift / math.sqrt(_WEEK),
+            trend / _WEEK,
+        )
+
+    def expected(self, ahead: Sequence[tuple[date, float]]) -> float:
+        """What the days that are left will cost."""
+        heights = self._trend(len(ahead))
+        return self.level * sum(
+            math.exp(height) * self.weekdays[day.weekday()] * part
+            for height, (day, part) in zip(heights, ahead, strict=True)
+        )
+
+    def draw(
+        self, ahead: Sequence[tuple[date, float]], *, draws: int = _DRAWS
+    ) -> list[float]:
+        """What they may cost, many times over, in ascending order."""
+        draw = random.Random(0)  # noqa: S311 - chance, not secrecy
+        heights = self._trend(len(ahead))
+        sums = []
+        for _ in range(draws):
+            chance, total = draw.gauss(0.0, self.start_error), 0.0
+            for height, (day, part) in zip(heights, ahead, strict=True):
+                chance += draw.gauss(0.0, self.drift)
+                usual = math.exp(height + chance) * self.weekdays[day.weekday()]
+                total += usual * part * draw.choice(self.ratios)
+            sums.append(total * self.level)
+        return sorted(sums)
+
+    def _trend(self, days: int) -> list[float]:
+        """How far the level has moved on each day ahead; it slows down by the week."""
+        slowing = _DAMPING ** (1 / _WEEK)
+        return list(accumulate(self.trend * slowing**day for day in range(days)))
+
+
+def _weekdays(days: Sequence[tuple[date, float]]) -> tuple[float, ...]:
+    """What each weekday costs, times the average of all."""
+    if len(days) < _DAYS_FOR_WEEKDAYS:
+        return (1.0,) * _WEEK
+    middles = [
+        median(amount for day, amount in days if day.weekday() == weekday)
+        for weekday in range(_WEEK)
+    ]
+    average = fmean(middles)
+    if average <= 0:  # most days are empty, whatever the weekday
+        return (1.0,) * _WEEK
+    return tuple(middle / average for middle in middles)
+
+
+def _tamed(values: Sequence[float]) -> list[float]:
+    """*values*, with wild ones cut back."""
+    middle = median(values)
+    most = _WILD * spread([each - middle for each in values])
+    return [min(max(each, middle - most), middle + most) for each in values]
+
+
+def _ratios(plain: Sequence[float]) -> tuple[float, ...]:
+    """Each day by the level of the days around it; one on average, wild days apart."""
+    found = []
+    for place, each in enumerate(plain):
+        near = plain[max(0, place - _WEEK) : place + _WEEK + 1]
+        level = fmean(_tamed(near))
+        if level > 0:
+            found.append(each / level)
+    # Days lie closer to a level and weekdays that were fitted to them than others will.
+    fitted = 1 + _WEEK if len(plain) >= _DAYS_FOR_WEEKDAYS - 6 else 1
+    wider = math.sqrt(len(plain) / max(1, len(plain) - fitted))
+    return tuple(max(0.0, 1 + (ratio - 1) * wider) for ratio in found)
+
+
+def _movement(plain: Sequence[float], scatter: float) -> tuple[float, float]:
+    """How far the level moves in a week: steadily, and by chance.
+
+    A trend is believed as far as the weeks agree on it. Chance is what moves the level
+    beyond the scatter of the days.
+    """
+    weeks = [
+        fmean(_tamed(plain[end - _WEEK : end]))
+        for end in range(len(plain), _WEEK - 1, -_WEEK)
+    ]
+    moves = changes([math.log(week) for week in reversed(weeks) if week > 0])
+    if len(moves) < 3:  # noqa: PLR2004 - fewer are no pattern
+        return 0.0, _UNKNOWN_DRIFT
+    mean = fmean(moves)
+    error = stdev(moves) / math.sqrt(len(moves))
+    trend = mean * max(0.0, 1 - (error / mean) ** 2) if mean else 0.0
+    explained = 2 * scatter**2 / _WEEK
+    beyond = fmean((move - trend) ** 2 for move in moves) - explained
+    return trend, math.sqrt(max(beyond, _LEAST_DRIFT**2))
+
+
+def _ends(
+    spent: float, sums: Sequence[float] | None, confidence: float, days: int
+) -> tuple[float | None, float | None]:
+    if sums is None or days < _FEWEST_DAYS:
+        return None, None
+    tail = (1 - confidence) / 2
+    return spent + quantile(sums, tail), spent + quantile(sums, 1 - tail)
+
+
+def _budget_day(
+    as_of: datetime,
+    spent: float,
+    outlook: Outlook | None,
+    ahead: Sequence[tuple[date, float]],
+    budget: float,
+) -> date | None:
+    if spent > budget:
+        return as_of.date()
+    if outlook is None:
+        return None
+    total = spent
+    for each in ahead:
+        total += outlook.expected([each])
+        if total > budget:
+            return each[0]
+    return None

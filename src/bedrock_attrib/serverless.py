@@ -1,0 +1,227 @@
+"""Metering where a process is frozen between two invocations, as in AWS Lambda."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from time import monotonic
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from ._attribution import attribution
+from ._faults import Faults
+from ._recorder import flush_all
+
+__all__ = ["flush", "flush_after"]
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+TagsOf = Callable[[Any], Mapping[str, str | None]]
+"""Takes the event of an invocation and gives its tags."""
+
+# What is left to Lambda to send the answer, of the time that it allows.
+_MARGIN_S = 0.1
+
+_faults = Faults()
+
+
+def flush(timeout_s: float = 2.0) -> bool:
+    """Deliver every finished call now, and have its metrics exported.
+
+    Flushes every recorder in use, and every OpenTelemetry meter provider that shows our
+    metrics. Raises nothing.
+
+    Args:
+        timeout_s: Seconds to take at most.
+
+    Returns:
+        False when something failed or the time was not enough. What is left is
+        delivered with the next flush.
+    """
+    deadline = monotonic() + timeout_s
+    try:
+        # Not at the top: metrics are imported with the first recorder that has any.
+        from .metrics import push_metrics  # noqa: PLC0415
+
+        is_done = flush_all(timeout_s)
+        return push_metrics(max(0.0, deadline - monotonic())) and is_done
+    except Exception as fault:
+        _faults.note("flush", fault)
+        return False
+
+
+@overload
+def flush_after(
+    handler: Callable[_Parameters, _Result], /
+) -> Callable[_Parameters, _Result]: ...
+
+
+@overload
+def flush_after(
+    *, timeout_s: float = 2.0, tags: TagsOf | None = None
+) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]: ...
+
+
+def flush_after(
+    handler: Callable[..., Any] | None = None,
+    /,
+    *,
+    timeout_s: float = 2.0,
+    tags: TagsOf | None = None,
+) -> Any:
+    """Have `flush` called after each invocation of *handler*, before it returns.
+
+    For functions, coroutines, generators and asynchronous generators; the last two are
+    flushed after they have ended. What the handler returns or raises passes unchanged,
+    whatever becomes of the flush.
+
+    Args:
+        handler: The handler, where the decorator is written without arguments.
+        timeout_s: Seconds that the flush takes at most. Less where the second argument
+            of the handler knows that less remains, as the context of Lambda does.
+        tags: Gives the tags of an invocation from its event, the first argument of the
+            handler. Where it fails, the fault is logged, and the invocation goes on
+            without them.
+
+    Example:
+        >>> @flush_after(tags=lambda event: {"team": event["team"]})
+        ... def handler(event, context):
+        ...     return dict(current_tags())
+        >>> handler({"team": "search"}, None)
+        {'team': 'search'}
+    """
+    after = _After(timeout_s, tags)
+    return after.decorate if handler is None else after.decorate(handler)
+
+
+class _After:
+    """What is done around each invocation."""
+
+    def __init__(self, timeout_s: float, tags: TagsOf | None) -> None:
+        self._timeout_s = timeout_s
+        self._tags = tags
+
+    def decorate(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        if isinstance(handler, type) or not callable(handler):
+            raise TypeError(f"flush_after decorates handlers, not {handler!r}")
+        wrap = next(wrap for is_kind, wrap in _WRAPPERS if is_kind(handler))
+        return functools.wraps(handler)(wrap(self, handler))
+
+    def without_tags(self) -> _After:
+        return _After(self._timeout_s, None)
+
+    def tagged(
+        self, handler: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Callable[..., Any]:
+        """*handler*, within the tags of this invocation."""
+        if self._tags is None or not arguments:
+            return handler
+        try:
+            return attribution(**self._tags(arguments[0]))(handler)
+        except Exception as fault:
+            _faults.note("tags of an invocation", fault)
+            return handler
+
+    def flush(self, arguments: tuple[Any, ...]) -> None:
+        flush(self._time(arguments))
+
+    async def flush_async(self, arguments: tuple[Any, ...]) -> None:
+        """Flush on a thread, so that other tasks go on."""
+        timeout_s = self._time(arguments)
+        try:
+            await asyncio.to_thread(flush, timeout_s)
+        except RuntimeError as fault:  # no more threads, or no loop of asyncio
+            _faults.note("flush", fault)
+            flush(timeout_s)
+
+    def _time(self, arguments: tuple[Any, ...]) -> float:
+        try:
+            remaining_ms = arguments[1].get_remaining_time_in_millis()
+            left_s = float(remaining_ms) / 1000 - _MARGIN_S
+            return max(0.0, min(self._timeout_s, left_s))
+        except Exception:  # not a context of Lambda
+            return self._timeout_s
+
+
+# One wrapper for each kind of function.
+
+
+def _wrap_function(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        wrap = None
+        try:
+            result = after.tagged(handler, args)(*args, **kwargs)
+            # Other decorators hide a coroutine function behind a plain one.
+            wrap = _UNFINISHED.get(type(result))
+        finally:
+            if wrap is None:
+                after.flush(args)
+        if wrap is None:
+            return result
+        return wrap(after.without_tags(), lambda *_args, **_kwargs: result)(*args)
+
+    return call
+
+
+def _wrap_coroutine(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await after.tagged(handler, args)(*args, **kwargs)
+        finally:
+            await after.flush_async(args)
+
+    return call
+
+
+def _wrap_generator(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        try:
+            return (yield from after.tagged(handler, args)(*args, **kwargs))
+        finally:
+            after.flush(args)
+
+    return call
+
+
+def _wrap_async_generator(
+    after: _After, handler: Callable[..., Any]
+) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = after.tagged(handler, args)(*args, **kwargs)
+        step, sent = generator.asend, None
+        try:
+            while True:
+                try:
+                    item = await step(sent)
+                except StopAsyncIteration:
+                    return
+                try:
+                    sent = yield item
+                    step = generator.asend
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    step, sent = generator.athrow, error
+        finally:
+            try:
+                await generator.aclose()
+            finally:
+                await after.flush_async(args)
+
+    return call
+
+
+_Wrapper = Callable[[_After, Callable[..., Any]], Callable[..., Any]]
+_WRAPPERS: tuple[tuple[Callable[[Any], bool], _Wrapper], ...] = (
+    (inspect.isasyncgenfunction, _wrap_async_generator),
+    (inspect.iscoroutinefunction, _wrap_coroutine),
+    (inspect.isgeneratorfunction, _wrap_generator),
+    (callable, _wrap_function),
+)
+_UNFINISHED: dict[type, _Wrapper] = {
+    AsyncGeneratorType: _wrap_async_generator,
+    CoroutineType: _wrap_coroutine,
+    GeneratorType: _wrap_generator,
+}

@@ -1,0 +1,468 @@
+"""The commands that report from a ledger and look after it, as users run them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+pytest.importorskip("rich", reason="needs the extra cli")
+
+from kept_records import NOON, make_record
+
+from bedrock_attrib import Cost, Ledger, Unit, Usage
+from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib.cli import commands
+from bedrock_attrib.ledger import check_ledger
+
+Run = Callable[..., CompletedProcess[str]]
+InTerminal = Callable[..., AbstractContextManager]
+DAY = timedelta(days=1)
+RULE = "─"
+NOVA = "us.amazon.nova-lite-v1:0"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs ``bedrock-attrib`` in this process, which is soon done, into pipes."""
+
+    def run_here(*arguments: str, **changes: str) -> CompletedProcess[str]:
+        pipes = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+        with monkeypatch.context() as patch:
+            patch.delenv("COLUMNS", raising=False)
+            for name, value in changes.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdout", pipes[0])
+            patch.setattr(sys, "stderr", pipes[1])
+            with pytest.raises(SystemExit) as ended:
+                commands(list(arguments), prog_name="bedrock-attrib")
+        for pipe in pipes:
+            pipe.flush()
+        texts = [pipe.buffer.getvalue().decode("utf-8") for pipe in pipes]  # type: ignore[attr-defined]
+        return CompletedProcess(arguments, int(ended.value.code or 0), *texts)
+
+    return run_here
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven calls of two days, by two teams and by nobody."""
+    path = tmp_path_factory.mktemp("ledger") / "calls.db"
+    kept = Ledger(path)
+    for record in (
+        *(make_record(at=NOON - n * DAY) for n in (0, 0, 1)),
+        make_record(tags={"team": "=1+1", "app": "größer"}, model=NOVA),
+        make_record(tags={}),
+        make_record(tags={"team": "ads"}, model="acme.unheard-of-v1:0"),
+        make_record(
+            None,
+            tags={"team": "ads"},
+            price_status=PriceStatus.FREE,
+            outcome=Outcome.ERROR,
+            error="ThrottlingException",
+        ),
+    ):
+        kept.write(record)
+    kept.close()
+    return path
+
+
+def test_a_table_for_people(run: Run, ledger: Path) -> None:
+    """Rows by cost, a total, and what to know of it; no colours in a pipe."""
+    done = run("report", "--by", "team", BEDROCK_ATTRIB_LEDGER=str(ledger))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "Spend by team, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
+        "                       no                                          per 1,000",
+        "team   calls failed price input output      cost  share   per call    tokens",
+        RULE * 76,
+        "search     3      0     0   300    150 $0.003465  74.7%  $0.001155   $0.0077",
+        "-          1      0     0   100     50 $0.001155  24.9%  $0.001155   $0.0077",
+        "=1+1       1      0     0   100     50 $0.000018   0.4%  $0.000018  $0.00012",
+        "ads        2      1     1   100     50",
+        RULE * 76,
+        "total      7      1     1   600    300 $0.004638 100.0% $0.0009276 $0.006184",
+        "",
+        (
+            "Costs are estimates from list prices. 1 call has no whole "
+            "price: see bedrock-attrib unpriced."
+        ),
+    ]
+
+
+def test_every_digit_on_request(run: Run, ledger: Path) -> None:
+    """``--exact`` rounds nothing."""
+    done = run("report", "--ledger", str(ledger), "--by", "vendor", "--exact")
+    assert "$0.00462" in done.stdout
+    assert "$0.000018" in done.stdout
+
+
+def test_csv_that_adds_up_and_runs_nothing(run: Run, ledger: Path) -> None:
+    """Exact numbers; a hostile tag is defused; the rest is a row."""
+    done = run(
+        *("report", "--ledger", str(ledger), "--by", "team", "--top", "3"),
+        *("--format", "csv"),
+    )
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["team"], row["calls"], row["cost_usd"]) for row in rows] == [
+        ("search", "3", "0.0034650"),
+        ("", "1", "0.0011550"),
+        ("'=1+1", "1", "0.00001800"),
+        ("(rest)", "2", ""),
+    ]
+
+
+def test_json_has_it_all(run: Run, ledger: Path) -> None:
+    """Exact amounts as text, and remarks within."""
+    done = run("report", "--ledger", str(ledger), "--by", "day,tam", "--json")
+    found = json.loads(done.stdout)
+    assert found["by"] == ["day", "tam"]
+    assert [(row["keys"], row["calls"]) for row in found["rows"]] == [
+        ({"day": "2026-11-24", "tam": None}, 1),
+        ({"day": "2026-11-25", "tam": None}, 6),
+    ]
+    assert found["total"]["cost"] == {"USD": "0.00463800"}
+    assert found["total"]["usage"] == {"input_token": 600, "output_token": 300}
+    assert found["remarks"] == [
+        "No call has a tag 'tam' (there are app, team); did you mean team?"
+    ]
+    assert done.stderr == ""
+
+
+def test_spans_zones_and_filters(run: Run, ledger: Path) -> None:
+    """The options of `select`."""
+    done = run(
+        *("report", "--ledger", str(ledger), "--by", "day", "--json"),
+        *("--since", "2026-11-24", "--until", "2026-11-24T23:00"),
+        *("--zone", "Asia/Kolkata", "--where", "team=search", "--where", "app!="),
+    )
+    found = json.loads(done.stdout)
+    assert (found["since"], found["until"]) == (
+        "2026-11-24T00:00:00+05:30",
+        "2026-11-24T23:00:00+05:30",
+    )
+    assert [(row["keys"]["day"], row["calls"]) for row in found["rows"]] == [
+        ("2026-11-24", 1)
+    ]
+
+
+def test_a_file_tells_its_format(run: Run, ledger: Path, tmp_path: Path) -> None:
+    """By its ending; it is whole, with the usual mode, and nothing else is left."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra reports")
+    names = ("spend.csv", "spend.html", "spend.json", "spend.parquet", "spend.txt")
+    for name in names:
+        output = tmp_path / name
+        done = run("report", "--ledger", str(ledger), "-o", str(output))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(names)
+    assert (tmp_path / "spend.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "spend.csv").read_bytes().startswith(b"team,calls,")
+    assert (tmp_path / "spend.txt").read_text("utf-8").startswith("Spend by team, ")
+    table = parquet.read_table(tmp_path / "spend.parquet").to_pydict()
+    assert sum(filter(None, table["cost_usd"]), Decimal(0)) == Decimal("0.004638")
+    mask = os.umask(0)
+    os.umask(mask)
+    mode = stat.S_IMODE((tmp_path / "spend.csv").stat().st_mode)
+    assert mode == 0o666 & ~mask
+
+
+def test_focus(run: Run, ledger: Path, tmp_path: Path) -> None:
+    """As CSV in a pipe, and with what to know of it on stderr."""
+    done = run("report", "--ledger", str(ledger), "--format", "focus")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["ServiceName"] for row in rows} == {"Amazon Bedrock"}
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal("0.004638")
+    assert done.stderr == (
+        "FOCUS: Costs are estimates from list prices. Column x_CostBasis says so in "
+        "every row.\nBillingAccountId is 'unknown': name it with --account.\n"
+    )
+    output = tmp_path / "focus.json"
+    run(
+        *("report", "--ledger", str(ledger), "--format", "focus", "-o", str(output)),
+        *("--account", "123456789012", "--focus-version", "1.4", "--period", "hour"),
+    )
+    first = json.loads(output.read_text("utf-8"))[0]
+    assert first["ServiceProviderName"] == "AWS"
+    assert first["BillingAccountId"] == "123456789012"
+    assert first["ChargePeriodEnd"] == "2026-11-24T13:00:00Z"
+
+
+def test_a_pipe_that_closes_is_no_error(ledger: Path) -> None:
+    """``| head`` ends it as it ends others, without a word."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash here")
+    command = (
+        f"{sys.executable} -m bedrock_attrib report --ledger {ledger} --by hour,unit "
+        f"--format focus 2>errors | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        [bash, "-c", command],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=ledger.parent,
+        timeout=60,
+    )
+    errors = (ledger.parent / "errors").read_text("utf-8")
+    assert done.stdout in ("0\n", "141\n")
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors
+
+
+def test_a_terminal_gets_colours_and_what_fits(
+    in_terminal: InTerminal, ledger: Path
+) -> None:
+    """80 columns: figures that are needed least make room for names."""
+    with in_terminal(
+        "report", "--ledger", str(ledger), "--by", "team,app,model"
+    ) as tty:
+        assert tty.read_to_end() == 0
+    assert "\x1b[1mSpend by team, app, model" in tty.text
+    assert "claude-sonnet-4-5" in tty.text
+    assert "per 1,000" not in tty.text
+
+
+def test_parquet_is_not_for_terminals(in_terminal: InTerminal, ledger: Path) -> None:
+    """A message instead of bytes that a terminal cannot show."""
+    with in_terminal("report", "--ledger", str(ledger), "--format", "parquet") as tty:
+        assert tty.read_to_end() == 2
+    assert "this format is not for terminals" in tty.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name a ledger: --ledger calls.db, or the setting `ledger`"),
+        (("--ledger", "typo.db"), "there is no ledger typo.db"),
+        (("--ledger", "typo.db", "--zone", "Mars"), "'Mars' is no time zone"),
+        (("--ledger", "typo.db", "--top", "0"), "0 is not in the range x>=1"),
+        (("--ledger", "typo.db", "--format", "xls"), "'xls' is not one of"),
+        (("--ledger", __file__), "no ledger: name another file"),
+        (("--ledger", "pigeons://x"), "no ledger is kept in pigeons://"),
+        (("--json", "--format", "csv"), "--json and --format csv exclude each other"),
+    ],
+)
+def test_wrong_use_is_told(
+    run: Run, ledger: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """A message on stderr, no traceback, code 2, and no new file."""
+    named = (
+        {}
+        if "--ledger" in arguments or not arguments
+        else {"BEDROCK_ATTRIB_LEDGER": str(ledger)}
+    )
+    done = run("report", *arguments, **named)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("typo.db").exists()
+
+
+def test_a_folder_that_cannot_be_written(run: Run, ledger: Path) -> None:
+    """The error names the file."""
+    done = run("report", "--ledger", str(ledger), "-o", "/nowhere/spend.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot write /nowhere/spend.csv: No such file or directory" in done.stderr
+
+
+def test_unattributed(run: Run, ledger: Path) -> None:
+    """Calls without a tag, and a code for a build that must not have too many."""
+    done = run("unattributed", "--ledger", str(ledger), "--by", "model")
+    assert done.stdout.splitlines() == [
+        "Calls without team, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
+        "missing model             first (UTC)    last           calls      cost",
+        RULE * 71,
+        "team    claude-sonnet-4-5 2026-11-25 12h 2026-11-25 12h     1 $0.001155",
+        RULE * 71,
+        "total                                                       1 $0.001155",
+        "",
+        "14.3% of 7 calls.",
+    ]
+    named = ("unattributed", "--ledger", str(ledger), "--json", "--fail-above")
+    assert run(*named, "15").returncode == 0
+    failed = run(*named, "14")
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["lacking"]["calls"] == 1
+
+
+def test_unpriced(run: Run, ledger: Path) -> None:
+    """Why, what was used, and what to do."""
+    done = run("unpriced", "--ledger", str(ledger))
+    assert done.stdout == (
+        "Calls without a whole price, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC): "
+        "1 of 7\n"
+        "\n"
+        "1 call of acme.unheard-of-v1:0 in us-east-1 (unpriced)\n"
+        "  why: model 'acme.unheard-of-v1:0' is not in the price table\n"
+        "  used: 100 input_token, 50 output_token\n"
+        "  to do: state the price under [[prices]] in a file that the setting "
+        "price_overrides names, or import AWS' own price list: bedrock-attrib prices "
+        "import\n"
+    )
+    found = json.loads(run("unpriced", "--ledger", str(ledger), "--json").stdout)
+    assert (found["calls"], found["all_calls"]) == (1, 7)
+
+
+def test_nothing_to_find(run: Run, ledger: Path) -> None:
+    """It is said that nothing lacks anything."""
+    span = ("--ledger", str(ledger), "--until", "2026-11-24")
+    found = run("unattributed", *span).stdout + run("unpriced", *span).stdout
+    assert "none: all 1 calls have their tags" in found
+    assert "none: all 1 have theirs" in found
+
+
+def test_info_and_check(run: Run, ledger: Path) -> None:
+    """What a ledger holds, and that it is sound."""
+    found = json.loads(run("ledger", "info", "--ledger", str(ledger), "--json").stdout)
+    assert found["bytes"] > 0
+    del found["bytes"]
+    assert found == {
+        "path": str(ledger),
+        "calls": 7,
+        "first_hour": "2026-11-24T12:00:00+00:00",
+        "end": "2026-11-25T13:00:00+00:00",
+        "single_calls": 7,
+        "single_since": "2026-11-24T12:00:00.123456+00:00",
+        "unpriced_calls": 1,
+        "cost": {"USD": "0.00463800"},
+        "tag_sets": 4,
+        "tags": {"app": 2, "team": 3},
+    }
+    shown = run("ledger", "info", "--ledger", str(ledger)).stdout
+    assert "\ntags             app 2, team 3\n" in shown
+    done = run("ledger", "check", "--ledger", str(ledger))
+    assert (done.returncode, done.stdout) == (
+        0,
+        "sound: the file is whole, and sums are those of the calls\n",
+    )
+
+
+def test_an_unsound_ledger_ends_with_code_1(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """What differs is told."""
+    copy = tmp_path / "copy.db"
+    shutil.copy(ledger, copy)
+    import sqlite3  # noqa: PLC0415
+
+    with sqlite3.connect(copy) as db:
+        db.execute("UPDATE sums SET calls = 9 WHERE level = 2")
+    db.close()
+    done = run("ledger", "check", "--ledger", str(copy), "--json")
+    assert done.returncode == 1
+    assert (
+        "the month 2026-11 and its hours differ"
+        in json.loads(done.stdout)["problems"][0]
+    )
+    assert run("ledger", "check", "--ledger", str(copy)).returncode == 1
+
+
+def test_prune_and_compact(run: Run, tmp_path: Path) -> None:
+    """What would be forgotten is told first; sums stay, then months go too."""
+    path = tmp_path / "calls.db"
+    kept = Ledger(path)
+    now = datetime.now(UTC)
+    for days in (1, 100, 500):
+        kept.write(make_record(at=now - days * DAY))
+    kept.close()
+    prune = ("ledger", "prune", "--ledger", str(path))
+    dry = run(*prune, "--calls-older-than", "90d", "--dry-run")
+    assert dry.stdout.startswith("2 single calls before ")
+    assert dry.stdout.endswith(" would be forgotten\n")
+    done = run(
+        *prune, "--calls-older-than", "90d", "--sums-older-than", "400d", "--json"
+    )
+    found = json.loads(done.stdout)
+    assert (found["dry_run"], found["calls"]) == (False, 2)
+    assert found["sums_before"].endswith("-01T00:00+00:00")
+    assert " bytes before, " in run("ledger", "compact", "--ledger", str(path)).stdout
+    again = Ledger(path)
+    assert check_ledger(again) == []
+    with again.reading() as reader:
+        assert reader.count_calls() == 1
+        assert sum(each.calls for each in reader.sums(now - 900 * DAY, now)) == 2
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "say what is old: --calls-older-than 90d"),
+        (("--calls-older-than", "soon"), "'soon' is no age; expected 90d, 12w or 48h"),
+        (
+            ("--calls-older-than", "90d", "--sums-older-than", "12w"),
+            "--sums-older-than must not be less than --calls-older-than",
+        ),
+    ],
+)
+def test_wrong_ages_are_told(
+    run: Run, ledger: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """Nothing is forgotten by mistake."""
+    done = run("ledger", "prune", "--ledger", str(ledger), *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in " ".join(done.stderr.split())
+
+
+def test_two_currencies_have_a_column_each(run: Run, tmp_path: Path) -> None:
+    """Amounts of different currencies are never added."""
+    path = tmp_path / "calls.db"
+    kept = Ledger(path)
+    kept.write(make_record())
+    kept.write(make_record(cost=Cost(Decimal("1234.5"), "EUR", {}, {})))
+    kept.write(make_record(Usage({Unit.INPUT_TOKEN: 1})))
+    kept.close()
+    shown = run("report", "--ledger", str(path)).stdout
+    assert "$0.001158 1,234.50 100.0%" in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Run, shell: str) -> None:
+    """What a shell sources."""
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "_BEDROCK_ATTRIB_COMPLETE" in done.stdout
+
+
+def test_words_are_completed(run: Run) -> None:
+    """The command answers a shell that asks for words."""
+    done = run(
+        _BEDROCK_ATTRIB_COMPLETE="bash_complete",
+        COMP_WORDS="bedrock-attrib rep",
+        COMP_CWORD="1",
+    )
+    assert done.stdout == "plain,report\n"
+    done = run(
+        _BEDROCK_ATTRIB_COMPLETE="bash_complete",
+        COMP_WORDS="bedrock-attrib report --format ",
+        COMP_CWORD="3",
+    )
+    assert "plain,parquet\n" in done.stdout
+
+
+@pytest.mark.slow
+def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
+    """The demo says the next command, which does what it says."""
+    path = tmp_path / "demo.db"
+    done = run("demo", "--duration", "3", "--json", "--ledger", str(path))
+    assert done.returncode == 0
+    command = done.stderr.splitlines()[-1].split()
+    assert command[:4] == ["bedrock-attrib", "report", "--ledger", str(path)]
+    found = json.loads(run(*command[1:], "--json").stdout)
+    demo = json.loads(done.stdout)
+    assert found["total"]["calls"] == demo["calls"] == 270
+    assert Decimal(found["total"]["cost"]["USD"]) == Decimal(demo["total"])

@@ -1,0 +1,407 @@
+"""A ledger in PostgreSQL: many hosts, broken connections, and who may do what."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from kept_records import NOON, make_record
+from postgres_server import PostgresServer
+
+from bedrock_attrib import LedgerError, Unit, Usage
+from bedrock_attrib.ledger import Ledger
+
+psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+
+from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: E402
+
+ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def schema(server: PostgresServer) -> str:
+    """A schema that does not exist yet."""
+    return server.new_schema()
+
+
+@pytest.fixture
+def store(server: PostgresServer, schema: str) -> Iterator[PostgresStore]:
+    """A ledger that nobody has written to."""
+    with closing(PostgresStore(server.address(), schema=schema)) as store:
+        yield store
+
+
+def counted(store: PostgresStore) -> tuple[int, int, int]:
+    """Single calls, ids among them, and calls in the sums."""
+    with Ledger(store).reading() as reader:
+        ids = [record.id for record in reader.calls(*ALWAYS)]
+        return len(ids), len(set(ids)), sum(s.calls for s in reader.sums(*ALWAYS))
+
+
+def execute(
+    server: PostgresServer, *statements: str, database: str = "postgres"
+) -> None:
+    """Run *statements* as the superuser."""
+    with psycopg.connect(server.address(database), autocommit=True) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def test_a_newer_schema_is_refused(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """An older library does not touch what it does not know."""
+    table = f'"{schema}".migrations'
+    execute(server, f"INSERT INTO {table} VALUES (99, 'to come')")  # noqa: S608
+    with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
+        PostgresStore(server.address(), schema=schema)
+
+
+def test_a_stranger_is_left_alone(server: PostgresServer, schema: str) -> None:
+    """A schema of something else is not written to."""
+    execute(
+        server, f'CREATE SCHEMA "{schema}"', f'CREATE TABLE "{schema}".customers ()'
+    )
+    with pytest.raises(LedgerError, match=r"something else \(it has 'customers'\)"):
+        PostgresStore(server.address(), schema=schema)
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    server: PostgresServer,
+) -> None:
+    """Tags are in every script; a Latin-1 database would refuse them one day."""
+    execute(
+        server,
+        "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
+    )
+    with pytest.raises(LedgerError, match="ENCODING 'UTF8'"):
+        PostgresStore(server.address("latin"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((":b%25dger", ":se%63ret"), "see user and password|the pass"),
+        (("/postgres?", "/nowhere?"), "create the database|create it"),
+        (("b%25dger", "sec ret&="), "expected postgresql://"),
+        (("@127.0.0.1:", "@127.0.0.1:1"), "expected postgresql://|see whether"),
+    ],
+)
+def test_errors_say_what_to_do_and_never_the_password(
+    server: PostgresServer, change: tuple[str, str], message: str
+) -> None:
+    """Neither the message nor its causes tell it."""
+    address = f"{server.address()}?application_name=a".replace(*change)
+    with pytest.raises(LedgerError, match=message) as caught:
+        PostgresStore(address)
+    told = "".join(traceback.format_exception(caught.value))
+    assert [
+        word for word in ("b%dger", "b%25", "secret", "sec ret") if word in told
+    ] == []
+
+
+def test_texts_of_any_length_and_script(store: PostgresStore) -> None:
+    """Many long tags are one tag set, and what text cannot hold is replaced."""
+    tags = {f"key{n}": "größer🦡" * 40 for n in range(40)}
+    odd = make_record(tags={"nul": "a\0b", "half": "a\ud800b"}, error="E\0")
+    ledger = Ledger(store)
+    for record in [make_record(tags=tags), make_record(tags=tags), odd]:
+        ledger.write(record)
+    assert ledger.flush(10)
+    with ledger.reading() as reader:
+        found = [dict(record.tags) for record in reader.calls(*ALWAYS)]
+    assert sorted(found, key=len) == [{"nul": "a\0b", "half": "a?b"}, tags, tags]
+
+
+def test_only_the_record_that_cannot_be_kept_is_lost(store: PostgresStore) -> None:
+    """A value out of range takes no other record with it."""
+    ledger = Ledger(store)
+    for n in range(50):
+        ledger.write(make_record(attempts=2**63 if n == 20 else 1))
+    assert ledger.flush(10)
+    assert counted(store) == (49, 49, 49)
+    assert ledger.dropped == 1
+
+
+def test_a_correction_before_its_call_was_written(store: PostgresStore) -> None:
+    """Both in one transaction, and again in a later one, are one call."""
+    first = make_record(cost=None)
+    second = first._replace(tier="flex")
+    third = make_record(id=first.id, error="late")
+    ledger = Ledger(store)
+    ledger.write(first)
+    ledger.correct(first, second)
+    ledger.correct(second, first)
+    assert ledger.flush(10)
+    ledger.correct(first, third)
+    assert ledger.flush(10)
+    with ledger.reading() as reader:
+        assert list(reader.calls(*ALWAYS)) == [third]
+        (total,) = reader.sums(*ALWAYS)
+    assert (total.calls, total.cost) == (1, Decimal("0.001155"))
+
+
+def test_the_server_dies_and_comes_back(
+    server: PostgresServer, store: PostgresStore
+) -> None:
+    """Records wait, are written once, and none is lost."""
+    ledger = Ledger(store, interval_s=3600)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    server.kill()
+    try:
+        ledger.write(make_record())
+        assert not ledger.flush(10)
+        assert not ledger.flush(10)
+    finally:
+        server.start()
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    assert counted(store) == (3, 3, 3)
+    assert ledger.dropped == 0
+
+
+def test_an_application_starts_while_the_server_is_away(
+    server: PostgresServer, schema: str
+) -> None:
+    """A lazy store connects, and makes its tables, when it can."""
+    server.stop()
+    try:
+        ledger = Ledger(PostgresStore(server.address(), schema=schema, lazy=True))
+        ledger.write(make_record())
+        assert not ledger.flush(10)
+    finally:
+        server.start()
+    assert ledger.flush(10)
+    with ledger.reading() as reader:
+        assert reader.count_calls() == 1
+    ledger.close()
+
+
+class Wire:
+    """Passes bytes on between a client and the server, until it is cut."""
+
+    def __init__(self, port: int) -> None:
+        """Listen, and pass on to *port*."""
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.cut_at: str | None = None
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, work: Callable[..., None], *values: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=work, args=values, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                self._open += [client, server]
+                self._start(self._pass, client, server)
+                self._start(self._pass, server, client)
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while block := source.recv(65536):
+                if b"COMMIT\0" in block and self.cut_at == "request":
+                    self.cut()
+                if block.startswith(b"C\0\0\0\x0bCOMMIT") and self.cut_at == "answer":
+                    self.cut()
+                target.sendall(block)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """Break the connection once."""
+        self.cut_at = None
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.cut()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+        for each in (*self._open, self._listener):
+            each.close()
+
+
+@pytest.mark.parametrize("lost", ["request", "answer"])
+def test_a_connection_breaks_during_a_commit(
+    server: PostgresServer, schema: str, lost: str
+) -> None:
+    """Whether the server took the commit or not, each record is there once."""
+    with closing(Wire(server.port)) as wire:
+        store = PostgresStore(server.address(port=wire.port), schema=schema)
+        ledger = Ledger(store, interval_s=3600)
+        for _ in range(3):
+            ledger.write(make_record())
+        wire.cut_at = lost
+        assert not ledger.flush(10)
+        ledger.write(make_record())
+        deadline = time.monotonic() + 30
+        while not ledger.flush(10):
+            assert time.monotonic() < deadline
+        assert counted(store) == (4, 4, 4)
+        assert ledger.dropped == 0
+        store.close()
+
+
+def write_from_a_process(address: str, schema: str, seed: int, calls: int) -> None:
+    """What each of several processes does; the exit code is the calls it failed on."""
+    store = PostgresStore(address, schema=schema)
+    ledger = Ledger(store, interval_s=3600)
+    chance = random.Random(seed)  # noqa: S311 -- to be repeated
+    failed = 0
+    for n in range(calls):
+        # Each brings the same new tag sets in an order of its own.
+        tags = {"team": f"t{chance.randrange(40)}", "round": str(n // 100)}
+        at = NOON + timedelta(microseconds=chance.randrange(50))
+        usage = Usage({Unit.INPUT_TOKEN: 7, Unit.SEARCH_UNIT: 1})
+        ledger.write(make_record(usage, tags=tags, at=at, id=f"{seed:020x}{n:012x}"))
+        if n % 100 == 99:
+            failed += not ledger.flush(30)
+    ledger.close()
+    sys.exit(failed + ledger.dropped)
+
+
+@pytest.mark.slow
+def test_four_processes_write_the_same_sums(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """None waits in a circle or fails, and all adds up."""
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(
+            target=write_from_a_process, args=(server.address(), schema, seed, 500)
+        )
+        for seed in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    assert counted(store) == (2000, 2000, 2000)
+    with Ledger(store).reading() as reader:
+        sums = reader.sums(*ALWAYS)
+    assert sum(each.usage[Unit.SEARCH_UNIT] for each in sums) == 2000
+    assert sum(each.usage[Unit.INPUT_TOKEN] for each in sums) == 14_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_has_a_connection_of_its_own(store: PostgresStore) -> None:
+    """Both write on, and the parent's session outlives the child."""
+    ledger = Ledger(store, interval_s=3600)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    child = os.fork()
+    if child == 0:
+        ledger.write(make_record())
+        os._exit(0 if ledger.flush(10) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    assert counted(store)[2] == 3
+
+
+@contextmanager
+def role(server: PostgresServer, schema: str, rights: str) -> Iterator[str]:
+    """The address of a role that has *rights* on the ledger's tables only."""
+    name = f"role_{schema.rpartition(' ')[2]}"
+    execute(
+        server,
+        f"CREATE ROLE {name} LOGIN PASSWORD 'x'",
+        f'GRANT USAGE ON SCHEMA "{schema}" TO {name}',
+        f'GRANT {rights} ON ALL TABLES IN SCHEMA "{schema}" TO {name}',
+    )
+    yield f"postgresql://{name}:x@127.0.0.1:{server.port}/postgres"
+
+
+def test_a_role_that_only_writes(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """It needs no more than the page says, and cannot delete."""
+    with role(server, schema, "SELECT, INSERT, UPDATE") as address:
+        ledger = Ledger(PostgresStore(address, schema=schema))
+        record = make_record()
+        ledger.write(record)
+        assert ledger.flush(10)
+        ledger.correct(record, record._replace(tier="flex"))
+        assert ledger.flush(10)
+        with pytest.raises(LedgerError, match="grant the role"):
+            ledger.forget(calls_before=ALWAYS[1])
+        ledger.close()
+    assert counted(store) == (1, 1, 1)
+
+
+def test_a_role_that_only_reads(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """Reports need no right to write."""
+    ledger = Ledger(store)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    with role(server, schema, "SELECT") as address:
+        reader = PostgresStore(address, schema=schema)
+        assert counted(reader) == (1, 1, 1)
+        reader.close()
+
+
+def test_an_address_that_changes(server: PostgresServer, schema: str) -> None:
+    """A function is asked for each connection, as tokens expire."""
+    asked = []
+
+    def address() -> str:
+        asked.append(1)
+        return server.address()
+
+    store = PostgresStore(address, schema=schema)
+    assert counted(store) == (0, 0, 0)
+    assert len(asked) == 2
+    store.close()
+
+
+def test_sums_are_locked_by_somebody_else(server: PostgresServer, schema: str) -> None:
+    """Records wait no longer than they were told to, and are tried again."""
+    store = PostgresStore(server.address(), schema=schema, lock_timeout_s=0.05)
+    ledger = Ledger(store, interval_s=3600)
+    with psycopg.connect(server.address()) as db:
+        db.execute(f'LOCK TABLE "{schema}".sums')
+        ledger.write(make_record())
+        assert not ledger.flush(10)
+    assert ledger.flush(10)
+    assert counted(store) == (1, 1, 1)
+    ledger.close()
+
+
+def test_the_extra_that_is_missing_is_named() -> None:
+    """Without the driver the error says what to install."""
+    code = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "try: import bedrock_attrib.ledger.postgres\n"
+        "except ImportError as error: print(type(error).__name__, error.extra)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "MissingExtraError postgres\n"

@@ -1,0 +1,221 @@
+"""Experiments side by side: figures by hand, and chance kept apart from difference."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal, localcontext
+
+import pytest
+from kept_records import NOON, make_record
+from kept_spend import HAIKU
+
+from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
+from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.reports import Verdict, compare, select
+from bedrock_attrib.reports._bootstrap import difference, holm, interval, resample
+
+Keep = Callable[..., Ledger]
+
+
+def of(experiment: str, tokens_in: int = 1_000, **fields: object) -> CallRecord:
+    """A call of an experiment: a dollar for a million tokens."""
+    usage = fields.pop("usage", Usage({Unit.INPUT_TOKEN: tokens_in}))
+    return make_record(usage, tags={"experiment": experiment}, model=HAIKU, **fields)
+
+
+def lognormal(draw: random.Random, count: int, centre: float = 7.0) -> list[int]:
+    """Counts of tokens as they come: a few are many times the others."""
+    return [int(draw.lognormvariate(centre, 0.8)) + 1 for _ in range(count)]
+
+
+def test_figures_of_a_side(keep: Keep) -> None:
+    """Calls, money, waste, cache and latency add up as by hand."""
+    cached = Usage({Unit.INPUT_TOKEN: 3_000, Unit.CACHE_READ_TOKEN: 1_000})
+    ledger = keep(
+        *(of("a", 1_000, duration_s=float(n)) for n in range(1, 9)),
+        of("a", usage=cached, duration_s=9.0, time_to_first_chunk_s=0.5),
+        of("a", 2_000, outcome=Outcome.ABANDONED, price_status=PriceStatus.ESTIMATED),
+        of(
+            "a",
+            usage=None,
+            outcome=Outcome.ERROR,
+            error="ThrottlingException",
+            price_status=PriceStatus.FREE,
+        ),
+        of("a", tokens_in=0, duration_s=None),
+        of("a", cost=None, price_status=PriceStatus.UNPRICED),
+        of("b"),
+    )
+    side = compare(ledger, "experiment", ["a", "b"]).sides[0]
+    assert (side.calls, side.failed, side.abandoned, side.unpriced) == (13, 1, 1, 1)
+    # 8 x 0.001 + 0.003 + 0.0001 (cache reads cost a tenth) + 0.002
+    assert side.cost == Decimal("0.0131")
+    assert side.wasted == Decimal("0.002")
+    assert side.cost_per_call == Decimal("0.001091666666666666666666666667")
+    assert side.cost_per_success == Decimal("0.00131")
+    assert side.cache_share == 1_000 / 15_000
+    assert side.latency is not None
+    # The call without a price was answered as well, in 1.25 seconds.
+    assert (side.latency.p50, side.latency.p90, side.latency.p95) == (4.0, 8.0, 9.0)
+    assert side.latency.p99 is None
+    assert side.latency.first_chunk_p50 == 0.5
+
+
+def test_a_side_on_which_everything_failed(keep: Keep) -> None:
+    """Without a success there is no latency and no price of one."""
+    failed = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    ledger = keep(of("a"), of("b", usage=None, **failed))
+    side = compare(ledger, "experiment", ["a", "b"]).sides[1]
+    assert (side.latency, side.cost_per_success, side.cache_share) == (None, None, None)
+    assert side.cost_per_call == 0
+
+
+def test_a_real_difference_is_told(keep: Keep) -> None:
+    """A prompt that costs a fifth less is cheaper, whatever the calls scatter."""
+    draw = random.Random(1)
+    ledger = keep(
+        *(of("a", n) for n in lognormal(draw, 600)),
+        *(of("b", n) for n in lognormal(draw, 600, 6.7)),
+    )
+    found = compare(ledger, "experiment", ["a", "b"])
+    base, other = found.sides
+    assert base.verdict is Verdict.BASELINE
+    assert other.verdict is Verdict.CHEAPER
+    assert other.difference is not None
+    assert other.interval is not None
+    assert other.difference.interval.high is not None
+    assert other.difference.interval.high < 0
+    assert other.interval.low < float(other.cost_per_call) < other.interval.high  # type: ignore[operator, arg-type] -- none is None
+    dearer = compare(ledger, "experiment", ["a", "b"], baseline="b").sides[0]
+    assert dearer.verdict is Verdict.DEARER
+
+
+def test_chance_is_called_chance(keep: Keep) -> None:
+    """Many experiments that are alike show no difference: the tests are corrected."""
+    draw = random.Random(5)
+    ledger = keep(
+        *(of(f"e{which}", n) for which in range(12) for n in lognormal(draw, 60))
+    )
+    found = compare(ledger, "experiment")
+    assert {side.verdict for side in found.sides[1:]} == {Verdict.NOISE}
+
+
+def test_few_calls_say_nothing(keep: Keep) -> None:
+    """With nine calls there is no interval and no verdict, with 10 a rough one."""
+    ledger = keep(
+        *(of("nine", 1_000 + n) for n in range(9)),
+        *(of("ten", 9_000 + n) for n in range(10)),
+        *(of("base", 1_000 + n) for n in range(40)),
+    )
+    nine, ten, base = compare(
+        ledger, "experiment", ["nine", "ten", "base"], baseline="base"
+    ).sides
+    assert (nine.verdict, nine.interval, nine.difference) == (
+        Verdict.TOO_FEW,
+        None,
+        None,
+    )
+    assert ten.interval is not None
+    assert base.interval is not None
+    assert (ten.interval.is_rough, base.interval.is_rough) == (True, False)
+
+
+def test_the_same_calls_give_the_same_figures(keep: Keep) -> None:
+    """Seeds are fixed, and the application's decimal context does not matter."""
+    ledger = keep(*(of("ab"[n % 2], 900 + 37 * n % 211) for n in range(80)))
+    first = compare(ledger, "experiment")
+    with localcontext(prec=3):
+        assert compare(ledger, "experiment") == first
+
+
+def test_filters_and_spans_hold(keep: Keep) -> None:
+    """Calls outside the selection are in no figure."""
+    ledger = keep(
+        of("a"),
+        of("b"),
+        of("b", at=NOON - timedelta(days=9)),
+        of("b", region="eu-west-1"),
+        make_record(tags={}),
+    )
+    selection = select("2026-11-20", where=["region=us-east-1"])
+    sides = compare(ledger, "experiment", selection=selection).sides
+    assert {side.value: side.calls for side in sides} == {"a": 1, "b": 1}
+
+
+def euro(record: CallRecord) -> CallRecord:
+    """*record*, paid in euros."""
+    return record._replace(cost=Cost(Decimal(1), "EUR", {}, {}))
+
+
+WRONG = {
+    "no value": ([], {}, "0 value"),
+    "one value": ([of("a")], {}, "two are needed"),
+    "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
+    "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
+    "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),
+    "confidence": ([of("a"), of("b")], {"confidence": 1.0}, "confidence is 1.0"),
+    "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_compared(name: str, keep: Keep) -> None:
+    """The message says what is missing."""
+    records, arguments, message = WRONG[name]
+    with pytest.raises(ConfigError, match=message):
+        compare(keep(*records), "experiment", **arguments)  # type: ignore[arg-type] -- wrong on purpose
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Of skewed samples, about 95 in 100 intervals hold the true mean."""
+    draw = random.Random(11)
+    true = 2.718281828 ** (0.8**2 / 2)
+    held = 0
+    for number in range(60):
+        values = [draw.lognormvariate(0, 0.8) for _ in range(60)]
+        found = interval(resample(values, str(number), 500), 0.95)
+        held += (found.low or 0.0) <= true <= (found.high or float("inf"))
+    assert 53 <= held <= 60
+
+
+def test_many_values_are_resampled_as_few_are() -> None:
+    """Bins keep the standard error of what they hold, and nothing takes minutes."""
+    draw = random.Random(2)
+    values = [draw.lognormvariate(0, 1.0) for _ in range(50_000)]
+    found = resample(values, "x")
+    mean = sum(found.means) / len(found.means)
+    error = (sum((each - mean) ** 2 for each in found.means) / len(found.means)) ** 0.5
+    assert found.error == pytest.approx(error, rel=0.06)
+    assert found.mean == pytest.approx(mean, rel=0.001)
+
+
+def test_hundreds_of_thousands_of_values() -> None:
+    """Large bins are drawn from a normal, which loses nothing."""
+    found = resample([float(n % 1_000) for n in range(160_000)], "x", resamples=200)
+    spread = max(found.means) - min(found.means)
+    assert 3 * found.error < spread < 8 * found.error
+    assert found.mean == 499.5
+
+
+def test_one_wild_call_leaves_the_upper_end_open() -> None:
+    """Ten calls of which one is wild do not tell how much such calls cost."""
+    found = interval(resample([1.0] * 9 + [50.0], "x"), 0.95)
+    assert found.high is None
+
+
+def test_equal_costs() -> None:
+    """Calls that all cost the same have no scatter: a difference is one."""
+    one, other = resample([2.0] * 40, "a"), resample([1.0] * 40, "b")
+    assert interval(one, 0.95).low == 2.0
+    assert difference(one, other, 0.95).amount == 1.0
+    assert difference(one, other, 0.95).p_value < 0.001
+    assert difference(one, resample([2.0] * 40, "b"), 0.95).p_value == 1.0
+
+
+def test_p_values_are_corrected_after_holm() -> None:
+    """As in the paper: times how many are left, and never falling."""
+    assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
+    assert holm([0.6, 0.9]) == [1.0, 1.0]

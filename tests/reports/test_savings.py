@@ -1,0 +1,167 @@
+"""What was saved, what was wasted, and where less could be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from kept_records import make_record
+
+from bedrock_attrib import CallRecord, Unit, Usage
+from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.reports import Savings, Way, WayReport, savings, select
+
+Keep = Callable[..., Ledger]
+SONNET_5 = "us.anthropic.claude-sonnet-5"
+GLOBAL_SONNET_5 = "global.anthropic.claude-sonnet-5"
+NOVA = "us.amazon.nova-pro-v1:0"
+LONG = Usage({Unit.INPUT_TOKEN: 10_000, Unit.OUTPUT_TOKEN: 100})
+
+
+def way(found: Savings, name: Way) -> WayReport:
+    """What *found* says of one way."""
+    (report,) = (each for each in found.ways if each.way is name)
+    return report
+
+
+def saved(found: Savings, name: Way) -> dict[tuple[str | None, ...], Decimal]:
+    """What one way saves, by keys."""
+    return {each.keys: each.amount for each in way(found, name).savings}
+
+
+def cached(read: int, written: int) -> CallRecord:
+    """A call of a global id that used the cache."""
+    usage = {Unit.CACHE_READ_TOKEN: read, Unit.CACHE_WRITE_5M_TOKEN: written}
+    return make_record(Usage(usage | {Unit.INPUT_TOKEN: 100}), model=GLOBAL_SONNET_5)
+
+
+def test_what_caching_saved(keep: Keep) -> None:
+    """Reads cost a tenth, and the surcharge of writes is taken off."""
+    found = savings(keep(cached(1_000_000, 100_000)), ("team",))
+    # 1,100,000 at 2 is 2.2; it was 0.2 + 0.25.
+    expected = {("search", "anthropic.claude-sonnet-5"): Decimal("1.75")}
+    assert saved(found, Way.CACHED) == expected
+    assert way(found, Way.CACHED).total == Decimal("1.75")
+    assert found.spent == Decimal("0.4502")
+
+
+def test_a_cache_that_is_only_written_costs_more(keep: Keep) -> None:
+    """A prefix that nobody reads again is a loss, and shown as one."""
+    found = savings(keep(cached(0, 1_000_000)), ("team",))
+    assert way(found, Way.CACHED).total == Decimal("-0.5")
+
+
+def test_caching_by_models_whose_price_hangs_on_length(keep: Keep) -> None:
+    """Calls that used no cache are in no figure of it, alone or among others."""
+    model = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+    read = Usage({Unit.CACHE_READ_TOKEN: 100_000, Unit.INPUT_TOKEN: 1})
+    unread = Usage({Unit.CACHE_READ_TOKEN: 0, Unit.INPUT_TOKEN: 10_000})
+    ledger = keep(
+        make_record(read, model=model, tags={"team": "a"}),
+        make_record(unread, model=model, tags={"team": "a"}),
+        make_record(unread, model=model, tags={"team": "b"}),
+    )
+    (saving,) = way(savings(ledger, ("team",)), Way.CACHED).savings
+    assert (saving.keys[0], saving.repricing.calls) == ("a", 1)
+    assert saving.amount == Decimal("0.27")  # 100,000 at 3 less 0.3
+
+
+def test_what_failed_and_abandoned_calls_cost(keep: Keep) -> None:
+    """Waste is told with its calls, and hidden retries with it."""
+    ledger = keep(
+        make_record(LONG, model=SONNET_5),
+        make_record(LONG, model=SONNET_5, outcome=Outcome.ABANDONED),
+        make_record(
+            LONG, model=SONNET_5, outcome=Outcome.ERROR, error="Broken", attempts=3
+        ),
+        make_record(
+            None,
+            model=SONNET_5,
+            outcome=Outcome.ERROR,
+            error="ThrottlingException",
+            attempts=5,
+            price_status=PriceStatus.FREE,
+        ),
+        make_record(LONG, model=NOVA),
+    )
+    (waste,) = savings(ledger, ("team",)).wasted
+    assert waste.keys == ("search", "anthropic.claude-sonnet-5")
+    assert (waste.failed, waste.abandoned, waste.retries) == (2, 1, 6)
+    # 10,000 x 2.2 and 100 x 11 for a million
+    assert waste.failed_cost == Decimal("0.0231")
+    assert waste.abandoned_cost == Decimal("0.0231")
+    assert waste.cost == Decimal("0.0462")
+
+
+def test_global_ids_instead_of_geo_ones(keep: Keep) -> None:
+    """What has no global price is told; what is global already is left alone."""
+    ledger = keep(
+        make_record(LONG, model=SONNET_5),
+        make_record(LONG, model=GLOBAL_SONNET_5),
+        make_record(LONG, model=NOVA),
+    )
+    found = savings(ledger, ("team",))
+    expected = {("search", "anthropic.claude-sonnet-5"): Decimal("0.0021")}
+    assert saved(found, Way.GLOBAL) == expected
+    assert [each.model for each in way(found, Way.GLOBAL).left_out] == [NOVA]
+
+
+def test_long_prompts_that_hardly_use_the_cache(keep: Keep) -> None:
+    """A chance is told with its evidence; few calls or short prompts are none."""
+    short = Usage({Unit.INPUT_TOKEN: 1_000, Unit.OUTPUT_TOKEN: 10})
+    ledger = keep(
+        *(make_record(LONG, model=SONNET_5, tags={"team": "a"}) for _ in range(100)),
+        *(make_record(LONG, model=SONNET_5, tags={"team": "b"}) for _ in range(99)),
+        *(make_record(short, model=SONNET_5, tags={"team": "c"}) for _ in range(100)),
+    )
+    (chance,) = way(savings(ledger, ("team",)), Way.CACHE_MORE).savings
+    assert chance.keys == ("a", "anthropic.claude-sonnet-5")
+    # Of 500,000 tokens at 2.2, 450,000 cost 0.22 and 50,000 cost 2.75.
+    assert chance.amount == Decimal("0.8635")
+    assert chance.evidence == (
+        "100 calls, prompts of 10,000 tokens on average, 0% of them from the cache",
+    )
+
+
+def test_where_nobody_waits(keep: Keep) -> None:
+    """Tags or long answers speak for flex and batch, and a stream against them."""
+    ledger = keep(
+        make_record(LONG, model=NOVA, tags={"team": "a", "app": "nightly-index"}),
+        make_record(LONG, model=NOVA, tags={"team": "b"}, duration_s=40.0),
+        make_record(LONG, model=NOVA, tags={"team": "c"}, duration_s=2.0),
+        make_record(
+            LONG,
+            model=NOVA,
+            tags={"team": "d", "app": "batch"},
+            time_to_first_chunk_s=1,
+        ),
+        make_record(LONG, model=NOVA, tags={"team": "e", "app": "batch"}, tier="flex"),
+    )
+    found = savings(ledger, ("team",))
+    half = Decimal("0.00416")  # of 10,000 x 0.8 and 100 x 3.2 for a million
+    expected = {
+        ("a", "amazon.nova-pro-v1:0"): half,
+        ("b", "amazon.nova-pro-v1:0"): half,
+    }
+    assert saved(found, Way.FLEX) == expected
+    assert saved(found, Way.BATCH) == expected
+    evidence = {each.keys[0]: each.evidence for each in way(found, Way.BATCH).savings}
+    assert evidence == {
+        "a": ("the tag app=nightly-index, and no streams",),
+        "b": ("40 s on average, and no streams",),
+    }
+
+
+def test_filters_hold_and_an_empty_ledger_has_nothing(keep: Keep) -> None:
+    """Calls outside the selection are in no figure."""
+    ledger = keep(cached(10, 0))
+    assert savings(ledger, selection=select(where=["team=ads"])).spent == 0
+    none = savings(ledger, selection=select("2020-01-01", "2020-01-02"))
+    assert (none.spent, none.wasted) == (0, ())
+
+
+def test_a_ledger_without_calls(keep: Keep) -> None:
+    """There is nothing to save where nothing was spent."""
+    found = savings(keep())
+    assert (found.ways, found.since) == ((), None)
