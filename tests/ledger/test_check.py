@@ -13,6 +13,8 @@ from kept_records import NOON, make_record
 
 from bedrock_attrib import CallRecord, Cost, Ledger, Unit, Usage
 from bedrock_attrib.ledger import check_ledger
+from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._store import Store
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -68,6 +70,17 @@ def test_an_empty_ledger(keep: Keep) -> None:
     ledger = keep()
     assert check_ledger(ledger) == []
     ledger.close()
+
+
+@pytest.fixture
+def path(place: Callable[[], Store]) -> Path:
+    """The file of the ledger; what has none is not damaged here."""
+    store = place()
+    if not isinstance(store, SQLiteStore):
+        store.close()
+        pytest.skip("only a file can be damaged")
+    store.close()
+    return store.path
 
 
 DAMAGE = {
