@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 import _canned
 from botocore.client import BaseClient
@@ -32,6 +33,7 @@ from bedrock_attrib import Recorder, attribution, instrument
 from bedrock_attrib._config import Config
 from bedrock_attrib._record import CallRecord
 from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 Operation = Callable[[BaseClient], object]
@@ -73,10 +75,14 @@ class _Nothing:
 
 
 def make_recorder(
-    *, histograms: bool = True, metrics: bool = True, config: Config | None = None
+    *,
+    histograms: bool = True,
+    metrics: bool = True,
+    config: Config | None = None,
+    ledger: Path | None = None,
 ) -> Recorder:
-    """A recorder with the real SDK attached and a queueing sink."""
-    sinks: list[object] = [QueueSink(_Nothing())]
+    """A recorder with the real SDK attached and a queueing sink, or a ledger."""
+    sinks: list[object] = [Ledger(ledger) if ledger else QueueSink(_Nothing())]
     if metrics:
         provider = MeterProvider(metric_readers=[InMemoryMetricReader()])
         metrics_sink = OpenTelemetrySink(meter_provider=provider, histograms=histograms)
@@ -175,6 +181,7 @@ def main() -> None:
     """Print one row for each operation and set of instruments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a quarter of the calls")
+    parser.add_argument("--ledger", type=Path, help="write to a new file there, too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     share = 4 if options.quick else 1
@@ -182,7 +189,7 @@ def main() -> None:
     for name, (answer, operation) in cases(quick=options.quick).items():
         calls = 400 if "MB" in name or "500" in name else 4000
         for label, histograms in (("all instruments", True), ("no histograms", False)):
-            recorder = make_recorder(histograms=histograms)
+            recorder = make_recorder(histograms=histograms, ledger=options.ledger)
             rows[f"{name}, {label}"] = measure(
                 answer, operation, recorder, calls=calls // share
             )

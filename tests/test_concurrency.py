@@ -90,7 +90,7 @@ def _work(
     client: BaseClient, number: int, calls: int, spends: dict[str, Spend]
 ) -> None:
     """Calls and streams of one thread, half of them in a nested block."""
-    chance = random.Random(number)  # noqa: S311 -- a repeatable mix of calls
+    chance = random.Random(number)
     with attribution(team=f"team-{number}") as spend:
         spends[f"team-{number}"] = spend
         for _ in range(calls):

@@ -185,7 +185,7 @@ class BatchQueue(Generic[Item]):
 
     def _put_back(self, items: Sequence[Item]) -> None:
         """Keep *items* before what is pending, the oldest where there is no room."""
-        kept = items[: self._max_pending]
+        kept = items[: self._limit]  # none once it is closed
         self.dropped += len(items) - len(kept)
         self._handled -= len(kept)
         self._pending.extendleft(reversed(kept))

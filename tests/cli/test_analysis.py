@@ -298,7 +298,7 @@ def test_forecast_of_little(kept: Path) -> None:
 
 WRONG = {
     "no ledger": (("forecast", "--ledger", "none.db"), "there is no ledger none.db"),
-    "no option": (("forecast",), "Missing option '--ledger'"),
+    "no option": (("forecast",), "name a ledger: --ledger"),
     "no alternative": (("what-if", "--ledger", "KEPT"), "what is to be different"),
     "two tiers": (
         ("what-if", "--ledger", "KEPT", "--batch", "--tier", "flex"),

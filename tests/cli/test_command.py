@@ -50,6 +50,7 @@ def test_help_of_the_demo_has_examples(run: Run) -> None:
         "--prometheus",
         "--keep",
         "--recordings",
+        "--ledger",
     ]
 
 

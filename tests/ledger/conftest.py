@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import postgres_server
 import pytest
@@ -44,20 +45,30 @@ def new_place(
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a SQLite file may be."""
+    return tmp_path / "calls.db"
+
+
+@pytest.fixture
 def place(new_place: Callable[[], Place]) -> Place:
     """Opens the same new store each time."""
     return new_place()
 
 
 @pytest.fixture
-def keep(place: Place) -> Callable[..., Ledger]:
+def keep(place: Place) -> Iterator[Callable[..., Ledger]]:
     """Writes records to a new ledger, which then has nothing pending."""
+    ledgers: list[Ledger] = []
 
     def write(*records: CallRecord) -> Ledger:
         ledger = Ledger(place())
+        ledgers.append(ledger)
         for record in records:
             ledger.write(record)
         assert ledger.flush(10)
         return ledger
 
-    return write
+    yield write
+    for each in ledgers:
+        each.close()

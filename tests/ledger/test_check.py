@@ -11,22 +11,47 @@ from pathlib import Path
 import pytest
 from kept_records import NOON, make_record
 
-from bedrock_attrib import Cost, Ledger, Unit, Usage
+from bedrock_attrib import CallRecord, Cost, Ledger, Unit, Usage
 from bedrock_attrib.ledger import check_ledger
+from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._store import Store
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger in a file is."""
+    return tmp_path / "calls.db"
+
+
+@pytest.fixture
+def keep_in_file(path: Path) -> Keep:
+    """Writes records to a file."""
+
+    def write(*records: CallRecord) -> Ledger:
+        ledger = Ledger(path)
+        for record in records:
+            ledger.write(record)
+        assert ledger.flush(10)
+        return ledger
+
+    return write
+
+
+RECORDS = (
+    *(make_record(at=NOON - n * DAY) for n in (0, 0, 1, 40)),
+    make_record(Usage({Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 3, Unit.SEARCH_UNIT: 1})),
+    make_record(cost=Cost(Decimal("0.5"), "EUR", {}, {})),
+    make_record(Usage({Unit.INPUT_TOKEN: 10**30})),
+)
+
+
+@pytest.fixture
 def ledger(keep: Keep) -> Ledger:
     """Calls of two months, with units that have a column and units that have none."""
-    return keep(
-        *(make_record(at=NOON - n * DAY) for n in (0, 0, 1, 40)),
-        make_record(Usage({Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 3, Unit.SEARCH_UNIT: 1})),
-        make_record(cost=Cost(Decimal("0.5"), "EUR", {}, {})),
-        make_record(Usage({Unit.INPUT_TOKEN: 10**30})),
-    )
+    return keep(*RECORDS)
 
 
 def test_a_sound_ledger(ledger: Ledger) -> None:
@@ -42,7 +67,20 @@ def test_a_sound_ledger(ledger: Ledger) -> None:
 
 def test_an_empty_ledger(keep: Keep) -> None:
     """It is sound too."""
-    assert check_ledger(keep()) == []
+    ledger = keep()
+    assert check_ledger(ledger) == []
+    ledger.close()
+
+
+@pytest.fixture
+def path(place: Callable[[], Store]) -> Path:
+    """The file of the ledger; what has none is not damaged here."""
+    store = place()
+    if not isinstance(store, SQLiteStore):
+        store.close()
+        pytest.skip("only a file can be damaged")
+    store.close()
+    return store.path
 
 
 DAMAGE = {
@@ -67,9 +105,11 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("statement", DAMAGE)
-def test_sums_that_differ_are_found(ledger: Ledger, path: Path, statement: str) -> None:
+def test_sums_that_differ_are_found(
+    keep_in_file: Keep, path: Path, statement: str
+) -> None:
     """Each level is compared with the one below it."""
-    ledger.close()
+    keep_in_file(*RECORDS).close()
     with sqlite3.connect(path) as db:
         db.execute(statement)
     db.close()
@@ -79,9 +119,9 @@ def test_sums_that_differ_are_found(ledger: Ledger, path: Path, statement: str) 
     again.close()
 
 
-def test_a_damaged_file_is_found(keep: Keep, path: Path) -> None:
+def test_a_damaged_file_is_found(keep_in_file: Keep, path: Path) -> None:
     """The file's own pages are checked before anything is added up."""
-    ledger = keep(*(make_record(at=NOON + n * DAY) for n in range(200)))
+    ledger = keep_in_file(*(make_record(at=NOON + n * DAY) for n in range(200)))
     ledger.compact()
     ledger.close()
     content = bytearray(path.read_bytes())

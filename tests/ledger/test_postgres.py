@@ -270,7 +270,7 @@ def write_from_a_process(address: str, schema: str, seed: int, calls: int) -> No
     """What each of several processes does; the exit code is the calls it failed on."""
     store = PostgresStore(address, schema=schema)
     ledger = Ledger(store, interval_s=3600)
-    chance = random.Random(seed)  # noqa: S311 -- to be repeated
+    chance = random.Random(seed)
     failed = 0
     for n in range(calls):
         # Each brings the same new tag sets in an order of its own.

@@ -27,6 +27,12 @@ MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger is."""
+    return tmp_path / "calls.db"
+
+
 @pytest.fixture(autouse=True)
 def default_again() -> Iterator[None]:
     """The default recorder of other tests keeps no ledger."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,20 +63,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def colors_of(png: bytes) -> set[bytes]:
-    """Colours in a PNG of eight bits, by the first bytes of every line's pixels."""
-    width, height, _, kind = struct.unpack(">IIBB", png[16:26])
-    size = {2: 3, 6: 4}[kind]
-    at, packed = 8, b""
-    while at < len(png):
-        length, name = struct.unpack(">I4s", png[at : at + 8])
-        packed += png[at + 8 : at + 8 + length] if name == b"IDAT" else b""
-        at += length + 12
-    raw = zlib.decompress(packed)
-    line = width * size + 1
-    return {raw[row * line + 1 : row * line + 60] for row in range(height)}
-
-
+# An empty window of a desk's size is 5 kB as PNG.
+SEEN_BYTES = 20_000
 OVERFLOW = """document.documentElement.scrollWidth
     - document.documentElement.clientWidth"""
 CANVAS_COLORS = """
@@ -111,7 +97,7 @@ def test_the_page_is_whole_on_every_screen(
     few, many = page.evaluate(CANVAS_COLORS)
     assert few > 5
     assert many > 3
-    assert len(colors_of(page.screenshot())) > 10
+    assert len(page.screenshot()) > SEEN_BYTES
 
 
 def test_night_is_dark_and_day_is_light(browser: Browser, file: Path) -> None:

@@ -46,8 +46,8 @@ Examples:
     help="Rows of the closing table at most; the others are summed up in one.",
 )
 @click.option(
-    "-o",
     "--output",
+    "-o",
     default=_FILE,
     show_default=True,
     metavar="FILE",

@@ -19,7 +19,7 @@ from ._clock import (
 )
 from ._ledger import Ledger
 from ._reading import COUNTED, FIGURES
-from ._sqlite import SQLiteSnapshot
+from ._snapshot import SQLiteSnapshot
 from ._store import Readable
 
 _HOUR_US = 3_600_000_000
@@ -146,7 +146,8 @@ _HOURS_AND_CALLS = (
     f"SELECT {HOUR_OF_KEY} AS bucket, tag_set, kind, {_COUNTED_AS} FROM calls "
     f"GROUP BY {HOUR_OF_KEY}, tag_set, kind) AS counted WHERE bucket >= ? "
     f"GROUP BY bucket, tag_set, kind"
-    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER}"
+    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER} "
+    f"ORDER BY bucket, tag_set, kind"
 )
 _DAYS_AND_HOURS = (
     f"SELECT bucket, tag_set, kind FROM ("  # noqa: S608
@@ -154,7 +155,8 @@ _DAYS_AND_HOURS = (
     f"WHERE level = {int(Level.DAY)} UNION ALL "
     f"SELECT bucket / 24, tag_set, kind, {_TAKEN} FROM sums "
     f"WHERE level = {int(Level.HOUR)} GROUP BY bucket / 24, tag_set, kind"
-    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER}"
+    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER} "
+    f"ORDER BY bucket, tag_set, kind"
 )
 _MONTH_AND_HOURS = (
     f"SELECT tag_set, kind FROM ("  # noqa: S608

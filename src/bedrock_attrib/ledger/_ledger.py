@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import random
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +31,15 @@ from ._clock import (
 from ._reading import Reader, reading
 from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Interner, RowMaker, more_sums
 from ._sqlite import SQLiteStore
-from ._store import CommitInDoubtError, Store, Transaction, UnfitError
+from ._store import (
+    CommitInDoubtError,
+    ReopeningStore,
+    Store,
+    Transaction,
+    UnfitError,
+)
+
+logger = logging.getLogger("bedrock_attrib")
 
 # Records of one transaction: as many more make it no faster, and readers wait.
 _MOST_AT_ONCE = 20_000
@@ -95,12 +105,17 @@ class Ledger:
         )
         self.write = self._queue.put  # one call less for whoever settles calls
         self.renew()
+        if isinstance(self.store, ReopeningStore):
+            self.store.when_reopened(self._forget_ids)
         _EVERY.add(self)
 
     def renew(self) -> None:
         """Start anew, as a forked child must: what is pending is its parent's."""
         self._transaction: Transaction | None = None
         self._doubt: _Doubt | None = None
+        self._lost = 0
+        self._trouble = ""
+        self._told_lost = 0
         self._interner = Interner(self._ask)
         # Processes begin at different numbers, so that their keys hardly ever meet.
         number = random.SystemRandom().randrange(NUMBERS)
@@ -109,7 +124,10 @@ class Ledger:
     @property
     def dropped(self) -> int:
         """Records that were lost."""
-        return self._queue.dropped
+        return self._queue.dropped + self._lost
+
+    def _forget_ids(self) -> None:
+        self._interner.forget_all()
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Take *after* instead of *before*, which was written."""
@@ -123,6 +141,7 @@ class Ledger:
         """Write what is pending, and close the database; losses are counted."""
         self._queue.close()
         self.store.close()
+        self._tell_losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
@@ -134,35 +153,43 @@ class Ledger:
         self, items: list[CallRecord | _Correction]
     ) -> list[CallRecord | _Correction]:
         """Write *items*; what could not be written is to be tried again."""
-        written = 0
-        some: list[CallRecord | _Correction] = []
         try:
-            written = self._settle_doubt(items)
-            most = _MOST_AT_ONCE
-            while written < len(items):
-                some = items[written : written + most]
-                if self._can_write(some):
-                    written += len(some)
-                    most = min(most * 2, _MOST_AT_ONCE)
-                else:
-                    most = len(some) // 2
-        except CommitInDoubtError as error:
-            self._doubt = _Doubt(error.was_committed, some)
-            self._faults.note("ledger", error)
+            items = items[self._settle_doubt(items) :]
         except LedgerError as error:
-            self._faults.note("ledger", error)
-        return items[written:]
+            self._tell_trouble(error)
+            return items
+        starts = range(0, len(items), _MOST_AT_ONCE)
+        todo = [items[start : start + _MOST_AT_ONCE] for start in reversed(starts)]
+        while todo:
+            some = todo.pop()
+            try:
+                todo += self._write_what_fits(some)
+            except LedgerError as error:
+                if isinstance(error, CommitInDoubtError):
+                    self._doubt = _Doubt(error.was_committed, some)
+                todo.append(some)
+                self._tell_trouble(error)
+                return [item for each in reversed(todo) for item in each]
+            except BaseException:
+                # Somebody presses Ctrl-C: written or not, it must not come twice.
+                self._lost += sum(map(len, todo), len(some))
+                raise
+        self._tell_recovery()
+        return []
 
-    def _can_write(self, items: list[CallRecord | _Correction]) -> bool:
-        """Write *items* if all of them can be; one that never can be is lost."""
+    def _write_what_fits(
+        self, items: list[CallRecord | _Correction]
+    ) -> list[list[CallRecord | _Correction]]:
+        """Write *items*, or give their halves if one of them can never be written."""
         try:
             self._write_together(items)
         except UnfitError as error:
             if len(items) > 1:
-                return False
-            self._faults.note("ledger", error)
-            self._queue.dropped += 1
-        return True
+                middle = len(items) // 2
+                return [items[middle:], items[:middle]]
+            self._lost += 1
+            self._faults.note("ledger record", error)
+        return []
 
     def _settle_doubt(self, items: list[CallRecord | _Correction]) -> int:
         """How many of *items*, from the first, were committed without our knowing."""
@@ -175,17 +202,51 @@ class Ledger:
         pairs = zip(items, doubt.items, strict=False)
         return sum(item is other for item, other in pairs) if was_committed else 0
 
+    def _tell_trouble(self, error: LedgerError) -> None:
+        """Warn of each trouble once, until all is well again."""
+        # The message is ours: it holds the path and nothing of a call.
+        message = str(error)
+        is_new = message != self._trouble
+        self._trouble = message
+        with suppress(Exception):  # a log handler of the application may fail
+            logger.log(
+                logging.WARNING if is_new else logging.DEBUG,
+                "the ledger cannot write now: %s. No Bedrock call is affected",
+                message,
+            )
+        self._tell_losses()
+
+    def _tell_recovery(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            with suppress(Exception):
+                logger.warning(
+                    "the ledger writes again; %d records were lost in all", self.dropped
+                )
+            self._told_lost = self.dropped
+
+    def _tell_losses(self, *, is_last: bool = False) -> None:
+        """Warn when the first record was lost, and of the sum in the end."""
+        dropped, told = self.dropped, self._told_lost
+        if dropped > told and (is_last or not told):
+            self._told_lost = dropped
+            with suppress(Exception):
+                logger.warning(
+                    "the ledger has lost %d records so far: `dropped` counts them",
+                    dropped,
+                )
+
     def _write_together(self, items: list[CallRecord | _Correction]) -> None:
         try:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
                 self._write(transaction, items)
-        except LedgerError:
-            self._interner.forget()
-            raise
         except (ArithmeticError, TypeError, ValueError) as error:
             self._interner.forget()
             raise UnfitError(f"a record that cannot be kept: {error!r}") from error
+        except BaseException:
+            self._interner.forget()
+            raise
         finally:
             self._transaction = None
         self._interner.keep()
@@ -260,6 +321,19 @@ def _renew_in_child() -> None:
     for ledger in list(_EVERY):
         ledger.renew()
 
+
+def _finish() -> None:
+    """Write what is pending when Python exits, for ledgers that nobody closed.
+
+    They are not closed here, as a recorder may have its turn after this.
+    """
+    for ledger in list(_EVERY):
+        ledger.flush(_FINISH_S)
+        ledger.store.close()
+
+
+_FINISH_S = 10.0
+atexit.register(_finish)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_in_child)

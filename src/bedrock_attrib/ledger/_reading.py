@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,8 +12,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .._money import ZERO, add, multiply
-from .._record import CallRecord, Cost, Rates, Tags
+from .._record import NO_TAGS, CallRecord, Cost, Rates, Tags
 from .._usage import Unit, Usage
+from ._adding import Groups, rest_of
 from ._clock import (
     Level,
     Stretch,
@@ -25,9 +27,10 @@ from ._clock import (
     moment,
     time_of,
 )
+from ._raw import Total, Value, field_of, key_spans, stepped
 from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
 from ._schema import TEXT_OF, UNIT_COLUMNS
-from ._store import Readable, Store
+from ._store import Readable, ReadableAtOnce, Store
 from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
 
 _HOUR_US = 3_600_000_000
@@ -103,7 +106,13 @@ class Reader:
         found = sorted(bucket for (bucket,) in self._store.rows(_DAYS, values))
         return [moment(day * _HOURS_OF_A_DAY * _HOUR_US) for day in found]
 
-    def sums(self, start: datetime, end: datetime) -> list[Sum]:
+    def sums(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        tag_names: Sequence[str] | None = None,
+    ) -> list[Sum]:
         """What the calls that started in a span add up to, by tags and kind.
 
         Whole months, days and hours are read from sums that are kept; only what is
@@ -112,24 +121,28 @@ class Reader:
         Args:
             start: First moment, aware.
             end: The moment after the last, aware.
+            tag_names: Which tags to tell apart; None for all. With few it is faster,
+                as amounts are multiplied out once for all that have them in common.
         """
-        parts: dict[tuple[int, int], list[int]] = {}
-        rest: dict[tuple[int, int], dict[str, Decimal]] = {}
+        few = None if tag_names is None else self._few(tag_names)
+        groups = Groups()
         for stretch in self._cover(start, end):
-            for tag_set, kind, *figures in self._summed(stretch):
-                known = parts.get((tag_set, kind))
-                if known is None:
-                    parts[tag_set, kind] = [int(figure) for figure in figures]
-                else:
-                    known[:] = [a + int(b) for a, b in zip(known, figures, strict=True)]
+            if few is None:
+                groups.add_rows(self._summed(stretch), 2)
+            else:
+                few.add_rows(self._summed(stretch), groups)
             for tag_set, kind, unit, total in self._more(stretch):
-                totals = rest.setdefault((tag_set, kind), {})
-                totals[unit] = add(totals.get(unit, ZERO), Decimal(str(total)))
+                place = tag_set if few is None else few.numbers[tag_set]
+                groups.add_rest((place, kind), unit, Decimal(str(total)))
+        tags = self._tags if few is None else few.tags.__getitem__
         return [
-            self._sum(tag_set, kind, figures, rest.get((tag_set, kind), {}))
-            for (tag_set, kind), figures in parts.items()
+            self._sum(tags(place), kind, figures, groups.rest.get((place, kind)))
+            for (place, kind), figures in groups.figures.items()
             if figures[0]
         ]
+
+    def _few(self, names: Sequence[str]) -> _FewTags:
+        return _FewTags(names, self._texts("tag_sets", "tags"))
 
     def steps(self, edges: Sequence[datetime]) -> Iterator[tuple[datetime, list[Sum]]]:
         """The sums of each span between two of *edges*, with its start."""
@@ -189,6 +202,147 @@ class Reader:
         found = self._kind(kind)
         return found, self._known.rates_of(found)
 
+    def totals(
+        self,
+        start: datetime,
+        end: datetime,
+        by: Mapping[str, float | None],
+        *,
+        tags: Callable[[Tags], bool] | None = None,
+        kinds: Callable[[Kind], bool] | None = None,
+    ) -> list[Total]:
+        """What single calls of a span add up to, by their kind and any fields.
+
+        For what `sums` do not tell apart, such as durations. Every call is read, in the
+        database: on all processors where it is a SQLite file.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+            by: Fields of a record, units, or ``kind``, which is always told apart. Each
+                with the width of its steps, in seconds or counts, of which the value is
+                the lower end; None for exactly.
+            tags: Which tags to keep; None for all.
+            kinds: Which kinds to keep; None for all.
+
+        Raises:
+            LedgerError: If a field is not known.
+
+        Example:
+            >>> reader.totals(start, end, {"duration_s": 0.1})  # doctest: +SKIP
+        """
+        steps = [stepped(name, step) for name, step in by.items()]
+        reads = [
+            self._value_of(name, read)
+            for name, (_, read) in zip(by, steps, strict=True)
+        ]
+        # Tag sets make many groups, so they are told apart only to be chosen from.
+        columns = [*(sql for sql, _ in steps), "0" if tags is None else "tag_set"]
+        counted = self._counted([*columns, "kind"], start, end)
+
+        def place(key: Row) -> Row | None:
+            *values, tag_set, kind = key
+            if tags is not None and not tags(self._tags(tag_set)):
+                return None
+            is_wanted = kinds is None or kinds(self._kind(kind))
+            return (*values, kind) if is_wanted else None
+
+        if tags is not None or kinds is not None:
+            counted = counted.joined(place)
+        return [
+            Total(
+                tuple(
+                    None if value is None else read(value)
+                    for value, read in zip(key, reads, strict=False)
+                ),
+                *self._sum(NO_TAGS, key[-1], figures, counted.rest.get(key))[1:],
+            )
+            for key, figures in counted.figures.items()
+        ]
+
+    def _counted(
+        self, columns: Sequence[str], start: datetime, end: datetime
+    ) -> Groups:
+        """What calls add up to by *columns*, which are SQL."""
+        names = ", ".join(columns)
+        width = len(columns)
+        places = ", ".join(str(place + 1) for place in range(width))
+        ((first, last),) = self._store.rows(_CALLS_ENDS)
+        spans = key_spans(start, end, first, last)
+        groups = Groups()
+        sums = f"SELECT {names}, {_COUNTED} FROM calls {_IN_SPAN} GROUP BY {places}"  # noqa: S608
+        for rows in self._rows_of_each(sums, spans):
+            groups.add_rows(rows, width)
+        rest = f"SELECT {names}, more, amount FROM calls {_IN_SPAN} AND {_HAS_MORE}"  # noqa: S608
+        for rows in self._rows_of_each(rest, spans):
+            for row in rows:
+                for unit, total in rest_of(*row[width:]):
+                    groups.add_rest(row[:width], unit, total)
+        return groups
+
+    def fields(
+        self, start: datetime, end: datetime, names: Sequence[str]
+    ) -> Iterator[tuple[Value, ...]]:
+        """Some fields of every call of a span, in the order of time.
+
+        Several times faster than `calls`, which makes a record of each.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+            names: Fields of a record, units, or ``kind`` for all that calls share.
+
+        Raises:
+            LedgerError: If a field is not known.
+
+        Example:
+            >>> reader.fields(start, end, ["tags", "duration_s"])  # doctest: +SKIP
+        """
+        columns = [field_of(name) for name in names]
+        reads = [
+            (place, self._value_of(name, field.read))
+            for place, (name, field) in enumerate(zip(names, columns, strict=True))
+        ]
+        reads = [(place, read) for place, read in reads if read is not _as_it_is]
+        sql = (
+            f"SELECT {', '.join(field.column for field in columns)} FROM calls "  # noqa: S608
+            "WHERE key >= ? AND key < ? ORDER BY key"
+        )
+        values = (first_key(microseconds(start)), first_key(microseconds(end)))
+        return self._with_values(self._store.rows(sql, values), reads)
+
+    def _with_values(
+        self, rows: Iterable[Row], reads: Sequence[tuple[int, Callable[[int], Value]]]
+    ) -> Iterator[tuple[Value, ...]]:
+        if not reads:
+            yield from rows
+            return
+        for row in rows:
+            values = list(row)
+            for place, read in reads:
+                value = values[place]
+                if value is not None:
+                    values[place] = read(value)
+            yield tuple(values)
+
+    def _value_of(
+        self, name: str, read: Callable[[int], Value] | None
+    ) -> Callable[[int], Value]:
+        if name == "tags":
+            return self._tags
+        if name == "kind":
+            return self._kind
+        if name == "price_reason":
+            return dict(self._texts("reasons", "reason")).__getitem__
+        return read or _as_it_is
+
+    def _rows_of_each(
+        self, sql: str, values: Sequence[tuple[int, int]]
+    ) -> Iterator[list[Row]]:
+        if isinstance(self._store, ReadableAtOnce):
+            return self._store.rows_of_each(sql, values)
+        return (list(self._store.rows(sql, each)) for each in values)
+
     def sums_by_reason(
         self,
         start: datetime,
@@ -228,10 +382,10 @@ class Reader:
             (
                 reasons.get(reason, ""),
                 self._sum(
-                    tag_set,
+                    self._tags(tag_set),
                     kind,
-                    [int(figure) for figure in figures],
-                    rest.get((tag_set, kind, reason), {}),
+                    tuple(figures),
+                    rest.get((tag_set, kind, reason)),
                 ),
             )
             for tag_set, kind, reason, *figures in self._store.rows(
@@ -300,7 +454,10 @@ class Reader:
         values: tuple[int, ...] = (stretch.first, stretch.last)
         if stretch.level is None:
             return self._store.rows(_OF_CALLS, values)
-        return self._store.rows(_OF_SUMS, (int(stretch.level), *values))
+        level = int(stretch.level)
+        if stretch.first == stretch.last:  # what is kept of one needs no adding up
+            return self._store.rows(_OF_ONE, (level, stretch.first))
+        return self._store.rows(_OF_SUMS, (level, *values))
 
     def _more(self, stretch: Stretch) -> Iterator[tuple[int, int, str, object]]:
         if stretch.level is not None:
@@ -311,16 +468,20 @@ class Reader:
         for tag_set, kind, more, amount in self._store.rows(
             _MORE_OF_CALLS, (stretch.first, stretch.last)
         ):
-            for unit, count in json.loads(more or "{}").items():
-                yield tag_set, kind, unit, count
-            if amount is not None:
-                yield tag_set, kind, "", amount
+            for unit, total in rest_of(more, amount):
+                yield tag_set, kind, unit, total
 
     def _sum(
-        self, tag_set: int, kind_id: int, figures: list[int], rest: dict[str, Decimal]
+        self,
+        tags: Tags,
+        kind_id: int,
+        figures: Row,
+        rest: Mapping[str, Decimal] | None,
     ) -> Sum:
-        kind = self._kind(kind_id)
-        calls, attempts, duration_us, first_chunks, first_chunk_us, *counts = figures
+        kind, rest = self._kind(kind_id), rest or {}
+        calls, attempts, duration_us, first_chunks, first_chunk_us, *counts = map(
+            int, figures
+        )
         usage = {
             unit: count for unit, count in zip(_UNITS, counts, strict=True) if count
         }
@@ -329,7 +490,7 @@ class Reader:
                 usage[Unit(unit)] = usage.get(Unit(unit), 0) + int(total)
         cost, by_unit = _amounts(kind, self._known.rates_of(kind), usage, rest.get(""))
         return Sum(
-            self._tags(tag_set),
+            tags,
             kind,
             calls,
             attempts,
@@ -403,6 +564,43 @@ class Reader:
         return ((int(number), str(text)) for number, text in self._store.rows(sql))
 
 
+class _FewTags:
+    """Numbers for tag sets of which only some tags matter.
+
+    Attributes:
+        tags: What is left of them, by number.
+        numbers: Number by id of the tag set; equal ones share it.
+    """
+
+    def __init__(
+        self, names: Sequence[str], tag_sets: Iterable[tuple[int, str]]
+    ) -> None:
+        self.tags: list[Tags] = []
+        self.numbers: dict[int, int] = {}
+        known: dict[tuple[str | None, ...], int] = {}
+        for tag_set, text in tag_sets:
+            tags = json.loads(text)
+            values = tuple(map(tags.get, names))
+            number = known.get(values)
+            if number is None:
+                number = known[values] = len(self.tags)
+                few = {name: tags[name] for name in names if name in tags}
+                self.tags.append(Tags(few))
+            self.numbers[tag_set] = number
+
+    def add_rows(self, rows: Iterable[Row], groups: Groups) -> None:
+        """Add rows to *groups* by these numbers in the place of tag sets."""
+        numbers, figures, plus = self.numbers, groups.figures, operator.add
+        for row in rows:
+            key = (numbers[row[0]], row[1])
+            known, figure = figures.get(key), row[2:]
+            figures[key] = figure if known is None else tuple(map(plus, known, figure))
+
+
+def _as_it_is(value: int) -> Value:
+    return value
+
+
 @contextmanager
 def reading(store: Store) -> Iterator[Reader]:
     """Read *store* as it stands at this moment."""
@@ -445,6 +643,10 @@ _OF_SUMS = (
     f"SELECT tag_set, kind, {_SUMMED} FROM sums "  # noqa: S608
     "WHERE level = ? AND bucket BETWEEN ? AND ? GROUP BY tag_set, kind"
 )
+_OF_ONE = (
+    f"SELECT tag_set, kind, {', '.join(FIGURES)} FROM sums "  # noqa: S608
+    "WHERE level = ? AND bucket = ?"
+)
 _OF_CALLS = (
     f"SELECT tag_set, kind, {_COUNTED} FROM calls "  # noqa: S608
     "WHERE key BETWEEN ? AND ? GROUP BY tag_set, kind"
@@ -453,10 +655,12 @@ _OF_MORE = (
     "SELECT tag_set, kind, unit, total FROM more_sums "
     "WHERE level = ? AND bucket BETWEEN ? AND ?"
 )
+_IN_SPAN = "WHERE key BETWEEN ? AND ?"
+_HAS_MORE = "(more IS NOT NULL OR amount IS NOT NULL)"
 _MORE_OF_CALLS = (
-    "SELECT tag_set, kind, more, amount FROM calls WHERE key BETWEEN ? AND ? "
-    "AND (more IS NOT NULL OR amount IS NOT NULL)"
+    f"SELECT tag_set, kind, more, amount FROM calls {_IN_SPAN} AND {_HAS_MORE}"  # noqa: S608
 )
+_CALLS_ENDS = "SELECT (SELECT min(key) FROM calls), (SELECT max(key) FROM calls)"
 _BY_REASON = (
     f"SELECT tag_set, kind, reason, {_COUNTED} FROM calls "  # noqa: S608
     "WHERE key BETWEEN ? AND ? AND kind IN ({kinds}) GROUP BY tag_set, kind, reason"

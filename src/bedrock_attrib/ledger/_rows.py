@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -95,6 +95,12 @@ class Interner:
             ids.pop(key, None)
         self._fresh.clear()
 
+    def forget_all(self) -> None:
+        """The database is not, or may not be, the one that gave these ids."""
+        for ids in self._ids.values():
+            ids.clear()  # in place: who uses a table holds it
+        self._fresh.clear()
+
 
 _MOST_KNOWN = 100_000
 
@@ -131,7 +137,8 @@ class RowMaker:
 
     def batch(self, records: Iterable[CallRecord]) -> Batch:
         """Rows of *records* and their sums."""
-        calls = [self.row(record) for record in records]
+        row = self.row
+        calls = [row(record) for record in records]
         return Batch(calls, more_sums(calls))
 
     def row(self, record: CallRecord, sign: int = 1) -> Row:
@@ -141,43 +148,79 @@ class RowMaker:
             record: The call.
             sign: 1 to add it to the sums, -1 to take it away.
         """
-        us = microseconds(record.started_at)
+        # Taken apart at once: this runs for every call.
+        (
+            record_id,
+            started_at,
+            operation,
+            model,
+            region,
+            tier,
+            latency_mode,
+            tags,
+            usage,
+            usage_source,
+            cost,
+            status,
+            reason,
+            duration_s,
+            first_chunk_s,
+            outcome,
+            error,
+            attempts,
+            request_id,
+            *_,
+        ) = record
+        us = microseconds(started_at)
         hour = hour_of(us)
         month = self._months.get(hour)
-        if month is None:
-            month = self._month(hour)
         self._number = number = (self._number + 1) % NUMBERS
-        usage, cost = record.usage, record.cost
-        columns, more, amount = _NO_COUNTS, None, None
+        columns, more = _NO_COUNTS, None
         if usage is not None:
-            counts = usage._counts  # noqa: SLF001 -- the mapping's own get is slow
-            columns = tuple(map(counts.get, _UNITS))
-            if not _IN_COLUMNS.issuperset(counts) or (
-                max(counts.values(), default=0) > _MOST_IN_A_COLUMN
-            ):
-                columns, more = _split_counts(usage)
-        is_given = cost is not None and not is_derived(record)
-        if is_given and cost is not None:
-            amount = format(cost.total, "f")
-        first_chunk_s, request_id = record.time_to_first_chunk_s, record.request_id
-        duration_s = record.duration_s
-        tag_set = self._tag_sets.get(record.tags.key)
+            columns, more = _columns(usage)
+        # Most amounts follow from the call's own counts, which need no comparing.
+        is_given = cost is not None and (
+            cost.usage is not usage and not is_derived(record)
+        )
+        known = self._tag_sets.get(tags.key)
+        tag_set = self._new_tag_set(tags) if known is None else known
+        key = (
+            operation,
+            model,
+            region,
+            tier,
+            latency_mode,
+            usage_source,
+            status,
+            outcome,
+            error,
+            None
+            if cost is None
+            else (
+                cost.currency,
+                None if is_given else cost.rates.key,
+                cost.unpriced_units,
+            ),
+        )
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._new_kind(record, key, is_given=is_given)
         return (
             hour,
-            month,
+            self._month(hour) if month is None else month,
             sign,
             first_key(us) + number,
-            self._new_tag_set(record.tags) if tag_set is None else tag_set,
-            self._kind(record, is_given=is_given),
-            *self._split_id(record.id),
+            tag_set,
+            kind,
+            *self._split_id(record_id),
             None if duration_s is None else round(duration_s * 1e6),
             None if first_chunk_s is None else round(first_chunk_s * 1e6),
-            record.attempts,
-            self._reason(record.price_reason) if record.price_reason else None,
+            attempts,
+            self._reason(reason) if reason else None,
             None if request_id is None else _short_request_id(request_id),
             *columns,
             more,
-            amount,
+            format(cost.total, "f") if is_given and cost is not None else None,
         )
 
     def _month(self, hour: int) -> int:
@@ -190,9 +233,14 @@ class RowMaker:
         """Origin and number of an id: the library's own end in a number."""
         origin, number = record_id, -1
         if len(record_id) == _ID_DIGITS:
-            with suppress(ValueError):
-                number = int(record_id[_ORIGIN_DIGITS:], 16)
-                origin = record_id[:_ORIGIN_DIGITS]
+            tail = record_id[_ORIGIN_DIGITS:]
+            try:
+                value = int(tail, 16)
+            except ValueError:
+                value = -1
+            # Digits of others may be written otherwise, and are kept as they are.
+            if f"{value:012x}" == tail:
+                origin, number = record_id[:_ORIGIN_DIGITS], value
         known = self._origins.get(origin)
         if known is None:
             known = self._interner.intern("origins", origin, origin)
@@ -204,26 +252,6 @@ class RowMaker:
 
     def _new_tag_set(self, tags: Tags) -> int:
         return self._interner.intern("tag_sets", tags.key, write_tags(tags))
-
-    def _kind(self, record: CallRecord, *, is_given: bool) -> int:
-        cost = record.cost
-        key = (
-            record.operation,
-            record.model,
-            record.region,
-            record.tier,
-            record.latency_mode,
-            record.usage_source,
-            record.price_status,
-            record.outcome,
-            record.error,
-            is_given,
-            None
-            if cost is None
-            else (cost.currency, cost.rates.key, cost.unpriced_units),
-        )
-        found = self._kinds.get(key)
-        return found or self._new_kind(record, key, is_given=is_given)
 
     def _new_kind(self, record: CallRecord, key: Row, *, is_given: bool) -> int:
         cost, rates_id = record.cost, None
@@ -237,27 +265,37 @@ class RowMaker:
 _NO_COUNTS: Row = (None,) * len(_UNITS)
 
 
-def _split_counts(usage: Usage) -> tuple[Row, str]:
-    """Counts that have a column, and the others as text."""
+def _columns(usage: Usage) -> tuple[Row, str | None]:
+    """Counts by column, and as text those that no column takes."""
+    counts = usage._counts  # noqa: SLF001 -- the mapping's own get is slow
+    columns = tuple(map(counts.get, _UNITS))
+    if len(_UNITS) - columns.count(None) == len(counts) and (
+        not counts or max(counts.values()) <= _MOST_IN_A_COLUMN
+    ):
+        return columns, None
     rest = {
         unit: count
-        for unit, count in usage.items()
+        for unit, count in counts.items()
         if unit not in _IN_COLUMNS or count > _MOST_IN_A_COLUMN
     }
-    columns = tuple(None if unit in rest else usage.get(unit) for unit in _UNITS)
+    columns = tuple(None if unit in rest else counts.get(unit) for unit in _UNITS)
     return columns, json.dumps(rest)
+
+
+_IS_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_UUID_BYTES = 16
+_NO_UUID = b"\0"
 
 
 def _short_request_id(request_id: str) -> bytes:
     """A request id in as few bytes as it takes; most are UUIDs."""
-    try:
-        short = bytes.fromhex(request_id.replace("-", ""))
-    except ValueError:
-        return request_id.encode("utf-8", "replace")
-    return short if long_request_id(short) == request_id else request_id.encode()
-
-
-_UUID_BYTES = 16
+    if _IS_UUID(request_id):
+        return bytes.fromhex(request_id.replace("-", ""))
+    text = request_id.encode("utf-8", "replace")
+    # What would be taken for a UUID when it is read is marked as none.
+    if len(text) == _UUID_BYTES or text.startswith(_NO_UUID):
+        return _NO_UUID + text
+    return text
 
 
 def long_request_id(short: bytes | None) -> str | None:
@@ -266,7 +304,7 @@ def long_request_id(short: bytes | None) -> str | None:
         return None
     short = bytes(short)
     if len(short) != _UUID_BYTES:
-        return short.decode("utf-8", "replace")
+        return short.removeprefix(_NO_UUID).decode("utf-8", "replace")
     text = short.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
@@ -279,7 +317,7 @@ def more_sums(calls: Iterable[Row]) -> list[Row]:
     """What *calls* add to the sums of units that have no column, of every level."""
     merged: dict[Row, Decimal] = {}
     for row in calls:
-        if row[_MORE] is None and row[_AMOUNT] is None:
+        if row[_MORE] is None is row[_AMOUNT]:
             continue
         amounts = json.loads(row[_MORE] or "{}")
         if row[_AMOUNT] is not None:

@@ -5,29 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from .._errors import LedgerError
-from .._money import add
 from ._clock import Level, beside
+from ._connect import connect, create, is_busy, migrate, patiently, told
+from ._forks import FORKS, file_id
 from ._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
-from ._schema import MIGRATIONS, NEWEST, TEXT_OF
-from ._store import insert, sums_of, upsert
+from ._schema import NEWEST, TEXT_OF
+from ._snapshot import SQLiteSnapshot, snapshot
+from ._store import HOURLY_COLUMNS, hourly, insert, sums_of_hourly, upsert
 
-_OWNER_ONLY = 0o600
-_WORDS = {
-    "id": "INTEGER PRIMARY KEY",
-    "integer": "INTEGER",
-    "bytes": "BLOB",
-    "decimal": "TEXT",
-    "unique": "UNIQUE",
-    "equal": "",
-    "clustered": "WITHOUT ROWID",
-}
 _FRESH_COLUMNS = (*PLACE_COLUMNS, *CALL_COLUMNS)
 _FRESH = insert("fresh", _FRESH_COLUMNS)
 _CALL = insert("calls", CALL_COLUMNS)
@@ -35,7 +25,10 @@ _CALLS = (
     f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) "  # noqa: S608 -- names are ours
     f"SELECT {', '.join(CALL_COLUMNS)} FROM fresh ORDER BY key"
 )
-_SUMS = [sums_of("fresh", level) for level in Level]
+# Calls are summed by hour once, and days and months take these sums: sorting is what
+# costs. Where all went well the two tables are empty again at the end.
+_HOURLY = f"INSERT INTO fresh_hours {hourly('fresh')}"
+_SUMS = [sums_of_hourly("fresh_hours", level) for level in Level]
 _MORE = upsert(
     insert("more_sums", MORE_COLUMNS),
     MORE_COLUMNS,
@@ -43,19 +36,18 @@ _MORE = upsert(
     "add_exactly({table}.{column}, excluded.{column})",
 )
 _LAST_BESIDE = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
+_IS_TAKEN = "SELECT 1 FROM calls WHERE key = ?"
 _FIND = "SELECT key FROM calls WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
 _REPLACE = _CALL.replace("INSERT", "INSERT OR REPLACE", 1)
-# Pages that a transaction may dirty before they spill, and that readers keep.
-_CACHE_KB = 65_536
-_CHECKPOINT_PAGES = 8_192
-_WAL_BYTES_KEPT = 67_108_864
+# Seconds to wait for another thread of this process that writes.
+_TURN_S = 60.0
 
 
 class SQLiteStore:
     """A ledger in one SQLite file in WAL mode.
 
-    A connection for writing is opened when it is first needed, in each process anew; a
-    forked child never touches its parent's. Readers open their own.
+    A connection for writing is opened when it is first needed, and anew after a fork
+    or a failure, or when the file was moved away. Readers open their own.
     """
 
     def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
@@ -69,123 +61,184 @@ class SQLiteStore:
             LedgerError: If it cannot be opened or written, is no ledger, or was
                 written by a newer library.
         """
-        self.path = Path(path)
+        # What is relative now must not depend on where the process goes.
+        self.path = Path(path).absolute()
         self._busy_timeout_s = busy_timeout_s
         self._writer: sqlite3.Connection | None = None
-        self._pid = os.getpid()
-        self._busy = threading.Lock()
-        _create(self.path)
-        with _told(self.path), closing(self._connect()) as db:
-            self._migrate(db)
+        self._file = file_id(self.path)
+        self._turn = threading.Lock()
+        self._turn_of: int | None = None
+        self._forget: list[Callable[[], None]] = []
+        with told(self.path):
+            patiently(self._prepare, busy_timeout_s)
+        FORKS.holders.add(self)
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            self.path,
-            timeout=self._busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=64,
-        )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-        db.create_function("add_exactly", 2, _add_exactly, deterministic=True)
-        return db
-
-    def _connect_to_write(self) -> sqlite3.Connection:
-        db = self._connect()
-        db.execute("PRAGMA temp_store = MEMORY")
-        # What a transaction brings is summed here, in C, before it is written.
-        db.execute(f"CREATE TEMP TABLE fresh ({', '.join(_FRESH_COLUMNS)})")
-        return db
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        if found > NEWEST:
-            raise LedgerError(
-                f"{self.path} was written by a newer version of bedrock_attrib (its "
-                f"schema is {found}, this version knows {NEWEST}): update this one"
-            )
-        if found == 0:
-            _refuse_stranger(db, self.path)
-        for migration in MIGRATIONS[found:]:
+    def _prepare(self) -> None:
+        create(self.path)
+        with closing(connect(self.path, is_writer=True)) as db:
+            migrate(db, self.path)
+            # Says now that the file is read-only, and not when calls are lost. Only
+            # something to write says it: a transaction alone would just read.
             db.execute("BEGIN IMMEDIATE")
             try:
-                # Another process may have been faster.
-                now = db.execute("PRAGMA user_version").fetchone()[0]
-                if now < migration.number:
-                    for statement in migration.statements:
-                        db.execute(statement.format(**_WORDS))
-                    db.execute(f"PRAGMA user_version = {migration.number}")
-                db.execute("COMMIT")
-            except BaseException:
+                db.execute(f"PRAGMA user_version = {NEWEST}")
+            finally:
                 db.execute("ROLLBACK")
-                raise
+
+    def when_reopened(self, forget: Callable[[], None]) -> None:
+        """Call *forget* whenever ids that were given before may not hold any more."""
+        self._forget.append(forget)
 
     def _writing(self) -> sqlite3.Connection:
-        if self._pid != os.getpid():
-            # SQLite forbids a child to use, or even close, what its parent opened.
-            _PARENTS.append(self._writer)
-            self._writer, self._pid = None, os.getpid()
+        """The connection that writes, to the file that is there now."""
+        if self._writer is not None and file_id(self.path) != self._file:
+            self._close_writer()
         if self._writer is None:
-            self._writer = self._connect_to_write()
+            for forget in self._forget:
+                forget()
+            self._writer = self._open_writer()
         return self._writer
+
+    def _open_writer(self) -> sqlite3.Connection:
+        create(self.path)
+        db = connect(self.path, is_writer=True)
+        try:
+            migrate(db, self.path)
+            self._file = file_id(self.path)
+            db.execute("PRAGMA temp_store = MEMORY")
+            db.execute("PRAGMA temp.secure_delete = OFF")
+            # What a transaction brings is summed here, in C, before it is written.
+            for table, columns in (
+                ("fresh", _FRESH_COLUMNS),
+                ("fresh_hours", HOURLY_COLUMNS),
+            ):
+                db.execute(f"CREATE TEMP TABLE {table} ({', '.join(columns)})")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _close_writer(self) -> None:
+        db, self._writer = self._writer, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:
-        """Write: everything or nothing. Threads take turns.
+        """Write: everything or nothing. Threads wait for each other.
 
         Raises:
             LedgerError: If the database is locked, full, read-only or broken.
         """
-        if self._pid != os.getpid():
-            self._busy = threading.Lock()  # a thread of the parent may have held it
-        with self._busy, _told(self.path):
-            db = self._writing()
-            db.execute("BEGIN IMMEDIATE")
-            try:
+        self._take_turn()
+        try:
+            with told(self.path), self._whole() as db:
                 yield SQLiteTransaction(db)
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # a full disk may have done it already
-                    db.execute("ROLLBACK")
-                raise
+        finally:
+            self._give_turn()
+
+    @contextmanager
+    def _whole(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = patiently(self._begin, self._busy_timeout_s, wait=self._wait)
+        except sqlite3.Error as error:
+            self._leave_if_broken(error)
+            raise
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # a full disk may have done it already
+                db.execute("ROLLBACK")
+            self._leave_if_broken(error)
+            raise
+        if file_id(self.path) != self._file:
+            self._close_writer()
+            raise LedgerError(f"{self.path} was taken away while it was written")
+
+    def _leave_if_broken(self, error: BaseException) -> None:
+        # What it holds of a file that fails may be wrong when the file is well again.
+        is_ours = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
+        if isinstance(error, sqlite3.Error) and not is_ours and not is_busy(error):
+            self._close_writer()
+
+    def _begin(self) -> sqlite3.Connection:
+        db = self._writing()
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    def _take_turn(self) -> None:
+        me = threading.get_ident()
+        if self._turn_of == me or not self._turn.acquire(timeout=_TURN_S):
+            raise LedgerError(f"{self.path} is being written by this process")
+        self._turn_of = me
+
+    def _give_turn(self) -> None:
+        self._turn_of = None
+        self._turn.release()
+
+    def _wait(self, wait_s: float) -> None:
+        """Let others of this process, a fork included, come in between."""
+        self._give_turn()
+        try:
+            threading.Event().wait(wait_s)
+        finally:
+            self._turn.acquire()
+            self._turn_of = threading.get_ident()
+
+    def release(self, timeout_s: float) -> bool:
+        """Close the connection before a fork; False while it writes."""
+        if not self._turn.acquire(timeout=timeout_s):
+            return False
+        self._close_writer()
+        return True
+
+    def resume(self, *, is_child: bool) -> None:
+        """Go on after a fork."""
+        if not is_child:
+            self._turn.release()
+            return
+        if self._writer is not None:
+            _INHERITED.append(self._writer)  # a child must not even close it
+            self._writer = None
+        self._turn, self._turn_of = threading.Lock(), None
 
     @contextmanager
     def snapshot(self) -> Iterator[SQLiteSnapshot]:
-        """Read more than once, of one moment."""
-        with _told(self.path), closing(self._connect()) as db:
-            db.execute("PRAGMA query_only = ON")
-            db.execute("BEGIN")
-            yield SQLiteSnapshot(db, self.path)
+        """Read more than once, of one moment.
+
+        Raises:
+            LedgerError: If the file cannot be read.
+        """
+        pid = os.getpid()
+        with told(self.path), FORKS.reading(self.path):
+            found = patiently(lambda: snapshot(self.path), self._busy_timeout_s)
+            try:
+                yield found
+            finally:
+                if os.getpid() == pid:
+                    found.close()
+                else:
+                    _INHERITED.append(found)
 
     def compact(self) -> None:
         """Give space that is not used any more back to the file system."""
-        with _told(self.path), closing(self._connect()) as db:
-            db.execute("VACUUM")
+        with (
+            told(self.path),
+            FORKS.reading(self.path),
+            closing(connect(self.path, is_writer=True)) as db,
+        ):
+            patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Close the connection that writes."""
-        if self._writer is not None and self._pid == os.getpid():
-            with _told(self.path):
-                self._writer.close()
-        self._writer = None
+        """Close the connection that writes; the next transaction opens one again."""
+        if self.release(_TURN_S):
+            self._turn.release()
 
 
-class SQLiteSnapshot:
-    """A ledger as it stood at one moment."""
-
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db = db
-        self._path = path
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
-        """Read."""
-        with _told(self._path):
-            yield from self._db.execute(sql, values)
+_INHERITED: list[object] = []
 
 
 class SQLiteTransaction:
@@ -206,6 +259,8 @@ class SQLiteTransaction:
 
     def write(self, batch: Batch) -> None:
         """Add calls and sums."""
+        if not batch.calls:
+            return
         self._db.executemany(_FRESH, batch.calls)
         self._db.execute("SAVEPOINT calls")
         try:
@@ -213,23 +268,40 @@ class SQLiteTransaction:
         except sqlite3.IntegrityError:
             # Another process recorded a call in the same microsecond.
             self._db.execute("ROLLBACK TO calls")
-            for row in batch.calls:
-                self._insert_beside(row[len(PLACE_COLUMNS) :])
+            self._insert_one_by_one(batch.calls)
         self._db.execute("RELEASE calls")
         self._add_sums(batch)
 
     def _add_sums(self, batch: Batch) -> None:
+        self._db.execute(_HOURLY)
         for statement in _SUMS:
             self._db.execute(statement)
         self._db.execute("DELETE FROM fresh")
+        self._db.execute("DELETE FROM fresh_hours")
         self._db.executemany(_MORE, batch.more)
 
-    def _insert_beside(self, row: Row) -> None:
-        try:
-            self._db.execute(_CALL, row)
-        except sqlite3.IntegrityError:
-            (last,) = self._db.execute(_LAST_BESIDE, beside(row[0])).fetchone()
-            self._db.execute(_CALL, (last + 1, *row[1:]))
+    def _insert_one_by_one(self, calls: list[Row]) -> None:
+        # Of a moment with many calls: where the last one was put.
+        last_of: dict[int, int] = {}
+        for row in calls:
+            key, *rest = row[len(PLACE_COLUMNS) :]
+            if self._is_taken(key):
+                key = self._free_beside(key, last_of)
+            self._db.execute(_CALL, (key, *rest))
+
+    def _is_taken(self, key: int) -> bool:
+        return self._db.execute(_IS_TAKEN, (key,)).fetchone() is not None
+
+    def _free_beside(self, key: int, last_of: dict[int, int]) -> int:
+        first, end = beside(key)
+        last = last_of.get(first)
+        if last is None:
+            (last,) = self._db.execute(_LAST_BESIDE, (first, end)).fetchone()
+        last += 1
+        while self._is_taken(last):  # a clock that stands still fills any room
+            last += 1
+        last_of[first] = last
+        return int(last)
 
     def replace(self, key: int, change: Batch) -> None:
         """Write the call at *key* anew: what is taken away, and what it becomes."""
@@ -257,53 +329,3 @@ class SQLiteTransaction:
         sql = "DELETE FROM {} WHERE level = ? AND bucket < ?"
         self._db.execute(sql.format("more_sums"), values)
         return self._db.execute(sql.format("sums"), values).rowcount
-
-
-_PARENTS: list[sqlite3.Connection | None] = []
-
-
-def _add_exactly(one: str, other: str) -> str:
-    return format(add(Decimal(one), Decimal(other)), "f")
-
-
-def _create(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
-    except OSError as error:
-        raise LedgerError(
-            f"cannot open {path} as a ledger: {error.strerror or error}; expected a "
-            f"file in a folder that exists and may be written"
-        ) from error
-
-
-def _refuse_stranger(db: sqlite3.Connection, path: Path) -> None:
-    table = db.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone()
-    if table is not None:
-        raise LedgerError(
-            f"{path} is a SQLite file of something else (it has {table[0]!r}); name "
-            f"another file for the ledger"
-        )
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn the database's errors into ones that say what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        advice = next(
-            (do for word, do in _ADVICE.items() if word in str(error)),
-            "see whether the file is whole: PRAGMA integrity_check",
-        )
-        raise LedgerError(f"{path}: {error}; {advice}") from error
-
-
-_ADVICE = {
-    "locked": "another process has held it for long; records are kept and tried again",
-    "full": "make room on the disk; records are kept and tried again",
-    "readonly": "make the file and its folder writable",
-    "malformed": "the file is damaged: move it away, a new one will be made",
-    "not a database": "this is no ledger: name another file",
-    "unable to open": "the folder must exist and be writable",
-    "disk I/O": "see whether the disk is full or failing",
-}

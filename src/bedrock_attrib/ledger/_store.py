@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .._errors import LedgerError
 from ._clock import Level
 from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
 from ._schema import UNIT_COLUMNS
-
-
-class CommitInDoubtError(LedgerError):
-    """The connection broke while a transaction was being committed.
-
-    Attributes:
-        was_committed: Asks the database whether it was after all; raises a
-            `LedgerError` as long as that cannot be known.
-    """
-
-    def __init__(self, message: str, was_committed: Callable[[], bool]) -> None:
-        super().__init__(message)
-        self.was_committed = was_committed
-
-
-class UnfitError(LedgerError):
-    """A record has a value that the database cannot hold, however often it is tried."""
 
 
 class Transaction(Protocol):
@@ -78,6 +61,41 @@ class Store(Protocol):
         """Release everything."""
 
 
+@runtime_checkable
+class ReadableAtOnce(Readable, Protocol):
+    """What can be read on several threads, all of the same moment."""
+
+    def rows_of_each(
+        self, sql: str, values: Iterable[Sequence[Any]]
+    ) -> Iterator[list[Row]]:
+        """Read for each of *values*; the answers come in their order."""
+
+
+@runtime_checkable
+class ReopeningStore(Store, Protocol):
+    """A store that may go on with another database than it began with."""
+
+    def when_reopened(self, forget: Callable[[], None]) -> None:
+        """Call *forget* whenever ids that were given before may not hold any more."""
+
+
+class CommitInDoubtError(LedgerError):
+    """The connection broke while a transaction was being committed.
+
+    Attributes:
+        was_committed: Asks the database whether it was after all; raises a
+            `LedgerError` as long as that cannot be known.
+    """
+
+    def __init__(self, message: str, was_committed: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self.was_committed = was_committed
+
+
+class UnfitError(LedgerError):
+    """A record has a value that the database cannot hold, however often it is tried."""
+
+
 def insert(table: str, columns: Iterable[str]) -> str:
     """SQL that inserts one row."""
     names = tuple(columns)
@@ -109,16 +127,26 @@ _BUCKETS = {
     Level.DAY: f"hour / {_HOURS_OF_A_DAY}",
     Level.MONTH: "month",
 }
-_FIGURES = (
-    "sum(sign)",
-    "sum(sign * attempts)",
-    "coalesce(sum(sign * duration_us), 0)",
-    "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
-    *(
-        f"coalesce(sum(sign * {column}), 0)"
+_FIGURES = {
+    "calls": "sum(sign)",
+    "attempts": "sum(sign * attempts)",
+    "duration_us": "coalesce(sum(sign * duration_us), 0)",
+    "first_chunks": "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
+    **{
+        column: f"coalesce(sum(sign * {column}), 0)"
         for column in ("first_chunk_us", *UNIT_COLUMNS)
-    ),
-)
+    },
+}
+HOURLY_COLUMNS = ("hour", "month", "tag_set", "kind", *_FIGURES)
+"""Columns of what `hourly` gives."""
+
+
+def hourly(table: str) -> str:
+    """SQL that selects what the calls in *table* add up to by hour."""
+    return (
+        f"SELECT hour, month, tag_set, kind, {', '.join(_FIGURES.values())} "  # noqa: S608 -- names are ours
+        f"FROM {table} GROUP BY hour, month, tag_set, kind"
+    )
 
 
 def sums_of(table: str, level: Level) -> str:
@@ -128,8 +156,18 @@ def sums_of(table: str, level: Level) -> str:
     # other databases from waiting for each other in a circle.
     select = (
         f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
-        f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES)} "
+        f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES.values())} "
         f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind "
         f"ORDER BY {bucket}, tag_set, kind"
+    )
+    return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")
+
+
+def sums_of_hourly(table: str, level: Level) -> str:
+    """The same from *table*, which holds what `hourly` gave; a key may come twice."""
+    select = (
+        f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
+        f"SELECT {int(level)}, {_BUCKETS[level]}, tag_set, kind, {', '.join(_FIGURES)} "
+        f"FROM {table} WHERE true"
     )
     return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")

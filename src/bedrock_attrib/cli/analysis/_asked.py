@@ -2,117 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from functools import wraps
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from ..._errors import LedgerError
 from ...ledger import Ledger
-from ...reports import Selection, select
+from ...reports import Selection
+from .._ledgers import opened, selection_options, split_names
 from .._price_table import json_option
 
-Command = Callable[..., None]
+Command = Callable[..., Any]
 
 
 class Asked(NamedTuple):
     """What was asked for.
 
     Attributes:
-        path: The ledger.
+        name: The ledger; None for the one that the settings name.
         selection: Which calls.
         as_json: Whether JSON is wanted.
     """
 
-    path: Path
+    name: str | None
     selection: Selection
     as_json: bool
 
-    @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        """The ledger, open.
-
-        Raises:
-            LedgerError: If there is none.
-        """
-        if not self.path.exists():  # who reads has mistyped its name
-            raise LedgerError(
-                f"there is no ledger {self.path}; name the file that calls are kept "
-                f"in with --ledger or BEDROCK_ATTRIB_LEDGER"
-            )
-        ledger = Ledger(self.path)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
+    def ledger(self) -> AbstractContextManager[Ledger]:
+        """The ledger, open while it is read."""
+        return opened(self.name)
 
 
-_OPTIONS = (
-    click.option(
-        "--ledger",
-        "path",
-        required=True,
-        envvar="BEDROCK_ATTRIB_LEDGER",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Where calls are kept; BEDROCK_ATTRIB_LEDGER if not given.",
-    ),
-    click.option(
-        "--since",
-        metavar="WHEN",
-        help="First moment: 2026-11-25, 2026-11, last-month, 7d, ….",
-    ),
-    click.option("--until", metavar="WHEN", help="The last day, month or moment."),
-    click.option(
-        "--zone",
-        default="UTC",
-        show_default=True,
-        metavar="ZONE",
-        help="Time zone of days and weeks.",
-    ),
-    click.option(
-        "--where",
-        multiple=True,
-        metavar="FILTER",
-        help="Only these calls: team=search, model=*nova*, team!=.",
-    ),
-    json_option,
+_ledger_option = click.option(
+    "--ledger",
+    "ledger_name",
+    metavar="PATH",
+    help="The ledger; the one that the settings name if not given.",
 )
 
 
-def asks(command: Callable[..., None]) -> Command:
+def asks(command: Command) -> Command:
     """Give *command* the shared options; it takes them as one argument, ``asked``."""
 
     @wraps(command)
     def run(
         *,
-        path: Path,
-        since: str | None,
-        until: str | None,
-        zone: str,
-        where: tuple[str, ...],
+        ledger_name: str | None,
+        selection: Selection,
         as_json: bool,
         **others: Any,
     ) -> None:
-        selection = select(since, until, zone=zone, where=where)
-        command(asked=Asked(path, selection, as_json), **others)
+        command(asked=Asked(ledger_name, selection, as_json), **others)
 
-    wrapped: Command = run
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return _ledger_option(selection_options(json_option(run)))
 
 
 def _split(
     _ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Names that were given one by one, or with commas."""
-    parts = (part.strip() for name in names for part in name.split(","))
-    return tuple(filter(None, parts))
+    return split_names(names)
 
 
 by_option = click.option(

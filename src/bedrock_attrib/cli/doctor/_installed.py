@@ -40,6 +40,13 @@ _OPTIONAL = (
         "Prometheus",
     ),
     ("reports", "pyarrow", "pyarrow", "Parquet files"),
+    ("postgres", "psycopg", "psycopg", "a ledger in PostgreSQL"),
+    (
+        "instrumentor",
+        "opentelemetry.instrumentation.instrumentor",
+        "opentelemetry-instrumentation",
+        "being started by opentelemetry-instrument",
+    ),
 )
 # What `metrics` knows of, by the names under which they are installed.
 _OTHERS = (

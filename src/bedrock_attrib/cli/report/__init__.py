@@ -33,8 +33,8 @@ usage_source, unit, and one of hour, day, week, month.
 """
 
 output_option = click.option(
-    "-o",
     "--output",
+    "-o",
     default=STDOUT,
     metavar="FILE",
     help="Write to FILE, whose ending tells the format; - for stdout.",

@@ -49,8 +49,8 @@ _TOO_MANY = 1
 _LISTS = (".csv", ".parquet", ".pq")
 
 output_option = click.option(
-    "-o",
     "--output",
+    "-o",
     default=STDOUT,
     metavar="FILE",
     help="Write to FILE: a table, or by its ending .csv, .json or .parquet.",

@@ -15,7 +15,8 @@ from ..._money import add
 from ...reports import Spend
 from .._bill import NO_TAG
 from .._figures import short_count, short_model
-from .._json import JsonObject, amount_json
+from .._json import JsonObject
+from .._price_table import plain
 from ._rates import Keys, Rates, Spends
 
 _WIDE_FROM = 100
@@ -167,9 +168,11 @@ def plain_line(rates: Rates) -> str:
         if (amount := rates.amounts(spends)[_HOUR])
     )
     rate = money(rates.per_minute(rates.total), currency)
+    calls = rates.total[_HOUR].calls
+    counted = "1 call" if calls == 1 else f"{calls:,} calls"
     line = (
         f"{rates.at:%Y-%m-%dT%H:%M:%SZ}  {rate}/min  5 min {short}  1 h {hour}  "
-        f"24 h {day}  {rates.total[_HOUR].calls} calls in 1 h  {dearest}"
+        f"24 h {day}  {counted} in 1 h  {dearest}"
     )
     return line.rstrip()
 
@@ -197,7 +200,7 @@ def _windows(rates: Rates, spends: Spends) -> JsonObject:
             "calls": spend.calls,
             "failed_calls": spend.failed,
             "unpriced_calls": spend.unpriced,
-            "cost": amount_json(amount),
+            "cost": plain(amount),
         }
         for name, spend, amount in zip(
             ("last_5_min", "last_hour", "last_24_h"),

@@ -600,7 +600,7 @@ def _full_row(
     )
     return [
         *keys,
-        *(Cell(f"{figure:,}", str(figure)) for figure in figures_shown),
+        *(f"{figure:,}" for figure in figures_shown),
         Cell(_exactly(spend.cost, places), digits(figures.amount(spend))),
     ]
 
@@ -619,7 +619,7 @@ def _paler(written: str) -> str:
     whole, point, part = written.partition(".")
     figures, _, currency = part.partition(" ")
     cents, more = figures[:2], figures[2:]
-    rest = f'<span class="digits">{more}</span>' if more else ""
+    rest = f'<span class="d">{more}</span>' if more else ""
     return (
         f"{text(whole)}{point}{cents}{rest}{text(' ' + currency if currency else '')}"
     )

@@ -198,6 +198,7 @@
   document.querySelectorAll("table.sortable").forEach((table) => {
     const body = table.tBodies[0];
     const heads = [...table.tHead.rows[0].cells];
+    const number = (text) => Number(text.replaceAll(",", ""));
     const value = (row, column) => row.cells[column].dataset.v ?? row.cells[column].textContent;
     heads.forEach((head, column) => {
       const isNumber = head.classList.contains("n");
@@ -210,7 +211,7 @@
         head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
         const rows = [...body.rows];
         const order = isNumber
-          ? (a, b) => Number(value(a, column)) - Number(value(b, column))
+          ? (a, b) => number(value(a, column)) - number(value(b, column))
           : (a, b) => value(a, column).localeCompare(value(b, column), "en", { numeric: true });
         rows.sort((a, b) => (isUp ? order(a, b) : order(b, a)));
         body.append(...rows);

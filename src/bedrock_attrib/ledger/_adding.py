@@ -1,0 +1,64 @@
+"""How figures of many rows become those of groups, exactly."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import chain
+
+from .._money import ZERO, add
+from ._rows import Row
+
+
+class Groups:
+    """Figures by what their rows have in common, which are added up.
+
+    Attributes:
+        figures: Whole numbers by key.
+        rest: What stands in no column, by key and unit; given amounts under ``''``.
+    """
+
+    def __init__(self) -> None:
+        self.figures: dict[Row, Row] = {}
+        self.rest: dict[Row, dict[str, Decimal]] = {}
+
+    def add_rows(self, rows: Iterable[Row], width: int) -> None:
+        """Add rows of figures, each after *width* values that are its key."""
+        figures, plus = self.figures, operator.add
+        for row in rows:
+            key = row[:width]
+            known = figures.get(key)
+            figures[key] = (
+                row[width:] if known is None else tuple(map(plus, known, row[width:]))
+            )
+
+    def add_rest(self, key: Row, unit: str, total: Decimal) -> None:
+        """Add to what stands in no column."""
+        totals = self.rest.setdefault(key, {})
+        totals[unit] = add(totals.get(unit, ZERO), total)
+
+    def joined(self, place: Callable[[Row], Row | None]) -> Groups:
+        """The same by other keys: *place* gives them, or None to leave a group out."""
+        found = Groups()
+        places = {key: place(key) for key in chain(self.figures, self.rest)}
+        found.add_rows(
+            ((new, *row) for key, row in self.figures.items() if (new := places[key])),
+            1,
+        )
+        found.figures = {key: row for (key,), row in found.figures.items()}
+        for key, totals in self.rest.items():
+            new = places[key]
+            if new is not None:
+                for unit, total in totals.items():
+                    found.add_rest(new, unit, total)
+        return found
+
+
+def rest_of(more: str | None, amount: str | None) -> Iterator[tuple[str, Decimal]]:
+    """What a call has beside its columns, by unit; a given amount under ``''``."""
+    for unit, count in json.loads(more or "{}").items():
+        yield unit, Decimal(count)
+    if amount is not None:
+        yield "", Decimal(amount)

@@ -1,0 +1,183 @@
+"""How a SQLite file is made, opened and brought up to date, and what errors say."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from .._errors import LedgerError
+from .._money import add
+from ._forks import FORKS
+from ._schema import MIGRATIONS, NEWEST
+from ._store import UnfitError
+
+Result = TypeVar("Result")
+
+_OWNER_ONLY = 0o600
+_WORDS = {
+    "id": "INTEGER PRIMARY KEY",
+    "integer": "INTEGER",
+    "bytes": "BLOB",
+    "decimal": "TEXT",
+    "unique": "UNIQUE",
+    "equal": "",
+    "clustered": "WITHOUT ROWID",
+}
+# Pages that a transaction may dirty before they spill, and that readers keep.
+_CACHE_KB = 65_536
+_CHECKPOINT_PAGES = 8_192
+_WAL_BYTES_KEPT = 67_108_864
+# SQLite's own waiting, which holds on to the connection; `patiently` waits longer.
+_BUSY_S = 0.05
+_LOOK_EVERY_S = 0.01
+_CODE = 0xFF  # the rest of a code says more of it
+
+
+def create(path: Path) -> None:
+    """Make an empty file for its owner alone, unless there is one.
+
+    One that is there is not even opened: closing it again would release all locks that
+    this process holds on it, those of other connections included.
+    """
+    try:
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+        os.close(os.open(os.path.realpath(path), flags, _OWNER_ONLY))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise LedgerError(
+            f"cannot open {path} as a ledger: {error.strerror or error}; expected a "
+            f"file in a folder that exists and may be written"
+        ) from error
+
+
+def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
+    """Open a file that is there."""
+    FORKS.refuse_inherited(path)
+    db = sqlite3.connect(
+        # Never creates: only `create` knows who may read it.
+        f"{path.as_uri()}?mode=rw",
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+    )
+    try:
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        if is_writer:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+            db.create_function("add_exactly", 2, _add_exactly, deterministic=True)
+        else:
+            db.execute("PRAGMA query_only = ON")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _add_exactly(one: str, other: str) -> str:
+    return format(add(Decimal(one), Decimal(other)), "f")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another connection was in the way."""
+    code = getattr(error, "sqlite_errorcode", 0) & _CODE
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def patiently(
+    action: Callable[[], Result],
+    timeout_s: float,
+    *,
+    wait: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Try *action* until no other connection is in the way.
+
+    Args:
+        action: May raise that the database is busy.
+        timeout_s: For how long.
+        wait: Waits for some seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+        wait(_LOOK_EVERY_S)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date."""
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found > NEWEST:
+        raise LedgerError(
+            f"{path} was written by a newer version of bedrock_attrib (its "
+            f"schema is {found}, this version knows {NEWEST}): update this one"
+        )
+    if found == 0:
+        _refuse_stranger(db, path)
+    for migration in MIGRATIONS[found:]:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been faster.
+            now = db.execute("PRAGMA user_version").fetchone()[0]
+            if now < migration.number:
+                for statement in migration.statements:
+                    db.execute(statement.format(**_WORDS))
+                db.execute(f"PRAGMA user_version = {migration.number}")
+            db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk may have done it already
+                db.execute("ROLLBACK")
+            raise
+
+
+def _refuse_stranger(db: sqlite3.Connection, path: Path) -> None:
+    # One reading of both: another process may be about to make the tables.
+    row = db.execute(
+        "SELECT name, (SELECT user_version FROM pragma_user_version) "
+        "FROM sqlite_schema LIMIT 1"
+    ).fetchone()
+    if row is not None and not row[1]:
+        raise LedgerError(
+            f"{path} is a SQLite file of something else (it has {row[0]!r}); name "
+            f"another file for the ledger"
+        )
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn the database's errors into ones that say what to do."""
+    try:
+        yield
+    except (sqlite3.DataError, sqlite3.IntegrityError) as error:
+        raise UnfitError(f"{path}: {error}") from error
+    except sqlite3.Error as error:
+        advice = next(
+            (do for word, do in _ADVICE.items() if word in str(error)),
+            "see whether the file is whole: PRAGMA integrity_check",
+        )
+        raise LedgerError(f"{path}: {error}; {advice}") from error
+
+
+_ADVICE = {
+    "locked": "another process has held it for long; records are kept and tried again",
+    "full": "make room on the disk; records are kept and tried again",
+    "readonly": "make the file and its folder writable",
+    "malformed": "the file is damaged: move it away, a new one will be made",
+    "not a database": "this is no ledger: name another file",
+    "unable to open": "the file and its folder must exist and be writable",
+    "disk I/O": "see whether the disk is full or failing",
+}

@@ -1,0 +1,109 @@
+"""A SQLite file read as it stood at one moment, on several threads if need be."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from ._connect import connect, told
+from ._rows import Row
+
+# More threads than that wait for the disk and for each other.
+_MOST_THREADS = 4
+_TRIES = 5
+
+
+class SQLiteSnapshot:
+    """A ledger as it stood at one moment."""
+
+    def __init__(self, connections: Sequence[sqlite3.Connection], path: Path) -> None:
+        """Read by *connections*, which all see the same."""
+        self._connections = connections
+        self._path = path
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Read."""
+        with told(self._path):
+            yield from self._connections[0].execute(sql, values)
+
+    def rows_of_each(
+        self, sql: str, values: Iterable[Sequence[Any]]
+    ) -> Iterator[list[Row]]:
+        """Read for each of *values*, on several threads; answers come in order.
+
+        SQLite works without the interpreter's lock, so that aggregates gain what there
+        are processors. One answer for each thread is held at most.
+        """
+        free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for db in self._connections:
+            free.put(db)
+
+        def read(some: Sequence[Any]) -> list[Row]:
+            db = free.get()
+            try:
+                return db.execute(sql, some).fetchall()
+            finally:
+                free.put(db)
+
+        threads = len(self._connections)
+        with told(self._path), ThreadPoolExecutor(threads) as pool:
+            waiting: deque[Future[list[Row]]] = deque()
+            try:
+                for some in values:
+                    if len(waiting) >= 2 * threads:
+                        yield waiting.popleft().result()
+                    waiting.append(pool.submit(read, some))
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for each in waiting:
+                    each.cancel()
+                if waiting:  # whoever asked has gone, or one has failed
+                    for db in self._connections:
+                        db.interrupt()
+
+    def close(self) -> None:
+        """End reading."""
+        for db in self._connections:
+            db.close()
+
+
+def snapshot(path: Path) -> SQLiteSnapshot:
+    """Open *path* for reading: as many connections as see the same moment."""
+    wanted = min(_MOST_THREADS, os.cpu_count() or 1)
+    opened: list[sqlite3.Connection] = []
+    try:
+        with closing(connect(path, is_writer=False)) as watch:
+            opened += (connect(path, is_writer=False) for _ in range(wanted))
+            for _ in range(_TRIES):
+                before = _version(watch)
+                for db in opened:
+                    db.execute("BEGIN")
+                    db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                if _version(watch) == before:
+                    return SQLiteSnapshot(opened, path)
+                for db in opened[1:]:
+                    db.execute("ROLLBACK")
+                opened[0].execute("ROLLBACK")
+            opened[0].execute("BEGIN")
+            opened[0].execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            # Written to all the time: one connection is of one moment by itself.
+            for db in opened[1:]:
+                db.close()
+            return SQLiteSnapshot(opened[:1], path)
+    except BaseException:
+        for db in opened:
+            db.close()
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """A number that changes when another connection commits."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,321 @@
+"""The command ``doctor``: it tells how things are, and works when they are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kept_records import make_record
+
+pytest.importorskip("rich", reason="needs the extra cli")
+
+from click.testing import CliRunner
+
+from bedrock_attrib import Ledger
+from bedrock_attrib.cli import commands
+
+STATES = {"ok", "note", "warning", "problem"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder of its own, and no settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("BEDROCK_ATTRIB_", "OTEL_", "AWS_", "COLUMNS")):
+            monkeypatch.delenv(name)
+
+
+class Told:
+    """What the command found."""
+
+    def __init__(self, *arguments: str) -> None:
+        done = CliRunner().invoke(commands, ["doctor", "--json", *arguments])
+        self.code = done.exit_code
+        self.stderr = done.stderr
+        self.all: dict[str, Any] = json.loads(done.stdout)
+        self.findings: list[dict[str, Any]] = self.all["findings"]
+
+    def of(self, area: str) -> list[tuple[str, str]]:
+        """State and text of what was found in an area."""
+        return [(f["state"], f["what"]) for f in self.findings if f["area"] == area]
+
+    def step(self, area: str) -> str | None:
+        """The first next step of an area."""
+        steps = (f["next_step"] for f in self.findings if f["area"] == area)
+        return next(filter(None, steps), None)
+
+
+def keep(path: str = "calls.db", age: timedelta = timedelta(0)) -> None:
+    """Make a ledger with one call."""
+    ledger = Ledger(path)
+    ledger.write(make_record(at=datetime.now(UTC) - age))
+    ledger.close()
+
+
+def test_a_newcomer_is_told_what_is_there_and_what_to_do() -> None:
+    """Nothing is broken, and the next step is to keep a ledger."""
+    told = Told()
+    assert told.code == 0
+    assert told.all["ok"] is True
+    assert ("ok", f"boto3 {version('boto3')}") in told.of("packages")
+    assert told.of("ledger") == [
+        ("note", "no ledger is kept: only metrics tell what was spent")
+    ]
+    assert told.all["next_step"] == (
+        "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try one: "
+        "bedrock-attrib demo --ledger demo.db"
+    )
+    assert told.stderr == ""
+
+
+def test_whatever_is_not_well_has_a_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each finding has a state, and what to do where it is not ok."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "x")
+    told = Told("--ledger", "no/folder/calls.db")
+    assert {finding["state"] for finding in told.findings} <= STATES
+    lacking = [f for f in told.findings if f["state"] != "ok" and not f["next_step"]]
+    assert lacking == []
+
+
+def test_each_setting_says_where_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """File and environment are told apart."""
+    (tmp_path / "bedrock_attrib.toml").write_text("immediate = true\nspan_cost = true")
+    monkeypatch.setenv("BEDROCK_ATTRIB_SPAN_COST", "false")
+    assert Told().of("settings") == [
+        ("ok", "immediate = True (from immediate in bedrock_attrib.toml)"),
+        ("ok", "span_cost = False (from BEDROCK_ATTRIB_SPAN_COST)"),
+    ]
+
+
+def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt name is found, on stdout like the rest."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "calls.db")
+    told = Told()
+    what = "BEDROCK_ATTRIB_LEGDER is no setting of bedrock_attrib"
+    assert ("warning", what) in told.of("settings")
+    assert told.all["next_step"].startswith("Correct its name")
+    assert (told.code, told.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("bedrock_attrib.toml", b"no toml [", "cannot read bedrock_attrib.toml"),
+        ("bedrock_attrib.toml", b"\xff\xfe", "cannot read bedrock_attrib.toml"),
+        ("bedrock_attrib.toml", b"ledgr = 'x'", "no such setting"),
+        ("bedrock_attrib.toml", b"metric_tag_values = 0", "greater than or equal to 1"),
+    ],
+)
+def test_broken_settings_are_told_and_the_rest_is_examined(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    """Code 1, what is wrong, and everything else all the same."""
+    (tmp_path / name).write_bytes(content)
+    keep()
+    told = Told("--ledger", "calls.db")
+    ((state, what),) = told.of("settings")
+    assert (told.code, state) == (1, "problem")
+    assert message in what
+    assert told.of("ledger")[0][1].startswith("calls.db: 1 single calls since")
+    assert told.all["next_step"].startswith("Correct it there")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ledger:hidden@db.example/spend",
+        "postgresql://ledger:hid@den@db.example/spend",
+        "postgresql://db.example/spend?password=hidden",
+    ],
+)
+def test_no_password_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs are told without them, and are not tried."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_LEDGER", url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    told = Told()
+    assert "hid" not in json.dumps(told.all).replace("which", "")
+    assert "db.example/spend" in told.of("ledger")[0][1]
+
+
+def test_a_ledger_in_use_is_well() -> None:
+    """How much it holds, and when the last call came."""
+    keep()
+    told = Told("--ledger", "calls.db")
+    state, what = told.of("ledger")[0]
+    today = datetime.now(UTC).date()
+    assert state == "ok"
+    assert what.startswith(
+        f"calls.db: 1 single calls since {today}, the last at {today}"
+    )
+    assert what.endswith("readable and writable")
+    assert told.all["next_step"] == (
+        "All is well. See what was spent: bedrock-attrib report"
+    )
+
+
+def test_a_ledger_to_which_nothing_comes_is_told() -> None:
+    """An application that stopped to write is noticed."""
+    keep(age=timedelta(days=3, hours=1))
+    state, what = Told("--ledger", "calls.db").of("ledger")[0]
+    assert state == "note"
+    assert what.endswith("Nothing came for 3 days")
+
+
+def _corrupt(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 400)
+
+
+def _torn(path: Path) -> None:
+    keep()
+    content = bytearray(path.read_bytes())
+    content[100:8192] = b"\xff" * 8092
+    path.write_bytes(content)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _empty(path: Path) -> None:
+    path.touch(mode=0o600)
+
+
+def _no_call(path: Path) -> None:
+    Ledger(path).close()
+
+
+def _of_all(path: Path) -> None:
+    keep()
+    path.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("make", "state", "message"),
+    [
+        (_corrupt, "problem", "file is not a database"),
+        (_torn, "problem", "calls.db"),
+        (_folder, "problem", "calls.db is no file"),
+        (_empty, "note", "calls.db is empty"),
+        (_no_call, "note", "calls.db has no call yet"),
+        (_of_all, "warning", "has mode 0644: other users may read"),
+    ],
+)
+def test_a_ledger_that_is_not_well_is_told(
+    make: Any, state: str, message: str, tmp_path: Path
+) -> None:
+    """Whatever is in its place, there is a message and no traceback."""
+    make(tmp_path / "calls.db")
+    told = Told("--ledger", "calls.db")
+    assert [w for s, w in told.of("ledger") if s == state and message in w] != []
+    assert told.code == (1 if state == "problem" else 0)
+    assert told.step("ledger") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "message"),
+    [
+        ("calls.db", "note", "is not there yet"),
+        ("no/calls.db", "problem", "is not there, and neither is the folder"),
+    ],
+)
+def test_a_ledger_that_is_missing_is_not_made(
+    name: str, state: str, message: str, tmp_path: Path
+) -> None:
+    """An examination changes nothing."""
+    ((found, what),) = Told("--ledger", name).of("ledger")
+    assert found == state
+    assert message in what
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_a_ledger_of_another_is_told(tmp_path: Path) -> None:
+    """What cannot be written is told before a call is lost."""
+    keep()
+    (tmp_path / "calls.db").chmod(0o400)
+    assert ("problem", "calls.db is not writable for this user") in Told(
+        "--ledger", "calls.db"
+    ).of("ledger")
+
+
+def test_prices_that_cannot_be_read_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A price file and overrides that are not as documented are problems."""
+    (tmp_path / "prices.json").write_text("{}")
+    (tmp_path / "own.toml").write_text("x = 1")
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_OVERRIDES", "own.toml")
+    assert Told().of("prices")[1][0] == "problem"
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICES", "prices.json")
+    told = Told()
+    assert told.of("prices")[0][0] == "problem"
+    assert told.code == 1
+
+
+def test_whether_metrics_go_anywhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switched off here or there, or without a provider."""
+    assert Told().of("metrics")[0][0] == "note"
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    assert ("ok", "OTEL_SERVICE_NAME = shop") in Told().of("metrics")
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert Told().of("metrics") == [
+        ("warning", "OTEL_SDK_DISABLED is true: OpenTelemetry emits nothing")
+    ]
+    monkeypatch.setenv("BEDROCK_ATTRIB_METRICS", "false")
+    assert Told().of("metrics") == [("note", "switched off by the settings")]
+
+
+def test_nothing_is_sent_and_no_credential_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No socket is opened, and keys are not among what is shown."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAHIDDEN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "HIDDEN")
+
+    def refuse(*_: object) -> None:
+        pytest.fail("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    told = Told()
+    assert told.of("AWS")[0] == ("ok", "region eu-west-1, from the environment")
+    assert "HIDDEN" not in json.dumps(told.all)
+
+
+def test_an_examination_that_fails_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even if the working directory is gone, the rest is told."""
+
+    def fail() -> Path:
+        raise FileNotFoundError("it is gone")
+
+    monkeypatch.setattr(Path, "cwd", fail)
+    told = Told()
+    assert told.code == 1
+    assert told.of("settings") == [
+        ("problem", "could not be examined: FileNotFoundError: it is gone")
+    ]
+    assert told.of("AWS") != []
+
+
+def test_people_get_a_list_and_the_next_step() -> None:
+    """Marks are words, and the first thing to do stands at the end."""
+    done = CliRunner().invoke(commands, ["doctor", "--ledger", "no/calls.db"])
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 1
+    assert lines[0].startswith("Python     ok CPython 3.")
+    assert any(
+        line.startswith("ledger     x  no/calls.db is not there") for line in lines
+    )
+    assert lines[-1].startswith("Next: Make the folder: mkdir -p /")
+    assert not any(line.endswith(" ") for line in lines)

@@ -1,0 +1,81 @@
+"""The command ``html``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kept_records import NOON, make_record
+
+pytest.importorskip("rich", reason="needs the extra cli")
+
+from click.testing import CliRunner, Result
+
+from bedrock_attrib import Ledger
+from bedrock_attrib.cli import commands
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_a_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Calls of two teams are in ``calls.db``."""
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger("calls.db")
+    ledger.write(make_record())
+    ledger.write(make_record(tags={"team": "ads"}, at=NOON.replace(day=20)))
+    ledger.close()
+
+
+def run(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(commands, ["html", *arguments])
+
+
+def test_a_page_is_written(tmp_path: Path) -> None:
+    """The file is there, and what to do with it is said on stderr."""
+    done = run("--ledger", "calls.db")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    size = round(len(page.encode()) / 1000)
+    assert done.stderr == f"Wrote report.html ({size} kB): open it in a browser.\n"
+    assert page.startswith("<!doctype html>")
+    assert "<bdi>search</bdi>" in page
+    assert "<bdi>ads</bdi>" in page
+
+
+def test_options_choose_calls_dimensions_and_title() -> None:
+    """The page has what was asked for, and can go through a pipe."""
+    done = run(
+        *("--ledger", "calls.db", "--since", "2026-11-25", "--by", "team"),
+        *("--title", "Search & friends", "-o", "-"),
+    )
+    assert done.stderr == ""
+    assert "<h1>Search &amp; friends</h1>" in done.stdout
+    assert "<bdi>search</bdi>" in done.stdout
+    assert "<bdi>ads</bdi>" not in done.stdout
+    assert "By app" not in done.stdout
+
+
+def test_the_setting_names_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an option it is the ledger of the settings."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_LEDGER", "calls.db")
+    assert run().exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name a ledger"),
+        (("--ledger", "none.db"), "there is no ledger none.db"),
+        (("--ledger", "calls.db", "--by", "day"), "the page does not go by day"),
+        (("--ledger", "calls.db", "--since", "soon"), "'soon' is no moment"),
+        (("--ledger", "calls.db", "-o", "no/folder.html"), "cannot write"),
+        (("--ledger", "calls.db", "--where", "x"), "'x' is no filter"),
+    ],
+)
+def test_what_cannot_be_done_is_told(arguments: tuple[str, ...], message: str) -> None:
+    """A message and code 2, no traceback, no file."""
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not Path("report.html").exists()
