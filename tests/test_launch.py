@@ -368,9 +368,15 @@ def test_options_become_settings(stage: Stage) -> None:
         "HISTOGRAMS": "off",
         "IMMEDIATE": "true",
     }
-    again = told(stage, "--config", "other.toml", "--summary", BEDROCK_ATTRIB_TAGS="")
-    config = str(stage.folder / "other.toml")
-    assert again == {"CONFIG": config, "SUMMARY": "true", "TAGS": ""}
+    files = ("--config", "other.toml", "--ledger", "calls.db")
+    assert told(stage, *files, "--summary", BEDROCK_ATTRIB_TAGS="") == {
+        "CONFIG": str(stage.folder / "other.toml"),
+        "LEDGER": str(stage.folder / "calls.db"),
+        "SUMMARY": "true",
+        "TAGS": "",
+    }
+    url = "postgresql://ledger/calls"
+    assert told(stage, "--ledger", url) == {"LEDGER": url}
 
 
 # What is wrong is told before a program is started.

@@ -33,6 +33,7 @@ WRONG_USE = 2
 _PREFIX = "BEDROCK_ATTRIB_"
 _AUTOSTART = Path(__file__).with_name("_autostart")
 _SWITCHES = ("--help", "--summary")
+_FILES = frozenset({"config", "prices", "price_overrides", "ledger"})
 _OWN_FLAGS = frozenset({"tags", "config", "summary"})
 
 USAGE = """\
@@ -168,7 +169,7 @@ def _read_tag(text: str) -> dict[str, str]:
 
 def _read_value(name: str, value: str) -> str:
     # The program may work in another folder than the one in which it is started.
-    is_path = name == "config" or Config.model_fields[name].annotation == Path | None
+    is_path = name in _FILES and "://" not in value
     return os.path.abspath(value) if is_path and value else value  # noqa: PTH100 -- text to text
 
 
