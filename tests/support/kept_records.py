@@ -101,6 +101,9 @@ RECORDS = {
     ),
     "stream": make_record(time_to_first_chunk_s=0.25, operation="ConverseStream"),
     "reported without a duration": make_record(duration_s=None),
+    "attempted before": make_record(
+        attempts=3, doubtful_attempts=("ReadTimeoutError", "ConnectionClosedError")
+    ),
     "odd request id": make_record(request_id="REQ/1"),
     "upper-case request id": make_record(
         request_id="0F0E0D0C-0B0A-4908-8706-050403020100"

@@ -541,6 +541,7 @@ class Reader:
             kind.error,
             fields["attempts"],
             long_request_id(fields["request_id"]),
+            kind.doubtful_attempts,
         )
 
     def _tags(self, tag_set: int) -> Tags:

@@ -169,7 +169,7 @@ class RowMaker:
             error,
             attempts,
             request_id,
-            *_,
+            doubtful_attempts,
         ) = record
         us = microseconds(started_at)
         hour = hour_of(us)
@@ -194,6 +194,7 @@ class RowMaker:
             status,
             outcome,
             error,
+            doubtful_attempts,
             None
             if cost is None
             else (

@@ -31,6 +31,7 @@ class Kind:
         currency: ISO 4217 code; None without a cost.
         rates_id: Rates that the cost follows from; None for none.
         unpriced_units: Units that were counted and have no rate.
+        doubtful_attempts: Error of each attempt before the last that may be billed.
     """
 
     operation: str
@@ -45,6 +46,7 @@ class Kind:
     currency: str | None
     rates_id: int | None
     unpriced_units: tuple[Unit, ...]
+    doubtful_attempts: tuple[str, ...] = ()
 
 
 def write_tags(tags: Tags) -> str:
@@ -78,6 +80,7 @@ def write_kind(record: CallRecord, rates_id: int | None) -> str:
         "currency": None if cost is None else cost.currency,
         "rates": rates_id,
         "unpriced_units": [] if cost is None else list(cost.unpriced_units),
+        "doubtful_attempts": list(record.doubtful_attempts),
     }
     known = {name: value for name, value in shared.items() if value not in (None, [])}
     return json.dumps(known, sort_keys=True, ensure_ascii=False)
@@ -108,6 +111,7 @@ def read_kind(text: str) -> Kind:
         currency=get("currency"),
         rates_id=get("rates"),
         unpriced_units=tuple(Unit(unit) for unit in get("unpriced_units", ())),
+        doubtful_attempts=tuple(get("doubtful_attempts", ())),
     )
 
 
