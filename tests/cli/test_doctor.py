@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import Distribution, PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -237,14 +241,19 @@ def test_a_ledger_that_is_missing_is_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_a_ledger_of_another_is_told(tmp_path: Path) -> None:
-    """What cannot be written is told before a call is lost."""
+def test_what_this_user_may_not_do_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file or folder that cannot be written is found before a call is lost."""
     keep()
-    (tmp_path / "calls.db").chmod(0o400)
-    assert ("problem", "calls.db is not writable for this user") in Told(
-        "--ledger", "calls.db"
-    ).of("ledger")
+    # Root, as whom tests may run, may do everything.
+    monkeypatch.setattr(os, "access", lambda _, right: right == os.R_OK)
+    assert Told("--ledger", "calls.db").of("ledger") == [
+        ("problem", "calls.db is not writable for this user")
+    ]
+    ((state, what),) = Told("--ledger", "new.db").of("ledger")
+    assert state == "problem"
+    assert what.endswith(f"and {tmp_path} is not writable for this user")
 
 
 def test_prices_that_cannot_be_read_are_told(
@@ -272,6 +281,77 @@ def test_whether_metrics_go_anywhere_is_told(monkeypatch: pytest.MonkeyPatch) ->
     ]
     monkeypatch.setenv("BEDROCK_ATTRIB_METRICS", "false")
     assert Told().of("metrics") == [("note", "switched off by the settings")]
+
+
+def test_a_provider_that_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under opentelemetry-instrument."""
+    code = (
+        "from opentelemetry.metrics import set_meter_provider; "
+        "from opentelemetry.sdk.metrics import MeterProvider; "
+        "set_meter_provider(MeterProvider()); "
+        "from bedrock_attrib.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "doctor", "--json"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    found = json.loads(done.stdout)["findings"]
+    assert "a meter provider is set: MeterProvider" in {each["what"] for each in found}
+
+
+def test_prices_of_ones_own_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Overrides that are as documented come before the table."""
+    (tmp_path / "own.toml").write_text("")
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_OVERRIDES", "own.toml")
+    assert ("ok", "overrides of own.toml come before it") in Told().of("prices")
+
+
+def test_an_old_price_table_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever goes on with old prices is told how to get new ones."""
+    bundled = files("bedrock_attrib.pricing").joinpath("prices.json").read_text("utf-8")
+    old = re.sub(r'"generated": "[^"]+"', '"generated": "2025-01-02"', bundled)
+    (tmp_path / "prices.json").write_text(old, "utf-8")
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICES", "prices.json")
+    ((state, what),) = Told().of("prices")
+    assert state == "warning"
+    assert "gathered 2025-01-02" in what
+
+
+def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is missing is a problem, an extra a note."""
+
+    def refuse(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(Distribution, "from_name", refuse)
+    for module in (
+        "opentelemetry.exporter.otlp.proto.http",
+        "opentelemetry.exporter.prometheus",
+        "pyarrow",
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+    told = Told()
+    assert told.code == 1
+    assert told.of("packages")[:2] == [
+        ("note", "bedrock-attrib is run from a folder and not installed"),
+        ("problem", "boto3 is not installed"),
+    ]
+    for extra, purpose in (
+        ("otlp", "export with OTLP"),
+        ("prometheus", "Prometheus"),
+        ("reports", "Parquet files"),
+    ):
+        what = f"{extra}: not installed; it is for {purpose}"
+        assert ("note", what) in told.of("extras")
+    assert told.of("neighbours") == [
+        ("ok", "no other instrumentation of Bedrock is installed")
+    ]
 
 
 def test_nothing_is_sent_and_no_credential_is_told(

@@ -19,10 +19,11 @@ pytest.importorskip("rich", reason="needs the extra cli")
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from bedrock_attrib import Ledger, LedgerError
+from bedrock_attrib import Cost, Ledger, LedgerError
 from bedrock_attrib._record import Outcome
 from bedrock_attrib.cli import commands
-from bedrock_attrib.cli.top import _watch
+from bedrock_attrib.cli._console import results
+from bedrock_attrib.cli.top import _display, _watch
 from bedrock_attrib.cli.top._rates import read_rates
 from bedrock_attrib.cli.top._show import frame, plain_line
 from bedrock_attrib.reports import Selection, dimension_named
@@ -159,6 +160,13 @@ def test_json_has_exact_amounts(ledger: Ledger) -> None:
     assert told["lines"] == [{"team": "search", **windows}]
 
 
+def test_another_currency_is_shown_where_there_is_no_other(ledger: Ledger) -> None:
+    """Amounts bear its name."""
+    francs = Cost(Decimal("1.5"), "CHF", {}, {})
+    keep(ledger, timedelta(minutes=1), cost=francs)
+    assert cells(ledger)[3][:3] == ["search", "0.300", "CHF"]
+
+
 def test_a_filter_chooses_calls(ledger: Ledger) -> None:
     """Only what was asked for is counted."""
     keep(ledger, timedelta(minutes=1), now=datetime.now(UTC))
@@ -183,15 +191,27 @@ def test_a_ledger_that_cannot_be_read_at_times_is_read_again(ledger: Ledger) -> 
     def show(_: object, remark: str | None) -> None:
         told.append(remark)
         broken = len(told) == 1
-        ledger.store.path = Path("gone" if broken else "calls.db")  # type: ignore[attr-defined]
+        name = "gone.db" if broken else "calls.db"
+        ledger.store.path = Path(name).absolute()  # type: ignore[attr-defined]
 
     _watch(ledger, TEAM, Selection(), 0, 3, show)
     assert told[0] is None
     assert (told[1] or "").startswith("Not read at ")
     assert told[2] is None
-    ledger.store.path = Path("no/where")  # type: ignore[attr-defined]
+    ledger.store.path = Path("no/where").absolute()  # type: ignore[attr-defined]
     with pytest.raises(LedgerError):
         _watch(ledger, TEAM, Selection(), 0, 1, show)
+
+
+def test_a_pipe_is_told_what_could_not_be_read(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Remarks go to stderr, so that lines stay lines."""
+    keep(ledger, timedelta(minutes=1))
+    rates = read_rates(ledger, TEAM, Selection(), NOW)
+    with _display(results(), as_json=True) as show:
+        show(rates, "Not read: locked")
+    assert tuple(capsys.readouterr()) == ("", "Not read: locked\n")
 
 
 def test_a_terminal_sees_new_calls_and_ctrl_c_ends_it(

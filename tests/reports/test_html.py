@@ -22,6 +22,8 @@ from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.html import render
+from bedrock_attrib.reports.html._details import by_hand
+from bedrock_attrib.reports.html._figures import collect
 
 Keep = Callable[..., Ledger]
 PACKAGE = Path(package.__file__).parent
@@ -101,8 +103,11 @@ def test_the_page_shows_what_was_spent_by_whom(keep: Keep) -> None:
 
 def test_every_amount_can_be_checked_by_hand(keep: Keep) -> None:
     """Counts times list prices come to the total, with all digits."""
-    cached = Usage({Unit.INPUT_TOKEN: 7, Unit.CACHE_READ_TOKEN: 3})
-    rows = Reader(render(keep(make_record(), make_record(cached)), now=NOW)).rows
+    cached = Usage(
+        {Unit.INPUT_TOKEN: 7, Unit.CACHE_READ_TOKEN: 3, Unit.OUTPUT_TOKEN: 0}
+    )
+    ledger = keep(make_record(), make_record(cached, region="us-west-2"))
+    rows = Reader(render(ledger, now=NOW)).rows
     model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
     start = rows.index(["model", "unit", "count", "× list price", "= amount"])  # noqa: RUF001
     assert rows[start + 1 : start + 5] == [
@@ -153,6 +158,59 @@ def test_calls_without_a_price_are_told(keep: Keep) -> None:
     page = render(keep(make_record(model="acme.unheard-of-v1:0")), now=NOW)
     row = ["acme.unheard-of-v1:0", "unpriced", "input_token, output_token", "1"]
     assert row in Reader(page).rows
+
+
+def test_many_models_without_a_price_are_summed_up(keep: Keep) -> None:
+    """The first dozen is named."""
+    ledger = keep(*(make_record(model=f"acme.m{n}-v1:0") for n in range(14)))
+    rows = Reader(render(ledger, now=NOW)).rows
+    assert ["2 others", "", "", "2"] in rows
+
+
+def test_units_other_than_tokens_have_a_price_each(keep: Keep) -> None:
+    """A page without tokens says so, and prices stand for one piece."""
+    usage = Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 3})
+    record = make_record(usage, model="bedrock.guardrail", operation="ApplyGuardrail")
+    page = render(keep(record), now=NOW)
+    assert "No call used tokens." in page
+    row = ["bedrock.guardrail", "guardrail_content_text_unit", "3", "$0.00015 each"]
+    assert [*row, "$0.00045"] in Reader(page).rows
+
+
+def test_a_page_by_no_tag_has_no_unattributed_spend(keep: Keep) -> None:
+    """Nobody asked for tags."""
+    page = render(keep(make_record()), by=["model", "region"], now=NOW)
+    assert "This page goes by no tag." in page
+    assert "Spend without" not in page
+
+
+def test_a_part_that_is_nearly_nothing_is_not_nothing(keep: Keep) -> None:
+    """A share never rounds to zero."""
+    much = make_record(Usage({Unit.INPUT_TOKEN: 10**9}), tags={"team": "ads"})
+    rows = Reader(render(keep(much, make_record()), by=["team"], now=NOW)).rows
+    assert ["search", "$0.00116", "<0.1 %", "1"] in rows
+
+
+def test_charges_beyond_the_most_are_summed_up(keep: Keep) -> None:
+    """The closing table keeps its total."""
+    figures = collect(keep(make_record()), select(), ["team"])
+    rows = Reader(by_hand(figures, 1)).rows
+    assert rows[-2:] == [
+        ["1 more", "", "", "", "$0.000330"],
+        ["total", "", "", "", "$0.001155"],
+    ]
+
+
+def test_an_empty_ledger_has_a_page(keep: Keep) -> None:
+    """It says what it is."""
+    assert "An empty ledger" in render(keep(), now=NOW)
+
+
+def test_a_name_that_lacks_a_value_differs_from_an_empty_one(keep: Keep) -> None:
+    """No tag and an empty tag are two things."""
+    ledger = keep(make_record(tags={}), make_record(tags={"team": ""}))
+    names = {row[0] for row in Reader(render(ledger, by=["team"], now=NOW)).rows if row}
+    assert {"(none)", "(empty)"} <= names
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=list(HOSTILE))

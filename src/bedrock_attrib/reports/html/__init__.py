@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._selection import Selection
-from . import _sections as sections
+from ._charts import chart_data, over_time, tokens
+from ._details import about, by_hand, every_row, price_age
 from ._figures import Figures, Progress, collect
+from ._gaps import failures, gaps
 from ._markup import text
+from ._overview import key_figures, tops
 from ._page import page
 
 __all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "render"]
@@ -66,23 +69,23 @@ def render(
     facts = (
         ("Span", _span(figures)),
         ("Page made", f"{at:%Y-%m-%d %H:%M %Z}"),
-        ("Price table", sections.price_age(table.generated_on, at.date())),
+        ("Price table", price_age(table.generated_on, at.date())),
         ("Grouped by", ", ".join(figures.by)),
         ("Filters", _filters(chosen)),
         ("Time zone of days", str(chosen.zone)),
     )
     parts = (
-        sections.key_figures(figures),
-        sections.over_time(figures),
-        sections.tops(figures),
-        sections.tokens(figures),
-        sections.failures(figures),
-        sections.gaps(figures),
-        sections.every_row(figures, rows),
-        sections.by_hand(figures, _MOST_CHARGES),
-        sections.about(figures, facts),
+        key_figures(figures),
+        over_time(figures),
+        tops(figures),
+        tokens(figures),
+        failures(figures),
+        gaps(figures),
+        every_row(figures, rows),
+        by_hand(figures, _MOST_CHARGES),
+        about(figures, facts),
     )
-    return page(title, lead, parts, sections.chart_data(figures))
+    return page(title, lead, parts, chart_data(figures))
 
 
 _NOTHING = (
@@ -108,7 +111,7 @@ def _filters(selection: Selection) -> str:
 
 
 def _estimate_note(table: PriceTable, at: datetime) -> str:
-    age = sections.price_age(table.generated_on, at.date())
+    age = price_age(table.generated_on, at.date())
     is_old = (at.date() - table.generated_on).days > _OLD_DAYS
     kind = "note" if is_old else "note quiet"
     return (
