@@ -62,6 +62,17 @@ def test_the_setting_names_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run().exit_code == 0
 
 
+def test_a_report_can_be_a_page(tmp_path: Path) -> None:
+    """The name of a file tells that it is one, and it goes by what the report does."""
+    arguments = ["report", "--ledger", "calls.db", "--by", "team", "-o", "spend.html"]
+    done = CliRunner().invoke(commands, arguments)
+    page = (tmp_path / "spend.html").read_text("utf-8")
+    assert done.exit_code == 0
+    assert page.startswith("<!doctype html>")
+    assert "<h2>By team</h2>" in page
+    assert "<h2>By model</h2>" not in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -27,7 +27,7 @@ from ...reports.focus import Account, focus_table
 from ...reports.parquet import write_parquet
 from .._console import results
 from .._ledgers import progress_bar
-from .._price_table import print_block
+from .._price_table import price_table, print_block
 from ._json import spend_json
 from ._output import STDOUT, opened_output
 from ._table import spend_table, spend_title
@@ -165,7 +165,13 @@ def _html(asked: Asked) -> tuple[str, ...]:
     from ...reports.html import render  # noqa: PLC0415
 
     with progress_bar("Adding up") as progress:
-        page = render(asked.ledger, asked.selection, by=asked.by, progress=progress)
+        page = render(
+            asked.ledger,
+            asked.selection,
+            by=asked.by,
+            prices=price_table(()),
+            progress=progress,
+        )
     with text_output(asked.output) as file:
         file.write(page)
     return ()
