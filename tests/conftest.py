@@ -9,6 +9,8 @@ from pathlib import Path
 import loopback_only
 import pytest
 
+pytest_plugins = ["bedrock_attrib.testing.fixtures"]
+
 loopback_only.install()
 
 ROOT = Path(__file__).parent.parent

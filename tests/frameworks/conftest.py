@@ -15,8 +15,6 @@ from frameworks import ANSWER, USAGE, WEATHER
 from bedrock_attrib import CallRecord, instrument, uninstrument
 from bedrock_attrib.testing import Reply, Simulator
 
-pytest_plugins = ["bedrock_attrib.testing.fixtures"]
-
 FOLDER = Path(__file__).parent
 
 

@@ -21,12 +21,6 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a ledger in a file is."""
-    return tmp_path / "calls.db"
-
-
-@pytest.fixture
 def keep_in_file(path: Path) -> Keep:
     """Writes records to a file."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -13,14 +12,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from kept_records import NOON, make_record
+from kept_records import make_record
 from postgres_server import PostgresServer
+from postgres_writer import write_from_a_process
 
-from bedrock_attrib import LedgerError, Unit, Usage
+from bedrock_attrib import LedgerError, Unit
 from bedrock_attrib.ledger import Ledger
 
 psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
@@ -264,24 +264,6 @@ def test_a_connection_breaks_during_a_commit(
         assert counted(store) == (4, 4, 4)
         assert ledger.dropped == 0
         store.close()
-
-
-def write_from_a_process(address: str, schema: str, seed: int, calls: int) -> None:
-    """What each of several processes does; the exit code is the calls it failed on."""
-    store = PostgresStore(address, schema=schema)
-    ledger = Ledger(store, interval_s=3600)
-    chance = random.Random(seed)
-    failed = 0
-    for n in range(calls):
-        # Each brings the same new tag sets in an order of its own.
-        tags = {"team": f"t{chance.randrange(40)}", "round": str(n // 100)}
-        at = NOON + timedelta(microseconds=chance.randrange(50))
-        usage = Usage({Unit.INPUT_TOKEN: 7, Unit.SEARCH_UNIT: 1})
-        ledger.write(make_record(usage, tags=tags, at=at, id=f"{seed:020x}{n:012x}"))
-        if n % 100 == 99:
-            failed += not ledger.flush(30)
-    ledger.close()
-    sys.exit(failed + ledger.dropped)
 
 
 @pytest.mark.slow

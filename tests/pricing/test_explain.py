@@ -48,6 +48,22 @@ def test_what_was_asked(bundled: PriceTable):
     assert ", prompt over-100k\n" in str(told)
 
 
+def test_the_day_is_that_of_the_call(bundled: PriceTable):
+    """A call of another day that has the same prices is told with its own day."""
+    usage = Usage({Unit.INPUT_TOKEN: 1})
+    days = [date(2026, 11, 14), date(2026, 11, 16)]
+    told = [
+        bundled.explain(
+            "amazon.nova-micro-v1:0",
+            usage,
+            region="us-east-1",
+            at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+        ).day
+        for day in days
+    ]
+    assert days == told
+
+
 def test_rows_passed_over(bundled: PriceTable):
     """It says why a row that stood there was not taken."""
     told = bundled.explain(

@@ -8,7 +8,7 @@ import pytest
 from bedrock_attrib import CallRecord, attribution, instrument
 from bedrock_attrib.testing import Reply, Simulator, tokens
 
-pytest_plugins = ["bedrock_attrib.testing.fixtures", "pytester"]
+pytest_plugins = ["pytester"]
 
 NOVA = "amazon.nova-lite-v1:0"
 HELLO = [{"role": "user", "content": [{"text": "Hello"}]}]

@@ -102,9 +102,15 @@ class Explanation:
 
 
 def explain(
-    card: Card, model: ModelRef, usage: Usage, quote: Quote, *, assumed: Unit | None
+    card: Card,
+    model: ModelRef,
+    usage: Usage,
+    quote: Quote,
+    *,
+    day: date,
+    assumed: Unit | None,
 ) -> Explanation:
-    """Tell how *quote* came about."""
+    """Tell how *quote* came about, of a call on *day*."""
     question = card.question
     plans = card.plans_for(usage)
     return Explanation(
@@ -114,7 +120,7 @@ def explain(
         region=question.region,
         tier=question.tier,
         latency_mode=question.latency_mode,
-        day=question.day,
+        day=day,
         prompt_tokens=usage.input_tokens,
         context_band=plans.band,
         units=tuple(

@@ -237,7 +237,8 @@ class PriceTable:
             assumed=assumed,
         )
         card = self._box.card_at((ref, region, tier, latency_mode), ref, at)
-        return explain(card, ref, usage, quote, assumed=assumed)
+        day = at.astimezone(UTC).date()
+        return explain(card, ref, usage, quote, day=day, assumed=assumed)
 
     def hourly_cost(self, commitment: Commitment, *, at: datetime) -> Decimal:
         """What one hour of *commitment* costs, used or not.
