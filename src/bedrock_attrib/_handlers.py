@@ -145,6 +145,10 @@ class Handlers:
         response: tuple[Any, Any] | None,
         caught_exception: Exception | None,
         request_dict: Mapping[str, Any],
+        endpoint: Any = None,  # noqa: ARG002 -- as above
+        operation: Any = None,  # noqa: ARG002 -- as above
+        attempts: int = 0,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
         **_: Any,
     ) -> None:
         """Note an attempt that failed, and that AWS may have billed all the same.
