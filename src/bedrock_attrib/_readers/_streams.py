@@ -150,9 +150,8 @@ def _ends_choices(document: Mapping[str, Any]) -> bool:
 
 
 # OpenAI's Responses API: its API reference, streaming events, checked 2026-11-25.
-_RESPONSES_ENDS = frozenset(
-    {"response.completed", "response.incomplete", "response.failed"}
-)
+# (No set: what stands there may be anything, and not all of it can be hashed.)
+_RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 # By what the last chunk with counts is known: real streams of 2025 and 2026, checked
 # 2026-11-23. Some families count along in every chunk.

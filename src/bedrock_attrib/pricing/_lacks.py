@@ -45,4 +45,4 @@ def _closest_lack(held: list[ModelRows], asked: Question, band: str) -> str:
         return f"no price for {asked.region}, which default prices do not cover"
     where = f"{asked.scope}, tier {asked.tier}"
     long = f", prompts {band}" if band else ""
-    return f"no price for {where}{long} on {asked.day}"
+    return f"no price for {where}{long}"
