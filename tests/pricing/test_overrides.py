@@ -125,8 +125,7 @@ def test_long_rate_lacks_a_unit(bundled: PriceTable):
     quote = table.quote(parse_model_id(OPUS), usage, region="us-east-1", at=NOV)
     assert PriceStatus.PARTIAL == quote.status
     assert (
-        "output_token: no price for geo, tier default, prompts over-64k"
-        == quote.reason
+        "output_token: no price for geo, tier default, prompts over-64k" == quote.reason
     )
 
 

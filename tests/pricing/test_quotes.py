@@ -99,10 +99,7 @@ def test_partial(bundled: PriceTable):
     assert PriceStatus.PARTIAL == answer.status
     assert (Unit.CACHE_WRITE_1H_TOKEN,) == answer.cost.unpriced_units
     assert Decimal("0.000049") == answer.cost.total
-    assert (
-        "cache_write_1h_token: no price for regional, tier default"
-        == answer.reason
-    )
+    assert "cache_write_1h_token: no price for regional, tier default" == answer.reason
 
 
 def test_unreported_zero_is_not_missing(bundled: PriceTable):
