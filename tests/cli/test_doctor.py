@@ -19,7 +19,7 @@ from kept_records import make_record
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from click.testing import CliRunner
+from clicking import command_runner
 
 from bedrock_attrib import Ledger
 from bedrock_attrib.cli import commands
@@ -40,7 +40,7 @@ class Told:
     """What the command found."""
 
     def __init__(self, *arguments: str) -> None:
-        done = CliRunner().invoke(commands, ["doctor", "--json", *arguments])
+        done = command_runner().invoke(commands, ["doctor", "--json", *arguments])
         self.code = done.exit_code
         self.stderr = done.stderr
         self.all: dict[str, Any] = json.loads(done.stdout)
@@ -390,7 +390,7 @@ def test_an_examination_that_fails_is_a_finding(
 
 def test_people_get_a_list_and_the_next_step() -> None:
     """Marks are words, and the first thing to do stands at the end."""
-    done = CliRunner().invoke(commands, ["doctor", "--ledger", "no/calls.db"])
+    done = command_runner().invoke(commands, ["doctor", "--ledger", "no/calls.db"])
     lines = done.stdout.splitlines()
     assert done.exit_code == 1
     assert lines[0].startswith("Python     ok CPython 3.")

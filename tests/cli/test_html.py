@@ -9,7 +9,8 @@ from kept_records import NOON, make_record
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from click.testing import CliRunner, Result
+from click.testing import Result
+from clicking import command_runner
 
 from bedrock_attrib import Ledger
 from bedrock_attrib.cli import commands
@@ -27,7 +28,7 @@ def _in_a_folder_with_a_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def run(*arguments: str) -> Result:
     """Run the command."""
-    return CliRunner().invoke(commands, ["html", *arguments])
+    return command_runner().invoke(commands, ["html", *arguments])
 
 
 def test_a_page_is_written(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_the_setting_names_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_report_can_be_a_page(tmp_path: Path) -> None:
     """The name of a file tells that it is one, and it goes by what the report does."""
     arguments = ["report", "--ledger", "calls.db", "--by", "team", "-o", "spend.html"]
-    done = CliRunner().invoke(commands, arguments)
+    done = command_runner().invoke(commands, arguments)
     page = (tmp_path / "spend.html").read_text("utf-8")
     assert done.exit_code == 0
     assert page.startswith("<!doctype html>")

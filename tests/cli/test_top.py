@@ -16,7 +16,8 @@ from kept_records import make_record
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from click.testing import CliRunner, Result
+from click.testing import Result
+from clicking import command_runner
 from rich.console import Console
 
 from bedrock_attrib import Cost, Ledger, LedgerError
@@ -51,7 +52,8 @@ def keep(ledger: Ledger, *ages: timedelta, now: datetime = NOW, **fields: Any) -
 
 def run(*arguments: str) -> Result:
     """Run the command."""
-    return CliRunner().invoke(commands, ["top", "--ledger", "calls.db", *arguments])
+    arguments = ("top", "--ledger", "calls.db", *arguments)
+    return command_runner().invoke(commands, arguments)
 
 
 def shown(ledger: Ledger, width: int = 110, height: int = 30, **by: Any) -> list[str]:

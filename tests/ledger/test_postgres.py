@@ -95,7 +95,8 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
     [
         ((":b%25dger", ":se%63ret"), "see user and password|the pass"),
         (("/postgres?", "/nowhere?"), "create the database|create it"),
-        (("b%25dger", "sec ret&="), "expected postgresql://"),
+        # (What the driver makes of this differs between its releases.)
+        (("b%25dger", "sec ret&="), "expected postgresql://|see the password"),
         (("@127.0.0.1:", "@127.0.0.1:1"), "expected postgresql://|see whether"),
     ],
 )

@@ -127,7 +127,8 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     try:
         yield show
     finally:
-        bar.stop()
+        if bar.live.is_started:  # else rich 13 writes an empty line
+            bar.stop()
 
 
 _MANY_STEPS = 5
