@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -359,7 +359,7 @@ def test_an_unsound_ledger_ends_with_code_1(
     shutil.copy(ledger, copy)
     import sqlite3  # noqa: PLC0415
 
-    with sqlite3.connect(copy) as db:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
         db.execute("UPDATE sums SET calls = 9 WHERE level = 2")
     db.close()
     done = run("ledger", "check", "--ledger", str(copy), "--json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_sums_that_differ_are_found(
 ) -> None:
     """Each level is compared with the one below it."""
     keep_in_file(*RECORDS).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute(statement)
     db.close()
     again = Ledger(path)

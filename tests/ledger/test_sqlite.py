@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_only_the_owner_may_read(path: Path) -> None:
 def test_a_newer_file_is_refused(path: Path) -> None:
     """An older library does not touch what it does not know."""
     Ledger(path).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerError, match=r"newer version.*schema is 99"):
         Ledger(path)
@@ -63,7 +64,7 @@ def test_a_broken_file_is_told_at_once(
 
 def test_a_stranger_is_left_alone(path: Path) -> None:
     """A SQLite file of something else is not written to."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("CREATE TABLE customers (name TEXT)")
     with pytest.raises(LedgerError, match="something else \\(it has 'customers'\\)"):
         Ledger(path)
@@ -78,7 +79,7 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
 def test_a_locked_file_is_tried_again(path: Path) -> None:
     """Records wait while another process holds the file, and are then written."""
     ledger = Ledger(SQLiteStore(path, busy_timeout_s=0.05))
-    with sqlite3.connect(path, isolation_level=None) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         ledger.write(make_record())
         assert not ledger.flush(10)
@@ -93,7 +94,7 @@ def test_a_locked_file_is_tried_again(path: Path) -> None:
 def test_what_cannot_be_written_is_counted(path: Path) -> None:
     """Beyond its bound a ledger that cannot write loses records, and says how many."""
     ledger = Ledger(SQLiteStore(path, busy_timeout_s=0.05), max_pending=10)
-    with sqlite3.connect(path, isolation_level=None) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         for _ in range(3):
             for _ in range(6):
