@@ -518,3 +518,19 @@ def test_the_default_recorder_by_name(simulator: Simulator) -> None:
     """Naming the default recorder is the same as leaving it out."""
     client = instrument(simulator.client())
     assert instrument(client, recorder=get_recorder()) is client
+
+
+def test_a_signed_url_is_no_call(
+    simulator: Simulator, sink: ListSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What somebody else may call with it, and when, is not known here."""
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    url = client.generate_presigned_url(
+        "invoke_model", Params={"modelId": MODEL, "body": b"{}"}
+    )
+    recorder.flush()
+    assert "Signature=" in url
+    assert sink.records == []
+    assert recorder.faults.counts() == {}
+    assert caplog.records == []

@@ -400,12 +400,12 @@ def test_a_slow_stream_is_given_up(
     simulator: Simulator, make_client: MakeClient, sink: ListSink
 ) -> None:
     """A stream that goes on for longer than the setting says is not read to its end."""
-    simulator.reply(Reply(usage=USAGE, chunks=10, chunk_interval_s=0.1), times=1)
-    break_early(converse_stream(make_client(drain_max_s=0.35)))
+    simulator.reply(Reply(usage=USAGE, chunks=60, chunk_interval_s=0.05), times=1)
+    break_early(converse_stream(make_client(drain_max_s=1.0)))
     (record,) = wait_for(sink, 1)
     assert record.price_status is PriceStatus.ESTIMATED
     assert record.usage is not None
-    assert 2 < record.usage[Unit.OUTPUT_TOKEN] < 10
+    assert 2 < record.usage[Unit.OUTPUT_TOKEN] < 60
 
 
 def test_a_stream_without_a_connection_is_estimated(sink: ListSink) -> None:

@@ -309,7 +309,7 @@ def test_cancellation(
     gc.collect()
     recorder.flush()
     (record,) = sink.records
-    assert (record.outcome, record.error) == ("error", "CancelledError")
+    assert (record.outcome, record.error) == ("abandoned", None)
     assert dict(record.tags) == {"team": "search"}
 
 

@@ -31,6 +31,7 @@ from bedrock_attrib import (
     uninstrument,
 )
 from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._sinks import QueueSink
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -803,6 +804,23 @@ def test_no_guess_from_a_large_request(client: BaseClient, sink: ListSink) -> No
     assert Unit.INPUT_TOKEN not in record.usage
     assert record.price_status is PriceStatus.PARTIAL
     assert record.price_reason == "not stated: input tokens"
+
+
+def test_configure_leaves_calls_that_are_on_their_way(simulator: Simulator) -> None:
+    """A call that is answered after new settings reaches the sinks of the old ones."""
+    sink = ListSink()
+    before = configure(metrics=False, sinks=[QueueSink(sink)])
+    client = instrument(simulator.client())
+    simulator.reply(Reply(latency_s=0.5), times=1)
+    thread = threading.Thread(
+        target=client.converse, kwargs={"modelId": MODEL, "messages": MESSAGES}
+    )
+    thread.start()
+    time.sleep(0.2)
+    configure(metrics=False)
+    thread.join()
+    assert before.flush()
+    assert [record.operation for record in sink.records] == ["Converse"]
 
 
 def test_configure_leaves_open_streams(simulator: Simulator) -> None:

@@ -36,7 +36,8 @@ class BaggageTags:
         """The tags of a call that starts now.
 
         Args:
-            carried: Baggage that was carried into this thread, below its own.
+            carried: Baggage that was carried into this thread, in the place of its
+                own; `NO_TAGS` where none was carried.
         """
         try:
             tags, refused = self._look_up(carried)
@@ -48,11 +49,11 @@ class BaggageTags:
         return tags
 
     def _look_up(self, carried: Mapping[str, object]) -> Found:
-        baggage = get_all()
-        if not baggage and not carried:
+        # What was carried is all there is, even if it is nothing: not the baggage of
+        # whoever runs the function.
+        baggage = get_all() if carried is NO_TAGS else carried
+        if not baggage:
             return _NOTHING
-        if carried:
-            baggage = {**carried, **baggage}
         values = tuple([_as_came(baggage.get(key)) for key in self._keys])
         known = self._known.get(values)
         if known is None:

@@ -69,12 +69,12 @@ def configure(
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
     with _lock:
         before, _default = _default, recorder
-    if before is not None and before.has_open_streams:
+    _close_retired()
+    if before is not None:
+        # Calls may be on their way whose answer has not come: it stays open until the
+        # next time, or until Python ends.
         before.flush()
         _retired.append(before)
-    elif before is not None:
-        before.close()
-    _close_retired()
     return recorder
 
 

@@ -201,6 +201,8 @@ class BodyFeed:
 
     def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
         """Note a piece that the caller has read."""
+        if self._call.ended is not None:
+            return
         try:
             self._keep(chunk)
         except Exception as fault:
@@ -257,6 +259,8 @@ class BodyFeed:
             read_body(body, reading, self._call.route.model)
         except Exception as fault:
             self._recorder.faults.note("reader", fault)
+        # The caller may keep its answer, and with it this, for long.
+        self._head, self._tail = bytearray(), bytearray()
 
 
 def error_name(error: BaseException) -> str:

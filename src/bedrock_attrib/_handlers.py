@@ -108,7 +108,9 @@ class Handlers:
         **_: Any,
     ) -> None:
         """Open the call, once its parameters are known."""
-        if _KEY in context or not self.is_on:
+        region = context.get("client_region")
+        # A URL that is signed for somebody else names no region, and is no call.
+        if region is None or _KEY in context or not self.is_on:
             return
         try:
             recorder = self.recorder or get_recorder()
@@ -116,7 +118,7 @@ class Handlers:
             _no_recorder.note("default recorder", fault)
             return
         try:
-            call = recorder.start(model.name, params, context["client_region"])
+            call = recorder.start(model.name, params, region)
             # botocore writes down here each attempt that it is about to make, and
             # does not mind that the dictionary is there already: 1.44.5.
             call.retries = context.setdefault("retries", {})

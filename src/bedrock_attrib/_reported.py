@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
 from ._call import Call, Route
@@ -91,7 +91,7 @@ class Report(NamedTuple):
     def start(self, now: datetime) -> datetime:
         """When the call started: as reported, or as long before *now* as it took."""
         if self.started_at is not None:
-            return self.started_at
+            return self.started_at.astimezone(UTC)
         return now - timedelta(seconds=self.duration_s or 0)
 
 

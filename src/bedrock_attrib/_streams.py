@@ -35,10 +35,11 @@ class MeteredEventStream(EventStream):
             events = _ending_before_its_span(events, feed)
         feed.began()
         try:
-            for last in events:
+            for event in events:
                 count = 1
-                feed.saw_first(last)
-                yield last
+                feed.saw_first(event)
+                last = kept_event(event) if "metadata" in event else event
+                yield event
                 break
             for event in events:
                 old, last = last, event

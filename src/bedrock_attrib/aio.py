@@ -42,10 +42,11 @@ class WatchedStream(EventStream):
         count = 0
         events = super().__anext__()
         try:
-            async for last in events:
+            async for event in events:
                 count = 1
-                feed.saw_first(last)
-                yield last
+                feed.saw_first(event)
+                last = kept_event(event) if "metadata" in event else event
+                yield event
                 break
             async for event in events:
                 old, last = last, event

@@ -179,7 +179,7 @@ def test_many_different_values() -> None:
 
 
 def test_carried() -> None:
-    """Baggage goes along with what is carried, below what came there."""
+    """Baggage goes along with what is carried, and that of the caller stays out."""
     with default(baggage_in=["team", "app"]), ThreadPoolExecutor(1) as thread:
         with came(team="came", app="came"):
             carried = carry(tags)
@@ -188,7 +188,10 @@ def test_carried() -> None:
         assert thread.submit(carried).result() == {"team": "came", "app": "came"}
         assert thread.submit(tags).result() == {}
         with came(app="there"):
-            assert carried() == {"team": "came", "app": "there"}
+            assert carried() == {"team": "came", "app": "came"}
+        empty = carry(tags)
+        with came(team="there"):
+            assert empty() == {}
         assert carried_twice() == {"team": "came", "app": "own"}
 
 

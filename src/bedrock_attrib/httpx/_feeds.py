@@ -194,6 +194,8 @@ class BodyFeed:
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
+        if self._call.ended is not None:
+            return
         room = _HEAD_BYTES - len(self._head)
         if room > 0:
             self._head += data[:room]
@@ -217,6 +219,8 @@ class BodyFeed:
             reading = read_http_body(route.operation, body, reading, route.model)
         except Exception as fault:
             call.recorder.faults.note("reader", fault)
+        # The caller may keep its answer, and with it this, for long.
+        self._head, self._tail = bytearray(), bytearray()
         call.recorder.answered(call, reading, error)
 
 

@@ -185,7 +185,9 @@ class Trace:
                 call.error = type(info["exception"]).__name__
             elif name.endswith(_NOT_ANSWERED):
                 error = type(info["exception"]).__name__
-                call.recorder.unanswered(call, error, was_sent=True)
+                # After which httpcore 1.0.9 tries again on another connection.
+                if error != "ConnectionNotAvailable":
+                    call.recorder.unanswered(call, error, was_sent=True)
         except Exception as fault:
             call.recorder.faults.note("trace", fault)
 

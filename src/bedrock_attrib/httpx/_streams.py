@@ -103,8 +103,11 @@ class _WatchedAsync(_Wrapper):
         except GeneratorExit:
             watcher.rest()
             raise
-        except BaseException as error:
+        except Exception as error:
             watcher.ended(type(error).__name__)
+            raise
+        except BaseException:  # the task was cancelled: given up
+            watcher.ended()
             raise
         watcher.ended(was_read=True)
 

@@ -118,12 +118,13 @@ class Instruments:
             owner: While it is there, *source* may go on counting.
         """
         if source in self._sources:
+            losses = source.losses()  # before: in between, a reader would see neither
             self._sources.remove(source)
             self._kept.retire(
                 owner,
                 source.totals,
                 source.faults,
-                losses=source.losses(),
+                losses=losses,
                 wants_new=names.SemConv.NEW in source.semconv,
                 price_table_age_s=source.price_table_age_s,
             )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
 from opentelemetry.baggage import get_all
 
 from .._attribution import Scope, Taken, bring, current_scope
-from .._record import Tags
+from .._record import NO_TAGS, Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,9 +51,7 @@ def carry(function: Function) -> Function:
             f"carry() takes a function, not {function!r}; call what it gives back"
         )
     scope = current_scope()
-    baggage: Mapping[str, object] = get_all()
-    if scope.baggage:
-        baggage = {**scope.baggage, **baggage}
+    baggage = dict(get_all() if scope.baggage is NO_TAGS else scope.baggage)
     return _carry(
         function, Scope(scope.tags, scope.spends, scope.removed, None, baggage)
     )
