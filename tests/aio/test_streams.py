@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -460,6 +461,8 @@ def test_httpx_as_transport(
         pytest.skip("this aiobotocore has no transport by httpx")
     if not _has_httpx():
         pytest.skip("needs httpx2, aiobotocore's own extra")
+    if version("aiobotocore").startswith("2."):
+        pytest.skip("this aiobotocore reads no pieces through httpx")
     simulator.reply(Reply(usage=WRITES, token_headers=False))
 
     async def main() -> None:
