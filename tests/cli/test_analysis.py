@@ -338,3 +338,18 @@ def test_the_ledger_of_the_environment(
 def test_help_has_examples(command: str) -> None:
     """Each command shows how it is used."""
     assert f"bedrock-attrib analyze {command}" in call(command, "--help").stdout
+
+
+def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
+    """Tags may come from strangers, and a terminal obeys what is printed."""
+    path = tmp_path / "hostile.db"
+    ledger = Ledger(path)
+    for number in range(12):
+        ledger.write(make_record(tags={"team": f"a\x1b]0;x\x07{number % 2}"}))
+    assert ledger.flush(10)
+    ledger.close()
+    asked = (("compare", "--by", "team"), ("savings",), ("what-if", "--tier=flex"))
+    for name, *more in asked:
+        done = call(name, "--ledger", path, *more)
+        assert "\x1b" not in done.stdout
+        assert "\x07" not in done.stdout

@@ -51,9 +51,10 @@ def test_moments(text: str) -> None:
 
 def test_a_stretch_alone_says_both_ends() -> None:
     """``--since yesterday`` is yesterday, not since then."""
-    found = select("yesterday", now=NOW)
-    assert found.since == datetime(2026, 10, 24, tzinfo=UTC)
-    assert found.until == datetime(2026, 10, 25, tzinfo=UTC)
+    for name in ("yesterday", " Yesterday "):
+        found = select(name, now=NOW)
+        assert found.since == datetime(2026, 10, 24, tzinfo=UTC)
+        assert found.until == datetime(2026, 10, 25, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -31,3 +31,8 @@ def _console(*, is_terminal: bool, stderr: bool = False) -> Console:
 def is_animated(console: Console) -> bool:
     """Whether *console* can redraw what it has shown."""
     return console.is_terminal and not console.is_dumb_terminal
+
+
+def printable(text: str) -> str:
+    """*text* without what would steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -160,7 +160,7 @@ def select(
     present = (datetime.now(UTC) if now is None else now).astimezone(tz)
     start = None if since is None else _moment(since, tz, present, is_end=False)
     end = None if until is None else _moment(until, tz, present, is_end=True)
-    if isinstance(since, str) and until is None and since in _WHOLE:
+    if until is None and isinstance(since, str) and _tidy(since) in _WHOLE:
         end = _moment(since, tz, present, is_end=True)
     if start is not None and end is not None and not is_before(start, end):
         raise ConfigError(f"the span ends ({end}) before it begins ({start})")
@@ -188,6 +188,10 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = frozenset({"today", "yesterday", "this-month", "last-month"})
 
 
+def _tidy(text: str) -> str:
+    return text.strip().lower()
+
+
 def _moment(
     text: datetime | str, zone: tzinfo, now: datetime, *, is_end: bool
 ) -> datetime:
@@ -196,13 +200,13 @@ def _moment(
             text.replace(tzinfo=zone) if text.tzinfo is None else text, str(text)
         )
     try:
-        stretch = _stretch(text.strip().lower(), zone, now)
+        stretch = _stretch(_tidy(text), zone, now)
         if stretch is not None:
             return _checked(stretch[is_end], text)
-        found = _AGO.fullmatch(text.strip().lower())
+        found = _AGO.fullmatch(_tidy(text))
         if found is not None:
             return _checked(_ago(now, int(found[1]), found[2]), text)
-        if text.strip().lower() == "now":
+        if _tidy(text) == "now":
             return now
         at = datetime.fromisoformat(text.strip())
     except ConfigError:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ..._usage import Usage
 from ...reports import Comparison, Side, compare
-from .._console import results
+from .._console import printable, results
 from .._price_table import print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks
@@ -81,8 +81,8 @@ def _show(found: Comparison) -> None:
     out.print(
         f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
         f"{found.confidence:.0%} of the time (bootstrap-t); differences are tested "
-        f"against {found.baseline} at {1 - found.confidence:.0%}, corrected for their "
-        f"number (Holm).",
+        f"against {printable(found.baseline)} at {1 - found.confidence:.0%}, "
+        f"corrected for their number (Holm).",
         soft_wrap=True,
     )
 
@@ -102,7 +102,7 @@ def _costs(found: Comparison) -> Table:
     table.show_footer = False
     for side in found.sides:
         table.add_row(
-            side.value,
+            printable(side.value),
             f"{side.calls:,}",
             money(side.cost, found.currency),
             _per_thousand(side.cost_per_call, found),
@@ -153,7 +153,7 @@ def _row(side: Side) -> tuple[str, ...]:
     )
     usage = Usage.of(side.usage)
     return (
-        side.value,
+        printable(side.value),
         f"{side.failed:,}",
         f"{side.abandoned:,}",
         f"{side.unpriced:,}",
@@ -168,14 +168,16 @@ def _told(found: Comparison, side: Side) -> str:
     """The difference of *side* in a sentence; empty for the baseline."""
     told = side.difference
     if told is None:
-        return "" if side.value == found.baseline else f"{side.value}: {side.verdict}."
+        is_baseline = side.value == found.baseline
+        return "" if is_baseline else f"{printable(side.value)}: {side.verdict}."
     base = next(each for each in found.sides if each.value == found.baseline)
     per_call = float(base.cost_per_call or 0)
     relative = signed_share(told.amount / per_call if per_call else None)
     between = ends(told.interval, found.currency, _THOUSAND)
     lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
+    name, baseline = printable(side.value), printable(found.baseline)
     return (
-        f"{side.value}: {side.verdict} than {found.baseline}"
+        f"{name}: {side.verdict} than {baseline}"
         if side.verdict in ("cheaper", "dearer")
-        else f"{side.value}: {side.verdict}"
+        else f"{name}: {side.verdict}"
     ) + f", {relative} per call ({between} for 1,000; p={side.p_value:.3f}){lacking}."

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 
 from ...reports import Interval, LeftOut, Repricing, Waste
-from .._console import results
+from .._console import printable, results
 from .._price_table import plain, print_block
 from .._tables import new_list
 
@@ -51,7 +51,7 @@ def ends(interval: Interval | None, currency: str, times: int = 1) -> str:
 
 def named(keys: Iterable[str | None]) -> tuple[str, ...]:
     """Values of dimensions; those that are missing are told."""
-    return tuple(_NONE if key is None else key for key in keys)
+    return tuple(_NONE if key is None else printable(key) for key in keys)
 
 
 def calls(count: int) -> str:
@@ -77,8 +77,8 @@ def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
     if not left_out:
         return
     items = [
-        f"{calls(each.calls)} of {each.model}, {money(each.cost, currency)}: "
-        f"{each.reason}"
+        f"{calls(each.calls)} of {printable(each.model)}, "
+        f"{money(each.cost, currency)}: {each.reason}"
         for each in left_out
     ]
     results().print()

@@ -10,7 +10,7 @@ import click
 
 from ...ledger import Ledger
 from ...reports import spend_by
-from .._console import results
+from .._console import printable, results
 from .._json import JsonObject, amount_json
 from .._ledgers import ledger_option
 from .._price_table import json_option, print_json
@@ -84,5 +84,6 @@ def _text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
-    return str(value)
+        pairs = (f"{key} {each}" for key, each in value.items())
+        return printable(", ".join(pairs)) or "-"
+    return printable(str(value))

@@ -20,6 +20,7 @@ from ...reports import (
     unattributed,
     unpriced,
 )
+from .._console import printable
 from .._figures import short_count, short_model
 from .._ledgers import ledger_option, selection_options, split_names
 from .._price_table import json_option
@@ -28,7 +29,7 @@ from ._formats import write_block, write_by_suffix, write_object
 from ._json import unattributed_json, unpriced_json
 from ._money import Money
 from ._output import STDOUT
-from ._table import NONE, printable, span_text
+from ._table import NONE, span_text
 
 _UNATTRIBUTED_EPILOG = """
 \b

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from ...reports import SpendReport, SpendRow
-from .._console import results
+from .._console import printable, results
 from .._figures import short_count, short_model
 from .._tables import Column, new_table
 from ._money import Money
@@ -25,11 +25,6 @@ _LEAST_NEEDED = ("per 1,000\ntokens", "per call", "failed", "output", "input")
 class _Figure(NamedTuple):
     heading: str
     text: Callable[[SpendRow], str]
-
-
-def printable(text: str) -> str:
-    """*text* without what would steer a terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
