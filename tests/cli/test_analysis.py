@@ -348,7 +348,7 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
         ledger.write(make_record(tags={"team": f"a\x1b]0;x\x07{number % 2}"}))
     assert ledger.flush(10)
     ledger.close()
-    asked = (("compare", "--by", "team"), ("savings",), ("what-if", "--tier=flex"))
+    asked = (("compare", "team"), ("savings",), ("what-if", "--tier=flex"))
     for name, *more in asked:
         done = call(name, "--ledger", path, *more)
         assert "\x1b" not in done.stdout
