@@ -18,12 +18,13 @@ from decimal import Decimal
 import pytest
 from kept_records import make_record
 from postgres_server import PostgresServer
-from postgres_writer import write_from_a_process
 
 from bedrock_attrib import LedgerError, Unit
 from bedrock_attrib.ledger import Ledger
 
 psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+
+from postgres_writer import write_from_a_process  # noqa: E402
 
 from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: E402
 
