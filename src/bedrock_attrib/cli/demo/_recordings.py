@@ -85,6 +85,7 @@ def _replay_all(recordings: Sequence[Recording], endpoint: MeteredEndpoint) -> b
             "Exchanges",
             console=err,
             transient=True,
+            auto_refresh=False,  # by a thread, which Ctrl-C could leave behind
             disable=not is_animated(err),
         ):
             _replay_one(recording, endpoint)
