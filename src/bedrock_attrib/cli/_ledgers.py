@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -54,7 +54,25 @@ _SELECTION = (
 
 
 def ledger_option(command: Command) -> Command:
-    """Give *command* a ``ledger``, which is open while it runs.
+    """Give *command* a ``ledger``, which is open to be read while it runs.
+
+    Raises:
+        click.UsageError: When the command runs, if no ledger is named.
+    """
+    return _with_ledger(command, read_only=True)
+
+
+def written_ledger_option(command: Command) -> Command:
+    """Give *command* a ``ledger``, which it may write to.
+
+    Raises:
+        click.UsageError: When the command runs, if no ledger is named.
+    """
+    return _with_ledger(command, read_only=False)
+
+
+def ledger_name_option(command: Command) -> Command:
+    """Give *command* a ``ledger_name``, which it opens itself.
 
     Raises:
         click.UsageError: When the command runs, if no ledger is named.
@@ -62,26 +80,36 @@ def ledger_option(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, ledger_name: str | None, **kwargs: Any) -> object:
-        with opened(ledger_name) as ledger:
+        return command(*args, ledger_name=_named(ledger_name), **kwargs)
+
+    return _ledger_option(run)  # type: ignore[return-value] # click has wrapped it
+
+
+def _with_ledger(command: Command, *, read_only: bool) -> Command:
+    @functools.wraps(command)
+    def run(*args: Any, ledger_name: str | None, **kwargs: Any) -> object:
+        with opened(ledger_name, read_only=read_only) as ledger:
             return command(*args, ledger=ledger, **kwargs)
 
     return _ledger_option(run)  # type: ignore[return-value] # click has wrapped it
 
 
 @contextmanager
-def opened(name: str | None) -> Iterator[Ledger]:
+def opened(name: str | None, *, read_only: bool = True) -> Iterator[Ledger]:
     """The ledger that *name*, or else the setting, names; a missing one is not made."""
+    found = open_ledger(_named(name), must_exist=True, read_only=read_only)
+    with closing(found) as ledger:
+        yield ledger
+
+
+def _named(name: str | None) -> str:
     named = Config.load().ledger if name is None else name
     if not named:
         raise click.UsageError(
             "name a ledger: --ledger calls.db, or the setting `ledger` "
             "(BEDROCK_ATTRIB_LEDGER)"
         )
-    ledger = open_ledger(named, must_exist=True)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+    return str(named)
 
 
 def selection_options(command: Command) -> Command:

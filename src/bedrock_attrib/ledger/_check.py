@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 from .._errors import LedgerError
 from .._money import ZERO, add
@@ -18,23 +20,40 @@ from ._clock import (
     month_of,
 )
 from ._ledger import Ledger
+from ._open import open_ledger
 from ._reading import COUNTED, FIGURES
 from ._snapshot import SQLiteSnapshot
-from ._store import Readable
+from ._store import CALLS_FROM, MARK, DamagedError, Readable
 
 _HOUR_US = 3_600_000_000
 _MOST_TOLD = 20
 More = dict[tuple[int, int, int, str], Decimal]
 
 
-def check_ledger(ledger: Ledger) -> list[str]:
+def check_ledger(ledger: Ledger | Path | str) -> list[str]:
     """What is wrong with *ledger*, in sentences; empty if it is sound.
 
     Looks at every call that is kept and every sum, so that it takes a while: about a
-    second for a million calls.
+    second for a million calls. Sums of an hour are those of its calls; where calls were
+    forgotten, they are as much or more, as late calls may have come since.
 
-    A database that cannot be read on is a problem like others.
+    Args:
+        ledger: The ledger, or its name as `open_ledger` takes it. By its name a file is
+            opened to be read only.
+
+    Returns:
+        The problems. A database that cannot be read, or not be read on, is one.
+
+    Raises:
+        LedgerError: If there is no ledger of that name, or one of a newer library.
     """
+    if not isinstance(ledger, Ledger):
+        try:
+            opened = open_ledger(ledger, read_only=True)
+        except DamagedError as error:
+            return [f"the file is damaged: {error}"]
+        with closing(opened):
+            return check_ledger(opened)
     problems: list[str] = []
     try:
         with ledger.store.snapshot() as store:
@@ -45,6 +64,8 @@ def check_ledger(ledger: Ledger) -> list[str]:
                 problems.append(problem)
     except LedgerError as error:
         problems.append(f"the file is damaged: {error}")
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        problems.append(f"a value is none that was written: {error!r}")
     return problems
 
 
@@ -55,18 +76,26 @@ def _problems(store: Readable) -> Iterator[str]:
             # What is damaged further down would only be read wrongly.
             yield from (f"the file is damaged: {text}" for text in found)
             return
-    (key,) = next(iter(store.rows("SELECT min(key) FROM calls")), (None,))
-    # Of hours before the first call that is kept, there are sums alone.
-    first = None if key is None else hour_of_key(int(key))
-    if first is not None:
-        for hour, tag_set, kind in store.rows(_HOURS_AND_CALLS, (first, first)):
-            yield f"the hour {_text(hour)} and its calls differ ({tag_set}, {kind})"
-        yield from _more_than_calls(store, first)
+    for (tag_set,) in store.rows(_TAGS_LOST):
+        yield f"there are sums of a tag set that is not there ({tag_set})"
+    whole = _whole_from(store)
+    for hour, tag_set, kind in store.rows(_HOURS_AND_CALLS, (whole,)):
+        yield f"the hour {_text(hour)} and its calls differ ({tag_set}, {kind})"
+    yield from _more_than_calls(store, whole)
     for day, tag_set, kind in store.rows(_DAYS_AND_HOURS):
         at = moment(int(day) * 24 * _HOUR_US)
         yield f"the day {at:%Y-%m-%d} and its hours differ ({tag_set}, {kind})"
     yield from _months(store)
     yield from _more_levels(store)
+
+
+def _whole_from(store: Readable) -> int:
+    """The hour from which on no call was forgotten."""
+    if store.older is None:
+        ((key,),) = store.rows(MARK, (CALLS_FROM,))
+    else:  # it may have no mark; what was forgotten lies before the first call
+        ((key,),) = store.rows("SELECT min(key) FROM calls")
+    return _FIRST_HOUR if key is None else hour_of_key(int(key))
 
 
 def _text(hour: int) -> str:
@@ -83,8 +112,8 @@ def _months(store: Readable) -> Iterator[str]:
             yield f"the month {at:%Y-%m} and its hours differ ({tag_set}, {kind})"
 
 
-def _more_than_calls(store: Readable, first: int) -> Iterator[str]:
-    """Sums of units without a column, which calls and hours must have alike."""
+def _more_than_calls(store: Readable, whole: int) -> Iterator[str]:
+    """Sums of units without a column: alike from the hour *whole* on."""
     calls: More = {}
     for key, tag_set, kind, more, amount in store.rows(_MORE_OF_CALLS):
         counts = json.loads(more or "{}")
@@ -93,12 +122,10 @@ def _more_than_calls(store: Readable, first: int) -> Iterator[str]:
         for unit, count in counts.items():
             place = (hour_of_key(int(key)), int(tag_set), int(kind), str(unit))
             calls[place] = add(calls.get(place, ZERO), Decimal(str(count)))
-    hours = {
-        place: total
-        for place, total in _more_of(store, Level.HOUR).items()
-        if place[0] >= first
-    }
+    hours = _more_of(store, Level.HOUR)
     for place in _different(calls, hours):
+        if place[0] < whole and calls.get(place, ZERO) <= hours.get(place, ZERO):
+            continue
         yield f"the hour {_text(place[0])} and its calls differ in {place[3]!r}"
 
 
@@ -136,17 +163,20 @@ _COUNTED_AS = ", ".join(
 )
 _TAKEN = ", ".join(f"-sum({column})" for column in FIGURES)
 _DIFFER = " OR ".join(f"sum({column}) <> 0" for column in FIGURES)
+_IS_LESS = " OR ".join(f"sum({column}) < 0" for column in FIGURES)
+_FIRST_HOUR = -(1 << 62)
 # Rows of both sides, the one taken from the other: what is left differs. All names in
 # these are ours.
 _HOURS_AND_CALLS = (
     f"SELECT bucket, tag_set, kind FROM ("  # noqa: S608
     f"SELECT bucket, tag_set, kind, {_FIRST} FROM sums "
-    f"WHERE level = {int(Level.HOUR)} AND bucket >= ? UNION ALL "
+    f"WHERE level = {int(Level.HOUR)} UNION ALL "
     f"SELECT bucket, tag_set, kind, {_TAKEN} FROM ("
     f"SELECT {HOUR_OF_KEY} AS bucket, tag_set, kind, {_COUNTED_AS} FROM calls "
-    f"GROUP BY {HOUR_OF_KEY}, tag_set, kind) AS counted WHERE bucket >= ? "
+    f"GROUP BY {HOUR_OF_KEY}, tag_set, kind) AS counted "
     f"GROUP BY bucket, tag_set, kind"
-    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER} "
+    f") AS both_sides GROUP BY bucket, tag_set, kind "
+    f"HAVING {_IS_LESS} OR (bucket >= ? AND ({_DIFFER})) "
     f"ORDER BY bucket, tag_set, kind"
 )
 _DAYS_AND_HOURS = (
@@ -166,6 +196,10 @@ _MONTH_AND_HOURS = (
     f"WHERE level = {int(Level.HOUR)} AND bucket BETWEEN ? AND ? "
     f"GROUP BY tag_set, kind"
     f") AS both_sides GROUP BY tag_set, kind HAVING {_DIFFER}"
+)
+_TAGS_LOST = (
+    f"SELECT DISTINCT tag_set FROM sums WHERE level = {int(Level.MONTH)} "  # noqa: S608
+    "AND tag_set NOT IN (SELECT id FROM tag_sets)"
 )
 _BUCKETS = "SELECT DISTINCT bucket FROM sums WHERE level = ?"
 _MORE = "SELECT bucket, tag_set, kind, unit, total FROM more_sums WHERE level = ?"

@@ -23,6 +23,8 @@ _MOST_BESIDE = 64 * NUMBERS
 
 HOUR_OF_KEY = f"((key >> {_NUMBER_BITS}) + {_KEYS_FROM_US}) / {_HOUR_US}"
 """SQL for the bucket of hours that a call lies in, from 1970 on."""
+KEY_OF_HOUR = f"(({{hour}}) * {_HOUR_US} - {_KEYS_FROM_US}) * {NUMBERS}"
+"""SQL for the lowest key of calls in a bucket of hours, named in braces."""
 
 
 class Level(IntEnum):
@@ -67,9 +69,19 @@ def hour_of_key(key: int) -> int:
     return hour_of((key >> _NUMBER_BITS) + _KEYS_FROM_US)
 
 
+def first_key_of_hour(hour: int) -> int:
+    """The lowest key of calls in a bucket of hours."""
+    return first_key(hour * _HOUR_US)
+
+
 def key_of_hour(at: datetime) -> int:
     """The lowest key of calls in the hour, UTC, in which *at* lies."""
-    return first_key(hour_of(microseconds(at)) * _HOUR_US)
+    return first_key_of_hour(hour_of(microseconds(at)))
+
+
+def end_of_hour(key: int) -> int:
+    """The lowest key of calls in the hour after the one in which that of *key* lies."""
+    return first_key_of_hour(hour_of_key(key) + 1)
 
 
 def beside(key: int) -> tuple[int, int]:

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
 from .._errors import LedgerError
 from .._money import add
 from ._forks import FORKS
-from ._schema import MIGRATIONS, NEWEST
-from ._store import UnfitError
+from ._schema import NEWEST, after
+from ._store import DamagedError, UnfitError
 
 Result = TypeVar("Result")
 
@@ -39,6 +40,30 @@ _LOOK_EVERY_S = 0.01
 _CODE = 0xFF  # the rest of a code says more of it
 
 
+class Access(Enum):
+    """How a file is opened; none of these creates it: only `create` knows who may read.
+
+    Attributes:
+        WRITE: To write.
+        READ: To read what this process writes too.
+        READ_ONLY: To read, by a user who need not be allowed to write.
+        STILL: To read a file that nobody has open, without as much as a lock.
+    """
+
+    WRITE = auto()
+    READ = auto()
+    READ_ONLY = auto()
+    STILL = auto()
+
+
+_MODES = {
+    Access.WRITE: "mode=rw",
+    Access.READ: "mode=rw",
+    Access.READ_ONLY: "mode=ro",
+    Access.STILL: "mode=ro&immutable=1",
+}
+
+
 def create(path: Path) -> None:
     """Make an empty file for its owner alone, unless there is one.
 
@@ -57,12 +82,11 @@ def create(path: Path) -> None:
         ) from error
 
 
-def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
+def connect(path: Path, access: Access) -> sqlite3.Connection:
     """Open a file that is there."""
     FORKS.refuse_inherited(path)
     db = sqlite3.connect(
-        # Never creates: only `create` knows who may read it.
-        f"{path.as_uri()}?mode=rw",
+        f"{path.as_uri()}?{_MODES[access]}",
         uri=True,
         timeout=_BUSY_S,
         isolation_level=None,
@@ -71,7 +95,7 @@ def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
     )
     try:
         db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-        if is_writer:
+        if access is Access.WRITE:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -121,14 +145,10 @@ def patiently(
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the tables up to date."""
     found = db.execute("PRAGMA user_version").fetchone()[0]
-    if found > NEWEST:
-        raise LedgerError(
-            f"{path} was written by a newer version of bedrock_attrib (its "
-            f"schema is {found}, this version knows {NEWEST}): update this one"
-        )
+    refuse_newer(found, path)
     if found == 0:
         _refuse_stranger(db, path)
-    for migration in MIGRATIONS[found:]:
+    for migration in after(found):
         db.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have been faster.
@@ -144,6 +164,15 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             raise
 
 
+def refuse_newer(found: int, path: Path) -> None:
+    """Raise if the schema *found* is not known yet."""
+    if found > NEWEST:
+        raise LedgerError(
+            f"{path} was written by a newer version of bedrock_attrib (its "
+            f"schema is {found}, this version knows {NEWEST}): update this one"
+        )
+
+
 def _refuse_stranger(db: sqlite3.Connection, path: Path) -> None:
     # One reading of both: another process may be about to make the tables.
     row = db.execute(
@@ -151,10 +180,15 @@ def _refuse_stranger(db: sqlite3.Connection, path: Path) -> None:
         "FROM sqlite_schema LIMIT 1"
     ).fetchone()
     if row is not None and not row[1]:
-        raise LedgerError(
-            f"{path} is a SQLite file of something else (it has {row[0]!r}); name "
-            f"another file for the ledger"
-        )
+        raise is_of_something_else(path, row[0])
+
+
+def is_of_something_else(path: Path, name: str) -> LedgerError:
+    """The error that a file has a table *name* and is no ledger."""
+    return LedgerError(
+        f"{path} is a SQLite file of something else (it has {name!r}); name "
+        f"another file for the ledger"
+    )
 
 
 @contextmanager
@@ -169,7 +203,25 @@ def told(path: Path) -> Iterator[None]:
             (do for word, do in _ADVICE.items() if word in str(error)),
             "see whether the file is whole: PRAGMA integrity_check",
         )
-        raise LedgerError(f"{path}: {error}; {advice}") from error
+        told = DamagedError if _tells_damage(error) else LedgerError
+        raise told(f"{path}: {error}; {advice}") from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes what it cannot read, which Python cannot read either.
+        if _IS_MALFORMED not in error.object:
+            raise
+        raise DamagedError(f"{path}: {_IS_MALFORMED.decode()}") from error
+
+
+_IS_MALFORMED = b"malformed database schema"
+
+
+def _tells_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
+    return (
+        code & _CODE in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        or code == sqlite3.SQLITE_IOERR_SHORT_READ
+        or str(error) == "unsupported file format"
+    )
 
 
 _ADVICE = {
@@ -178,6 +230,8 @@ _ADVICE = {
     "readonly": "make the file and its folder writable",
     "malformed": "the file is damaged: move it away, a new one will be made",
     "not a database": "this is no ledger: name another file",
-    "unable to open": "the file and its folder must exist and be writable",
+    "unable to open": "the file and its folder must exist and be writable; to read it, "
+    "the files beside it (-wal, -shm) must be readable too, or be put away by a user "
+    "who may write: bedrock-attrib ledger check",
     "disk I/O": "see whether the disk is full or failing",
 }

@@ -23,17 +23,28 @@ from ._clock import (
     beside,
     day_of,
     first_hour_of_month,
+    first_key_of_hour,
     hour_of,
     key_of_hour,
     microseconds,
     month_of,
 )
+from ._read_only import ReadOnlySQLite
 from ._reading import Reader, reading
-from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Interner, RowMaker, more_sums
+from ._rows import (
+    CALL_COLUMNS,
+    PLACE_COLUMNS,
+    Batch,
+    Interner,
+    Row,
+    RowMaker,
+    more_sums,
+)
 from ._sqlite import SQLiteStore
 from ._store import (
     CommitInDoubtError,
     ReopeningStore,
+    StaleIdsError,
     Store,
     Transaction,
     UnfitError,
@@ -80,6 +91,7 @@ class Ledger:
         *,
         interval_s: float = 1.0,
         max_pending: int = 100_000,
+        read_only: bool = False,
     ) -> None:
         """Open the ledger.
 
@@ -89,12 +101,15 @@ class Ledger:
                 `bedrock_attrib.ledger.postgres.PostgresStore`.
             interval_s: Seconds for which records gather before they are written.
             max_pending: Records kept at most while they cannot be written.
+            read_only: Open a file to read it, as it is: nothing is created, written or
+                brought up to date, and no right to write is needed. A store says so
+                itself.
 
         Raises:
             LedgerError: If the file cannot be opened or written, is something else, or
                 was written by a newer library.
         """
-        self.store = SQLiteStore(path) if isinstance(path, (str, Path)) else path
+        self.store = _opened(path, read_only=read_only)
         self._faults = Faults()
         self._queue: BatchQueue[CallRecord | _Correction] = BatchQueue(
             self._handle,
@@ -182,7 +197,11 @@ class Ledger:
     ) -> list[list[CallRecord | _Correction]]:
         """Write *items*, or give their halves if one of them can never be written."""
         try:
-            self._write_together(items)
+            try:
+                self._write_together(items)
+            except StaleIdsError:
+                self._interner.forget_all()
+                self._write_together(items)
         except UnfitError as error:
             if len(items) > 1:
                 middle = len(items) // 2
@@ -256,16 +275,29 @@ class Ledger:
     ) -> None:
         records = [item for item in items if isinstance(item, CallRecord)]
         transaction.write(self._maker.batch(records))
-        for item in items:
-            if isinstance(item, _Correction):
-                self._correct(transaction, item)
+        # Rows first: their texts must have ids before anything is looked for.
+        corrections = [
+            (self._maker.row(item.before), self._maker.row(item.after))
+            for item in items
+            if isinstance(item, _Correction)
+        ]
+        for before, after in corrections:
+            self._correct(transaction, before, after)
 
-    def _correct(self, transaction: Transaction, item: _Correction) -> None:
-        rows = [self._maker.row(item.before, sign=-1), self._maker.row(item.after)]
-        keys = beside(rows[0][_KEY])
-        key = transaction.find(keys, origin=rows[0][_ORIGIN], number=rows[0][_NUMBER])
-        if key is not None:
-            transaction.replace(key, Batch(rows, more_sums(rows)))
+    def _correct(self, transaction: Transaction, before: Row, after: Row) -> None:
+        standing = transaction.find(
+            beside(before[_KEY]), origin=before[_ORIGIN], number=before[_NUMBER]
+        )
+        if standing is None:
+            return
+        # What stands is taken away, whatever the caller believes to stand there; a call
+        # keeps its time, by which it is found.
+        hour, month, _ = before[: len(PLACE_COLUMNS)]
+        rows = [
+            (hour, month, -1, *standing),
+            (hour, month, 1, *after[len(PLACE_COLUMNS) :]),
+        ]
+        transaction.replace(standing[0], Batch(rows, more_sums(rows)))
 
     def forget(
         self,
@@ -276,28 +308,34 @@ class Ledger:
         """Delete what is older, for good; space is given back by `compact`.
 
         Sums are forgotten by the month, as those of hours, days and months must tell
-        the same; calls by the hour, as what is left of an hour must be whole.
+        the same; calls by the hour, as what is left of an hour must be whole. Tag sets
+        to which nothing refers any more are deleted with the sums.
 
         Args:
             calls_before: Single calls before the hour (UTC) of this moment; their sums
                 stay.
-            sums_before: Sums of months (UTC) that ended before this moment.
+            sums_before: Sums of months (UTC) that ended before this moment, and the
+                calls in them: no call is kept without its sums.
 
         Returns:
             How many single calls were deleted.
         """
-        deleted = 0
+        keys = [] if calls_before is None else [key_of_hour(calls_before)]
+        month = None
+        if sums_before is not None:
+            month = month_of(hour_of(microseconds(sums_before)))
+            keys.append(first_key_of_hour(first_hour_of_month(month)))
+        if not keys:
+            return 0
+        # Each a transaction: neither needs the other, and writers wait for less.
         with self.store.transaction() as transaction:
-            if calls_before is not None:
-                deleted = transaction.forget_calls(key_of_hour(calls_before))
-            if sums_before is not None:
-                hour = first_hour_of_month(month_of(hour_of(microseconds(sums_before))))
-                for level, bucket in (
-                    (Level.HOUR, hour),
-                    (Level.DAY, day_of(hour)),
-                    (Level.MONTH, month_of(hour)),
-                ):
-                    transaction.forget_sums(level, bucket)
+            deleted = transaction.forget_calls(max(keys))
+        if month is not None:
+            with self.store.transaction() as transaction:
+                _forget_sums(transaction, month)
+                # Of those that came meanwhile.
+                deleted += transaction.forget_calls(keys[-1])
+                transaction.forget_tag_sets()
         return deleted
 
     def reading(self) -> AbstractContextManager[Reader]:
@@ -312,6 +350,22 @@ class Ledger:
     def compact(self) -> None:
         """Give space that is not used any more back to the file system."""
         self.store.compact()
+
+
+def _forget_sums(transaction: Transaction, before_month: int) -> None:
+    hour = first_hour_of_month(before_month)
+    for level, bucket in (
+        (Level.HOUR, hour),
+        (Level.DAY, day_of(hour)),
+        (Level.MONTH, before_month),
+    ):
+        transaction.forget_sums(level, bucket)
+
+
+def _opened(path: Path | str | Store, *, read_only: bool) -> Store:
+    if not isinstance(path, (str, Path)):
+        return path
+    return ReadOnlySQLite(path) if read_only else SQLiteStore(path)
 
 
 _EVERY: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -14,13 +14,17 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _POSTGRES = frozenset({"postgres", "postgresql"})
 
 
-def open_ledger(name: Path | str, *, must_exist: bool = False) -> Ledger:
+def open_ledger(
+    name: Path | str, *, must_exist: bool = False, read_only: bool = False
+) -> Ledger:
     """The ledger that *name* stands for.
 
     Args:
         name: Path of a SQLite file, or ``postgresql://…`` as libpq takes it.
         must_exist: Whether a file that is missing is an error, rather than made: who
-            reads a ledger has mistyped its name.
+            looks after a ledger has mistyped its name.
+        read_only: Open it to read it, as it is: nothing is created, written or brought
+            up to date, and no right to write is needed. It must exist then.
 
     Raises:
         ConfigError: If *name* is the URL of something that keeps no ledger.
@@ -37,11 +41,11 @@ def open_ledger(name: Path | str, *, must_exist: bool = False) -> Ledger:
             )
         from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
 
-        return Ledger(PostgresStore(text))
+        return Ledger(PostgresStore(text, read_only=read_only))
     path = Path(text)
-    if must_exist and not path.exists():
+    if (must_exist or read_only) and not path.exists():
         raise LedgerError(
             f"there is no ledger {path}: name the file that the setting `ledger` "
             f"names, or make one: bedrock-attrib demo --ledger demo.db"
         )
-    return Ledger(path)
+    return Ledger(path, read_only=read_only)

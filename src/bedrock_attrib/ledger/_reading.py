@@ -30,7 +30,7 @@ from ._clock import (
 from ._raw import Total, Value, field_of, key_spans, stepped
 from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
 from ._schema import TEXT_OF, UNIT_COLUMNS
-from ._store import Readable, ReadableAtOnce, Store
+from ._store import CALLS_FROM, MARK, Readable, ReadableAtOnce, Store
 from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
 
 _HOUR_US = 3_600_000_000
@@ -419,9 +419,13 @@ class Reader:
         return self._known.rates_of(kind)
 
     def calls_since(self) -> datetime | None:
-        """When the first call started that is kept on its own; None without one."""
+        """From when on every call is kept on its own; None without any.
+
+        Of the hours before, calls were forgotten; some may have come late.
+        """
         (key,) = next(self._store.rows("SELECT min(key) FROM calls"), (None,))
-        return None if key is None else time_of(key)
+        (mark,) = next(self._store.rows(MARK, (CALLS_FROM,)), (None,))
+        return None if key is None else time_of(max(key, mark or key))
 
     def count_calls(self, *, before: datetime | None = None) -> int:
         """How many single calls are kept; those before the hour of a moment alone."""
@@ -434,7 +438,7 @@ class Reader:
         return int(count)
 
     def tag_sets(self) -> list[Tags]:
-        """Every tag set that was ever recorded."""
+        """Every tag set that was recorded and not forgotten."""
         return [read_tags(text) for _, text in self._texts("tag_sets", "tags")]
 
     def _cover(self, start: datetime, end: datetime) -> Iterator[Stretch]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ._clock import HOUR_OF_KEY, KEY_OF_HOUR
+
 
 class Migration(NamedTuple):
     """One step from a ledger of an older library to one of a newer.
@@ -81,9 +83,33 @@ MIGRATIONS = (
                 PRIMARY KEY (level, bucket, tag_set, kind, unit)) {clustered}""",
         ),
     ),
+    Migration(
+        3,
+        "what was forgotten, so that what is missing by mistake is told from it",
+        (
+            # `calls_from`: key below which calls were deleted; in what an older library
+            # wrote, may have been.
+            # `generation`: changes whenever ids of tag sets have ceased to hold.
+            """CREATE TABLE marks (
+                name TEXT PRIMARY KEY, value {integer} NOT NULL)""",
+            f"""INSERT INTO marks (name, value)
+                SELECT 'calls_from', coalesce(
+                    (SELECT {KEY_OF_HOUR.format(hour=HOUR_OF_KEY)}
+                        FROM (SELECT min(key) AS key FROM calls) AS first_call),
+                    (SELECT {KEY_OF_HOUR.format(hour="max(bucket) + 1")}
+                        FROM sums WHERE level = 0))
+                WHERE EXISTS (SELECT 1 FROM sums)""",  # noqa: S608 -- names are ours
+        ),
+    ),
 )
 
 NEWEST = MIGRATIONS[-1].number
+
+
+def after(number: int) -> list[Migration]:
+    """The migrations that a ledger lacks whose last one was *number*."""
+    return [each for each in MIGRATIONS if each.number > number]
+
 
 # The column of each table of texts.
 TEXT_OF = {

@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ._connect import connect, told
+from ._connect import Access, connect, told
+from ._older import Older
 from ._rows import Row
 
 # More threads than that wait for the disk and for each other.
@@ -21,17 +23,26 @@ _TRIES = 5
 
 
 class SQLiteSnapshot:
-    """A ledger as it stood at one moment."""
+    """A ledger as it stood at one moment.
+
+    Attributes:
+        older: How a ledger of an older schema is read; None for one of this schema.
+    """
 
     def __init__(self, connections: Sequence[sqlite3.Connection], path: Path) -> None:
         """Read by *connections*, which all see the same."""
         self._connections = connections
         self._path = path
+        self.older: Older | None = None
+
+    def _translated(self, sql: str) -> str:
+        return sql if self.older is None else self.older.translated(sql)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
         """Read."""
         with told(self._path):
-            yield from self._connections[0].execute(sql, values)
+            found = self._connections[0].execute(self._translated(sql), values)
+            yield from chain(found)  # else it would close the cursor, after its end
 
     def rows_of_each(
         self, sql: str, values: Iterable[Sequence[Any]]
@@ -41,6 +52,7 @@ class SQLiteSnapshot:
         SQLite works without the interpreter's lock, so that aggregates gain what there
         are processors. One answer for each thread is held at most.
         """
+        sql = self._translated(sql)
         free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for db in self._connections:
             free.put(db)
@@ -75,13 +87,13 @@ class SQLiteSnapshot:
             db.close()
 
 
-def snapshot(path: Path) -> SQLiteSnapshot:
+def snapshot(path: Path, access: Access) -> SQLiteSnapshot:
     """Open *path* for reading: as many connections as see the same moment."""
     wanted = min(_MOST_THREADS, os.cpu_count() or 1)
     opened: list[sqlite3.Connection] = []
     try:
-        with closing(connect(path, is_writer=False)) as watch:
-            opened += (connect(path, is_writer=False) for _ in range(wanted))
+        with closing(connect(path, access)) as watch:
+            opened += (connect(path, access) for _ in range(wanted))
             for _ in range(_TRIES):
                 before = _version(watch)
                 for db in opened:

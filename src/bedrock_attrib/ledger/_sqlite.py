@@ -10,13 +10,27 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from .._errors import LedgerError
-from ._clock import Level, beside
-from ._connect import connect, create, is_busy, migrate, patiently, told
+from ._clock import Level, beside, end_of_hour
+from ._connect import Access, connect, create, is_busy, migrate, patiently, told
 from ._forks import FORKS, file_id
 from ._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
 from ._schema import NEWEST, TEXT_OF
 from ._snapshot import SQLiteSnapshot, snapshot
-from ._store import HOURLY_COLUMNS, hourly, insert, sums_of_hourly, upsert
+from ._store import (
+    CALLS_FROM,
+    FORGET_TAG_SETS,
+    GENERATION,
+    HOURLY_COLUMNS,
+    LAST_BEFORE,
+    MARK,
+    NEXT_GENERATION,
+    RAISE_MARK,
+    UNUSED_TAG_SETS,
+    hourly,
+    insert,
+    sums_of_hourly,
+    upsert,
+)
 
 _FRESH_COLUMNS = (*PLACE_COLUMNS, *CALL_COLUMNS)
 _FRESH = insert("fresh", _FRESH_COLUMNS)
@@ -37,7 +51,10 @@ _MORE = upsert(
 )
 _LAST_BESIDE = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
 _IS_TAKEN = "SELECT 1 FROM calls WHERE key = ?"
-_FIND = "SELECT key FROM calls WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
+_FIND = (
+    f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
+    "WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
+)
 _REPLACE = _CALL.replace("INSERT", "INSERT OR REPLACE", 1)
 # Seconds to wait for another thread of this process that writes.
 _TURN_S = 60.0
@@ -69,13 +86,14 @@ class SQLiteStore:
         self._turn = threading.Lock()
         self._turn_of: int | None = None
         self._forget: list[Callable[[], None]] = []
+        self._generation: int | None = None
         with told(self.path):
             patiently(self._prepare, busy_timeout_s)
         FORKS.holders.add(self)
 
     def _prepare(self) -> None:
         create(self.path)
-        with closing(connect(self.path, is_writer=True)) as db:
+        with closing(connect(self.path, Access.WRITE)) as db:
             migrate(db, self.path)
             # Says now that the file is read-only, and not when calls are lost. Only
             # something to write says it: a transaction alone would just read.
@@ -94,14 +112,25 @@ class SQLiteStore:
         if self._writer is not None and file_id(self.path) != self._file:
             self._close_writer()
         if self._writer is None:
-            for forget in self._forget:
-                forget()
+            self._forget_ids()
+            self._generation = None
             self._writer = self._open_writer()
         return self._writer
 
+    def _forget_ids(self) -> None:
+        for forget in self._forget:
+            forget()
+
+    def _follow(self, db: sqlite3.Connection) -> None:
+        """Forget ids of tag sets that another process has deleted since."""
+        (found,) = db.execute(MARK, (GENERATION,)).fetchone()
+        if self._generation is not None and self._generation != (found or 0):
+            self._forget_ids()
+        self._generation = found or 0
+
     def _open_writer(self) -> sqlite3.Connection:
         create(self.path)
-        db = connect(self.path, is_writer=True)
+        db = connect(self.path, Access.WRITE)
         try:
             migrate(db, self.path)
             self._file = file_id(self.path)
@@ -146,6 +175,7 @@ class SQLiteStore:
             self._leave_if_broken(error)
             raise
         try:
+            self._follow(db)
             yield db
             db.execute("COMMIT")
         except BaseException as error:
@@ -213,7 +243,9 @@ class SQLiteStore:
         """
         pid = os.getpid()
         with told(self.path), FORKS.reading(self.path):
-            found = patiently(lambda: snapshot(self.path), self._busy_timeout_s)
+            found = patiently(
+                lambda: snapshot(self.path, Access.READ), self._busy_timeout_s
+            )
             try:
                 yield found
             finally:
@@ -227,7 +259,7 @@ class SQLiteStore:
         with (
             told(self.path),
             FORKS.reading(self.path),
-            closing(connect(self.path, is_writer=True)) as db,
+            closing(connect(self.path, Access.WRITE)) as db,
         ):
             patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -312,13 +344,17 @@ class SQLiteTransaction:
         self._db.executemany(_FRESH, before_and_after)
         self._add_sums(change)
 
-    def find(self, keys: tuple[int, int], origin: int, number: int) -> int | None:
-        """Key of the call with this id among *keys*, first and last; None without."""
-        found = self._db.execute(_FIND, (*keys, origin, number)).fetchone()
-        return None if found is None else int(found[0])
+    def find(self, keys: tuple[int, int], origin: int, number: int) -> Row | None:
+        """The call with this id among *keys*, first and last, as it stands now."""
+        found: Row | None = self._db.execute(_FIND, (*keys, origin, number)).fetchone()
+        return found
 
     def forget_calls(self, before_key: int) -> int:
-        """Delete calls below a key; how many there were."""
+        """Delete calls below a key, and remember the key; how many there were."""
+        (last,) = self._db.execute(LAST_BEFORE, (before_key,)).fetchone()
+        if last is None:
+            return 0
+        self._db.execute(RAISE_MARK, (CALLS_FROM, end_of_hour(last)))
         return self._db.execute(
             "DELETE FROM calls WHERE key < ?", (before_key,)
         ).rowcount
@@ -329,3 +365,12 @@ class SQLiteTransaction:
         sql = "DELETE FROM {} WHERE level = ? AND bucket < ?"
         self._db.execute(sql.format("more_sums"), values)
         return self._db.execute(sql.format("sums"), values).rowcount
+
+    def forget_tag_sets(self) -> int:
+        """Delete tag sets of no call and no sum; how many there were."""
+        if self._db.execute(UNUSED_TAG_SETS).fetchone() is None:
+            return 0  # without looking at every call
+        deleted = self._db.execute(FORGET_TAG_SETS).rowcount
+        if deleted:
+            self._db.execute(NEXT_GENERATION)
+        return deleted

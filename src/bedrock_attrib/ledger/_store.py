@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from .._errors import LedgerError
 from ._clock import Level
+from ._older import Older
 from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
 from ._schema import UNIT_COLUMNS
 
@@ -24,18 +25,30 @@ class Transaction(Protocol):
     def replace(self, key: int, change: Batch) -> None:
         """Write the call at *key* anew: what is taken away, and what it becomes."""
 
-    def find(self, keys: tuple[int, int], origin: int, number: int) -> int | None:
-        """Key of the call with this id among *keys*, first and last; None without."""
+    def find(self, keys: tuple[int, int], origin: int, number: int) -> Row | None:
+        """The call with this id among *keys*, first and last, as it stands now."""
 
     def forget_calls(self, before_key: int) -> int:
-        """Delete calls below a key; how many there were."""
+        """Delete calls below a key, and remember the key; how many there were."""
 
     def forget_sums(self, level: int, before_bucket: int) -> int:
         """Delete sums below a bucket; how many there were."""
 
+    def forget_tag_sets(self) -> int:
+        """Delete tag sets of no call and no sum; how many there were.
+
+        Ids of tag sets that any process knows do not hold any more after that.
+        """
+
 
 class Readable(Protocol):
-    """What can be read."""
+    """What can be read.
+
+    Attributes:
+        older: How a ledger of an older schema is read; None for one of this schema.
+    """
+
+    older: Older | None
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
         """Read. Values take the places of question marks."""
@@ -92,6 +105,14 @@ class CommitInDoubtError(LedgerError):
         self.was_committed = was_committed
 
 
+class StaleIdsError(LedgerError):
+    """Tag sets were deleted since the rows were made: they must be made anew."""
+
+
+class DamagedError(LedgerError):
+    """What is there cannot be read as a database."""
+
+
 class UnfitError(LedgerError):
     """A record has a value that the database cannot hold, however often it is tried."""
 
@@ -120,6 +141,28 @@ def upsert(insert: str, columns: Sequence[str], key: Sequence[str], total: str) 
     )
     return f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
 
+
+# Marks, which a ledger keeps beside its calls.
+MARK = "SELECT max(value) FROM marks WHERE name = ?"
+LAST_BEFORE = "SELECT max(key) FROM calls WHERE key < ?"
+RAISE_MARK = (
+    "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) "
+    "DO UPDATE SET value = excluded.value WHERE excluded.value > marks.value"
+)
+NEXT_GENERATION = (
+    "INSERT INTO marks (name, value) VALUES ('generation', 1) ON CONFLICT (name) "
+    "DO UPDATE SET value = marks.value + 1"
+)
+CALLS_FROM, GENERATION = "calls_from", "generation"
+# Every call is in a sum of its month; nothing but a mistake makes the calls count too.
+UNUSED_TAG_SETS = (
+    "SELECT id FROM tag_sets WHERE id NOT IN "  # noqa: S608
+    f"(SELECT tag_set FROM sums WHERE level = {int(Level.MONTH)})"
+)
+FORGET_TAG_SETS = (
+    f"DELETE FROM tag_sets WHERE id IN ({UNUSED_TAG_SETS}) AND id NOT IN "  # noqa: S608
+    "(SELECT tag_set FROM sums UNION SELECT tag_set FROM calls)"
+)
 
 _HOURS_OF_A_DAY = 24
 _BUCKETS = {

@@ -100,7 +100,7 @@ def _examine_file(path: Path) -> Iterator[Finding]:
 
 def _examine_content(path: Path) -> Iterator[Finding]:
     try:
-        ledger = open_ledger(path, must_exist=True)
+        ledger = open_ledger(path, read_only=True)
         try:
             yield from _tell(path, ledger)
         finally:

@@ -9,7 +9,7 @@ import click
 
 from ...ledger import Ledger, check_ledger
 from .._console import remarks, results
-from .._ledgers import ledger_option
+from .._ledgers import ledger_name_option, opened, written_ledger_option
 from .._price_table import json_option, print_json
 from ._info import file_bytes
 
@@ -39,11 +39,11 @@ Examples:
 
 @click.command(epilog=_CHECK_EPILOG)
 @json_option
-@ledger_option
+@ledger_name_option
 @click.pass_context
-def check(ctx: click.Context, /, *, ledger: Ledger, as_json: bool) -> None:
+def check(ctx: click.Context, /, *, ledger_name: str, as_json: bool) -> None:
     """Tell whether the file is whole and its sums are those of its calls."""
-    problems = check_ledger(ledger)
+    problems = check_ledger(ledger_name)
     if as_json:
         print_json({"sound": not problems, "problems": problems})
     elif not problems:
@@ -89,10 +89,10 @@ def _age(
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would be forgotten.")
 @json_option
-@ledger_option
+@ledger_name_option
 def prune(
     *,
-    ledger: Ledger,
+    ledger_name: str,
     calls_age: timedelta | None,
     sums_age: timedelta | None,
     dry_run: bool,
@@ -109,10 +109,12 @@ def prune(
     now = datetime.now(UTC)
     sums_before = None if sums_age is None else _month_start(now - sums_age)
     calls_before = sums_before if calls_age is None else _hour_start(now - calls_age)
-    with ledger.reading() as reader:
-        calls = reader.count_calls(before=calls_before)
-    if not dry_run:
-        calls = ledger.forget(calls_before=calls_before, sums_before=sums_before)
+    with opened(ledger_name, read_only=dry_run) as ledger:
+        if dry_run:
+            with ledger.reading() as reader:
+                calls = reader.count_calls(before=calls_before)
+        else:
+            calls = ledger.forget(calls_before=calls_before, sums_before=sums_before)
     if as_json:
         print_json(
             {
@@ -149,7 +151,7 @@ def _text(at: datetime | None) -> str | None:
 
 @click.command(epilog=_COMPACT_EPILOG)
 @json_option
-@ledger_option
+@written_ledger_option
 def compact(*, ledger: Ledger, as_json: bool) -> None:
     """Give space that is not used any more back to the file system.
 

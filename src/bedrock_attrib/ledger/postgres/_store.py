@@ -14,11 +14,12 @@ import psycopg
 from psycopg import conninfo, errors, sql
 
 from ..._errors import LedgerError
+from .._older import Older
 from .._rows import Row
-from .._schema import MIGRATIONS, NEWEST, TEXT_OF
-from .._store import CommitInDoubtError, UnfitError
+from .._schema import NEWEST, TEXT_OF, after
+from .._store import GENERATION, MARK, CommitInDoubtError, StaleIdsError, UnfitError
 from ._advice import address_shown, advice_on
-from ._writing import Connection, PostgresTransaction, placed
+from ._writing import Connection, PostgresTransaction, lock_of, placed
 
 _WORDS = {
     "id": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
@@ -57,9 +58,10 @@ class PostgresStore:
     that breaks is opened anew: what could not be written is tried again, and what was
     committed when the answer was lost is not written twice.
 
-    A role that only writes needs ``USAGE`` on the schema and ``SELECT``, ``INSERT`` and
-    ``UPDATE`` on its tables; one that reads, ``SELECT``; `Ledger.forget` needs
-    ``DELETE``. Whoever opens the ledger first needs ``CREATE`` on the database.
+    Each role needs ``USAGE`` on the schema and ``SELECT`` on its tables. One that
+    writes needs ``INSERT`` and ``UPDATE`` too; one that calls `Ledger.forget` needs
+    ``DELETE``, and ``INSERT`` and ``UPDATE`` on ``marks``. Whoever opens the ledger
+    first needs ``CREATE`` on the database.
 
     Example:
         >>> store = PostgresStore("postgresql://meter@db.internal/costs?sslmode=verify-full")
@@ -74,6 +76,7 @@ class PostgresStore:
         schema: str = "bedrock_attrib",
         lock_timeout_s: float = 10.0,
         lazy: bool = False,
+        read_only: bool = False,
     ) -> None:
         """Open the ledger; create it, or bring an older one up to date.
 
@@ -86,6 +89,8 @@ class PostgresStore:
             lock_timeout_s: Seconds to wait for another host that writes the same sums.
             lazy: Connect when the first records are written, so that an application
                 starts while the server is away. Errors are then told as faults.
+            read_only: Create nothing, write nothing, and bring nothing up to date: an
+                older ledger is read as it is.
 
         Raises:
             LedgerError: If the server cannot be reached, refuses, or holds something
@@ -94,6 +99,10 @@ class PostgresStore:
         self._dsn = dsn if callable(dsn) else partial(str, dsn)
         self._schema = schema
         self._lock_timeout_ms = max(1, round(lock_timeout_s * 1000))
+        self._read_only = read_only
+        self._older: Older | None = None
+        self._forget: list[Callable[[], None]] = []
+        self._generation: int | None = None
         self._start_over()
         if not lazy:
             with self._told():
@@ -136,7 +145,10 @@ class PostgresStore:
         )
         try:
             if not self._is_current:
-                self._migrate(db)
+                if self._read_only:
+                    self._older = self._find_out(db)
+                else:
+                    self._migrate(db)
                 self._is_current = True
         except BaseException:
             db.close()
@@ -216,7 +228,7 @@ class PostgresStore:
             found = self._version(db)
             if found == 0:
                 self._create(db)
-        for migration in MIGRATIONS[found:]:
+        for migration in after(found):
             with self._begun(db):
                 db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
                 if self._version(db) >= migration.number:
@@ -227,6 +239,26 @@ class PostgresStore:
                     "INSERT INTO migrations (number, about) VALUES (%s, %s)",
                     (migration.number, migration.about),
                 )
+
+    def _find_out(self, db: Connection) -> Older | None:
+        """How a ledger of an older schema is read; None for one of this schema."""
+        found = self._version(db)
+        if found == 0:
+            raise LedgerError(
+                f"there is no ledger in the schema {self._schema!r} of {self._name}"
+            )
+        if found == NEWEST:
+            return None
+        return Older(lambda table: self._columns(db, table))
+
+    def _columns(self, db: Connection, table: str) -> list[str]:
+        name = sql.Identifier(self._schema, table).as_string(db)
+        found = db.execute(
+            "SELECT attname FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+            (name,),
+        )
+        return [str(column) for (column,) in found]
 
     def _version(self, db: Connection) -> int:
         """Number of the last migration; 0 without a ledger."""
@@ -270,6 +302,27 @@ class PostgresStore:
             "about text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
         )
 
+    # Ids
+
+    def when_reopened(self, forget: Callable[[], None]) -> None:
+        """Call *forget* whenever ids that were given before may not hold any more."""
+        self._forget.append(forget)
+
+    def _generation_now(self, db: Connection) -> int:
+        table = sql.Identifier(self._schema, "marks").as_string(db)
+        statement = placed(MARK.replace("FROM marks", f"FROM {table}"))
+        ((found,),) = db.execute(statement, (GENERATION,))
+        return int(found or 0)
+
+    def _see_that_ids_hold(self, db: Connection) -> None:
+        db.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", lock_of(self._schema))
+        found = self._generation_now(db)
+        if found != self._generation:
+            self._generation = found
+            for forget in self._forget:
+                forget()
+            raise StaleIdsError(f"{self._name}: tag sets were deleted meanwhile")
+
     # What a store does
 
     @contextmanager
@@ -279,13 +332,18 @@ class PostgresStore:
         Raises:
             LedgerError: If the server is away, refuses or is in the way.
         """
+        if self._read_only:
+            raise LedgerError("the ledger was opened to be read only")
         if self._pid != os.getpid():
             self._leave_to_parent()
         with self._busy, self._told():
             db = self._writing()
+            if self._generation is None:
+                self._generation = self._generation_now(db)
             with ExitStack() as end:
                 begin = partial(end.enter_context, self._begun(db))
-                transaction = PostgresTransaction(db, self._schema, begin)
+                ids_hold = partial(self._see_that_ids_hold, db)
+                transaction = PostgresTransaction(db, self._schema, begin, ids_hold)
                 yield transaction
                 transaction.work()
 
@@ -299,7 +357,7 @@ class PostgresStore:
                 self._prepare(db)
                 # A reader may think between two queries for as long as it likes.
                 db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                yield PostgresSnapshot(db, self._told)
+                yield PostgresSnapshot(db, self._told, self._older)
             finally:
                 db.close()
 
@@ -336,19 +394,28 @@ class PostgresStore:
 
 
 class PostgresSnapshot:
-    """A ledger as it stood at one moment."""
+    """A ledger as it stood at one moment.
+
+    Attributes:
+        older: How a ledger of an older schema is read; None for one of this schema.
+    """
 
     def __init__(
-        self, db: Connection, told: Callable[[], AbstractContextManager[None]]
+        self,
+        db: Connection,
+        told: Callable[[], AbstractContextManager[None]],
+        older: Older | None,
     ) -> None:
         self._db = db
         self._told = told
+        self.older = older
         self._names = itertools.count()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
         """Read, some thousand rows at a time. Values take the places of ``?``."""
         # A cursor on the server: memory stays flat, and queries may interleave.
         name = f"rows_{next(self._names)}"
+        sql = sql if self.older is None else self.older.translated(sql)
         with self._told(), self._db.cursor(name=name) as cursor:
             cursor.itersize = _ROWS_AT_ONCE
             yield from cursor.execute(placed(sql), values)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import struct
+import zlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -12,10 +14,20 @@ from psycopg import sql
 
 from ..._errors import LedgerError
 from ..._money import ZERO, add
-from .._clock import Level, beside
+from .._clock import Level, beside, end_of_hour
 from .._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row
 from .._schema import NEWEST, TEXT_OF
-from .._store import insert, sums_of, upsert
+from .._store import (
+    CALLS_FROM,
+    FORGET_TAG_SETS,
+    LAST_BEFORE,
+    NEXT_GENERATION,
+    RAISE_MARK,
+    UNUSED_TAG_SETS,
+    insert,
+    sums_of,
+    upsert,
+)
 
 Connection = psycopg.Connection[Row]
 
@@ -50,7 +62,10 @@ _LEFT_OUT = (
 )
 _CALL = f"{insert('calls', CALL_COLUMNS)} ON CONFLICT (key) DO NOTHING"
 _LAST_BESIDE = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
-_FIND = "SELECT key FROM calls WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
+_FIND = (
+    f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
+    "WHERE key BETWEEN ? AND ? AND origin = ? AND number = ? FOR UPDATE"
+)
 _REPLACE = (
     "UPDATE calls SET "  # noqa: S608
     + ", ".join(f"{column} = ?" for column in CALL_COLUMNS[1:])
@@ -78,18 +93,32 @@ class PostgresTransaction:
     """
 
     def __init__(
-        self, db: Connection, schema: str, begin: Callable[[], object]
+        self,
+        db: Connection,
+        schema: str,
+        begin: Callable[[], object],
+        ids_hold: Callable[[], object],
     ) -> None:
+        """Write to *schema* by *db*.
+
+        Args:
+            db: No transaction is open on it.
+            schema: Where the tables are.
+            begin: Begins the transaction.
+            ids_hold: Raises, once it has begun, if ids were forgotten since they were
+                given; keeps others from forgetting any until it ends.
+        """
         self._db = db
         self._schema = schema
         self._begin = begin
+        self._ids_hold = ids_hold
         self._has_begun = False
         self._calls: list[Row] = []
         self._changes: list[Row] = []
-        self._replaced: list[Row] = []
         self._more: dict[Row, Decimal] = {}
         self._places: dict[tuple[int, int], int] | None = None
         self._found: dict[int, int] = {}
+        self._standing: dict[int, Row] = {}
 
     def _begin_once(self) -> None:
         if not self._has_begun:
@@ -126,8 +155,8 @@ class PostgresTransaction:
             known = self._more.get(tuple(key), ZERO)
             self._more[tuple(key)] = add(known, Decimal(total))
 
-    def find(self, keys: tuple[int, int], origin: int, number: int) -> int | None:
-        """Key of the call with this id among *keys*, first and last; None without."""
+    def find(self, keys: tuple[int, int], origin: int, number: int) -> Row | None:
+        """The call with this id among *keys*, first and last, as it stands now."""
         if self._places is None:
             self._places = {
                 (row[_ORIGIN], row[_NUMBER]): place
@@ -135,33 +164,58 @@ class PostgresTransaction:
             }
         place = self._places.get((origin, number))
         if place is not None:
-            key = int(self._calls[place][_KEY])
-            self._found[key] = place
-            return key
-        statement = _FIND.replace("FROM calls", f"FROM {self._table('calls')}")
-        found = self._db.execute(placed(statement), (*keys, origin, number)).fetchone()
-        return None if found is None else int(found[0])
+            found: Row | None = self._calls[place][len(PLACE_COLUMNS) :]
+            self._found[self._calls[place][_KEY]] = place
+            return found
+        self._begin_once()
+        self._ids_hold()
+        found = self._db.execute(placed(_FIND), (*keys, origin, number)).fetchone()
+        if found is None:
+            return None
+        return self._standing.get(found[0], found)
 
     def replace(self, key: int, change: Batch) -> None:
         """Write the call at *key* anew: what is taken away, and what it becomes."""
         self._add_more(change.more)
         after = change.calls[1]
+        after = (*after[:_KEY], key, *after[_KEY + 1 :])
         place = self._found.pop(key, None)
         if place is not None:  # it is not written yet
-            self._calls[place] = (*after[:_KEY], key, *after[_KEY + 1 :])
+            self._calls[place] = after
             return
         self._changes += change.calls
-        self._replaced.append((*after[_KEY + 1 :], key))
+        self._standing[key] = after[len(PLACE_COLUMNS) :]
 
     def forget_calls(self, before_key: int) -> int:
-        """Delete calls below a key; how many there were."""
+        """Delete calls below a key, and remember the key; how many there were."""
+        self._begin_once()
+        ((last,),) = self._db.execute(placed(LAST_BEFORE), (before_key,))
+        if last is None:
+            return 0
+        self._db.execute(placed(RAISE_MARK), (CALLS_FROM, end_of_hour(last)))
         return self._forget("calls", "key < %s", (before_key,))
 
     def forget_sums(self, level: int, before_bucket: int) -> int:
         """Delete sums below a bucket; how many there were."""
+        self._keep_writers_out()
         values = (level, before_bucket)
         self._forget("more_sums", "level = %s AND bucket < %s", values)
         return self._forget("sums", "level = %s AND bucket < %s", values)
+
+    def forget_tag_sets(self) -> int:
+        """Delete tag sets of no call and no sum; how many there were."""
+        self._keep_writers_out()
+        if self._db.execute(UNUSED_TAG_SETS).fetchone() is None:
+            return 0  # without looking at every call
+        deleted = self._db.execute(FORGET_TAG_SETS).rowcount
+        if deleted:
+            self._db.execute(NEXT_GENERATION)
+        return deleted
+
+    def _keep_writers_out(self) -> None:
+        """Wait for hosts that write; they wait until this transaction ends."""
+        self._begin_once()
+        self._db.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock_of(self._schema))
 
     def _forget(self, table: str, which: str, values: tuple[int, ...]) -> int:
         self._begin_once()
@@ -173,6 +227,7 @@ class PostgresTransaction:
         if not self._calls and not self._changes:
             return
         self._begin_once()
+        self._ids_hold()
         self._db.execute(_CREATE_FRESH)
         if self._calls:
             self._copy(self._calls)
@@ -181,8 +236,8 @@ class PostgresTransaction:
                 # Another process recorded calls in the same microseconds.
                 for row in self._db.execute(_LEFT_OUT).fetchall():
                     self._insert_beside(row)
-        for row in self._replaced:
-            self._db.execute(placed(_REPLACE), row)
+        for key, *rest in self._standing.values():
+            self._db.execute(placed(_REPLACE), (*rest, key))
         if self._changes:
             self._copy(self._changes)
         for statement in _SUMS:
@@ -202,6 +257,16 @@ class PostgresTransaction:
             key = row[0] if last is None else last + 1
             if self._db.execute(placed(_CALL), (key, *row[1:])).rowcount:
                 return
+
+
+# A number of our own, by which writers and those who forget wait for each other.
+_FORGETTING = 0x62656472
+
+
+def lock_of(schema: str) -> tuple[int, int]:
+    """The advisory lock of a ledger: shared by writers, alone for who forgets ids."""
+    (name,) = struct.unpack("i", struct.pack("I", zlib.crc32(schema.encode("utf-8"))))
+    return _FORGETTING, name
 
 
 def placed(statement: str) -> Any:  # noqa: ANN401 -- the driver wants literals only

@@ -1,0 +1,177 @@
+"""A ledger in a SQLite file that is only read: no right to write, and no trace."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from .._errors import LedgerError
+from ._connect import (
+    Access,
+    connect,
+    is_of_something_else,
+    patiently,
+    refuse_newer,
+    told,
+)
+from ._forks import FORKS
+from ._older import Older
+from ._schema import NEWEST
+from ._snapshot import SQLiteSnapshot, snapshot
+from ._store import DamagedError, Transaction
+
+_SCHEMA = (
+    "SELECT name, (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
+)
+_COLUMNS = "SELECT name FROM pragma_table_info(?)"
+
+
+class ReadOnlySQLite:
+    """A ledger in a SQLite file, for those who only read it.
+
+    Nothing is created or brought up to date, and a process that writes is neither
+    waited for nor disturbed. Whoever may not write the file can read it all the same,
+    in a folder too that may not be written.
+    """
+
+    def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
+        """Open the file, to say now what is wrong with it.
+
+        Args:
+            path: The file.
+            busy_timeout_s: Seconds to wait for another process that recovers it.
+
+        Raises:
+            LedgerError: If there is none, it cannot be read, is no ledger, or was
+                written by a newer library.
+        """
+        self.path = Path(path).absolute()
+        self._busy_timeout_s = busy_timeout_s
+        with self.snapshot():
+            pass
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Refuse to write.
+
+        Raises:
+            LedgerError: Each time.
+        """
+        raise LedgerError(f"{self.path} was opened to be read only")
+
+    def compact(self) -> None:
+        """Refuse to write.
+
+        Raises:
+            LedgerError: Each time.
+        """
+        self.transaction()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:
+        """Read more than once, of one moment.
+
+        Raises:
+            LedgerError: If the file cannot be read.
+        """
+        if not self.path.exists():
+            raise LedgerError(
+                f"there is no ledger {self.path}: name the file that the setting "
+                f"`ledger` names, or make one: bedrock-attrib demo --ledger demo.db"
+            )
+        with told(self.path), FORKS.reading(self.path), _opening(self.path) as access:
+            found = patiently(
+                partial(snapshot, self.path, access), self._busy_timeout_s
+            )
+            with _closing(found):
+                found.older = _older(found, self.path)
+                yield found
+
+
+@contextmanager
+def _closing(found: SQLiteSnapshot) -> Iterator[None]:
+    pid = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == pid:
+            found.close()
+        else:
+            _INHERITED.append(found)  # a forked child must not even close it
+
+
+_INHERITED: list[SQLiteSnapshot] = []
+
+
+def _older(found: SQLiteSnapshot, path: Path) -> Older | None:
+    """How a ledger of an older schema is read; None for one of this schema."""
+    tables = list(found.rows(_SCHEMA))
+    if not tables:
+        raise DamagedError(f"{path} is empty: no ledger was written to it yet")
+    name, version = tables[0]
+    refuse_newer(version, path)
+    if not version:
+        raise is_of_something_else(path, name)
+    if version == NEWEST:
+        return None
+    return Older(lambda table: [name for (name,) in found.rows(_COLUMNS, (table,))])
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[Access]:
+    """How *path* is to be opened.
+
+    In WAL mode readers share memory with writers through a file beside the ledger, and
+    the first of them makes it. Who may write neither the file nor its folder cannot,
+    and one who only may write the folder must not: the file would be his, and keep the
+    ledger's owner out. If nobody has the ledger open, it can be read without; that
+    nobody has written to it meanwhile is looked at in the end.
+
+    Source: https://www.sqlite.org/wal.html#read_only_databases and
+    https://www.sqlite.org/uri.html#uriimmutable (2026-11-25).
+    """
+    real = Path(os.path.realpath(path))
+    log, shared = (real.with_name(f"{real.name}{end}") for end in ("-wal", "-shm"))
+    had_log = log.exists()
+    if _may_write(real) or shared.exists() or (had_log and log.stat().st_size):
+        pid = os.getpid()
+        try:
+            yield Access.READ_ONLY
+        finally:
+            if not had_log and os.getpid() == pid:
+                _put_away(path)
+        return
+    before = _state(real)
+    try:
+        yield Access.STILL
+    finally:
+        if _state(real) != before:
+            raise LedgerError(f"{path} was written while it was read: read it again")
+
+
+def _may_write(path: Path) -> bool:
+    of_effective = os.access in os.supports_effective_ids
+    return all(
+        os.access(each, os.W_OK, effective_ids=of_effective)
+        for each in (path, path.parent)
+    )
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _put_away(path: Path) -> None:
+    """Let SQLite delete the files that it made for us, if nobody else uses them."""
+    with (
+        suppress(sqlite3.Error, LedgerError),
+        closing(connect(path, Access.READ)) as db,
+    ):
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -1,0 +1,300 @@
+"""Who only reads a ledger needs no right to write, and leaves no trace."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from kept_records import NOON, make_record
+
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger, check_ledger, open_ledger
+from bedrock_attrib.ledger._store import Store
+
+ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+Place = Callable[[], Store]
+
+
+def keep(path: Path, count: int = 1) -> None:
+    """Write calls of one hour, and close the file."""
+    with closing(Ledger(path, interval_s=60)) as ledger:
+        for _ in range(count):
+            ledger.write(make_record())
+
+
+def counted(path: Path | str) -> tuple[int, int]:
+    """Single calls, and calls in the sums, as a reader sees them."""
+    with (
+        closing(open_ledger(path, read_only=True)) as ledger,
+        ledger.reading() as reader,
+    ):
+        sums = reader.sums(*ALWAYS)
+        return reader.count_calls(), sum(each.calls for each in sums)
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in *folder*."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_reading_leaves_no_trace(path: Path) -> None:
+    """The file stays as it was to the byte, and nothing is left beside it."""
+    keep(path, 3)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    assert counted(path) == (3, 3)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert names(path.parent) == ["calls.db"]
+
+
+def test_a_file_that_is_locked_is_read(path: Path) -> None:
+    """Somebody who holds the write lock is not waited for."""
+    keep(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("DELETE FROM calls")
+        assert counted(path) == (1, 1)
+        assert check_ledger(path) == []
+
+
+def test_a_ledger_that_is_written_is_read(path: Path) -> None:
+    """What was committed and lies in the log is seen; the log stays."""
+    with closing(Ledger(path, interval_s=60)) as ledger:
+        ledger.write(make_record())
+        assert ledger.flush(10)
+        assert counted(path) == (1, 1)
+        ledger.write(make_record())
+        assert ledger.flush(10)
+        assert counted(path) == (2, 2)
+        assert names(path.parent) == ["calls.db", "calls.db-shm", "calls.db-wal"]
+
+
+def test_what_is_missing_is_not_made(tmp_path: Path) -> None:
+    """The error says how to get a ledger."""
+    for name in ("calls.db", "no/calls.db"):
+        with pytest.raises(LedgerError, match=r"there is no ledger .*calls\.db"):
+            Ledger(tmp_path / name, read_only=True)
+    assert names(tmp_path) == []
+
+
+def test_a_newer_file_is_refused(path: Path) -> None:
+    """It may mean something else by the same words."""
+    keep(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    for ask in (open_read_only, check_ledger):
+        with pytest.raises(LedgerError, match=r"newer version .*schema is 99"):
+            ask(path)
+
+
+def open_read_only(path: Path) -> None:
+    """Open and close it."""
+    open_ledger(path, read_only=True).close()
+
+
+def test_an_older_file_is_read_as_it_is(path: Path) -> None:
+    """Nothing is brought up to date, so that an older library can go on with it."""
+    keep(path, 2)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TABLE marks")
+        db.execute("ALTER TABLE calls DROP COLUMN first_chunk_us")
+        db.execute("PRAGMA user_version = 1")
+    before = path.read_bytes()
+    with (
+        closing(Ledger(path, read_only=True)) as ledger,
+        ledger.reading() as reader,
+    ):
+        calls = list(reader.calls(*ALWAYS))
+        totals = reader.totals(*ALWAYS, {"time_to_first_chunk_s": None})
+        assert reader.calls_since() == NOON
+    assert [call.time_to_first_chunk_s for call in calls] == [None, None]
+    assert [(each.values, each.calls) for each in totals] == [((None,), 2)]
+    assert check_ledger(path) == []
+    assert path.read_bytes() == before
+
+
+def test_an_older_ledger_is_read_as_it_is(place: Place) -> None:
+    """Wherever it is kept."""
+    with closing(Ledger(place())) as ledger:
+        ledger.write(make_record())
+    store = place()
+    with store.transaction() as writing:
+        writing.forget_sums(0, 0)  # a transaction is open
+        schema = getattr(store, "_schema", None)
+        versions = (
+            ["PRAGMA user_version = 1"]
+            if schema is None
+            else ["DELETE FROM migrations WHERE number > 1"]
+        )
+        for statement in ("DROP TABLE marks", *versions):
+            writing._db.execute(statement)  # type: ignore[attr-defined] # noqa: SLF001
+    store.close()
+    older = (
+        place.func(*place.args, **place.keywords, read_only=True)
+        if schema
+        # type: ignore[attr-defined]
+        else (
+            Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
+        )
+    )
+    with Ledger(older).reading() as reader:
+        assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
+        assert reader.calls_since() == NOON
+    assert check_ledger(Ledger(older)) == []
+    older.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: no ledger was written to it yet"),
+        (b"no database at all" * 400, "this is no ledger: name another file"),
+    ],
+)
+def test_what_is_no_ledger_is_told(path: Path, content: bytes, message: str) -> None:
+    """It is left as it is."""
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match=message):
+        Ledger(path, read_only=True)
+    assert path.read_bytes() == content
+    assert names(path.parent) == ["calls.db"]
+
+
+def test_a_file_of_something_else_is_told(path: Path) -> None:
+    """Its first table says what it is."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE customers (name)")
+    with pytest.raises(LedgerError, match="something else \\(it has 'customers'\\)"):
+        Ledger(path, read_only=True)
+
+
+def test_a_ledger_that_is_only_read_is_not_written(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither records nor retention change it; records are lost and counted."""
+    keep(path)
+    ledger = Ledger(path, read_only=True, interval_s=60)
+    ledger.write(make_record())
+    assert not ledger.flush(1)
+    for change in (ledger.compact, lambda: ledger.forget(calls_before=ALWAYS[1])):
+        with pytest.raises(LedgerError, match="was opened to be read only"):
+            change()
+    ledger.close()
+    assert ledger.dropped == 1
+    assert "was opened to be read only" in caplog.text
+    assert counted(path) == (1, 1)
+
+
+_AS_NOBODY = """
+import os, sys, time
+from datetime import UTC, datetime
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger
+os.setgid(65534)
+os.setuid(65534)
+try:
+    with Ledger(sys.argv[1], read_only=True).reading() as reader:
+        sums = reader.sums(datetime(2020, 1, 1, tzinfo=UTC),
+                           datetime(2100, 1, 1, tzinfo=UTC))
+        print(reader.count_calls(), sum(each.calls for each in sums), flush=True)
+        sys.stdin.readline()
+        print(reader.count_calls())
+except LedgerError as error:
+    print(error)
+"""
+as_nobody = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root can be another user"
+)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A ledger of root's with a call, in a folder that others may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        keep(folder / "calls.db")
+        (folder / "calls.db").chmod(0o644)
+        yield folder / "calls.db"
+
+
+def read_as_nobody(path: Path, meanwhile: Callable[[], None] = lambda: None) -> str:
+    """What another user reads, who does something between two questions."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", _AS_NOBODY, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        meanwhile()
+        rest, _ = process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    return first + rest
+
+
+@as_nobody
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_a_file_that_one_may_only_read(shared: Path, mode: int) -> None:
+    """Nothing is made beside it, where that could be, as its owner could not use it."""
+    shared.parent.chmod(mode)
+    assert read_as_nobody(shared) == "1 1\n1\n"
+    assert names(shared.parent) == ["calls.db"]
+
+
+@as_nobody
+def test_a_file_that_one_may_only_read_while_it_is_written(shared: Path) -> None:
+    """The reader sees what is in the log, and stays with its moment."""
+    with closing(Ledger(shared, interval_s=60)) as ledger:
+        ledger.write(make_record())
+        assert ledger.flush(10)
+
+        def write_more() -> None:
+            ledger.write(make_record())
+            assert ledger.flush(10)
+
+        assert read_as_nobody(shared, write_more) == "2 2\n2\n"
+
+
+@as_nobody
+def test_a_file_that_changes_under_a_reader_without_locks(shared: Path) -> None:
+    """He is told to read it again, rather than believe what he saw."""
+    told = read_as_nobody(shared, lambda: keep(shared))
+    assert told.startswith("1 1\n")
+    assert told.endswith("was written while it was read: read it again\n")
+    assert read_as_nobody(shared) == "2 2\n2\n"
+
+
+_KILLED = """
+import os, sys
+from kept_records import make_record
+from bedrock_attrib.ledger import Ledger
+ledger = Ledger(sys.argv[1], interval_s=60)
+ledger.write(make_record())
+assert ledger.flush(10)
+os._exit(0)
+"""
+
+
+@as_nobody
+def test_what_a_killed_process_left_is_read(shared: Path) -> None:
+    """Its log is read by others too; only who may write puts it away."""
+    subprocess.run(
+        [sys.executable, "-c", _KILLED, shared],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
+    )
+    assert read_as_nobody(shared) == "2 2\n2\n"
+    shared.with_name("calls.db-shm").unlink()
+    assert "bedrock-attrib ledger check" in read_as_nobody(shared)
+    assert check_ledger(shared) == []
+    assert read_as_nobody(shared) == "2 2\n2\n"
