@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
+from typing import Any
 
 from .._money import ZERO, add
 from ._rows import Row
@@ -21,18 +22,16 @@ class Groups:
     """
 
     def __init__(self) -> None:
-        self.figures: dict[Row, Row] = {}
+        self.figures: dict[Row, Sequence[Any]] = {}
         self.rest: dict[Row, dict[str, Decimal]] = {}
 
-    def add_rows(self, rows: Iterable[Row], width: int) -> None:
+    def add_rows(self, rows: Iterable[Sequence[Any]], width: int) -> None:
         """Add rows of figures, each after *width* values that are its key."""
-        figures, plus = self.figures, operator.add
+        figures, plus, get = self.figures, operator.add, self.figures.get
         for row in rows:
-            key = row[:width]
-            known = figures.get(key)
-            figures[key] = (
-                row[width:] if known is None else tuple(map(plus, known, row[width:]))
-            )
+            key, figure = tuple(row[:width]), row[width:]
+            known = get(key)
+            figures[key] = figure if known is None else tuple(map(plus, known, figure))
 
     def add_rest(self, key: Row, unit: str, total: Decimal) -> None:
         """Add to what stands in no column."""

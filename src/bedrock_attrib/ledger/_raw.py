@@ -132,3 +132,20 @@ def key_spans(
 
 
 _PIECES = 8
+
+
+def joined_spans(spans: list[tuple[int, int]], calls: int) -> list[tuple[int, int]]:
+    """Larger pieces, for groups so many that each piece has most of them.
+
+    Args:
+        spans: The pieces, which follow each other.
+        calls: How many calls there are about, in all of them.
+    """
+    pieces = max(_PIECES // 2, -(-calls // _CALLS_OF_A_PIECE))
+    width = max(1, -(-len(spans) // pieces))
+    some = (spans[at : at + width] for at in range(0, len(spans), width))
+    return [(each[0][0], each[-1][1]) for each in some]
+
+
+# Sorted within the memory that a connection may take.
+_CALLS_OF_A_PIECE = 1_000_000

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .._money import ZERO, add, multiply
 from .._record import NO_TAGS, CallRecord, Cost, Rates, Tags
@@ -27,7 +27,7 @@ from ._clock import (
     moment,
     time_of,
 )
-from ._raw import Total, Value, field_of, key_spans, stepped
+from ._raw import Total, Value, field_of, joined_spans, key_spans, stepped
 from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
 from ._schema import TEXT_OF, UNIT_COLUMNS
 from ._store import CALLS_FROM, MARK, Readable, ReadableAtOnce, Store
@@ -129,6 +129,10 @@ class Reader:
         for stretch in self._cover(start, end):
             if few is None:
                 groups.add_rows(self._summed(stretch), 2)
+            elif stretch.level is not None and isinstance(self._store, ReadableAtOnce):
+                values = few.values(stretch.level, stretch)
+                for rows in self._store.groups_of_each(_OF_FEW, _FEW_WIDTH, values):
+                    groups.add_rows(rows, 2)
             else:
                 few.add_rows(self._summed(stretch), groups)
             for tag_set, kind, unit, total in self._more(stretch):
@@ -236,18 +240,27 @@ class Reader:
             self._value_of(name, read)
             for name, (_, read) in zip(by, steps, strict=True)
         ]
-        # Tag sets make many groups, so they are told apart only to be chosen from.
-        columns = [*(sql for sql, _ in steps), "0" if tags is None else "tag_set"]
-        counted = self._counted([*columns, "kind"], start, end)
+        # Tag sets make many groups, so they are told apart only where it matters: with
+        # the kind as one number, as a sort is what costs.
+        others = [name != "tags" for name in by]
+        columns = [
+            sql for (sql, _), is_other in zip(steps, others, strict=True) if is_other
+        ]
+        is_by_tags = tags is not None or not all(others)
+        pairs = self._pairs() if is_by_tags else None
+        last = "kind" if pairs is None else f"tag_set * {pairs} + kind"
+        counted = self._counted([*columns, last], start, end, many=is_by_tags)
 
         def place(key: Row) -> Row | None:
-            *values, tag_set, kind = key
+            tag_set, kind = (0, key[-1]) if pairs is None else divmod(key[-1], pairs)
             if tags is not None and not tags(self._tags(tag_set)):
                 return None
-            is_wanted = kinds is None or kinds(self._kind(kind))
-            return (*values, kind) if is_wanted else None
+            if kinds is not None and not kinds(self._kind(kind)):
+                return None
+            rest = iter(key)
+            return (*(next(rest) if other else tag_set for other in others), kind)
 
-        if tags is not None or kinds is not None:
+        if pairs is not None or kinds is not None:
             counted = counted.joined(place)
         return [
             Total(
@@ -260,18 +273,33 @@ class Reader:
             for key, figures in counted.figures.items()
         ]
 
+    def _pairs(self) -> int:
+        """By how much ids of tag sets are multiplied, so that those of kinds fit in."""
+        ((most,),) = self._store.rows("SELECT max(id) FROM kinds")
+        return int(most or 0) + 1
+
     def _counted(
-        self, columns: Sequence[str], start: datetime, end: datetime
+        self, columns: Sequence[str], start: datetime, end: datetime, *, many: bool
     ) -> Groups:
-        """What calls add up to by *columns*, which are SQL."""
+        """What calls add up to by *columns*, which are SQL.
+
+        Args:
+            columns: What to tell apart.
+            start: First moment.
+            end: The moment after the last.
+            many: Whether there are many groups, so that pieces should be few.
+        """
         names = ", ".join(columns)
         width = len(columns)
         places = ", ".join(str(place + 1) for place in range(width))
         ((first, last),) = self._store.rows(_CALLS_ENDS)
         spans = key_spans(start, end, first, last)
+        if many:
+            ((calls,),) = self._store.rows(_HOW_MANY)
+            spans = joined_spans(spans, int(calls or 0))
         groups = Groups()
         sums = f"SELECT {names}, {_COUNTED} FROM calls {_IN_SPAN} GROUP BY {places}"  # noqa: S608
-        for rows in self._rows_of_each(sums, spans):
+        for rows in self._groups_of_each(sums, width + len(FIGURES), spans):
             groups.add_rows(rows, width)
         rest = f"SELECT {names}, more, amount FROM calls {_IN_SPAN} AND {_HAS_MORE}"  # noqa: S608
         for rows in self._rows_of_each(rest, spans):
@@ -342,6 +370,13 @@ class Reader:
         if isinstance(self._store, ReadableAtOnce):
             return self._store.rows_of_each(sql, values)
         return (list(self._store.rows(sql, each)) for each in values)
+
+    def _groups_of_each(
+        self, sql: str, columns: int, values: Sequence[tuple[int, int]]
+    ) -> Iterator[Iterable[Sequence[Any]]]:
+        if isinstance(self._store, ReadableAtOnce):
+            return self._store.groups_of_each(sql, columns, values)
+        return (self._store.rows(sql, each) for each in values)
 
     def sums_by_reason(
         self,
@@ -479,7 +514,7 @@ class Reader:
         self,
         tags: Tags,
         kind_id: int,
-        figures: Row,
+        figures: Sequence[Any],
         rest: Mapping[str, Decimal] | None,
     ) -> Sum:
         kind, rest = self._kind(kind_id), rest or {}
@@ -552,7 +587,7 @@ class Reader:
         known = self._known.tags
         if tag_set not in known:
             texts = self._texts("tag_sets", "tags")
-            known.update((number, read_tags(text)) for number, text in texts)
+            known.update((number, Tags(tags)) for number, tags in _parsed(texts))
         return known[tag_set]
 
     def _kind(self, kind: int) -> Kind:
@@ -583,8 +618,7 @@ class _FewTags:
         self.tags: list[Tags] = []
         self.numbers: dict[int, int] = {}
         known: dict[tuple[str | None, ...], int] = {}
-        for tag_set, text in tag_sets:
-            tags = json.loads(text)
+        for tag_set, tags in _parsed(tag_sets):
             values = tuple(map(tags.get, names))
             number = known.get(values)
             if number is None:
@@ -593,6 +627,13 @@ class _FewTags:
                 self.tags.append(Tags(few))
             self.numbers[tag_set] = number
 
+    def values(self, level: Level, stretch: Stretch) -> Iterator[tuple[str, int, int]]:
+        """Values of the question for each bucket of a stretch."""
+        numbers = map(self.numbers.get, range(max(self.numbers, default=0) + 1))
+        as_json = json.dumps(list(numbers))
+        for bucket in range(stretch.first, stretch.last + 1):
+            yield as_json, int(level), bucket
+
     def add_rows(self, rows: Iterable[Row], groups: Groups) -> None:
         """Add rows to *groups* by these numbers in the place of tag sets."""
         numbers, figures, plus = self.numbers, groups.figures, operator.add
@@ -600,6 +641,15 @@ class _FewTags:
             key = (numbers[row[0]], row[1])
             known, figure = figures.get(key), row[2:]
             figures[key] = figure if known is None else tuple(map(plus, known, figure))
+
+
+def _parsed(
+    texts: Iterable[tuple[int, str]],
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Texts that are JSON, parsed at once, which is faster by far than one by one."""
+    pairs = list(texts)
+    parsed = json.loads(f"[{','.join(text for _, text in pairs)}]")
+    return zip((number for number, _ in pairs), parsed, strict=True)
 
 
 def _as_it_is(value: int) -> Value:
@@ -652,6 +702,14 @@ _OF_ONE = (
     f"SELECT tag_set, kind, {', '.join(FIGURES)} FROM sums "  # noqa: S608
     "WHERE level = ? AND bucket = ?"
 )
+# Tag sets first, of which each is found in the bucket by the key, as sums lie in that
+# order: SQLite has no faster way of grouping by what a table does not hold.
+_OF_FEW = (
+    f"SELECT few.value, kind, {_SUMMED} FROM json_each(?) AS few CROSS JOIN sums "  # noqa: S608
+    "WHERE few.value IS NOT NULL AND level = ? AND bucket = ? AND tag_set = few.key "
+    "GROUP BY few.value, kind"
+)
+_FEW_WIDTH = 2 + len(FIGURES)
 _OF_CALLS = (
     f"SELECT tag_set, kind, {_COUNTED} FROM calls "  # noqa: S608
     "WHERE key BETWEEN ? AND ? GROUP BY tag_set, kind"
@@ -665,6 +723,7 @@ _HAS_MORE = "(more IS NOT NULL OR amount IS NOT NULL)"
 _MORE_OF_CALLS = (
     f"SELECT tag_set, kind, more, amount FROM calls {_IN_SPAN} AND {_HAS_MORE}"  # noqa: S608
 )
+_HOW_MANY = f"SELECT sum(calls) FROM sums WHERE level = {int(Level.MONTH)}"  # noqa: S608
 _CALLS_ENDS = "SELECT (SELECT min(key) FROM calls), (SELECT max(key) FROM calls)"
 _BY_REASON = (
     f"SELECT tag_set, kind, reason, {_COUNTED} FROM calls "  # noqa: S608

@@ -83,6 +83,11 @@ class ReadableAtOnce(Readable, Protocol):
     ) -> Iterator[list[Row]]:
         """Read for each of *values*; the answers come in their order."""
 
+    def groups_of_each(
+        self, sql: str, columns: int, values: Iterable[Sequence[Any]]
+    ) -> Iterator[list[list[Any]]]:
+        """The same where a question is answered by many rows of numbers."""
+
 
 @runtime_checkable
 class ReopeningStore(Store, Protocol):
