@@ -10,6 +10,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -182,3 +184,74 @@ def test_late_calls_after_a_prune_are_no_problem(path: Path) -> None:
     )
     assert run_here(*prune, "--sums-older-than", "60d").returncode == 0
     assert run_here(*check).returncode == 0
+
+
+def test_an_export_is_read_by_duckdb(path: Path, tmp_path: Path) -> None:
+    """Each day is a file, and its rows add up to what the ledger says."""
+    pytest.importorskip("pyarrow", reason="needs the extra reports")
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
+    with closing(Ledger(path)) as kept:
+        kept.write(make_record(at=NOON - timedelta(days=1)))
+    folder = tmp_path / "export"
+    export = ("ledger", "export", str(folder), "--ledger", str(path), "--tag", "team")
+    done = run_here(*export, "--json")
+    found = json.loads(done.stdout)
+    size = sum(each.stat().st_size for each in folder.glob("*/*"))
+    assert found == {
+        "folder": str(folder),
+        "calls": 3,
+        "forgotten_calls": 0,
+        "files": 2,
+        "bytes": size,
+        "days": [
+            {
+                "day": f"2026-11-{day}",
+                "path": str(folder / f"day=2026-11-{day}" / "part-0.parquet"),
+                "calls": calls,
+                "forgotten_calls": 0,
+            }
+            for day, calls in ((24, 1), (25, 2))
+        ],
+    }
+    with duckdb.connect() as db:
+        rows = db.execute(
+            "SELECT CAST(day AS VARCHAR), tag_team, sum(cost) "  # noqa: S608 -- ours
+            f"FROM read_parquet('{folder}/*/*.parquet') GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    each = Decimal("0.001155")
+    assert rows == [
+        ("2026-11-24", "search", each),
+        ("2026-11-25", "ads", each),
+        ("2026-11-25", "search", each),
+    ]
+    shown = run_here(*export, "--since", "2026-11-25", "--until", "2026-11-25")
+    assert shown.stdout.startswith("calls: 2; files: 1; bytes: ")
+
+
+def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> None:
+    """The file that is there stays; a span without calls is no error."""
+    pytest.importorskip("pyarrow", reason="needs the extra reports")
+    export = ("ledger", "export", str(tmp_path / "export"), "--ledger", str(path))
+    assert run_here(*export).returncode == 0
+    with closing(Ledger(path)) as kept:
+        kept.write(make_record(at=NOON.replace(hour=20)))
+        assert kept.flush(10)
+        kept.forget(calls_before=NOON.replace(hour=19))
+    done = run_here(*export, "--json")
+    assert json.loads(done.stdout)["forgotten_calls"] == 2
+    told = " ".join(done.stderr.split())
+    assert told == "2026-11-25: 2 calls are not kept any more; no file was written"
+    none = run_here(*export, "--since", "2020-01", "--until", "2020-12")
+    assert none.stdout.startswith("calls: 0; files: 0; bytes: 0; in ")
+    wrong = run_here(*export, "--part", "../up")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_an_export_names_the_extra_that_it_needs(run_without: Run, path: Path) -> None:
+    """Without it there is a message, and nothing is written."""
+    done = run_without(
+        "pyarrow", "ledger", "export", str(path.parent / "out"), "--ledger", str(path)
+    )
+    assert done.returncode == 2
+    assert "bedrock-attrib[reports]" in done.stderr
+    assert not (path.parent / "out").exists()

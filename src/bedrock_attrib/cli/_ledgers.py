@@ -24,7 +24,7 @@ _ledger_option = click.option(
     metavar="PATH",
     help="The ledger; the one that the settings name if not given.",
 )
-_SELECTION = (
+_SPAN = (
     click.option(
         "--since",
         metavar="WHEN",
@@ -43,6 +43,9 @@ _SELECTION = (
         metavar="ZONE",
         help="Time zone of days, weeks and months, such as Europe/Berlin.",
     ),
+)
+_SELECTION = (
+    *_SPAN,
     click.option(
         "--where",
         multiple=True,
@@ -110,6 +113,21 @@ def _named(name: str | None) -> str:
             "(BEDROCK_ATTRIB_LEDGER)"
         )
     return str(named)
+
+
+def span_options(command: Command) -> Command:
+    """Give *command* a ``selection``, from options that say of when."""
+
+    @functools.wraps(command)
+    def run(
+        *args: Any, since: str | None, until: str | None, zone: str, **kwargs: Any
+    ) -> object:
+        selection = select(since, until, zone=zone)
+        return command(*args, selection=selection, **kwargs)
+
+    for option in reversed(_SPAN):
+        run = option(run)
+    return run  # type: ignore[return-value] # click has wrapped it
 
 
 def selection_options(command: Command) -> Command:

@@ -1,9 +1,10 @@
-"""The commands ``ledger``: what a ledger holds, whether it is sound, and its upkeep."""
+"""The commands ``ledger``: what it holds, whether it is sound, upkeep and export."""
 
 from __future__ import annotations
 
 import click
 
+from ._export import export
 from ._info import info
 from ._upkeep import check, compact, prune
 
@@ -15,6 +16,7 @@ Examples:
   bedrock-attrib ledger prune --calls-older-than 90d --dry-run
   bedrock-attrib ledger prune --calls-older-than 90d --sums-older-than 400d
   bedrock-attrib ledger compact
+  bedrock-attrib ledger export calls/ --since 2d
 """
 
 
@@ -23,5 +25,5 @@ def ledger() -> None:
     """Look after a ledger: what it holds, whether it is sound, how long it keeps."""
 
 
-for command in (check, compact, info, prune):
+for command in (check, compact, export, info, prune):
     ledger.add_command(command)

@@ -1,0 +1,133 @@
+"""The command ``ledger export``: every call as Parquet files by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...ledger import Ledger
+from ...reports import Selection
+from .._console import printable, remarks, results
+from .._json import JsonObject
+from .._ledgers import ledger_option, progress_bar, span_options, split_names
+from .._price_table import json_option, print_json
+
+if TYPE_CHECKING:
+    from ...ledger.parquet import ExportedDay
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib ledger export calls/ --ledger calls.db
+  bedrock-attrib ledger export calls/ --since 2d --tag team,app
+  bedrock-attrib ledger export calls/ --since last-month --until last-month --json
+  bedrock-attrib ledger export /data/calls --part "$(hostname)"
+
+Days are whole days of UTC: all that --since and --until touch. Exported again, a day's
+file takes the place of the one before.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="NAMES",
+    help="Tags that get a column of their own, with commas between; name the same ones "
+    "each time.",
+)
+@click.option(
+    "--part",
+    default="0",
+    show_default=True,
+    metavar="NAME",
+    help="Names the files, where several ledgers are exported to one folder.",
+)
+@json_option
+@span_options
+@ledger_option
+def export(
+    *,
+    ledger: Ledger,
+    selection: Selection,
+    folder: Path,
+    tags: Sequence[str],
+    part: str,
+    as_json: bool,
+) -> None:
+    """Write every call to Parquet files by day, FOLDER/day=2026-11-25/part-0.parquet.
+
+    For DuckDB, Athena, Spark and whatever else reads them. Needs the extra reports.
+    """
+    from ...ledger.parquet import export as export_days  # noqa: PLC0415 -- an extra
+
+    with progress_bar("Exporting") as progress:
+        days = export_days(
+            ledger,
+            folder,
+            selection.since,
+            selection.until,
+            tag_columns=split_names(tags),
+            part=part,
+            on_day=_counting(progress, _days(ledger, selection)),
+        )
+    found = _facts(folder, days)
+    if as_json:
+        print_json(found)
+    else:
+        results().print(
+            f"calls: {found['calls']:,}; files: {found['files']:,}; bytes: "
+            f"{found['bytes']:,}; in {printable(str(folder))}",
+            soft_wrap=True,
+        )
+    for day in days:
+        if day.forgotten:
+            remarks().print(_forgotten(day), soft_wrap=True)
+
+
+def _forgotten(day: ExportedDay) -> str:
+    rest = "no file was written" if day.path is None else "the others were exported"
+    return f"{day.day}: {day.forgotten:,} calls are not kept any more; {rest}"
+
+
+def _days(ledger: Ledger, selection: Selection) -> int:
+    with ledger.reading() as reader:
+        span = reader.span()
+        return 0 if span is None else len(reader.days(*selection.span(span)))
+
+
+def _counting(
+    progress: Callable[[int, int], None], of: int
+) -> Callable[[ExportedDay], None]:
+    done: list[ExportedDay] = []
+
+    def count(day: ExportedDay) -> None:
+        done.append(day)
+        progress(len(done), of)
+
+    return count
+
+
+def _facts(folder: Path, days: Sequence[ExportedDay]) -> JsonObject:
+    files = [day.path for day in days if day.path is not None]
+    return {
+        "folder": str(folder),
+        "calls": sum(day.calls for day in days if day.path is not None),
+        "forgotten_calls": sum(day.forgotten for day in days),
+        "files": len(files),
+        "bytes": sum(path.stat().st_size for path in files),
+        "days": [
+            {
+                "day": day.day.isoformat(),
+                "path": None if day.path is None else str(day.path),
+                "calls": day.calls,
+                "forgotten_calls": day.forgotten,
+            }
+            for day in days
+        ],
+    }
