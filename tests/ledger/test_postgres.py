@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,15 +13,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from kept_records import make_record
 from postgres_server import PostgresServer
 
-from bedrock_attrib import LedgerError, Unit
-from bedrock_attrib.ledger import Ledger
+from bedrock_attrib import LedgerError, Unit, Usage
+from bedrock_attrib.ledger import Ledger, check_ledger
 
 psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
 
@@ -349,6 +351,100 @@ def test_a_role_that_only_reads(
         reader = PostgresStore(address, schema=schema)
         assert counted(reader) == (1, 1, 1)
         reader.close()
+
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/ledger-on-postgres.md"
+
+
+@pytest.fixture
+def granted(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> Iterator[Callable[[str], Ledger]]:
+    """Opens the ledger as one of the roles of the page, with the grants of the page."""
+    number = schema.rpartition(" ")[2]
+    names = {name: f"{name}_{number}" for name in ("meter", "reports", "retention")}
+    sql = PAGE.read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
+    sql = sql.replace("bedrock_attrib", f'"{schema}"')
+    for name, own in names.items():
+        sql = re.sub(rf"\bTO {name};", f"TO {own};", sql)
+        execute(server, f"CREATE ROLE {own} LOGIN PASSWORD 'x'")
+    execute(server, *(each for each in sql.split(";") if each.strip()))
+    ledgers: list[Ledger] = []
+
+    def opened(name: str, **settings: bool) -> Ledger:
+        address = f"postgresql://{names[name]}:x@127.0.0.1:{server.port}/postgres"
+        ledgers.append(Ledger(PostgresStore(address, schema=schema, **settings)))
+        return ledgers[-1]
+
+    yield opened
+    for ledger in ledgers:
+        ledger.close()
+
+
+OLD = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_the_grants_of_the_page_suffice(
+    granted: Callable[..., Ledger], store: PostgresStore
+) -> None:
+    """Each role does its work with them: write and correct, read, forget."""
+    meter, record = granted("meter"), make_record(at=OLD, tags={"team": "gone"})
+    for each in (record, make_record(Usage({Unit.SEARCH_UNIT: 1}), at=OLD)):
+        meter.write(each)
+    meter.write(make_record())
+    assert meter.flush(10)
+    meter.correct(record, record._replace(tier="flex"))
+    assert meter.flush(10)
+    for settings in ({}, {"read_only": True}):
+        reports = granted("reports", **settings)
+        assert check_ledger(reports) == []
+    retention = granted("retention")
+    assert retention.forget(calls_before=OLD + timedelta(days=1)) == 2
+    assert retention.forget(sums_before=OLD + timedelta(days=40)) == 0
+    assert counted(store) == (1, 1, 1)
+    meter.write(record)
+    assert meter.flush(10)
+    assert check_ledger(Ledger(store)) == []
+    assert meter.dropped == 0
+
+
+def test_the_grants_of_the_page_are_no_more_than_it_takes(
+    granted: Callable[..., Ledger],
+) -> None:
+    """No role can do the work of another."""
+    for name in ("meter", "reports"):
+        with pytest.raises(LedgerError, match="grant the role"):
+            _forget_something(granted("meter"), granted(name))
+    for name in ("reports", "retention"):
+        ledger = granted(name)
+        ledger.write(make_record())
+        assert not ledger.flush(10)
+
+
+def _forget_something(writer: Ledger, ledger: Ledger) -> None:
+    writer.write(make_record())
+    assert writer.flush(10)
+    ledger.forget(calls_before=ALWAYS[1])
+
+
+def test_a_schema_without_a_ledger_is_not_made_by_who_reads(
+    server: PostgresServer, schema: str
+) -> None:
+    """The error says so, and nothing is written."""
+    with pytest.raises(LedgerError, match="there is no ledger in the schema"):
+        PostgresStore(server.address(), schema=schema, read_only=True)
+    with psycopg.connect(server.address()) as db:
+        found = db.execute("SELECT to_regnamespace(%s)", (f'"{schema}"',)).fetchone()
+    assert found == (None,)
+
+
+@pytest.mark.usefixtures("store")
+def test_who_reads_does_not_write(server: PostgresServer, schema: str) -> None:
+    """A store that was opened to be read takes no records."""
+    reader = PostgresStore(server.address(), schema=schema, read_only=True)
+    with pytest.raises(LedgerError, match="read only"):
+        Ledger(reader).forget(calls_before=ALWAYS[1])
+    reader.close()
 
 
 def test_an_address_that_changes(server: PostgresServer, schema: str) -> None:
