@@ -147,6 +147,7 @@ class Call:
         started: ``perf_counter`` at the start, in seconds.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
+        request_hash: Keyed hash of the request; None without a key.
         request_bytes: Size of the request body; None before it was serialised.
         retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
@@ -169,6 +170,7 @@ class Call:
     # Defaults stand on the class: most calls set only a few of these.
     facts: RequestFacts | None = None
     has_guardrail: bool = False
+    request_hash: str | None = None
     request_bytes: int | None = None
     retries: Mapping[str, Any] = MappingProxyType({})
     attempts: int = 1
