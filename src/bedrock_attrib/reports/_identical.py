@@ -22,8 +22,9 @@ Keys = tuple[str | None, ...]
 _LIFETIMES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24), None)
 _TAKEN_FOR_GRANTED = (
     (
-        "An answer that is kept would have done for whoever asked the same again, "
-        "though models answer otherwise each time at a temperature above 0."
+        "It is the most that could be saved: an answer that is kept would have done "
+        "for whoever asked the same again, though models answer otherwise each time at "
+        "a temperature above 0."
     ),
     (
         "An answer is kept from when it was asked for: whoever asked again before it "

@@ -14,7 +14,7 @@ from .._price_table import print_block
 from .._tables import Column, new_table
 from ._shown import calls, money, named, print_assumptions, share
 
-_HEADING = "Could be saved at most by keeping the answers to identical requests"
+_HEADING = "Could be saved by keeping answers to identical requests"
 _TIME = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _PREFIX = 12
@@ -80,10 +80,10 @@ def print_identical(found: IdenticalRequests) -> None:
 def _print_remarks(found: IdenticalRequests) -> None:
     out, total = results(), found.total
     if total.calls and total.unhashed:
-        verb = "has" if total.unhashed == 1 else "have"
+        is_one = total.unhashed == 1
+        told = "it repeats another" if is_one else "they repeat others"
         out.print(
-            f"\n{calls(total.unhashed)} {verb} no hash: whether they repeat others is "
-            f"not known.",
+            f"\n{calls(total.unhashed)} without a hash: whether {told} is not known.",
             soft_wrap=True,
         )
     for remark in found.remarks:
