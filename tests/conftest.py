@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,38 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return
+
+
+_LEFT_TO_PYTHON = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the warnings of tests that drop streams and timed-out connections.
+
+    Their sockets are left to Python's garbage collection, with us or without us.
+    """
+    for item in items:
+        if item.get_closest_marker("drops_streams"):
+            item.add_marker(_LEFT_TO_PYTHON)
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> Iterator[None]:
+    """Collections look only at what is made from now on, for thousands of them."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test dropped is collected in its own time, while warnings are expected."""
+    yield
+    if request.node.get_closest_marker("drops_streams"):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

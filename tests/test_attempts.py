@@ -32,10 +32,7 @@ from bedrock_attrib.testing import (
     bedrock_simulator,
 )
 
-# A connection that timed out leaves its socket to the garbage collection.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "amazon.nova-micro-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]

@@ -44,11 +44,7 @@ from bedrock_attrib.testing import (
 )
 from bedrock_attrib.testing._event_stream import encode_event
 
-# A stream that is dropped leaves its socket to the garbage collection, with us or
-# without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -61,11 +57,10 @@ THREAD = "bedrock-attrib-drain"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
+def _idle() -> Iterator[None]:
+    """What a test dropped is read on before it is collected."""
     yield
     wait_until_idle()
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

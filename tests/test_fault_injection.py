@@ -29,11 +29,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# A stream left at its last event leaves its socket to the garbage collection, with us
-# or without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -130,7 +126,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
+def _nothing_left_to_settle() -> Iterator[None]:
     """Streams that a test dropped are settled before the next test breaks things."""
     yield
     gc.collect()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import io
 import pickle
 import re
@@ -31,10 +30,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# What was left half-read is left to the garbage collection, with us or without us.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 WRITES = tokens(
@@ -46,13 +42,6 @@ WRITES = tokens(
 
 # Others take what is underneath a body by its private name, and that is looked at here.
 # ruff: noqa: SLF001
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

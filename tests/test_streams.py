@@ -42,18 +42,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# A stream that is dropped leaves its socket to the garbage collection, with us or
-# without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.drops_streams
 
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._drains import Drains
     from ._faults import Faults
     from ._record import Outcome, PriceStatus, Reading, Tags
+    from .pricing._till import Till
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Route:
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
+        till: Where its last call was priced; None before the first.
     """
 
     operation: Operation
@@ -49,6 +51,7 @@ class Route:
     read_request: RequestReader | None
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
+    till: Till | None = None
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
@@ -65,6 +68,7 @@ class Route:
 
 
 _LEARNING = 0.25
+_NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 _MOST_ROUTES = 4096
 
 
@@ -167,27 +171,36 @@ class Call:
         is_timed: Whether ``started`` and ``ended`` are known.
     """
 
-    # Defaults stand on the class: most calls set only a few of these.
-    facts: RequestFacts | None = None
-    has_guardrail: bool = False
-    request_hash: str | None = None
-    request_bytes: int | None = None
-    retries: Mapping[str, Any] = MappingProxyType({})
-    attempts: int = 1
-    doubtful_attempts: tuple[str, ...] = ()
-    request_id: str | None = None
-    answer: Reading | Mapping[str, Any] | None = None
-    events: Events | None = None
-    time_to_first_chunk_s: float | None = None
-    span: Span | None = None
-    was_read: bool = False
-    paused: float | None = None
-    ended: float | None = None
-    outcome: Outcome | None = None
-    error: str | None = None
-    failure: tuple[PriceStatus, str] | None = None
-    is_timed: bool = True
-    _right_to_close: list[bool] | None = None
+    # With slots a change of class costs nothing; a dictionary would have to be made.
+    __slots__ = (
+        "__weakref__",
+        "_right_to_close",
+        "answer",
+        "attempts",
+        "doubtful_attempts",
+        "ended",
+        "error",
+        "events",
+        "facts",
+        "failure",
+        "has_guardrail",
+        "is_timed",
+        "outcome",
+        "paused",
+        "recorder",
+        "request_bytes",
+        "request_hash",
+        "request_id",
+        "retries",
+        "route",
+        "scope",
+        "span",
+        "started",
+        "started_at",
+        "tags",
+        "time_to_first_chunk_s",
+        "was_read",
+    )
 
     def __init__(
         self,
@@ -203,6 +216,26 @@ class Call:
         self.scope = scope
         self.tags = tags
         self.started_at = started_at
+        self.facts: RequestFacts | None = None
+        self.has_guardrail = False
+        self.request_hash: str | None = None
+        self.request_bytes: int | None = None
+        self.retries: Mapping[str, Any] = _NO_RETRIES
+        self.attempts = 1
+        self.doubtful_attempts: tuple[str, ...] = ()
+        self.request_id: str | None = None
+        self.answer: Reading | Mapping[str, Any] | None = None
+        self.events: Events | None = None
+        self.time_to_first_chunk_s: float | None = None
+        self.span: Span | None = None
+        self.was_read = False
+        self.is_timed = True
+        self.paused: float | None = None
+        self.ended: float | None = None
+        self.outcome: Outcome | None = None
+        self.error: str | None = None
+        self.failure: tuple[PriceStatus, str] | None = None
+        self._right_to_close: list[bool] | None = None
         self.started = perf_counter()
 
     def share(self) -> None:
@@ -220,6 +253,8 @@ class OpenCall(Call):
     When it is collected without having finished, it hands itself back to its recorder.
     To finish is to become a plain `Call`, whose collection costs nothing.
     """
+
+    __slots__ = ()
 
     def close(self) -> bool:
         """Take the right to finish the call: True for exactly one caller."""
