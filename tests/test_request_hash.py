@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
@@ -191,6 +192,19 @@ def test_a_file_is_not_read(name: str) -> None:
     """What can be read once is left to whoever sends it."""
     file = io.BytesIO(b"{}")
     assert (of("InvokeModel", **{name: file}), file.tell()) == (None, 0)
+
+
+def test_a_turn_of_a_kept_conversation_has_no_hash() -> None:
+    """The same words ask something else after another turn."""
+    assert of("Responses", model="m", input="And then?", conversation="conv_1") is None
+
+
+def test_threads_share_a_hasher() -> None:
+    """Each gets the hash of its own request."""
+    hasher, numbers = RequestHasher(KEY), range(2_000)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: hasher.hash("Converse", {"x": n}), numbers))
+    assert found == [of("Converse", x=number) for number in numbers]
 
 
 # The doors.

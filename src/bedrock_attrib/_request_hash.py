@@ -20,14 +20,17 @@ _TWINS = {
 }
 # What is about the call and not about its answer: who asks, how fast, where the answer
 # goes and in how many pieces it comes. botocore 1.44.5, service model of
-# bedrock-runtime; OpenAI API reference, "Create chat completion" and "Create a model
-# response"; Anthropic API reference, "Create a message"; checked 2026-11-25.
+# bedrock-runtime; OpenAI's OpenAPI document 2.3.0, CreateChatCompletionRequest and
+# CreateResponse; anthropic 2.14.0, MessageCreateParams; checked 2026-11-25.
 _BESIDE_THE_ANSWER = frozenset(
     "requestMetadata projectIdentifier serviceTier performanceConfig "
     "performanceConfigLatency contentType clientRequestToken outputDataConfig tags "
     "stream stream_options metadata user safety_identifier service_tier store "
-    "prompt_cache_key prompt_cache_retention background".split()
+    "prompt_cache_key prompt_cache_retention background speed user_profile_id "
+    "workspace_id".split()
 )
+# OpenAI's Responses: the same words ask something else as the conversation goes on.
+_CONVERSATION = "conversation"
 # What is answered unless something else is asked for, in one piece or in many.
 _USUAL_ANSWERS = frozenset(
     "application/json */* application/vnd.amazon.eventstream text/event-stream".split()
@@ -61,8 +64,11 @@ class RequestHasher:
             params: As boto3 takes them. Nothing in it is read that can be read once.
 
         Returns:
-            None where a part is a file, which must not be read here.
+            None where a part is a file, which must not be read here; and for a turn of
+            a conversation that the server keeps, which asks more than it says.
         """
+        if _CONVERSATION in params:
+            return None
         rest = {name: value for name, value in params.items() if _counts(name, value)}
         body = rest.pop("body", None)
         if isinstance(body, str):
