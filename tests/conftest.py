@@ -9,6 +9,10 @@ from pathlib import Path
 
 import loopback_only
 import pytest
+from botocore.client import BaseClient
+
+from bedrock_attrib import Recorder, instrument
+from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
 pytest_plugins = ["bedrock_attrib.testing.fixtures"]
 
@@ -75,3 +79,37 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED.name}/ beside the checkout (BEDROCK_ATTRIB_SHARED)")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def module_simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of a file."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(module_simulator: Simulator) -> Simulator:
+    """The endpoint with its default answer."""
+    module_simulator.reply(Reply())
+    return module_simulator
+
+
+@pytest.fixture
+def sink() -> ListSink:
+    """Keeps every record."""
+    return ListSink()
+
+
+@pytest.fixture
+def recorder(sink: ListSink) -> Iterator[Recorder]:
+    """Tells the sink alone."""
+    recorder = Recorder(sinks=(sink,))
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
+    """An instrumented client of the endpoint."""
+    return instrument(simulator.client(), recorder=recorder)

@@ -63,24 +63,11 @@ def _idle() -> Iterator[None]:
     wait_until_idle()
 
 
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, answering ten pieces of text, one after the other."""
     module_simulator.reply(REPLY)
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
 
 
 MakeClient = Callable[..., BaseClient]

@@ -21,6 +21,7 @@ from bedrock_attrib._attribution import Spend
 from bedrock_attrib._call import Call, Routes
 from bedrock_attrib._record import PriceStatus
 from bedrock_attrib._settler import Settler
+from bedrock_attrib.pricing._till import Till
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -109,7 +110,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "reading a stream": (settler_module, "read_stream"),
     "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
-    "price look-up": (PriceTable, "quote"),
+    "price look-up": (Till, "quote"),
     "loading prices": (PriceTable, "bundled"),
     "settling": (Settler, "_settle_one"),
     "end": (Recorder, "_end"),

@@ -44,38 +44,11 @@ WRITES = tokens(
 # ruff: noqa: SLF001
 
 
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, whose bodies alone say how long what is cached lives."""
     module_simulator.reply(Reply(usage=WRITES))
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
-    """An instrumented client of the endpoint."""
-    return instrument(simulator.client(), recorder=recorder)
 
 
 def body_of(client: BaseClient) -> Any:

@@ -38,7 +38,6 @@ from bedrock_attrib.testing import (
     ListSink,
     Reply,
     Simulator,
-    bedrock_simulator,
     tokens,
 )
 
@@ -50,38 +49,11 @@ MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
 
 
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, answering ten pieces of text."""
     module_simulator.reply(Reply(usage=USAGE, chunks=10, text="0123456789"))
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
-    """An instrumented client of the endpoint."""
-    return instrument(simulator.client(), recorder=recorder)
 
 
 def converse_stream(client: BaseClient) -> Any:

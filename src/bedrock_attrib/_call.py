@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._drains import Drains
     from ._faults import Faults
     from ._record import Outcome, PriceStatus, Reading, Tags
-    from .pricing._till import Till
+    from .pricing._till import AnyTill
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Route:
     read_request: RequestReader | None
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
-    till: Till | None = None
+    till: AnyTill | None = None
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
@@ -242,8 +242,19 @@ class Call:
         """Prepare for being closed by several threads at once, as a stream may be."""
         self._right_to_close = [True]
 
-    def close(self) -> bool:
-        """Take the right to finish the call: True for exactly one caller."""
+    def end(
+        self,
+        outcome: Outcome | None,  # noqa: ARG002 -- as for an open call
+        error: str | None = None,  # noqa: ARG002 -- as above
+        at: float | None = None,  # noqa: ARG002 -- as above
+    ) -> bool:
+        """End the call, unless it has ended: True for exactly one caller.
+
+        Args:
+            outcome: How it ended; None where that is still to be judged.
+            error: AWS error code or exception class name; None without an error.
+            at: ``perf_counter`` at its end; None for now.
+        """
         return False
 
 
@@ -256,14 +267,22 @@ class OpenCall(Call):
 
     __slots__ = ()
 
-    def close(self) -> bool:
-        """Take the right to finish the call: True for exactly one caller."""
+    def end(
+        self,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
+    ) -> bool:
+        """End the call, unless it has ended: True for exactly one caller."""
         if self._right_to_close is not None:
             # list.pop is atomic, so of two threads only one gets the item.
             try:
                 self._right_to_close.pop()
             except IndexError:
                 return False
+        self.ended = at or perf_counter()
+        self.outcome = outcome
+        self.error = error
         self.__class__ = Call  # type: ignore[assignment]  # same layout, see above
         return True
 

@@ -25,7 +25,7 @@ from ._usage import GUARDRAIL_UNITS, Unit, Usage
 
 if TYPE_CHECKING:
     from .pricing import PriceTable
-    from .pricing._till import Till
+    from .pricing._till import AnyTill
 
 
 def read_stream(call: Call, events: Events) -> Reading:
@@ -126,7 +126,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
 
 
-def _till_of(model: ModelRef, region: str, prices: PriceTable) -> Till:
+def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
     from .pricing._table import till_of  # noqa: PLC0415 -- as late as the table itself
 
     return till_of(prices, model, region)

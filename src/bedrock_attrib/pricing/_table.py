@@ -22,7 +22,7 @@ from ._load import LoadedPrices, load_bundled, load_prices
 from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
 from ._rows import PriceRow
-from ._till import Till
+from ._till import AnyTill, Till
 
 _MAX_TILLS = 4096
 
@@ -155,7 +155,7 @@ class PriceTable:
             assumed: Cache-write unit of *usage* whose lifetime nobody stated. It is
                 priced as stated, and ``estimated`` if the model sells several.
         """
-        till = till_of(self, model, region)
+        till = _till_of(self, model, region)
         return till.quote(usage, tier, latency_mode, _aware(at), assumed)
 
     def price(
@@ -287,8 +287,42 @@ class PriceTable:
         yield from self._prices.search(model, asked, on)
 
 
-def till_of(table: PriceTable, model: ModelRef, region: str) -> Till:
+class _OwnTill:
+    """Asks a table that somebody has derived for every price."""
+
+    def __init__(self, table: PriceTable, model: ModelRef, region: str) -> None:
+        self.model = model
+        self._table = table
+        self._region = region
+
+    def quote(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed: Unit | None = None,
+    ) -> Quote:
+        """Price one call."""
+        return self._table.quote(
+            self.model,
+            usage,
+            region=self._region,
+            tier=tier,
+            latency_mode=latency_mode,
+            at=at,
+            assumed=assumed,
+        )
+
+
+def till_of(table: PriceTable, model: ModelRef, region: str) -> AnyTill:
     """Where *table* prices the calls of *model* that are made from *region*."""
+    if type(table).quote is not PriceTable.quote:
+        return _OwnTill(table, model, region)
+    return _till_of(table, model, region)
+
+
+def _till_of(table: PriceTable, model: ModelRef, region: str) -> Till:
     tills = table._tills  # noqa: SLF001 -- of this module; no part of the public table
     till = tills.get((model, region))
     if till is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .._model_id import ModelRef
 from .._record import Cost, PriceStatus, Quote, Rates
@@ -18,6 +18,22 @@ _NO_LIMIT = 1 << 100
 
 _Shape = tuple[str | None, ...]
 """Tier, latency mode, cache-write unit of unstated lifetime, then units of a usage."""
+
+
+class AnyTill(Protocol):
+    """What prices calls of one model in one region."""
+
+    model: ModelRef
+
+    def quote(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed: Unit | None = None,
+    ) -> Quote:
+        """Price one call; never raises."""
 
 
 class _Known(NamedTuple):
