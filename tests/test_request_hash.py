@@ -181,6 +181,12 @@ def test_a_file_is_not_read(name: str) -> None:
     assert (of("InvokeModel", **{name: file}), file.tell()) == (None, 0)
 
 
+def test_what_no_request_can_hold_is_refused() -> None:
+    """Rather than given a hash that another request could have too."""
+    with pytest.raises(TypeError, match=r"^set$"):
+        of("Converse", x={1, 2})
+
+
 def test_a_turn_of_a_kept_conversation_has_no_hash() -> None:
     """The same words ask something else after another turn."""
     assert of("Responses", model="m", input="And then?", conversation="conv_1") is None

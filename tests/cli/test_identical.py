@@ -88,6 +88,27 @@ def test_for_some_time() -> None:
     assert ["total", "3", "1", "1", "33.3%", "$0.8000"] in lines(shown)
 
 
+def test_who_repeats_nothing_is_not_listed() -> None:
+    """It is in the total; and a time is told in the unit that suits it."""
+    shown = savings(
+        asked(A), asked(A), asked("f" * 32, 1, "b"), options=("--within", "90s")
+    )
+    assert ["total", "3", "2", "1", "33.3%", "$0.8000"] in lines(shown)
+    assert [line for line in lines(shown) if line[:1] == ["b"]] == []
+    assert f"{HEADING} for 90 s" in " ".join(shown.split())
+
+
+def test_calls_that_are_not_kept_any_more_are_told() -> None:
+    """They are in no figure, which whoever reads one should know."""
+    savings(asked(A, -60), asked(A), asked(A, 1))
+    ledger = Ledger("calls.db")
+    ledger.forget(calls_before=NOON)
+    ledger.close()
+    shown = savings()
+    assert "Single calls before 2026-11-25 12:00 UTC are not kept any more" in shown
+    assert ["total", "2", "1", "1", "50.0%", "$0.8000"] in lines(shown)
+
+
 @pytest.mark.parametrize("text", ["5", "0m", "five", "-1h", "5w"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """The error says what was expected."""
