@@ -14,8 +14,23 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # From the innermost room to the outermost. The two rooms of sinks are one in the
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
-    "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
+    "values": (
+        "_errors",
+        "_usage",
+        "_tally",
+        "_model_id",
+        "_money",
+        "_cost",
+        "_record",
+    ),
+    "meaning": (
+        "_faults",
+        "_processes",
+        "_readers",
+        "_request_hash",
+        "_attribution",
+        "pricing",
+    ),
     "ground of sinks and guards": ("_queue", "_sinks"),
     "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (

@@ -112,7 +112,7 @@ def test_what_an_older_library_has_forgotten_is_no_fault(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM calls WHERE key = (SELECT min(key) FROM calls)")
         db.execute("DROP TABLE marks")
-        db.execute("PRAGMA user_version = 1")
+        db.execute("PRAGMA user_version = 2")
     assert check_ledger(path) == []
     Ledger(path).close()
     assert check_ledger(path) == []

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from kept_records import NOON, make_record
+from old_ledgers import make_ledger_1
 
 from bedrock_attrib import LedgerError
 from bedrock_attrib.ledger import Ledger, check_ledger, open_ledger
@@ -101,21 +102,17 @@ def open_read_only(path: Path) -> None:
 
 def test_an_older_file_is_read_as_it_is(path: Path) -> None:
     """Nothing is brought up to date, so that an older library can go on with it."""
-    keep(path, 2)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("DROP TABLE marks")
-        db.execute("ALTER TABLE calls DROP COLUMN first_chunk_us")
-        db.execute("PRAGMA user_version = 1")
+    make_ledger_1(path)
     before = path.read_bytes()
     with (
         closing(Ledger(path, read_only=True)) as ledger,
         ledger.reading() as reader,
     ):
-        calls = list(reader.calls(*ALWAYS))
-        totals = reader.totals(*ALWAYS, {"time_to_first_chunk_s": None})
+        (call,) = reader.calls(*ALWAYS)
+        (total,) = reader.totals(*ALWAYS, {"tags": None})
         assert reader.calls_since() == NOON
-    assert [call.time_to_first_chunk_s for call in calls] == [None, None]
-    assert [(each.values, each.calls) for each in totals] == [((None,), 2)]
+    assert (call.tags, call.request_hash) == ({"team": "search"}, None)
+    assert (total.values, total.calls) == (({"team": "search"},), 1)
     assert check_ledger(path) == []
     assert path.read_bytes() == before
 
@@ -133,7 +130,8 @@ def test_an_older_ledger_is_read_as_it_is(place: Place) -> None:
             if schema is None
             else ["DELETE FROM migrations WHERE number > 1"]
         )
-        for statement in ("DROP TABLE marks", *versions):
+        columns = "ALTER TABLE calls DROP COLUMN request_hash"
+        for statement in ("DROP TABLE marks", columns, *versions):
             writing._db.execute(statement)  # type: ignore[attr-defined] # noqa: SLF001
     store.close()
     older = (

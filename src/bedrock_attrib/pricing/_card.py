@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from .._cost import Cost, Rate, Rates
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._record import Cost, PriceStatus, Quote, Rate, Rates
+from .._record import PriceStatus, Quote
 from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
 from ._discounts import find_discount
 from ._exact import EXACT, divide_evenly
@@ -59,7 +60,10 @@ class PlanBook:
         self._doubt = doubt
 
     def plan(self, shape: Shape) -> Plan:
-        """Compile the plan of *shape* and keep it."""
+        """The plan of *shape*, compiled when it is first asked for."""
+        return self.known.get(shape) or self._compile(shape)
+
+    def _compile(self, shape: Shape) -> Plan:
         if len(self.known) >= _MAX_PLANS:
             self.known.clear()
         assumed = shape[0]
