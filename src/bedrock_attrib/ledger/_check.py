@@ -19,9 +19,9 @@ from ._clock import (
     moment,
     month_of,
 )
+from ._figures import COUNTED, FIGURES
 from ._ledger import Ledger
 from ._open import open_ledger
-from ._reading import COUNTED, FIGURES
 from ._snapshot import SQLiteSnapshot
 from ._store import CALLS_FROM, MARK, DamagedError, Readable
 

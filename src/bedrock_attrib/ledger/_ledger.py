@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import random
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -19,26 +18,14 @@ from .._queue import BatchQueue
 from .._record import CallRecord
 from ._clock import (
     NUMBERS,
-    Level,
-    beside,
-    day_of,
-    first_hour_of_month,
-    first_key_of_hour,
-    hour_of,
-    key_of_hour,
-    microseconds,
-    month_of,
 )
+from ._correcting import Correction, correct
+from ._forgetting import forget
 from ._read_only import ReadOnlySQLite
 from ._reading import Reader, reading
 from ._rows import (
-    CALL_COLUMNS,
-    PLACE_COLUMNS,
-    Batch,
     Interner,
-    Row,
     RowMaker,
-    more_sums,
 )
 from ._sqlite import SQLiteStore
 from ._store import (
@@ -49,25 +36,15 @@ from ._store import (
     Transaction,
     UnfitError,
 )
-
-logger = logging.getLogger("bedrock_attrib")
+from ._telling import Telling
 
 # Records of one transaction: as many more make it no faster, and readers wait.
 _MOST_AT_ONCE = 20_000
-_KEY, _ORIGIN, _NUMBER = (
-    len(PLACE_COLUMNS) + CALL_COLUMNS.index(column)
-    for column in ("key", "origin", "number")
-)
-
-
-class _Correction(NamedTuple):
-    before: CallRecord
-    after: CallRecord
 
 
 class _Doubt(NamedTuple):
     was_committed: Callable[[], bool]
-    items: list[CallRecord | _Correction]
+    items: list[CallRecord | Correction]
 
 
 class Ledger:
@@ -111,7 +88,7 @@ class Ledger:
         """
         self.store = _opened(path, read_only=read_only)
         self._faults = Faults()
-        self._queue: BatchQueue[CallRecord | _Correction] = BatchQueue(
+        self._queue: BatchQueue[CallRecord | Correction] = BatchQueue(
             self._handle,
             name="bedrock-attrib-ledger",
             faults=self._faults,
@@ -129,8 +106,7 @@ class Ledger:
         self._transaction: Transaction | None = None
         self._doubt: _Doubt | None = None
         self._lost = 0
-        self._trouble = ""
-        self._told_lost = 0
+        self._telling = Telling(lambda: self.dropped)
         self._interner = Interner(self._ask)
         # Processes begin at different numbers, so that their keys hardly ever meet.
         number = random.SystemRandom().randrange(NUMBERS)
@@ -146,7 +122,7 @@ class Ledger:
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Take *after* instead of *before*, which was written."""
-        self._queue.put(_Correction(before, after))
+        self._queue.put(Correction(before, after))
 
     def flush(self, timeout_s: float) -> bool:
         """Write what is pending, on this thread; False when it could not be written."""
@@ -156,7 +132,7 @@ class Ledger:
         """Write what is pending, and close the database; losses are counted."""
         self._queue.close()
         self.store.close()
-        self._tell_losses(is_last=True)
+        self._telling.losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are made in one only
@@ -165,13 +141,13 @@ class Ledger:
         return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
     def _handle(
-        self, items: list[CallRecord | _Correction]
-    ) -> list[CallRecord | _Correction]:
+        self, items: list[CallRecord | Correction]
+    ) -> list[CallRecord | Correction]:
         """Write *items*; what could not be written is to be tried again."""
         try:
             items = items[self._settle_doubt(items) :]
         except LedgerError as error:
-            self._tell_trouble(error)
+            self._telling.trouble(error)
             return items
         starts = range(0, len(items), _MOST_AT_ONCE)
         todo = [items[start : start + _MOST_AT_ONCE] for start in reversed(starts)]
@@ -183,18 +159,18 @@ class Ledger:
                 if isinstance(error, CommitInDoubtError):
                     self._doubt = _Doubt(error.was_committed, some)
                 todo.append(some)
-                self._tell_trouble(error)
+                self._telling.trouble(error)
                 return [item for each in reversed(todo) for item in each]
             except BaseException:
                 # Somebody presses Ctrl-C: written or not, it must not come twice.
                 self._lost += sum(map(len, todo), len(some))
                 raise
-        self._tell_recovery()
+        self._telling.recovery()
         return []
 
     def _write_what_fits(
-        self, items: list[CallRecord | _Correction]
-    ) -> list[list[CallRecord | _Correction]]:
+        self, items: list[CallRecord | Correction]
+    ) -> list[list[CallRecord | Correction]]:
         """Write *items*, or give their halves if one of them can never be written."""
         try:
             try:
@@ -210,7 +186,7 @@ class Ledger:
             self._faults.note("ledger record", error)
         return []
 
-    def _settle_doubt(self, items: list[CallRecord | _Correction]) -> int:
+    def _settle_doubt(self, items: list[CallRecord | Correction]) -> int:
         """How many of *items*, from the first, were committed without our knowing."""
         doubt = self._doubt
         if doubt is None:
@@ -221,41 +197,7 @@ class Ledger:
         pairs = zip(items, doubt.items, strict=False)
         return sum(item is other for item, other in pairs) if was_committed else 0
 
-    def _tell_trouble(self, error: LedgerError) -> None:
-        """Warn of each trouble once, until all is well again."""
-        # The message is ours: it holds the path and nothing of a call.
-        message = str(error)
-        is_new = message != self._trouble
-        self._trouble = message
-        with suppress(Exception):  # a log handler of the application may fail
-            logger.log(
-                logging.WARNING if is_new else logging.DEBUG,
-                "the ledger cannot write now: %s. No Bedrock call is affected",
-                message,
-            )
-        self._tell_losses()
-
-    def _tell_recovery(self) -> None:
-        if self._trouble:
-            self._trouble = ""
-            with suppress(Exception):
-                logger.warning(
-                    "the ledger writes again; %d records were lost in all", self.dropped
-                )
-            self._told_lost = self.dropped
-
-    def _tell_losses(self, *, is_last: bool = False) -> None:
-        """Warn when the first record was lost, and of the sum in the end."""
-        dropped, told = self.dropped, self._told_lost
-        if dropped > told and (is_last or not told):
-            self._told_lost = dropped
-            with suppress(Exception):
-                logger.warning(
-                    "the ledger has lost %d records so far: `dropped` counts them",
-                    dropped,
-                )
-
-    def _write_together(self, items: list[CallRecord | _Correction]) -> None:
+    def _write_together(self, items: list[CallRecord | Correction]) -> None:
         try:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
@@ -271,7 +213,7 @@ class Ledger:
         self._interner.keep()
 
     def _write(
-        self, transaction: Transaction, items: list[CallRecord | _Correction]
+        self, transaction: Transaction, items: list[CallRecord | Correction]
     ) -> None:
         records = [item for item in items if isinstance(item, CallRecord)]
         transaction.write(self._maker.batch(records))
@@ -279,25 +221,10 @@ class Ledger:
         corrections = [
             (self._maker.row(item.before), self._maker.row(item.after))
             for item in items
-            if isinstance(item, _Correction)
+            if isinstance(item, Correction)
         ]
         for before, after in corrections:
-            self._correct(transaction, before, after)
-
-    def _correct(self, transaction: Transaction, before: Row, after: Row) -> None:
-        standing = transaction.find(
-            beside(before[_KEY]), origin=before[_ORIGIN], number=before[_NUMBER]
-        )
-        if standing is None:
-            return
-        # What stands is taken away, whatever the caller believes to stand there; a call
-        # keeps its time, by which it is found.
-        hour, month, _ = before[: len(PLACE_COLUMNS)]
-        rows = [
-            (hour, month, -1, *standing),
-            (hour, month, 1, *after[len(PLACE_COLUMNS) :]),
-        ]
-        transaction.replace(standing[0], Batch(rows, more_sums(rows)))
+            correct(transaction, before, after)
 
     def forget(
         self,
@@ -320,23 +247,7 @@ class Ledger:
         Returns:
             How many single calls were deleted.
         """
-        keys = [] if calls_before is None else [key_of_hour(calls_before)]
-        month = None
-        if sums_before is not None:
-            month = month_of(hour_of(microseconds(sums_before)))
-            keys.append(first_key_of_hour(first_hour_of_month(month)))
-        if not keys:
-            return 0
-        # Each a transaction: neither needs the other, and writers wait for less.
-        with self.store.transaction() as transaction:
-            deleted = transaction.forget_calls(max(keys))
-        if month is not None:
-            with self.store.transaction() as transaction:
-                _forget_sums(transaction, month)
-                # Of those that came meanwhile.
-                deleted += transaction.forget_calls(keys[-1])
-                transaction.forget_tag_sets()
-        return deleted
+        return forget(self.store, calls_before, sums_before)
 
     def reading(self) -> AbstractContextManager[Reader]:
         """Read what is written, as it stands at one moment; `flush` before.
@@ -350,16 +261,6 @@ class Ledger:
     def compact(self) -> None:
         """Give space that is not used any more back to the file system."""
         self.store.compact()
-
-
-def _forget_sums(transaction: Transaction, before_month: int) -> None:
-    hour = first_hour_of_month(before_month)
-    for level, bucket in (
-        (Level.HOUR, hour),
-        (Level.DAY, day_of(hour)),
-        (Level.MONTH, before_month),
-    ):
-        transaction.forget_sums(level, bucket)
 
 
 def _opened(path: Path | str | Store, *, read_only: bool) -> Store:

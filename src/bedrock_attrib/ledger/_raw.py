@@ -11,6 +11,7 @@ from .._errors import LedgerError
 from .._record import Tags
 from .._usage import Unit, Usage
 from ._clock import first_key, microseconds, moment, time_of
+from ._names import Names
 from ._schema import UNIT_COLUMNS
 from ._values import Kind
 
@@ -149,3 +150,21 @@ def joined_spans(spans: list[tuple[int, int]], calls: int) -> list[tuple[int, in
 
 # Sorted within the memory that a connection may take.
 _CALLS_OF_A_PIECE = 1_000_000
+
+
+def value_of(
+    names: Names, name: str, read: Callable[[int], Value] | None
+) -> Callable[[int], Value]:
+    """Makes a value of what the column of a field holds, where it holds something."""
+    if name == "tags":
+        return names.tags
+    if name == "kind":
+        return names.kind
+    if name == "price_reason":
+        return dict(names.texts("reasons")).__getitem__
+    return read or as_it_is
+
+
+def as_it_is(value: int) -> Value:
+    """The value of a field that needs no reading."""
+    return value

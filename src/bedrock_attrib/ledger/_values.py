@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -171,25 +171,6 @@ def is_derived(record: CallRecord) -> bool:
     if cost is None or cost.usage is None:
         return False
     return cost.usage is record.usage or cost.usage == record.usage
-
-
-@dataclass(slots=True)
-class Known:
-    """What the ids of a ledger stand for, as far as it has been read.
-
-    Attributes:
-        tags: Tags by id.
-        kinds: Kinds by id.
-        rates: Rates by id.
-    """
-
-    tags: dict[int, Tags] = field(default_factory=dict)
-    kinds: dict[int, Kind] = field(default_factory=dict)
-    rates: dict[int, Rates] = field(default_factory=dict)
-
-    def rates_of(self, kind: Kind) -> Rates | None:
-        """The rates by which calls of *kind* are priced."""
-        return None if kind.rates_id is None else self.rates[kind.rates_id]
 
 
 def cost_of(
