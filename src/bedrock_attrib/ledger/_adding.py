@@ -6,7 +6,6 @@ import json
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 from .._money import ZERO, add
@@ -40,15 +39,15 @@ class Groups:
 
     def joined(self, place: Callable[[Row], Row | None]) -> Groups:
         """The same by other keys: *place* gives them, or None to leave a group out."""
-        found = Groups()
-        places = {key: place(key) for key in chain(self.figures, self.rest)}
-        found.add_rows(
-            ((new, *row) for key, row in self.figures.items() if (new := places[key])),
-            1,
-        )
-        found.figures = {key: row for (key,), row in found.figures.items()}
+        found, plus = Groups(), operator.add
+        figures = found.figures
+        for key, row in self.figures.items():
+            new = place(key)
+            if new is not None:
+                known = figures.get(new)
+                figures[new] = row if known is None else tuple(map(plus, known, row))
         for key, totals in self.rest.items():
-            new = places[key]
+            new = place(key)
             if new is not None:
                 for unit, total in totals.items():
                     found.add_rest(new, unit, total)

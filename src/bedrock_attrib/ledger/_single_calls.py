@@ -78,18 +78,8 @@ class SingleCalls:
     ) -> Iterator[tuple[Value, ...]]:
         """Some fields of every call of a span, in the order of time.
 
-        Several times faster than `calls`, which makes a record of each.
-
-        Args:
-            start: First moment, aware.
-            end: The moment after the last, aware.
-            names: Fields of a record, units, or ``kind`` for all that calls share.
-
         Raises:
             LedgerError: If a field is not known.
-
-        Example:
-            >>> reader.fields(start, end, ["tags", "duration_s"])  # doctest: +SKIP
         """
         columns = [field_of(name) for name in names]
         reads = [

@@ -40,23 +40,8 @@ class Totals:
     ) -> list[Total]:
         """What single calls of a span add up to, by their kind and any fields.
 
-        For what `sums` do not tell apart, such as durations. Every call is read, in the
-        database: on all processors where it is a SQLite file.
-
-        Args:
-            start: First moment, aware.
-            end: The moment after the last, aware.
-            by: Fields of a record, units, or ``kind``, which is always told apart. Each
-                with the width of its steps, in seconds or counts, of which the value is
-                the lower end; None for exactly.
-            tags: Which tags to keep; None for all.
-            kinds: Which kinds to keep; None for all.
-
         Raises:
             LedgerError: If a field is not known.
-
-        Example:
-            >>> reader.totals(start, end, {"duration_s": 0.1})  # doctest: +SKIP
         """
         steps = [stepped(name, step) for name, step in by.items()]
         reads = [
@@ -85,18 +70,16 @@ class Totals:
 
         if pairs is not None or kinds is not None:
             counted = counted.joined(place)
-        return [
-            Total(
-                tuple(
-                    None if value is None else read(value)
-                    for value, read in zip(key, reads, strict=False)
-                ),
-                *sum_of(self._names, NO_TAGS, key[-1], figures, counted.rest.get(key))[
-                    1:
-                ],
+        found = []
+        for key, figures in counted.figures.items():
+            values = tuple(
+                None if value is None else read(value)
+                for value, read in zip(key, reads, strict=False)
             )
-            for key, figures in counted.figures.items()
-        ]
+            rest = counted.rest.get(key)
+            whole = sum_of(self._names, NO_TAGS, key[-1], figures, rest)
+            found.append(Total(values, *whole[1:]))
+        return found
 
     def _pairs(self) -> int:
         """By how much ids of tag sets are multiplied, so that those of kinds fit in."""
