@@ -270,6 +270,21 @@ def test_what_this_user_may_not_do_is_told(
     assert what.endswith(f"and {tmp_path} is not writable for this user")
 
 
+def test_a_folder_that_may_not_be_written_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file alone is not enough: SQLite keeps its log beside it."""
+    keep()
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name == "calls.db")
+    assert Told("--ledger", "calls.db").of("ledger") == [
+        (
+            "problem",
+            f"calls.db is in {tmp_path}, which is not writable for this user: who "
+            "writes a ledger makes files beside it",
+        )
+    ]
+
+
 def test_prices_that_cannot_be_read_are_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

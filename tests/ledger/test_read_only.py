@@ -85,6 +85,12 @@ def test_what_is_missing_is_not_made(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    """It was named by mistake."""
+    with pytest.raises(LedgerError, match="is a folder: name the file of a ledger"):
+        Ledger(tmp_path, read_only=True)
+
+
 def test_a_newer_file_is_refused(path: Path) -> None:
     """It may mean something else by the same words."""
     keep(path)

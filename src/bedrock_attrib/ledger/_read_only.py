@@ -85,6 +85,8 @@ class ReadOnlySQLite:
                 f"there is no ledger {self.path}: name the file that the setting "
                 f"`ledger` names, or make one: bedrock-attrib demo --ledger demo.db"
             )
+        if self.path.is_dir():
+            raise LedgerError(f"{self.path} is a folder: name the file of a ledger")
         with told(self.path), FORKS.reading(self.path), _opening(self.path) as access:
             found = patiently(
                 partial(snapshot, self.path, access), self._busy_timeout_s
@@ -138,13 +140,14 @@ def _opening(path: Path) -> Iterator[Access]:
     """
     real = Path(os.path.realpath(path))
     log, shared = (real.with_name(f"{real.name}{end}") for end in ("-wal", "-shm"))
-    had_log = log.exists()
-    if _may_write(real) or shared.exists() or (had_log and log.stat().st_size):
+    may_write = _may_write(real)
+    if may_write or shared.exists() or _has_content(log):
         pid = os.getpid()
         try:
             yield Access.READ_ONLY
         finally:
-            if not had_log and os.getpid() == pid:
+            # An empty log is ours, or that of somebody who has it open and keeps it.
+            if may_write and not _has_content(log) and os.getpid() == pid:
                 _put_away(path)
         return
     before = _state(real)
@@ -161,6 +164,10 @@ def _may_write(path: Path) -> bool:
         os.access(each, os.W_OK, effective_ids=of_effective)
         for each in (path, path.parent)
     )
+
+
+def _has_content(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > 0
 
 
 def _state(path: Path) -> tuple[int, ...]:

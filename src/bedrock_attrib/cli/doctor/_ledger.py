@@ -91,6 +91,16 @@ def _examine_file(path: Path) -> Iterator[Finding]:
                 "Run as its owner, or change its owner or mode.",
             )
             return
+    folder = path.absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(
+            _LEDGER,
+            State.PROBLEM,
+            f"{path} is in {folder}, which is not writable for this user: who writes a "
+            "ledger makes files beside it",
+            "Keep it in a folder that is writable.",
+        )
+        return
     if not path.stat().st_size:
         step = "Instrument a client and make a call: docs/tutorial.md"
         yield Finding(_LEDGER, State.NOTE, f"{path} is empty", step)
