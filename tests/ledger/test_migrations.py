@@ -129,7 +129,7 @@ def make_postgres_1(server: PostgresServer, schema: str) -> None:
     """A schema of a PostgreSQL database as the library before left it."""
     import psycopg  # noqa: PLC0415 -- an extra, there where the server is
 
-    from bedrock_attrib.ledger.postgres._store import _WORDS  # noqa: PLC0415
+    from bedrock_attrib.ledger.postgres._tables import _WORDS  # noqa: PLC0415
 
     with psycopg.connect(server.address(), autocommit=True) as db:
         db.execute(f'CREATE SCHEMA "{schema}"')

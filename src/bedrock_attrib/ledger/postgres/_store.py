@@ -16,26 +16,13 @@ from psycopg import conninfo, errors, sql
 from ..._errors import LedgerError
 from .._older import Older
 from .._rows import Row
-from .._schema import NEWEST, TEXT_OF, after
+from .._schema import TEXT_OF
 from .._store import GENERATION, MARK, CommitInDoubtError, StaleIdsError, UnfitError
 from ._advice import address_shown, advice_on
+from ._tables import LedgerSchema
 from ._writing import Connection, PostgresTransaction, lock_of, placed
 
-_WORDS = {
-    "id": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-    "integer": "bigint",
-    "bytes": "bytea",
-    "decimal": "numeric",
-    # A B-tree, which UNIQUE would make, holds no text beyond 2,704 bytes; rates are
-    # longer. https://www.postgresql.org/docs/15/btree-limits.html, checked 2026-11-25
-    "unique": "EXCLUDE USING hash",
-    "equal": "WITH =",
-    # Room in each page, so that a sum is changed where it lies.
-    "clustered": "WITH (fillfactor = 70)",
-}
 _TABLES = (*TEXT_OF, "calls", "sums", "more_sums")
-# A number of our own, by which hosts that start together wait for each other.
-_MIGRATING = 0x62656472_61747472
 # Rows that a reader asks for at once.
 _ROWS_AT_ONCE = 5_000
 
@@ -99,6 +86,7 @@ class PostgresStore:
         self._dsn = dsn if callable(dsn) else partial(str, dsn)
         self._schema = schema
         self._lock_timeout_ms = max(1, round(lock_timeout_s * 1000))
+        self._tables = LedgerSchema(schema, self._begun, lambda: self._name)
         self._read_only = read_only
         self._older: Older | None = None
         self._forget: list[Callable[[], None]] = []
@@ -146,9 +134,9 @@ class PostgresStore:
         try:
             if not self._is_current:
                 if self._read_only:
-                    self._older = self._find_out(db)
+                    self._older = self._tables.older(db)
                 else:
-                    self._migrate(db)
+                    self._tables.migrate(db)
                 self._is_current = True
         except BaseException:
             db.close()
@@ -217,90 +205,6 @@ class PostgresStore:
                     f"{self._name}: a commit is still under way; records wait"
                 )
         return row is not None and row[0] == "committed"
-
-    # Schema
-
-    def _migrate(self, db: Connection) -> None:
-        if self._version(db) == NEWEST:
-            return
-        with self._begun(db):
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
-            found = self._version(db)
-            if found == 0:
-                self._create(db)
-        for migration in after(found):
-            with self._begun(db):
-                db.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
-                if self._version(db) >= migration.number:
-                    continue  # another host was faster
-                for statement in migration.statements:
-                    db.execute(statement.format(**_WORDS))
-                db.execute(
-                    "INSERT INTO migrations (number, about) VALUES (%s, %s)",
-                    (migration.number, migration.about),
-                )
-
-    def _find_out(self, db: Connection) -> Older | None:
-        """How a ledger of an older schema is read; None for one of this schema."""
-        found = self._version(db)
-        if found == 0:
-            raise LedgerError(
-                f"there is no ledger in the schema {self._schema!r} of {self._name}"
-            )
-        if found == NEWEST:
-            return None
-        return Older(lambda table: self._columns(db, table))
-
-    def _columns(self, db: Connection, table: str) -> list[str]:
-        name = sql.Identifier(self._schema, table).as_string(db)
-        found = db.execute(
-            "SELECT attname FROM pg_attribute "
-            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-            (name,),
-        )
-        return [str(column) for (column,) in found]
-
-    def _version(self, db: Connection) -> int:
-        """Number of the last migration; 0 without a ledger."""
-        table = sql.Identifier(self._schema, "migrations").as_string(db)
-        ((known,),) = db.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-        if not known:
-            return 0
-        ((found,),) = db.execute(f"SELECT coalesce(max(number), 0) FROM {table}")  # noqa: S608
-        if found > NEWEST:
-            raise LedgerError(
-                f"{self._name} was written by a newer version of bedrock_attrib (its "
-                f"schema is {found}, this version knows {NEWEST}): update this one"
-            )
-        return int(found)
-
-    def _create(self, db: Connection) -> None:
-        ((encoding, stranger),) = db.execute(
-            "SELECT current_setting('server_encoding'), "
-            "(SELECT min(relname) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') "
-            "AND relnamespace = to_regnamespace(%s) AND relname <> 'migrations')",
-            (sql.Identifier(self._schema).as_string(db),),
-        )
-        if encoding != "UTF8":
-            raise LedgerError(
-                f"{self._name} keeps text as {encoding}, which cannot hold every tag; "
-                f"create the database with ENCODING 'UTF8'"
-            )
-        if stranger is not None:
-            raise LedgerError(
-                f"the schema {self._schema!r} of {self._name} is that of something "
-                f"else (it has {stranger!r}); name another schema for the ledger"
-            )
-        name = sql.Identifier(self._schema)
-        ((known,),) = db.execute(
-            "SELECT to_regnamespace(%s) IS NOT NULL", (name.as_string(db),)
-        )
-        if not known:  # IF NOT EXISTS would ask for rights that nobody needs then
-            db.execute(sql.SQL("CREATE SCHEMA {}").format(name))
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (number bigint PRIMARY KEY, "
-            "about text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
-        )
 
     # Ids
 
