@@ -8,6 +8,7 @@ import gzip
 import importlib
 import json
 import logging
+import os
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -821,6 +822,42 @@ def test_a_trace_of_the_applications_own(
     assert [(r.outcome, r.error) for r in sink.records] == [
         ("abandoned", "Interrupted")
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_call_is_of_the_process_that_opened_it(
+    package: ModuleType, sink: ListSink, recorder: Recorder, *, is_answered: bool
+) -> None:
+    """A child forked within a call counts its own, however that one ends in it."""
+    children: list[int] = []
+
+    def answer(_: Any) -> Any:
+        if not children:
+            children.append(os.fork())
+            if children == [0] and not is_answered:
+                raise OSError
+        return package.Response(200, content=b'{"usage": {"inputTokens": 1}}')
+
+    url = f"https://bedrock-runtime.us-east-1.amazonaws.com{PATH}converse"
+    with plain(package, transport=package.MockTransport(answer)) as client:
+        door.instrument(client, recorder=recorder)
+        try:
+            client.post(url, json={})
+        except BaseException:
+            if children != [0]:
+                raise
+        if children == [0]:
+            with suppress(BaseException):
+                gc.collect()
+                client.post(url, json={})
+                recorder.close()
+            os._exit(len(sink.records))
+    _, status = os.waitpid(children[0], 0)
+    recorder.flush()
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert [r.outcome for r in sink.records] == ["ok"]
 
 
 def test_a_redirect(package: ModuleType, sink: ListSink, recorder: Recorder) -> None:

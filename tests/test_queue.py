@@ -186,7 +186,7 @@ def test_a_signal_handler_may_drain(make: Make) -> None:
         waits.append(time.monotonic() - began)
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+    signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
     try:
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
@@ -195,7 +195,7 @@ def test_a_signal_handler_may_drain(make: Make) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert len(queue) == 0
-    assert found == list(range(next(numbers)))
+    assert sorted(found) == list(range(next(numbers)))
     assert max(waits) < 5
 
 
