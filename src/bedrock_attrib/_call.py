@@ -132,6 +132,9 @@ class CallTaker(Protocol):
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* from time to time, until it says yes; waits for nothing."""
 
+    def look_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `look_again`, within a second or so; not from a finalizer."""
+
 
 class Call:
     """A call: open while its class is `OpenCall`, then finished.
@@ -158,7 +161,10 @@ class Call:
         time_to_first_chunk_s: Seconds to the first event, once it came.
         span: Span to put the cost on, where that is asked for.
         was_read: Whether the stream was read to its end.
-        paused: ``perf_counter`` when the caller last stopped reading a stream.
+        paused: ``perf_counter`` when the caller last stopped reading a stream, or when
+            a transport last told something of the request.
+        ends_where_dropped: False where what holds the call may be kept long after it;
+            its duration is then known by ``paused`` alone.
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
@@ -180,6 +186,7 @@ class Call:
     span: Span | None = None
     was_read: bool = False
     paused: float | None = None
+    ends_where_dropped: bool = True
     ended: float | None = None
     outcome: Outcome | None = None
     error: str | None = None

@@ -385,6 +385,7 @@ class Recorder:
         """End a call that is collected as garbage; waits for nothing."""
         if call.close():
             call.ended = call.paused or perf_counter()
+            call.is_timed = call.ends_where_dropped or call.paused is not None
             self._ended.put_from_finalizer(call)
 
     @property
@@ -400,6 +401,11 @@ class Recorder:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
         self._open_streams.pause(is_over)
         self._ended.wake()
+
+    def look_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `look_again`, within a second or so; not from a finalizer."""
+        self._ended.start()
+        self.look_again(is_over)
 
     def _give_up_streams(self) -> None:
         for call in self._open_streams.calls():
