@@ -929,7 +929,13 @@ def test_faults_are_counted(
 def test_the_answer_is_the_clients_own(
     package: ModuleType, simulator: Simulator, sink: ListSink, recorder: Recorder
 ) -> None:
-    """The answer is the client's own, elapsed time included."""
+    """The answer is the client's own, elapsed time included, and what is put on it."""
+    marks: list[str] = []
+
+    def mark(response: Any) -> None:
+        response.stream.mark = "seen"
+        marks.append(response.stream.mark)
+
     with plain(package) as client:
         door.instrument(
             client,
@@ -937,7 +943,9 @@ def test_the_answer_is_the_clients_own(
             endpoint_url=simulator.endpoint_url,
             region="us-east-1",
         )
+        client.event_hooks["response"].append(mark)
         answer = client.post(f"{simulator.endpoint_url}{PATH}converse", json={})
+    assert marks == ["seen"]
     assert type(answer) is package.Response
     assert answer.json()["usage"]["inputTokens"] == 1200
     assert answer.elapsed.total_seconds() > 0
