@@ -112,6 +112,7 @@ class Hooks:
             return
         if call is None:
             return
+        call.is_timed = True
         try:
             _take_answer(call, response)
         except Exception as fault:
@@ -142,7 +143,7 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
     if where.region is None:
         call.failure = (PriceStatus.UNPRICED, _NO_REGION)
     call.retries = SENT
-    call.ends_where_dropped = False
+    call.is_timed = False  # not before somebody tells how far the request came
     call.request_bytes = len(body)
     return call
 

@@ -85,6 +85,7 @@ class Trace:
             return
         try:
             call.paused = perf_counter()
+            call.is_timed = True
             if len(self._traced) < _MOST_HOSTS:
                 self._traced.add(self._host)
             self._take(name, info)
