@@ -388,3 +388,18 @@ def test_a_trace_that_raises_is_the_applications_own(
     gc.collect()
     recorder.flush()
     assert len(sink.records) == 1
+
+
+def test_an_answer_that_is_dropped(
+    package: ModuleType, recorder: Recorder, sink: ListSink
+) -> None:
+    """Its call ends with it, although the client keeps the connection open for it."""
+    with listening(answer) as base, package.Client(trust_env=False) as client:
+        door.instrument(
+            client, recorder=recorder, endpoint_url=base, region="us-east-1"
+        )
+        url = f"{base}/model/us.amazon.nova-micro-v1:0/converse"
+        client.send(client.build_request("POST", url, json={}), stream=True)
+        gc.collect()
+        recorder.flush()
+        assert [facts(r) for r in sink.records] == [("abandoned", None, "unpriced")]

@@ -72,7 +72,7 @@ class Trace:
     ) -> None:
         """Follow the request of *call*; see `follow`."""
         self.then = then
-        self._call = call
+        self._call: Call | None = call
         self._host = host
         self._traced = traced
         self._is_tunnel = False
@@ -81,14 +81,14 @@ class Trace:
     def note(self, name: str, info: Mapping[str, Any]) -> None:
         """Note what happened to a request."""
         call = self._call
-        if call.ended is not None:
+        if call is None or call.ended is not None:
             return
         try:
             call.paused = perf_counter()
             call.is_timed = True
             if len(self._traced) < _MOST_HOSTS:
                 self._traced.add(self._host)
-            self._take(name, info)
+            self._take(call, name, info)
         except Exception as fault:
             call.recorder.faults.note("trace", fault)
 
@@ -101,58 +101,54 @@ class Trace:
         self.note(name, info)
         return None if self.then is None else self.then(name, info)
 
-    def _take(self, name: str, info: Mapping[str, Any]) -> None:
+    def _take(self, call: Call, name: str, info: Mapping[str, Any]) -> None:
         connection, _, what = name.partition(".")
         step, _, state = what.rpartition(".")
         if state == "failed":
-            self._take_failure(connection, step, info["exception"])
+            self._take_failure(call, connection, step, info["exception"])
         elif state == "started" and step in _CONNECTING:
-            self._call.retries = _NOT_SENT
+            call.retries = _NOT_SENT
         elif what == "retry.started":
             self._failure = None
         elif what == "send_request_headers.started":
             # A proxy is asked for a tunnel first, with the extensions of the request.
             sent = info.get("request")
             self._is_tunnel = getattr(sent, "method", None) == b"CONNECT"
-            self._call.retries = _NOT_SENT if self._is_tunnel else SENT
-            self._call.error = None
-        elif what == "receive_response_headers.complete" and self._is_tunnel:
+            call.retries = _NOT_SENT if self._is_tunnel else SENT
+            call.error = None
+        elif what == "receive_response_headers.complete":
+            if not self._is_tunnel:
+                # It ends with its answer, which is not for a pool of connections to
+                # hold: that holds what is told, as long as an answer is not closed.
+                self._call = None
+                return
             status = info["return_value"][1]
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                self._end("ProxyError", was_sent=False)
+                _end(call, "ProxyError", was_sent=False)
 
-    def _take_failure(self, connection: str, step: str, error: BaseException) -> None:
+    def _take_failure(
+        self, call: Call, connection: str, step: str, error: BaseException
+    ) -> None:
         name = type(error).__name__
         if name == "ConnectionNotAvailable":
             return  # the transport takes another connection
         if step in _CONNECTING:
-            self._call.retries = _NOT_SENT
-            self._call.error = name
+            call.retries = _NOT_SENT
+            call.error = name
             if step in _MAY_CONNECT_AGAIN and name in _CONNECTS_AGAIN_AFTER:
-                self._watch(error)
+                self._watch(call, error)
             else:
-                self._fail(error, was_sent=False)
+                _fail(call, error, was_sent=False)
         elif step == "send_request_headers" and name != "WriteError":
-            self._fail(error, was_sent=False)
+            _fail(call, error, was_sent=False)
         elif step == "receive_response_headers" or (
             # HTTP/1.1 looks for an answer although not all could be written.
             step.startswith("send_request")
             and (name != "WriteError" or connection != "http11")
         ):
-            self._fail(error, was_sent=not self._is_tunnel)
+            _fail(call, error, was_sent=not self._is_tunnel)
 
-    def _fail(self, error: BaseException, *, was_sent: bool) -> None:
-        if isinstance(error, Exception):
-            self._end(type(error).__name__, was_sent=was_sent)
-        else:  # the caller waits no longer, as where a task is cancelled
-            self._call.error = None
-            self._call.retries = SENT if was_sent else _NOT_SENT
-            self._call.recorder.call_dropped(self._call)
-
-    def _end(self, error: str, *, was_sent: bool) -> None:
-        self._call.recorder.unanswered(self._call, error, was_sent=was_sent)
-
-    def _watch(self, error: BaseException) -> None:
+    def _watch(self, call: Call, error: BaseException) -> None:
         """End the call soon, unless the transport tries again to connect.
 
         Nothing is told when it does not. But then *error* leaves the function in
@@ -160,18 +156,31 @@ class Trace:
         """
         self._failure = failure = weakref.ref(error)
         is_over = partial(_is_over, weakref.ref(self), failure, _frames_of(error))
-        self._call.recorder.look_soon(is_over)
+        call.recorder.look_soon(is_over)
 
     def is_over(self, failure: weakref.ref[BaseException], frames: int) -> bool:
         """Whether there is nothing to wait for; ends the call if *failure* was it."""
         call = self._call
-        if self._failure is not failure or call.ended is not None:
+        if self._failure is not failure or call is None or call.ended is not None:
             return True
         error = failure()
         if error is not None and _frames_of(error) == frames:
             return False
         call.recorder.call_dropped(call)
         return True
+
+
+def _fail(call: Call, error: BaseException, *, was_sent: bool) -> None:
+    if isinstance(error, Exception):
+        _end(call, type(error).__name__, was_sent=was_sent)
+    else:  # the caller waits no longer, as where a task is cancelled
+        call.error = None
+        call.retries = SENT if was_sent else _NOT_SENT
+        call.recorder.call_dropped(call)
+
+
+def _end(call: Call, error: str, *, was_sent: bool) -> None:
+    call.recorder.unanswered(call, error, was_sent=was_sent)
 
 
 def _is_over(
