@@ -10,6 +10,14 @@ from ._csv import write_csv
 from ._dimensions import NAMES, Dimension, dimension_named
 from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
+from ._identical import (
+    CacheLifetime,
+    IdenticalRequests,
+    IdenticalRow,
+    RepeatedRequest,
+    Repeats,
+    identical_requests,
+)
 from ._json import write_json
 from ._savings import Saving, Savings, Waste, Way, WayReport, savings
 from ._selection import Filter, Selection, Step, parse_filter, select
@@ -29,6 +37,7 @@ __all__ = [
     "Alternative",
     "Anomaly",
     "AnomalyReport",
+    "CacheLifetime",
     "ColumnType",
     "Comparison",
     "Difference",
@@ -38,9 +47,13 @@ __all__ = [
     "FlatColumn",
     "FlatTable",
     "Forecast",
+    "IdenticalRequests",
+    "IdenticalRow",
     "Interval",
     "Latency",
     "LeftOut",
+    "RepeatedRequest",
+    "Repeats",
     "Repricing",
     "Saving",
     "Savings",
@@ -68,6 +81,7 @@ __all__ = [
     "flat_unattributed",
     "flat_unpriced",
     "forecast",
+    "identical_requests",
     "parse_filter",
     "savings",
     "select",

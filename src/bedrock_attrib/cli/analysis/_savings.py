@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import click
 
-from ...reports import Savings, Way, WayReport, savings
+from ...reports import (
+    IdenticalRequests,
+    Savings,
+    Way,
+    WayReport,
+    identical_requests,
+    savings,
+)
 from .._console import results
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks, by_option
+from ._identical import print_identical, top_option, within_option
 from ._shown import (
     as_json,
     money,
@@ -25,6 +35,7 @@ _EPILOG = """
 Examples:
   bedrock-attrib analyze savings --since last-month --ledger calls.db
   bedrock-attrib analyze savings --by app --where team=search --ledger calls.db
+  bedrock-attrib analyze savings --within 1h --top 20 --ledger calls.db
   bedrock-attrib analyze savings --ledger calls.db --json
 """
 _HEADINGS = {
@@ -38,10 +49,17 @@ _HEADINGS = {
 
 @click.command("savings", epilog=_EPILOG)
 @by_option
+@within_option
+@top_option
 @overrides_option
 @asks
 def savings_command(
-    *, asked: Asked, by: tuple[str, ...], overrides: tuple[Path, ...]
+    *,
+    asked: Asked,
+    by: tuple[str, ...],
+    within: timedelta | None,
+    top: int,
+    overrides: tuple[Path, ...],
 ) -> None:
     """Tell what caching saved, what failures cost, and where less could be spent.
 
@@ -49,14 +67,19 @@ def savings_command(
     """
     prices = price_table(overrides)
     with asked.ledger() as ledger:
-        found = savings(ledger, by or ("team", "app"), asked.selection, prices=prices)
+        names = by or ("team", "app")
+        found = savings(ledger, names, asked.selection, prices=prices)
+        identical = identical_requests(
+            ledger, names, asked.selection, within=within, top=top
+        )
     if asked.as_json:
-        print_json(as_json(found))
+        told = cast("dict[str, object]", as_json(found))
+        print_json(told | {"identical": as_json(identical)})
         return
-    _show(found)
+    _show(found, identical)
 
 
-def _show(found: Savings) -> None:
+def _show(found: Savings, identical: IdenticalRequests) -> None:
     out = results()
     spent = money(found.spent, found.currency)
     out.print(f"Spent {spent} {span(found.since, found.until)}.\n", soft_wrap=True)
@@ -64,6 +87,7 @@ def _show(found: Savings) -> None:
     for report in found.ways:
         out.print()
         _print_way(report, found)
+    print_identical(identical)
     out.print(
         "\nChances overlap: do not add them up. Try one with what-if.", soft_wrap=True
     )
