@@ -10,8 +10,9 @@ from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
+from .._cost import Cost
 from .._money import EXACT, ZERO, add, multiply
-from .._record import CallRecord, Cost, PriceStatus
+from .._record import CallRecord, PriceStatus
 from .._usage import Unit, Usage
 from ._labels import TagLabels
 from ._series import (

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from .._cost import Rate
 from .._errors import ConfigError
 from .._money import ZERO, add
-from .._record import PriceStatus, Rate
+from .._record import PriceStatus
 from .._usage import Unit
 from ..ledger import Kind, Ledger, Reader, Sum
 from ._flat import ColumnType, FlatColumn, FlatTable, Value
