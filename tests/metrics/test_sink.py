@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from alarms import alarms, needs_signals
 from opentelemetry.sdk.metrics import ObservableCounter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -396,3 +397,26 @@ def test_the_opt_in_says_which_names_are_used(
 def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
     """Nobody has to set a provider for calls to be counted."""
     OpenTelemetrySink().close()
+
+
+@needs_signals
+@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
+def test_a_signal_handler_may_collect(
+    metrics: Metrics, record: Callable[..., CallRecord]
+) -> None:
+    """One that collects in the middle of counting neither hangs nor counts twice."""
+    sink = metrics.sink(histograms=False)
+    seen: list[float] = []
+    written = 0
+
+    def look() -> None:
+        seen.append(metrics.values("bedrock_attrib.calls").get((), 0))
+
+    with alarms(look, every_s=0.0005):
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            sink.write(record())
+            written += 1
+    assert metrics.values("bedrock_attrib.calls") == {(): written}
+    assert seen == sorted(seen)
+    assert len(seen) > 1
