@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import MODEL, NOON, make_record
 
-from bedrock_attrib import Cost, LedgerError, Unit, Usage
+from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.ledger._store import Store
 
 Keep = Callable[..., Ledger]
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+ZERO = Decimal(0)
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
@@ -166,3 +168,84 @@ def test_totals_are_those_of_the_calls(
         spent[key] += each.cost
     assert counted == expected
     assert spent == costs
+
+
+Group = tuple[tuple[str, ...], str]
+
+
+def grouped(
+    rows: Iterable[tuple[tuple[str, ...], str, int, Decimal]],
+) -> dict[Group, tuple[int, Decimal]]:
+    """Calls and amounts by tags and model."""
+    found: dict[Group, tuple[int, Decimal]] = {}
+    for tags, model, calls, cost in rows:
+        known = found.get((tags, model), (0, Decimal(0)))
+        found[tags, model] = (known[0] + calls, known[1] + cost)
+    return {key: each for key, each in found.items() if each[0]}
+
+
+FEW = st.lists(st.sampled_from(("team", "app", "nobody has it")), unique=True)
+
+
+@given(
+    calls=st.lists(
+        st.tuples(
+            st.integers(0, 90 * 24 * 4),
+            st.sampled_from((MODEL, HAIKU)),
+            st.sampled_from("abc"),
+            st.sampled_from("xyz"),
+        ),
+        max_size=40,
+    ),
+    span=st.tuples(st.integers(0, 9000), st.integers(0, 9000)).map(sorted),
+    names=FEW,
+)
+@settings(max_examples=40, deadline=None)
+def test_few_tags_add_up_to_what_all_do(
+    new_place: Callable[[], Callable[[], Store]],
+    calls: list[tuple[int, str, str, str]],
+    span: list[int],
+    names: list[str],
+) -> None:
+    """Sums by some tags, and totals of chosen ones, are those of the calls."""
+    origin = datetime(2026, 9, 25, tzinfo=UTC)
+    quarter = timedelta(minutes=15)
+    records = [
+        make_record(at=origin + n * quarter, model=model, tags={"team": t, "app": a})
+        for n, model, t, a in calls
+    ]
+    first, last = (origin + number * quarter for number in span)
+    ledger = Ledger(new_place()())
+    for record in records:
+        ledger.write(record)
+    assert ledger.flush(10)
+    with ledger.reading() as reader:
+        sums = reader.sums(first, last, tag_names=names)
+        totals = reader.totals(
+            first, last, {"tags": None}, tags=lambda tags: tags["team"] != "b"
+        )
+    ledger.close()
+    inside = [each for each in records if first <= each.started_at < last]
+
+    def some(tags: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(tags.get(name, "") for name in names)
+
+    def cost(record: CallRecord) -> Decimal:
+        assert record.cost is not None
+        return record.cost.total
+
+    assert grouped(
+        (some(each.tags), each.kind.model.requested, each.calls, each.cost or ZERO)
+        for each in sums
+    ) == grouped(
+        (some(each.tags), each.model.requested, 1, cost(each)) for each in inside
+    )
+    assert grouped(
+        ((tags["team"], tags["app"]), each.kind.model.requested, each.calls, each.cost)
+        for each in totals
+        for tags in each.values
+    ) == grouped(
+        ((each.tags["team"], each.tags["app"]), each.model.requested, 1, cost(each))
+        for each in inside
+        if each.tags["team"] != "b"
+    )
