@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._alternative import Alternative
 from ._anomalies import Anomaly, AnomalyReport, Driver, anomalies
 from ._bootstrap import Difference, Interval
-from ._compare import Comparison, Latency, Side, Verdict, compare
+from ._compare import Comparison, compare
 from ._csv import write_csv
 from ._dimensions import NAMES, Dimension, dimension_named
 from ._flat import ColumnType, FlatColumn, FlatTable
@@ -13,6 +13,7 @@ from ._forecast import Forecast, forecast
 from ._json import write_json
 from ._savings import Saving, Savings, Waste, Way, WayReport, savings
 from ._selection import Filter, Selection, Step, parse_filter, select
+from ._sides import Latency, Side, Verdict
 from ._spend import Spend, SpendReport, SpendRow, Whole, spend_by
 from ._spend_flat import flat_spend
 from ._unattributed import (
