@@ -8,8 +8,10 @@ process id are the program's own.
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,7 +34,6 @@ WRONG_USE = 2
 
 _PREFIX = "BEDROCK_ATTRIB_"
 _AUTOSTART = Path(__file__).with_name("_autostart")
-_SWITCHES = ("--help", "--summary")
 _FILES = frozenset({"config", "prices", "price_overrides", "ledger"})
 _OWN_FLAGS = frozenset({"tags", "config", "summary"})
 
@@ -51,6 +52,9 @@ Options:
   --summary            Have each process that made calls write a line on stderr
                        at its end: how many, what they cost, how many have no
                        price.
+  --dry-run            Run nothing: show the program, its arguments, and the
+                       variables that it would be given.
+  --json               Write what --dry-run shows, and errors, as JSON.
   -h, --help           Show this message and exit.
 
 Settings, as in the reference; they come before environment and file:
@@ -60,6 +64,7 @@ Examples:
   bedrock-attrib run --tag app=shop --summary -- gunicorn shop:app
   bedrock-attrib run --metric-tags team,tenant -- python -m shop.worker
   bedrock-attrib run -- opentelemetry-instrument python app.py
+  bedrock-attrib run --dry-run --json -- python app.py | jq .environment
 
 """
 
@@ -85,12 +90,14 @@ class Launch:
         tags: Tags given as options.
         settings: Variables to set.
         wants_summary: Whether a line is asked for at the end.
+        is_dry: Whether nothing is to be run, but shown.
     """
 
     command: Sequence[str]
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     wants_summary: bool = False
+    is_dry: bool = False
 
 
 def launch(arguments: Sequence[str]) -> NoReturn:
@@ -99,6 +106,7 @@ def launch(arguments: Sequence[str]) -> NoReturn:
     Exits with 2 if options or settings are wrong, 126 if the program cannot be
     executed, 127 if there is none of that name; else with the program's own code.
     """
+    as_json = _is_json_wanted(arguments)
     try:
         wanted = read_arguments(arguments)
         if wanted is None:
@@ -106,15 +114,67 @@ def launch(arguments: Sequence[str]) -> NoReturn:
             sys.exit(0)
         environment = environment_of(wanted, os.environ)
         program = find_program(wanted.command[0], environment)
-        for remark in remarks_on(program, wanted.command[1:]):
+        remarks = [*remarks_on(program, wanted.command[1:])]
+        if wanted.is_dry:
+            _show(program, wanted.command, environment, remarks, as_json=as_json)
+            sys.exit(0)
+        for remark in remarks:
             _remark(remark)
         _become(program, wanted.command, environment)
     except LaunchError as error:
-        _remark(str(error))
-        sys.exit(error.code)
+        _fail(str(error), error.code, as_json=as_json)
     except ConfigError as error:
-        _remark(str(error))
-        sys.exit(WRONG_USE)
+        _fail(str(error), WRONG_USE, as_json=as_json)
+
+
+def _is_json_wanted(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options, which may be wrong, of ours."""
+    for place, argument in enumerate(arguments):
+        if argument == "--json":
+            return True
+        before = arguments[place - 1] if place else ""
+        is_value = before.startswith("-") and "=" not in before
+        if argument == "--" or not (argument.startswith("-") or is_value):
+            return False
+    return False
+
+
+def _show(
+    program: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    remarks: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Tell what would be run, and what would be different in its environment."""
+    added = {
+        name: value
+        for name, value in sorted(environment.items())
+        if os.environ.get(name) != value and name != _SUMMARY_OF
+    }
+    if as_json:
+        shown = {
+            "program": program,
+            "arguments": list(command[1:]),
+            "environment": added,
+            "remarks": list(remarks),
+        }
+        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        return
+    for name, value in added.items():
+        sys.stdout.write(f"{name}={shlex.quote(value)}\n")
+    sys.stdout.write(f"{shlex.join([program, *command[1:]])}\n")
+    for remark in remarks:
+        _remark(remark)
+
+
+def _fail(text: str, code: int, *, as_json: bool) -> NoReturn:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": text, "exit_code": code}) + "\n")
+    else:
+        _remark(text)
+    sys.exit(code)
 
 
 def _remark(text: str) -> None:
@@ -137,7 +197,7 @@ def read_arguments(arguments: Sequence[str]) -> Launch | None:
         for name in Config.model_fields
         if name not in _OWN_FLAGS
     }
-    own = ("help", "summary", "tag=", "config=")
+    own = ("help", "summary", "dry-run", "json", "tag=", "config=")
     try:
         options, command = getopt(list(arguments), "ht:", [*own, *names])
     except GetoptError as error:
@@ -148,6 +208,10 @@ def read_arguments(arguments: Sequence[str]) -> Launch | None:
             return None
         if option in {"-t", "--tag"}:
             wanted.tags |= _read_tag(value)
+        elif option == "--dry-run":
+            wanted.is_dry = True
+        elif option == "--json":
+            continue  # looked for before, as errors are told so too
         elif option == "--summary":
             wanted.wants_summary = True
             wanted.settings[f"{_PREFIX}SUMMARY"] = "true"

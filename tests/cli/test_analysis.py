@@ -27,6 +27,7 @@ START = datetime(2026, 9, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 SONNET_5 = "us.anthropic.claude-sonnet-5"
 NOVA = "us.amazon.nova-pro-v1:0"
+NOVA_ID = "amazon.nova-pro-v1:0"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,37 @@ def test_compare(kept: Path) -> None:
     assert "tested against a at 5%, corrected for their number (Holm)." in shown
 
 
+def test_the_digits_of_a_confidence(kept: Path) -> None:
+    """Nothing is said to hold always that holds 999 times in 1,000."""
+    shown = call(
+        "compare", "experiment", "a", "b", *calm(kept), "--confidence", "0.999"
+    ).stdout
+    assert "99.9% interval" in shown
+    assert "hold the true mean 99.9% of the time" in shown
+    assert "tested against a at 0.1%, corrected" in shown
+
+
+def test_a_side_without_a_price_is_no_bargain(kept: Path) -> None:
+    """It is called unpriced, in text and in JSON, and why is said on stderr."""
+    unpriced = ("what-if", "--batch", "--by", "team", "--ledger", kept)
+    done = call("compare", "model", "acme.unheard-of-v1:0", NOVA_ID, "--ledger", kept)
+    row = next(line for line in done.stdout.splitlines() if "acme" in line)
+    assert row.split() == [
+        "acme.unheard-of-v1:0",
+        *("1", "unpriced", "n.a.", "n.a.", "n.a.", "unpriced", "baseline"),
+    ]
+    assert "1 of 58 calls has no price" in done.stderr
+    done = call(*unpriced, "--where", "model=acme*")
+    assert "[b]" in done.stdout
+    assert "$0.00" not in done.stdout
+    assert "1 of 1 call has no price" in done.stderr
+    found = asked_json(*unpriced, "--where", "model=acme*")
+    assert found["rows"][0]["repricing"]["actual"] is None
+    assert found["rows"][0]["repricing"]["saved"] is None
+    done = call("savings", "--ledger", kept, "--where", "model=acme*")
+    assert done.stdout.startswith("No call has a price from 2026-09-28")
+
+
 def test_compare_as_json(kept: Path) -> None:
     """Exact amounts are text, and everything has its name."""
     found = asked_json("compare", "experiment", *calm(kept), "--baseline", "b")
@@ -139,8 +171,8 @@ def test_what_if(kept: Path) -> None:
     rows = {tuple(line.split()[:2]): line.split()[2:] for line in shown.splitlines()}
     model = HAIKU.removeprefix("global.")
     assert rows["search", model] == ["56", "$28.15", "$22.52", "$5.6308", "-20.0%"]
-    assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "no", "price"]
-    assert "1 call of acme.unheard-of-v1:0, $0.00: what they cost is not" in shown
+    assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "unpriced", "no", "price"]
+    assert "1 call of acme.unheard-of-v1:0, unpriced: what they cost is not" in shown
     assert f"{NOVA} (geo) would have been sent" in shown
 
 

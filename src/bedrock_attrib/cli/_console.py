@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 
@@ -18,6 +19,12 @@ def results() -> Console:
 def remarks() -> Console:
     """The console for whatever is not a result."""
     return _console(is_terminal=sys.stderr.isatty(), stderr=True)
+
+
+def print_remarks(told: Iterable[str]) -> None:
+    """Print sentences that are no result, one on a line."""
+    for each in told:
+        remarks().print(printable(each), soft_wrap=True)
 
 
 def _console(*, is_terminal: bool, stderr: bool = False) -> Console:

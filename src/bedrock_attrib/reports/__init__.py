@@ -7,7 +7,7 @@ from ._anomalies import Anomaly, AnomalyReport, Driver, anomalies
 from ._bootstrap import Difference, Interval
 from ._compare import Comparison, compare
 from ._csv import write_csv
-from ._dimensions import NAMES, Dimension, dimension_named
+from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
 from ._json import write_json
@@ -27,6 +27,7 @@ from ._what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
 
 __all__ = [
     "NAMES",
+    "PAGE_BY",
     "Alternative",
     "Anomaly",
     "AnomalyReport",
@@ -65,6 +66,7 @@ __all__ = [
     "anomalies",
     "compare",
     "dimension_named",
+    "dimensions_of",
     "flat_spend",
     "flat_unattributed",
     "flat_unpriced",

@@ -12,8 +12,9 @@ from .._money import ZERO, add
 from .._usage import Unit
 from ..ledger import Ledger, Reader
 from ._calls import QUOTIENT
-from ._dimensions import dimension_named
+from ._dimensions import dimension_named, dimensions_of
 from ._expected import History, roots_of
+from ._remarks import remarks_on
 from ._selection import Selection, Step
 from ._series import Keys, Series, read_series
 
@@ -85,6 +86,7 @@ class AnomalyReport:
         too_short: Series whose history is too short.
         irregular: Series whose spend comes now and then, so that none is expected.
         anomalies: Those that differ most first.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
@@ -96,6 +98,7 @@ class AnomalyReport:
     too_short: int
     irregular: int
     anomalies: tuple[Anomaly, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def anomalies(
@@ -134,12 +137,16 @@ def anomalies(
         raise ConfigError(f"anomalies go by day or hour, not by {step}")
     if threshold <= 0 or at_least < 0:
         raise ConfigError("the threshold and the least difference must be above zero")
+    dimensions = dimensions_of("anomalies", by, "Choose days or hours by the step")
     chosen = selection or Selection()
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
             empty = (chosen.since, chosen.until)
-            return AnomalyReport(tuple(by), step, *empty, "USD", 0, 0, 0, ())
+            remarks = remarks_on(reader, chosen, (), dimensions)
+            return AnomalyReport(
+                tuple(by), step, *empty, "USD", 0, 0, 0, (), tuple(remarks)
+            )
         since, until = chosen.span(whole)
         until = min(until, whole[1].astimezone(chosen.zone))
         begin = max(whole[0].astimezone(chosen.zone), since - _HISTORY[step])
@@ -148,6 +155,7 @@ def anomalies(
         judge = _Judge(series, since, threshold, float(at_least))
         found = list(judge.anomalies())
         found.sort(key=_by_difference)
+        remarks = remarks_on(reader, chosen, span, dimensions)
         told = tuple(_with_drivers(reader, by, chosen, series, each) for each in found)
     return AnomalyReport(
         tuple(by),
@@ -159,6 +167,7 @@ def anomalies(
         judge.too_short,
         judge.irregular,
         told,
+        (*remarks, *series.doubts.remarks()),
     )
 
 

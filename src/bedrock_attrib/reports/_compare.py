@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._errors import ConfigError
-from ..ledger import Ledger
+from ..ledger import Ledger, Reader
 from ._calls import only_currency, selected_calls
-from ._dimensions import dimension_named
+from ._dimensions import Dimension, dimensions_of
+from ._known import Doubts
+from ._remarks import remarks_on
 from ._selection import Selection
 from ._sides import Gathered, Side, sides_of
 
@@ -28,6 +30,7 @@ class Comparison:
         baseline: The value that the others are compared to.
         confidence: Of every interval; what it lacks to one is the level of the tests.
         sides: As they were asked for, or those with most calls first.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: str
@@ -37,6 +40,7 @@ class Comparison:
     baseline: str
     confidence: float
     sides: tuple[Side, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def compare(
@@ -50,12 +54,13 @@ def compare(
 ) -> Comparison:
     """Compare experiments, models, or any other values of a dimension.
 
-    The intervals and tests take each call as drawn by itself from all that could have
-    been made. They are computed with fixed seeds, so that the same calls give the same
-    figures.
+    Calls, tokens and money come from the ledger's sums, which are kept after single
+    calls are forgotten. The intervals and tests stand on the single calls that are
+    left, and take each as drawn by itself from all that could have been made. They are
+    computed with fixed seeds, so that the same calls give the same figures.
 
     Args:
-        ledger: What was kept, single calls included.
+        ledger: What was kept.
         by: A tag or dimension (`bedrock_attrib.reports.NAMES`).
         values: Which of its values; none for all that are there.
         selection: Which calls; None for all.
@@ -63,69 +68,127 @@ def compare(
         confidence: Of the intervals, between 0.5 and 0.999.
 
     Raises:
-        ConfigError: If fewer than two values have calls or too many do, the baseline
-            is not among them, or amounts are in several currencies.
+        ConfigError: If *by* is time or units, fewer than two values have calls or too
+            many do, the baseline is not among them, or amounts are in several
+            currencies.
         LedgerError: If the ledger cannot be read.
     """
     if not 0.5 <= confidence <= 0.999:  # noqa: PLR2004 - as documented
         raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.999")
+    (dimension,) = dimensions_of("compare", [by])
     chosen = selection or Selection()
-    found: dict[str, Gathered] = {value: Gathered() for value in values}
-    since, until, currencies = _gather(ledger, by, chosen, found, is_open=not values)
+    gathering = _Gathering(dimension, {value: Gathered() for value in values})
+    gathering.read(ledger, chosen, is_open=not values)
+    found, remarks = gathering.sides, gathering.remarks
     if not values:
         order = sorted(found, key=lambda value: (-found[value].calls, value))
         found = {value: found[value] for value in order}
-    _check(by, found, baseline)
+    _check(by, found, baseline, remarks)
     base = next(iter(found)) if baseline is None else baseline
     return Comparison(
         by,
-        since,
-        until,
-        only_currency(currencies),
+        *gathering.span,
+        only_currency(gathering.currencies),
         base,
         confidence,
         sides_of(found, base, confidence),
+        (*remarks, *gathering.doubts.remarks(with_parts=False), *_on_singles(found)),
     )
 
 
-def _gather(
-    ledger: Ledger,
-    by: str,
-    selection: Selection,
-    found: dict[str, Gathered],
-    *,
-    is_open: bool,
-) -> tuple[datetime | None, datetime | None, set[str | None]]:
-    read = dimension_named(by).read
-    currencies: set[str | None] = set()
-    with ledger.reading() as reader:
-        whole = reader.span()
-        if whole is None:
-            return selection.since, selection.until, currencies
-        since, until = selection.span(whole)
-        for record, kind in selected_calls(reader, selection, since, until):
-            value = read(record.tags, kind)
-            if value is None:
+@dataclass(slots=True)
+class _Gathering:
+    """Reads what is compared.
+
+    Attributes:
+        dimension: What tells the sides apart.
+        sides: What was found, by value.
+        span: First moment and the one after the last; None where nothing was kept.
+        currencies: Of all amounts.
+        doubts: Calls without a plain price.
+        remarks: On what was asked for.
+    """
+
+    dimension: Dimension
+    sides: dict[str, Gathered]
+    span: tuple[datetime | None, datetime | None] = (None, None)
+    currencies: set[str | None] = field(default_factory=set)
+    doubts: Doubts = field(default_factory=Doubts)
+    remarks: list[str] = field(default_factory=list)
+
+    def read(self, ledger: Ledger, selection: Selection, *, is_open: bool) -> None:
+        """Read the calls of *selection*; of any value, if *is_open*."""
+        with ledger.reading() as reader:
+            whole = reader.span()
+            self.span = selection.since, selection.until
+            points = [] if whole is None else [*selection.span(whole)]
+            self.remarks = remarks_on(reader, selection, points, [self.dimension])
+            if not points:
+                return
+            self.span = since, until = points[0], points[1]
+            self._add_sums(reader, selection, (since, until), is_open=is_open)
+            for record, kind in selected_calls(reader, selection, since, until):
+                side = self.sides.get(self.dimension.read(record.tags, kind) or "")
+                if side is not None:
+                    side.note(record)
+
+    def _add_sums(
+        self,
+        reader: Reader,
+        selection: Selection,
+        span: tuple[datetime, datetime],
+        *,
+        is_open: bool,
+    ) -> None:
+        for part in reader.sums(*span):
+            value = self.dimension.read(part.tags, part.kind)
+            if not value or not selection.lets_pass(part.tags, part.kind):
                 continue
-            side = found.get(value)
-            if side is None:
-                if not is_open:
-                    continue
-                side = found[value] = Gathered()
-            side.note(record)
-            currencies.add(kind.currency)
-    return since, until, currencies
+            if is_open:
+                self.sides.setdefault(value, Gathered())
+            side = self.sides.get(value)
+            if side is not None:
+                side.add(part)
+                self.currencies.add(part.kind.currency)
+                self.doubts.note(part.kind.price_status, part.calls)
 
 
-def _check(by: str, found: dict[str, Gathered], baseline: str | None) -> None:
+def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:
+    """What intervals stand on, where single calls were forgotten."""
+    calls = sum(side.calls for side in found.values())
+    left = sum(side.single_calls for side in found.values())
+    if left == calls:
+        return
+    if not left:
+        yield (
+            "No single call of this span is kept any more: all figures come from "
+            "hourly sums, and there are no intervals, tests or percentiles"
+        )
+        return
+    few = [
+        f"{value} {side.single_calls:,} of {side.calls:,}"
+        for value, side in found.items()
+        if side.single_calls < side.calls
+    ]
+    yield (
+        f"Of {calls:,} calls {left:,} are still kept one by one: intervals, tests and "
+        f"percentiles stand on these alone ({', '.join(few)}), all other figures on "
+        f"all calls"
+    )
+
+
+def _check(
+    by: str, found: dict[str, Gathered], baseline: str | None, remarks: Sequence[str]
+) -> None:
+    hint = "".join(f". {remark}" for remark in remarks)
     empty = [value for value, side in found.items() if not side.calls]
     if empty:
-        raise ConfigError(f"no call has {by}={' or '.join(empty)} in this span")
+        raise ConfigError(f"no call has {by}={' or '.join(empty)} in this span{hint}")
     if len(found) < 2:  # noqa: PLR2004 - that is what comparing takes
         only = f" ({next(iter(found))})" if found else ""
         raise ConfigError(
             f"{len(found)} value of {by} has calls in this span{only}; "
-            f"two are needed to compare"
+            f"two are needed to compare{hint}"
         )
     if len(found) > _MOST_SIDES:
         raise ConfigError(

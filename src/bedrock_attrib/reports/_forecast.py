@@ -12,9 +12,11 @@ from itertools import accumulate, pairwise
 from statistics import fmean, median, stdev
 
 from .._errors import ConfigError
-from .._money import ZERO, add
+from .._money import ZERO
 from ..ledger import Ledger, Reader
 from ._calls import only_currency
+from ._known import add_known, known
+from ._remarks import remarks_on
 from ._robust import changes, quantile, spread
 from ._selection import Selection, Step, edges, midnight
 from ._series import read_series
@@ -41,7 +43,7 @@ class Forecast:
         as_of: The present of the forecast.
         end: The moment after the month.
         currency: Currency of all amounts.
-        spent: What was spent until then, exact.
+        spent: What was spent until then, exact; None where no call has a price.
         expected: What will have been spent at the end; None without a whole day of
             history.
         low: Lower end of the interval; None with fewer than seven days of history.
@@ -54,13 +56,14 @@ class Forecast:
             without a budget.
         budget_day: Day on which the budget will be spent, if all goes as expected;
             None if it will last.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     month: datetime
     as_of: datetime
     end: datetime
     currency: str
-    spent: Decimal
+    spent: Decimal | None
     expected: float | None
     low: float | None
     high: float | None
@@ -70,6 +73,7 @@ class Forecast:
     budget: Decimal | None
     over_budget: float | None
     budget_day: date | None
+    remarks: tuple[str, ...] = ()
 
 
 def forecast(
@@ -110,22 +114,23 @@ def forecast(
     end = edges(Step.MONTH, month, month + timedelta(days=40))[1]
     as_of = present.astimezone(chosen.zone)
     with ledger.reading() as reader:
-        spent, currency = _spent(reader, chosen, month, as_of)
-        days = _days(reader, chosen, as_of)
+        known_spent, currency = _spent(reader, chosen, month, as_of)
+        days, remarks = _days(reader, chosen, month, as_of)
+    spent = float(known_spent or ZERO)
     outlook = Outlook.of(days)
     ahead = _ahead(as_of, end)
     sums = None if outlook is None else outlook.draw(ahead)
-    expected = None if outlook is None else float(spent) + outlook.expected(ahead)
-    ends = _ends(float(spent), sums, confidence, len(days))
+    expected = None if outlook is None else spent + outlook.expected(ahead)
+    ends = _ends(spent, sums, confidence, len(days))
     over = None
     if budget is not None and sums is not None and len(days) >= _FEWEST_DAYS:
-        over = fmean(float(spent) + each > float(budget) for each in sums)
+        over = fmean(spent + each > float(budget) for each in sums)
     return Forecast(
         month,
         as_of,
         end,
         currency,
-        spent,
+        known_spent,
         expected,
         *ends,
         confidence,
@@ -135,29 +140,35 @@ def forecast(
         over,
         None
         if budget is None
-        else _budget_day(as_of, float(spent), outlook, ahead, float(budget)),
+        else _budget_day(as_of, spent, outlook, ahead, float(budget)),
+        tuple(remarks),
     )
 
 
 def _spent(
     reader: Reader, selection: Selection, month: datetime, as_of: datetime
-) -> tuple[Decimal, str]:
-    total = ZERO
+) -> tuple[Decimal | None, str]:
+    total: Decimal | None = None
+    has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
         if selection.lets_pass(part.tags, part.kind):
-            total = add(total, part.cost or ZERO)
+            has_calls = True
+            total = add_known(total, known(part.kind.price_status, part.cost))
             currencies.add(part.kind.currency)
-    return total, only_currency(currencies)
+    return total if has_calls else ZERO, only_currency(currencies)
 
 
 def _days(
-    reader: Reader, selection: Selection, as_of: datetime
-) -> list[tuple[date, float]]:
-    """What each whole day before *as_of* cost, from the first with a call."""
+    reader: Reader, selection: Selection, month: datetime, as_of: datetime
+) -> tuple[list[tuple[date, float]], list[str]]:
+    """What each whole day before *as_of* cost, from the first with a call.
+
+    With remarks on these days and on the month.
+    """
     whole = reader.span()
     if whole is None or whole[0] >= as_of:
-        return []
+        return [], remarks_on(reader, selection, (), ())
     begin = max(whole[0].astimezone(selection.zone), as_of - _HISTORY)
     if selection.since is not None:
         begin = max(begin, selection.since.astimezone(selection.zone))
@@ -169,7 +180,14 @@ def _days(
         if series.is_whole(index)
     ]
     first = next((i for i, (_, amount) in enumerate(days) if amount > 0), len(days))
-    return days[first:]
+    doubts = series.doubts
+    if begin > month:
+        for part in reader.sums(month, begin):
+            if selection.lets_pass(part.tags, part.kind):
+                doubts.note(part.kind.price_status, part.calls)
+    points = (min(begin, month), as_of)
+    remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]
+    return days[first:], remarks
 
 
 def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:

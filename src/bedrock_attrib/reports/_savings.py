@@ -17,7 +17,9 @@ from ..ledger import Kind, Ledger, Reader, Sum
 from ..pricing import PriceTable
 from ._alternative import Alternative
 from ._calls import only_currency
-from ._dimensions import dimension_named
+from ._dimensions import dimension_named, dimensions_of
+from ._known import Doubts, add_known, known
+from ._remarks import remarks_on
 from ._repricing import Repricer, Wanted
 from ._selection import Selection
 from ._what_if import Gathered, LeftOut, Repricing
@@ -99,34 +101,34 @@ class Waste:
     Attributes:
         keys: Value of each dimension, the model last; None for calls that have none.
         failed: Calls that ended with an error.
-        failed_cost: What they cost.
+        failed_cost: What they cost, as far as that is known; None if not at all.
         abandoned: Calls that were given up.
-        abandoned_cost: What they cost.
+        abandoned_cost: What they cost, in the same way.
         retries: Attempts beyond the first, of all calls; their price is not known.
     """
 
     keys: tuple[str | None, ...]
     failed: int = 0
-    failed_cost: Decimal = ZERO
+    failed_cost: Decimal | None = None
     abandoned: int = 0
-    abandoned_cost: Decimal = ZERO
+    abandoned_cost: Decimal | None = None
     retries: int = 0
 
     @property
-    def cost(self) -> Decimal:
-        """What all of them cost."""
-        return add(self.failed_cost, self.abandoned_cost)
+    def cost(self) -> Decimal | None:
+        """What all of them cost, as far as that is known."""
+        return add_known(self.failed_cost, self.abandoned_cost)
 
     def add(self, part: Sum) -> None:
         """Add *part*."""
-        cost = ZERO if part.cost is None else part.cost
+        cost = known(part.kind.price_status, part.cost)
         self.retries += max(0, part.attempts - part.calls)
         if part.kind.outcome is Outcome.ERROR:
             self.failed += part.calls
-            self.failed_cost = add(self.failed_cost, cost)
+            self.failed_cost = add_known(self.failed_cost, cost)
         elif part.kind.outcome is Outcome.ABANDONED:
             self.abandoned += part.calls
-            self.abandoned_cost = add(self.abandoned_cost, cost)
+            self.abandoned_cost = add_known(self.abandoned_cost, cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +140,20 @@ class Savings:
         since: First moment; None where nothing was kept.
         until: The moment after the last; None where nothing was kept.
         currency: Currency of all amounts.
-        spent: What all calls cost, as far as that is known.
+        spent: What all calls cost, as far as that is known; None if not at all.
         wasted: Failed and abandoned calls, and retries; the most expensive first.
         ways: One report for each way.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
     since: datetime | None
     until: datetime | None
     currency: str
-    spent: Decimal
+    spent: Decimal | None
     wasted: tuple[Waste, ...]
     ways: tuple[WayReport, ...]
+    remarks: tuple[str, ...] = ()
 
 
 Keys = tuple[str | None, ...]
@@ -159,7 +163,8 @@ Keys = tuple[str | None, ...]
 class _Found:
     """What the sums of a span say, before anything is priced anew."""
 
-    spent: Decimal = ZERO
+    spent: Decimal | None = None
+    doubts: Doubts = field(default_factory=Doubts)
     currencies: set[str | None] = field(default_factory=set)
     wasted: dict[Keys, Waste] = field(default_factory=dict)
     cacheable: dict[Keys, str] = field(default_factory=dict)
@@ -183,17 +188,20 @@ def savings(
         prices: What things cost; None for the bundled table.
 
     Raises:
-        ConfigError: If amounts are in several currencies.
+        ConfigError: If *by* names time or units, or amounts are in several currencies.
         LedgerError: If the ledger cannot be read.
     """
     chosen = selection or Selection()
     table = PriceTable.bundled() if prices is None else prices
     names = (*(name for name in by if name != "model"), "model")
+    dimensions = dimensions_of("savings", names)
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
-            return Savings(names, chosen.since, chosen.until, "USD", ZERO, (), ())
+            told = tuple(remarks_on(reader, chosen, (), dimensions))
+            return Savings(names, chosen.since, chosen.until, "USD", ZERO, (), (), told)
         since, until = chosen.span(whole)
+        remarks = remarks_on(reader, chosen, (since, until), dimensions)
         parts = [
             part
             for part in reader.sums(since, until)
@@ -206,8 +214,21 @@ def savings(
             _way(way, table, reader, chosen, span, names, found) for way in Way
         )
     wasted = [each for each in found.wasted.values() if _is_told(each)]
-    wasted.sort(key=lambda each: (each.cost.copy_negate(), -each.failed, _text(each)))
-    return Savings(names, since, until, currency, found.spent, tuple(wasted), ways)
+    wasted.sort(key=_by_cost)
+    return Savings(
+        names,
+        since,
+        until,
+        currency,
+        found.spent if parts else ZERO,
+        tuple(wasted),
+        ways,
+        (*remarks, *found.doubts.remarks()),
+    )
+
+
+def _by_cost(each: Waste) -> tuple[Decimal, int, tuple[str, ...]]:
+    return (each.cost or ZERO).copy_negate(), -each.failed, _text(each)
 
 
 def _is_told(waste: Waste) -> bool:
@@ -229,7 +250,9 @@ def _look_over(parts: Sequence[Sum], names: Sequence[str]) -> _Found:
     jobs: dict[tuple[Tags, str], list[Sum]] = {}
     for part in parts:
         keys = keys_of(part.tags, part.kind)
-        found.spent = add(found.spent, part.cost or ZERO)
+        status = part.kind.price_status
+        found.spent = add_known(found.spent, known(status, part.cost))
+        found.doubts.note(status, part.calls)
         found.currencies.add(part.kind.currency)
         found.wasted.setdefault(keys, Waste(keys)).add(part)
         groups.setdefault(keys, []).append(part)
@@ -296,12 +319,12 @@ def _way(
     rows = [
         Saving(
             row.keys,
-            _signed(row.repricing.saved, is_past=way is Way.CACHED),
+            _signed(saved, is_past=way is Way.CACHED),
             row.repricing,
             evidence(row.keys),
         )
         for row in gathered.rows()
-        if row.repricing.calls
+        if (saved := row.repricing.saved) is not None
     ]
     told = [each for each in rows if way is Way.CACHED or each.amount > 0]
     told.sort(key=lambda each: (each.amount.copy_negate(), _keys_text(each.keys)))

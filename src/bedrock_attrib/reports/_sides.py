@@ -8,8 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from .._money import ZERO, add
-from .._record import CallRecord, Outcome, PriceStatus
+from .._record import CallRecord, Outcome
 from .._usage import PROMPT_UNITS, Unit
+from ..ledger import Sum
 from ._bootstrap import (
     FEWEST,
     Difference,
@@ -21,10 +22,10 @@ from ._bootstrap import (
     resample,
 )
 from ._calls import QUOTIENT
+from ._known import NOT_WHOLLY_PRICED
 from ._robust import nearest_rank
 
 _ENOUGH_FOR_P99 = 100
-_UNKNOWN = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 
 
 class Verdict(StrEnum):
@@ -67,13 +68,16 @@ class Side:
         abandoned: Those that were given up.
         unpriced: Those without a whole price. They are in no figure of money below.
         usage: Counts by unit.
-        cost: Exact amount of the priced calls.
+        cost: Exact amount of the priced calls; None when there are none.
         cost_per_call: Mean of the priced calls; None when there are none.
-        interval: Where the true mean lies; None with fewer than 10 priced calls.
+        interval: Where the true mean lies; None with fewer than 10 priced calls that
+            are kept one by one.
         cost_per_success: Amount of all priced calls for each that succeeded: what an
             answer really costs. None when none did.
-        wasted: Amount of failed and abandoned calls.
+        wasted: Amount of failed and abandoned calls; None when no call has a price.
         cache_share: Share of the prompt's tokens read from the cache; None without any.
+        single_calls: Calls that are still kept one by one. Intervals, differences and
+            latency stand on these alone, every other figure on all calls.
         latency: How long successful calls took; None when none did.
         difference: From the baseline, per call; None where there is none to tell.
         p_value: That of the difference, corrected for the number of comparisons.
@@ -86,12 +90,13 @@ class Side:
     abandoned: int
     unpriced: int
     usage: dict[Unit, int]
-    cost: Decimal
+    cost: Decimal | None
     cost_per_call: Decimal | None
     interval: Interval | None
     cost_per_success: Decimal | None
-    wasted: Decimal
+    wasted: Decimal | None
     cache_share: float | None
+    single_calls: int
     latency: Latency | None
     difference: Difference | None
     p_value: float | None
@@ -100,41 +105,69 @@ class Side:
 
 @dataclass(slots=True)
 class Gathered:
-    """What is noted of the calls of one side while they pass."""
+    """What is noted of the calls of one side.
+
+    Attributes:
+        calls: How many there are, by the sums, which outlive single calls.
+        failed: Those that ended with an error.
+        abandoned: Those that were given up.
+        succeeded: Those with a whole price that brought an answer.
+        unpriced: Those without a whole price.
+        usage: Counts by unit.
+        cost: Amount of those with a whole price.
+        wasted: The part of it that brought nothing.
+        single_calls: Calls that are kept one by one.
+        costs: What each of these cost, that has a whole price.
+        durations: Seconds of each of these that brought an answer.
+        first_chunks: Seconds to the first event, of streams among these.
+    """
 
     calls: int = 0
     failed: int = 0
     abandoned: int = 0
-    succeeded: int = 0  # of the priced ones
+    succeeded: int = 0
     unpriced: int = 0
     usage: dict[Unit, int] = field(default_factory=dict)
     cost: Decimal = ZERO
     wasted: Decimal = ZERO
+    single_calls: int = 0
     costs: array[float] = field(default_factory=lambda: array("d"))
     durations: array[float] = field(default_factory=lambda: array("d"))
     first_chunks: array[float] = field(default_factory=lambda: array("d"))
 
-    def note(self, record: CallRecord) -> None:
-        """Note one call."""
-        self.calls += 1
-        self.failed += record.outcome is Outcome.ERROR
-        self.abandoned += record.outcome is Outcome.ABANDONED
-        for unit, count in (record.usage or {}).items():
+    @property
+    def priced(self) -> int:
+        """Calls with a whole price, free ones included."""
+        return self.calls - self.unpriced
+
+    def add(self, part: Sum) -> None:
+        """Add *part*: what is known of calls whether they are kept or not."""
+        kind = part.kind
+        is_ok = kind.outcome is Outcome.OK
+        self.calls += part.calls
+        self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
+        self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
+        for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
-        is_ok = record.outcome is Outcome.OK
-        if is_ok:
+        if kind.price_status in NOT_WHOLLY_PRICED:
+            self.unpriced += part.calls
+            return
+        amount = ZERO if part.cost is None else part.cost
+        self.succeeded += part.calls if is_ok else 0
+        self.cost = add(self.cost, amount)
+        self.wasted = self.wasted if is_ok else add(self.wasted, amount)
+
+    def note(self, record: CallRecord) -> None:
+        """Note what one call alone tells: its cost and how long it took."""
+        self.single_calls += 1
+        if record.outcome is Outcome.OK:
             if record.duration_s is not None:
                 self.durations.append(record.duration_s)
             if record.time_to_first_chunk_s is not None:
                 self.first_chunks.append(record.time_to_first_chunk_s)
-        if record.price_status in _UNKNOWN:
-            self.unpriced += 1
-            return
-        amount = ZERO if record.cost is None else record.cost.total
-        self.succeeded += is_ok
-        self.cost = add(self.cost, amount)
-        self.wasted = self.wasted if is_ok else add(self.wasted, amount)
-        self.costs.append(float(amount))
+        if record.price_status not in NOT_WHOLLY_PRICED:
+            amount = ZERO if record.cost is None else record.cost.total
+            self.costs.append(float(amount))
 
 
 def sides_of(
@@ -196,7 +229,7 @@ def _side(
     p_value: float | None,
     verdict: Verdict,
 ) -> Side:
-    priced = len(found.costs)
+    priced = found.priced
     return Side(
         value=value,
         calls=found.calls,
@@ -204,7 +237,7 @@ def _side(
         abandoned=found.abandoned,
         unpriced=found.unpriced,
         usage=found.usage,
-        cost=found.cost,
+        cost=found.cost if priced else None,
         cost_per_call=QUOTIENT.divide(found.cost, Decimal(priced)) if priced else None,
         interval=ends,
         cost_per_success=(
@@ -212,8 +245,9 @@ def _side(
             if found.succeeded
             else None
         ),
-        wasted=found.wasted,
+        wasted=found.wasted if priced else None,
         cache_share=cache_share(found.usage),
+        single_calls=found.single_calls,
         latency=_latency(found),
         difference=told,
         p_value=p_value,

@@ -13,12 +13,12 @@ from .._record import Outcome, PriceStatus
 from .._usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
 from ..ledger import Ledger, Reader, Sum
 from ._dimensions import dimension_named
+from ._known import NOT_WHOLLY_PRICED
 from ._remarks import remarks_on
 from ._selection import Selection, Step, edges, is_before, stretch_label
 
 UNIT = "unit"
 TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
-_NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 # Means and shares are quotients, so that they are rounded: to so many digits.
 _ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
 _PER_TOKENS = Decimal(1000)
@@ -105,7 +105,7 @@ class Spend:
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
-        self.unpriced += part.calls if kind.price_status in _NOT_WHOLLY_PRICED else 0
+        self.unpriced += part.calls if kind.price_status in NOT_WHOLLY_PRICED else 0
         self.attempts += part.attempts
         self.duration_s += part.duration_s
         for unit, count in part.usage.items():
@@ -115,7 +115,7 @@ class Spend:
         _add_to(self.cost, kind.currency, part.cost)
         if kind.price_status is PriceStatus.ESTIMATED:
             _add_to(self.estimated, kind.currency, part.cost)
-        if kind.price_status not in _NOT_WHOLLY_PRICED:
+        if kind.price_status not in NOT_WHOLLY_PRICED:
             self.add_whole(kind.currency, _whole_of(part, part.cost))
 
     def add_unit(self, unit: Unit | None, count: int, part: Sum) -> None:
@@ -258,7 +258,9 @@ def spend_by(
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
-            return SpendReport(tuple(by), chosen.since, chosen.until, (), None, total)
+            empty = (chosen.since, chosen.until, (), None, total)
+            told = tuple(remarks_on(reader, chosen, (), dimensions))
+            return SpendReport(tuple(by), *empty, remarks=told)
         since, until = chosen.span(whole)
         points = _points(step, since, until, whole)
         for start, part in _parts(reader, step, points, progress):

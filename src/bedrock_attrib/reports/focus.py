@@ -21,6 +21,7 @@ from .._usage import Unit
 from ..ledger import Kind, Ledger, Reader, Sum
 from ._flat import ColumnType, FlatColumn, FlatTable, Value
 from ._focus_columns import EXTENSIONS, columns_of
+from ._remarks import remarks_of
 from ._selection import Selection, Step, edges, is_before
 from ._spend import Progress
 
@@ -80,7 +81,7 @@ def focus_table(
 
     Raises:
         ConfigError: If the version or the period is not one of these.
-        LedgerError: If the ledger cannot be read, while rows are taken.
+        LedgerError: If the ledger cannot be read, now or while rows are taken.
     """
     if version not in set(Version):
         raise ConfigError(
@@ -89,12 +90,13 @@ def focus_table(
     if period not in _PERIODS:
         raise ConfigError(f"a charge period is {period!r}; expected hour or day")
     names = columns_of(version)
-    rows = _rows(
-        ledger, selection or Selection(), account, Step(period), names, progress
-    )
+    chosen = selection or Selection()
+    rows = _rows(ledger, chosen, account, Step(period), names, progress)
     columns = (*names, *EXTENSIONS)
     return FlatTable(
-        tuple(FlatColumn(name, type_of) for name, type_of in columns), rows
+        tuple(FlatColumn(name, type_of) for name, type_of in columns),
+        rows,
+        remarks_of(ledger, chosen),
     )
 
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 import click
 
 from ...reports import Anomaly, AnomalyReport, Step, anomalies
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import print_block, print_json
 from .._tables import new_list
-from ._asked import Asked, amount, asks, by_option
+from ._asked import Asked, amount, asks
 from ._shown import as_json, money, named, span
 
 _EPILOG = """
@@ -24,7 +25,7 @@ Examples:
 
 
 @click.command("anomalies", epilog=_EPILOG)
-@by_option
+@by_option("team,model")
 @click.option(
     "--step",
     type=click.Choice([Step.DAY.value, Step.HOUR.value]),
@@ -65,7 +66,7 @@ def anomalies_command(
     with asked.ledger() as ledger:
         found = anomalies(
             ledger,
-            by or ("team", "model"),
+            by,
             asked.selection,
             step=Step(step),
             threshold=threshold,
@@ -75,6 +76,7 @@ def anomalies_command(
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: AnomalyReport) -> None:

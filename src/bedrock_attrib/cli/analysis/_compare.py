@@ -9,11 +9,20 @@ from rich.table import Table
 
 from ..._usage import Usage
 from ...reports import Comparison, Side, compare
-from .._console import printable, results
+from .._console import print_remarks, printable, results
 from .._price_table import print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks
-from ._shown import as_json, calls, ends, heading_span, money, share, signed_share
+from ._shown import (
+    as_json,
+    calls,
+    ends,
+    heading_span,
+    money,
+    percent,
+    share,
+    signed_share,
+)
 
 _EPILOG = """
 \b
@@ -23,6 +32,7 @@ Examples:
   bedrock-attrib analyze compare experiment --baseline control --ledger calls.db --json
 """
 _THOUSAND = 1_000
+_NOT_KNOWN = "n.a."
 
 
 @click.command("compare", epilog=_EPILOG)
@@ -66,6 +76,7 @@ def compare_command(
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: Comparison) -> None:
@@ -78,11 +89,12 @@ def _show(found: Comparison) -> None:
         line = _told(found, side)
         if line:
             out.print(line, soft_wrap=True)
+    level = percent(1 - found.confidence)
     out.print(
         f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
-        f"{found.confidence:.0%} of the time (bootstrap-t); differences are tested "
-        f"against {printable(found.baseline)} at {1 - found.confidence:.0%}, "
-        f"corrected for their number (Holm).",
+        f"{percent(found.confidence)} of the time (bootstrap-t); differences are "
+        f"tested against {printable(found.baseline)} at {level}, corrected for their "
+        f"number (Holm).",
         soft_wrap=True,
     )
 
@@ -93,7 +105,7 @@ def _costs(found: Comparison) -> Table:
         Column("calls", is_number=True),
         Column("cost", is_number=True),
         Column("per 1,000\ncalls", is_number=True),
-        Column(f"{found.confidence:.0%} interval", is_number=True),
+        Column(f"{percent(found.confidence)} interval", is_number=True),
         Column("per 1,000\nsuccesses", is_number=True),
         Column("wasted", is_number=True),
         Column("verdict"),
@@ -106,7 +118,7 @@ def _costs(found: Comparison) -> Table:
             f"{side.calls:,}",
             money(side.cost, found.currency),
             _per_thousand(side.cost_per_call, found),
-            ends(side.interval, found.currency, _THOUSAND),
+            _interval(found, side),
             _per_thousand(side.cost_per_success, found),
             money(side.wasted, found.currency),
             side.verdict.value,
@@ -115,7 +127,13 @@ def _costs(found: Comparison) -> Table:
 
 
 def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
-    return "" if amount is None else money(amount * _THOUSAND, found.currency)
+    return _NOT_KNOWN if amount is None else money(amount * _THOUSAND, found.currency)
+
+
+def _interval(found: Comparison, side: Side) -> str:
+    if side.cost is None:
+        return _NOT_KNOWN
+    return ends(side.interval, found.currency, _THOUSAND)
 
 
 def _calls(found: Comparison) -> Table:
@@ -170,9 +188,7 @@ def _told(found: Comparison, side: Side) -> str:
     if told is None:
         is_baseline = side.value == found.baseline
         return "" if is_baseline else f"{printable(side.value)}: {side.verdict}."
-    base = next(each for each in found.sides if each.value == found.baseline)
-    per_call = float(base.cost_per_call or 0)
-    relative = signed_share(told.amount / per_call if per_call else None)
+    relative = signed_share(told.share)
     between = ends(told.interval, found.currency, _THOUSAND)
     lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
     name, baseline = printable(side.value), printable(found.baseline)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
 from ...reports import Savings, Way, WayReport, savings
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, new_table
-from ._asked import Asked, asks, by_option
+from ._asked import Asked, asks
 from ._shown import (
     as_json,
     money,
@@ -37,7 +39,7 @@ _HEADINGS = {
 
 
 @click.command("savings", epilog=_EPILOG)
-@by_option
+@by_option("team,app")
 @overrides_option
 @asks
 def savings_command(
@@ -49,17 +51,20 @@ def savings_command(
     """
     prices = price_table(overrides)
     with asked.ledger() as ledger:
-        found = savings(ledger, by or ("team", "app"), asked.selection, prices=prices)
+        found = savings(ledger, by, asked.selection, prices=prices)
     if asked.as_json:
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: Savings) -> None:
     out = results()
-    spent = money(found.spent, found.currency)
-    out.print(f"Spent {spent} {span(found.since, found.until)}.\n", soft_wrap=True)
+    spent = f"Spent {money(found.spent, found.currency)}"
+    if found.spent is None:
+        spent = "No call has a price"
+    out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
     for report in found.ways:
         out.print()
@@ -88,12 +93,16 @@ def _print_wasted(found: Savings) -> None:
         table.add_row(
             *named(each.keys),
             f"{each.failed:,}",
-            money(each.failed_cost, found.currency),
+            _cost(each.failed, each.failed_cost, found.currency),
             f"{each.abandoned:,}",
-            money(each.abandoned_cost, found.currency),
+            _cost(each.abandoned, each.abandoned_cost, found.currency),
             f"{each.retries:,}",
         )
     print_block(table)
+
+
+def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
+    return money(cost, currency) if calls else ""
 
 
 def _print_way(report: WayReport, found: Savings) -> None:

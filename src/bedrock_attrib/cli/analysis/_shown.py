@@ -14,11 +14,18 @@ from .._price_table import plain, print_block
 from .._tables import new_list
 
 _NONE = "(none)"
+_UNPRICED = "unpriced"
 _FULL, _SMALL = 10, Decimal("0.01")
+_LEAST = 0.01
 
 
-def money(amount: Decimal | float, currency: str) -> str:
-    """*amount*, rounded to what a reader can use: ``$12.35``, ``$0.0042``."""
+def money(amount: Decimal | float | None, currency: str) -> str:
+    """*amount*, rounded to what a reader can use: ``$12.35``, ``$0.0042``.
+
+    Without one nothing has a price, which is not the same as no cost.
+    """
+    if amount is None:
+        return _UNPRICED
     value = Decimal(str(amount))
     size = abs(value)
     decimals = 2 if not size or size >= _FULL else 4 if size >= _SMALL else 6
@@ -30,6 +37,18 @@ def money(amount: Decimal | float, currency: str) -> str:
 def share(part: Decimal | float | None) -> str:
     """*part* of one in percent; nothing where it is not known."""
     return "" if part is None else f"{part:.1%}"
+
+
+def percent(part: float) -> str:
+    """*part* of one in percent, with the digits that it has: ``99.9%``, ``80%``."""
+    return f"{100 * part:.6g}%"
+
+
+def likely(part: float) -> str:
+    """A chance in percent; what is only nearly certain is not called certain."""
+    if 0 < part < _LEAST:
+        return f"less than {_LEAST:.0%}"
+    return f"more than {1 - _LEAST:.0%}" if 1 - _LEAST < part < 1 else f"{part:.0%}"
 
 
 def signed_share(part: Decimal | float | None) -> str:
@@ -113,5 +132,5 @@ def _scalar_json(value: object) -> object:
 
 def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
-        return {"saved": plain(value.saved)}
-    return {"cost": plain(value.cost)} if isinstance(value, Waste) else {}
+        return {"saved": as_json(value.saved)}
+    return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}

@@ -9,10 +9,11 @@ import click
 
 from ..._model_id import Scope
 from ...reports import Alternative, Repricing, WhatIf, what_if
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, new_table
-from ._asked import Asked, asks, by_option
+from ._asked import Asked, asks
 from ._shown import (
     as_json,
     heading_span,
@@ -57,7 +58,7 @@ Examples:
     metavar="N",
     help="Calls that use a prefix before it is written anew.",
 )
-@by_option
+@by_option("team")
 @overrides_option
 @asks
 def what_if_command(  # noqa: PLR0913 - one for each option
@@ -84,13 +85,12 @@ def what_if_command(  # noqa: PLR0913 - one for each option
     )
     prices = price_table(overrides)
     with asked.ledger() as ledger:
-        found = what_if(
-            ledger, alternative, by or ("team",), asked.selection, prices=prices
-        )
+        found = what_if(ledger, alternative, by, asked.selection, prices=prices)
     if asked.as_json:
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: WhatIf) -> None:
@@ -115,7 +115,8 @@ def _show(found: WhatIf) -> None:
 
 def _figures(repricing: Repricing, found: WhatIf) -> tuple[str, ...]:
     if repricing.left_out and not repricing.calls:
-        return ("0", "", "no price", "", "")
+        actual = money(repricing.left_out_cost, found.currency)
+        return ("0", actual, "no price", "", "")
     mark = "~" if repricing.estimated else ""
     saved = repricing.saved_share
     return (

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ...ledger import Ledger
 from ...reports import (
+    PAGE_BY,
     FlatTable,
     Selection,
     SpendReport,
@@ -33,6 +34,7 @@ from ._output import STDOUT, opened_output
 from ._table import spend_table, spend_title
 
 ESTIMATES = "Costs are estimates from list prices."
+_USUAL_BY = ("team",)
 _WIDEST = 10_000
 
 
@@ -42,7 +44,7 @@ class Asked:
 
     Attributes:
         ledger: What was kept.
-        by: What it goes by.
+        by: What it goes by; empty for the usual.
         selection: Which calls.
         top: How many rows at most; None for all.
         is_exact: Whether a table shows every digit.
@@ -67,7 +69,7 @@ class Asked:
         with progress_bar("Adding up") as progress:
             return spend_by(
                 self.ledger,
-                self.by,
+                self.by or _USUAL_BY,
                 self.selection,
                 top=self.top,
                 progress=progress,
@@ -162,19 +164,19 @@ def _parquet(asked: Asked) -> tuple[str, ...]:
 
 def _html(asked: Asked) -> tuple[str, ...]:
     # Not at the top: the other formats do not wait for the page's parts.
-    from ...reports.html import render  # noqa: PLC0415
+    from ...reports.html import make_page  # noqa: PLC0415
 
     with progress_bar("Adding up") as progress:
-        page = render(
+        page = make_page(
             asked.ledger,
             asked.selection,
-            by=asked.by,
+            by=asked.by or PAGE_BY,
             prices=price_table(()),
             progress=progress,
         )
     with text_output(asked.output) as file:
-        file.write(page)
-    return ()
+        file.write(page.text)
+    return page.remarks
 
 
 def _focus(asked: Asked) -> tuple[str, ...]:
@@ -188,7 +190,10 @@ def _focus(asked: Asked) -> tuple[str, ...]:
             progress=progress,
         )
         write_by_suffix(table, asked.output)
-    remarks = [f"FOCUS: {ESTIMATES} Column x_CostBasis says so in every row."]
+    remarks = [
+        *table.remarks,
+        f"FOCUS: {ESTIMATES} Column x_CostBasis says so in every row.",
+    ]
     if asked.account == UNKNOWN_ACCOUNT:
         remarks.append(
             f"BillingAccountId is {UNKNOWN_ACCOUNT.id!r}: name it with --account."
