@@ -36,10 +36,9 @@ Examples:
 @click.option(
     "--threshold",
     type=click.FloatRange(0, min_open=True),
-    default=5.0,
-    show_default=True,
     metavar="SIGMAS",
-    help="How far beyond the usual scatter.",
+    help="How far beyond the usual scatter; as far as keeps false alarms rare, if not "
+    "given.",
 )
 @click.option(
     "--at-least",
@@ -55,7 +54,7 @@ def anomalies_command(
     asked: Asked,
     by: tuple[str, ...],
     step: str,
-    threshold: float,
+    threshold: float | None,
     at_least: Decimal,
 ) -> None:
     """Find spend that the past of its series does not explain, and what drove it.
@@ -97,7 +96,9 @@ def _show(found: AnomalyReport) -> None:
 def _heading(each: Anomaly, found: AnomalyReport) -> str:
     at = f"{each.start:%Y-%m-%d %H:%M}" if found.step is Step.HOUR else ""
     at = at or f"{each.start:%a %Y-%m-%d}"
-    whose = " ".join(named(each.keys))
+    whose = " ".join(named(each.keys)) or "all together"
+    if len(each.keys) < len(found.by):
+        whose += ", with something new"
     return f"{at}  {whose}: {money(each.actual, found.currency)}"
 
 
