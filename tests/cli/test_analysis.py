@@ -241,7 +241,11 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
     """Nothing is told of nothing."""
     path = tmp_path / "empty.db"
     Ledger(path).close()
-    assert call("savings", "--ledger", path).stdout.startswith("Spent $0.00 no calls.")
+    savings = call("savings", "--ledger", path).stdout
+    assert savings == "No calls: nothing was spent.\n"
+    assert call("anomalies", "--ledger", path).stdout == (
+        "No calls: nothing is there to be judged.\n"
+    )
     assert "Calls no calls." not in call("what-if", "--batch", "--ledger", path).stdout
 
 

@@ -222,8 +222,8 @@ def euro(record: CallRecord) -> CallRecord:
 
 
 WRONG = {
-    "no value": ([], {}, "0 value"),
-    "one value": ([of("a")], {}, "two are needed"),
+    "no value": ([], {}, "none has calls in this span"),
+    "one value": ([of("a")], {}, "only .a. has calls in this span; two are needed"),
     "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
     "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
     "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),

@@ -40,6 +40,18 @@ def is_animated(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
+_LONGEST = 64
+_END = 16
+
+
+def shortened(text: str) -> str:
+    """*text* as `printable`, without its middle where it would fill a table."""
+    shown = printable(text)
+    if len(shown) <= _LONGEST:
+        return shown
+    return f"{shown[: _LONGEST - _END - 1]}…{shown[-_END:]}"
+
+
 def printable(text: str) -> str:
     """*text* without what would steer a terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -185,10 +185,10 @@ def _check(
     if empty:
         raise ConfigError(f"no call has {by}={' or '.join(empty)} in this span{hint}")
     if len(found) < 2:  # noqa: PLR2004 - that is what comparing takes
-        only = f" ({next(iter(found))})" if found else ""
+        there = f"only {next(iter(found))!r} has" if found else "none has"
         raise ConfigError(
-            f"{len(found)} value of {by} has calls in this span{only}; "
-            f"two are needed to compare{hint}"
+            f"of the values of {by} {there} calls in this span; two are needed to "
+            f"compare{hint}"
         )
     if len(found) > _MOST_SIDES:
         raise ConfigError(

@@ -92,7 +92,7 @@ def dimensions_of(report: str, by: Sequence[str], instead: str = "") -> list[Dim
             )
     if len(set(by)) < len(by):
         raise ConfigError(
-            f"{report} by {', '.join(by)} names a dimension twice; name each once"
+            f"{report} by {', '.join(by)} names a dimension twice; expected each once"
         )
     return [dimension_named(name) for name in by]
 

@@ -83,6 +83,9 @@ def _show(found: AnomalyReport) -> None:
     for each in found.anomalies:
         print_block(new_list(_heading(each, found), _story(each, found)))
         out.print()
+    if found.since is None:
+        out.print("No calls: nothing is there to be judged.")
+        return
     count = len(found.anomalies)
     out.print(
         f"{count or 'No'} anomal{'y' if count == 1 else 'ies'} "

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ..._usage import Usage
 from ...reports import Comparison, Side, compare
-from .._console import print_remarks, printable, results
+from .._console import print_remarks, results, shortened
 from .._price_table import print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks
@@ -93,7 +93,7 @@ def _show(found: Comparison) -> None:
     out.print(
         f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
         f"{percent(found.confidence)} of the time (bootstrap-t); differences are "
-        f"tested against {printable(found.baseline)} at {level}, corrected for their "
+        f"tested against {shortened(found.baseline)} at {level}, corrected for their "
         f"number (Holm).",
         soft_wrap=True,
     )
@@ -114,7 +114,7 @@ def _costs(found: Comparison) -> Table:
     table.show_footer = False
     for side in found.sides:
         table.add_row(
-            printable(side.value),
+            shortened(side.value),
             f"{side.calls:,}",
             money(side.cost, found.currency),
             _per_thousand(side.cost_per_call, found),
@@ -171,7 +171,7 @@ def _row(side: Side) -> tuple[str, ...]:
     )
     usage = Usage.of(side.usage)
     return (
-        printable(side.value),
+        shortened(side.value),
         f"{side.failed:,}",
         f"{side.abandoned:,}",
         f"{side.unpriced:,}",
@@ -187,11 +187,11 @@ def _told(found: Comparison, side: Side) -> str:
     told = side.difference
     if told is None:
         is_baseline = side.value == found.baseline
-        return "" if is_baseline else f"{printable(side.value)}: {side.verdict}."
+        return "" if is_baseline else f"{shortened(side.value)}: {side.verdict}."
     relative = signed_share(told.share)
     between = ends(told.interval, found.currency, _THOUSAND)
     lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
-    name, baseline = printable(side.value), printable(found.baseline)
+    name, baseline = shortened(side.value), shortened(found.baseline)
     return (
         f"{name}: {side.verdict} than {baseline}"
         if side.verdict in ("cheaper", "dearer")

@@ -64,6 +64,9 @@ def _show(found: Savings) -> None:
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
         spent = "No call has a price"
+    if found.since is None:
+        out.print("No calls: nothing was spent.")
+        return
     out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
     for report in found.ways:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 
 from ...reports import Interval, LeftOut, Repricing, Waste
-from .._console import printable, results
+from .._console import printable, results, shortened
 from .._price_table import plain, print_block
 from .._tables import new_list
 
@@ -70,7 +70,7 @@ def ends(interval: Interval | None, currency: str, times: int = 1) -> str:
 
 def named(keys: Iterable[str | None]) -> tuple[str, ...]:
     """Values of dimensions; those that are missing are told."""
-    return tuple(_NONE if key is None else printable(key) for key in keys)
+    return tuple(_NONE if key is None else shortened(key) for key in keys)
 
 
 def calls(count: int) -> str:

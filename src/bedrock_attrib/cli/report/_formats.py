@@ -93,9 +93,18 @@ def _table(asked: Asked) -> tuple[str, ...]:
     width = results().width if asked.output == STDOUT else _WIDEST
     table = spend_table(report, is_exact=asked.is_exact, width=width)
     title = Text(spend_title(report), style="bold")
+    if not report.total.calls:
+        write_block(Group(title, Text(_NOTHING)), asked.output)
+        return report.remarks
     closing = Text(f"\n{_closing(report)}")
     write_block(Group(title, table, closing), asked.output)
     return report.remarks
+
+
+_NOTHING = (
+    "No call is in it. Ask for a longer span or for other filters, or see whether "
+    "calls reach the ledger: bedrock-attrib doctor"
+)
 
 
 def _closing(report: SpendReport) -> str:

@@ -19,7 +19,7 @@ from ...reports import (
     unattributed,
     unpriced,
 )
-from .._console import print_remarks, printable
+from .._console import print_remarks, printable, shortened
 from .._figures import short_count, short_model
 from .._ledgers import by_option, ledger_option, names_option, selection_options
 from .._price_table import json_option
@@ -94,10 +94,13 @@ def show_unattributed(
 
 
 def _unattributed_block(found: UnattributedReport) -> Group:
-    named = ", ".join(found.tags)
+    named = shortened(", ".join(found.tags))
     title = f"Calls without {named}, {span_text(found.since, found.until)}"
+    if not found.total.calls:
+        return Group(new_list(title, ["there are no calls"]))
     if not found.rows:
-        whole = f"none: all {found.total.calls:,} calls have their tags"
+        count = found.total.calls
+        whole = f"none: {_all(count)} {'has its' if count == 1 else 'have their'} tags"
         return Group(new_list(title, [whole]))
     monies = [
         Money.of(
@@ -135,7 +138,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
     )
     for row in found.rows:
         table.add_row(
-            ", ".join(row.missing),
+            shortened(", ".join(row.missing)),
             *(_name(by, key) for by, key in zip(found.by, row.keys, strict=True)),
             _hour(row.first_hour),
             _hour(row.last_hour),
@@ -147,10 +150,14 @@ def _unattributed_block(found: UnattributedReport) -> Group:
     return Group(Text(title, style="bold"), table, Text(f"\n{closing}"))
 
 
+def _all(count: int) -> str:
+    return "the one call" if count == 1 else f"all {count:,} calls"
+
+
 def _name(by: str, key: str | None) -> str:
     if key is None:
         return NONE
-    return printable(short_model(key) if by == "model" else key)
+    return shortened(short_model(key) if by == "model" else key)
 
 
 def _hour(at: datetime) -> str:
@@ -179,8 +186,12 @@ def show_unpriced(
 
 def _unpriced_block(found: UnpricedReport) -> Group:
     title = f"Calls without a whole price, {span_text(found.since, found.until)}"
+    if not found.all_calls:
+        return Group(new_list(title, ["there are no calls"]))
     if not found.rows:
-        return Group(new_list(title, [f"none: all {found.all_calls:,} have theirs"]))
+        count = found.all_calls
+        have = "has its own" if count == 1 else "have theirs"
+        return Group(new_list(title, [f"none: {_all(count)} {have}"]))
     blocks: list[RenderableType] = [
         Text(f"{title}: {found.calls:,} of {found.all_calls:,}", style="bold")
     ]

@@ -155,7 +155,8 @@ def _page_of(html: str, figures: Figures) -> Page:
 
 
 def _remarks(figures: Figures) -> str:
-    return "".join(f'<p class="note">{text(each)}.</p>' for each in figures.remarks)
+    ends = (each if each.endswith("?") else f"{each}." for each in figures.remarks)
+    return "".join(f'<p class="note">{text(each)}</p>' for each in ends)
 
 
 _NOTHING = (
