@@ -14,7 +14,8 @@ from ._json import write_json
 from ._savings import Saving, Savings, Waste, Way, WayReport, savings
 from ._selection import Filter, Selection, Step, parse_filter, select
 from ._sides import Latency, Side, Verdict
-from ._spend import Spend, SpendReport, SpendRow, Whole, spend_by
+from ._spend import Spend, Whole
+from ._spend_by import SpendReport, SpendRow, spend_by
 from ._spend_flat import flat_spend
 from ._unattributed import (
     UnattributedReport,

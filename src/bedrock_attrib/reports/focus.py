@@ -23,7 +23,7 @@ from ._flat import ColumnType, FlatColumn, FlatTable, Value
 from ._focus_columns import EXTENSIONS, columns_of
 from ._remarks import remarks_of
 from ._selection import Selection, Step, edges, is_before
-from ._spend import Progress
+from ._spend_by import Progress
 
 COST_BASIS = "estimate from list prices"
 _PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
