@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._alternative import Alternative
 from ._anomalies import Anomaly, AnomalyReport, Driver, anomalies
 from ._bootstrap import Difference, Interval
+from ._calendar import Step
 from ._compare import Comparison, compare
 from ._csv import write_csv
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
@@ -12,7 +13,7 @@ from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
 from ._json import write_json
 from ._savings import Saving, Savings, Waste, Way, WayReport, savings
-from ._selection import Filter, Selection, Step, parse_filter, select
+from ._selection import Filter, Selection, parse_filter, select
 from ._sides import Latency, Side, Verdict
 from ._spend import Spend, Whole
 from ._spend_by import SpendReport, SpendRow, spend_by

@@ -11,11 +11,12 @@ from .._errors import ConfigError
 from .._money import ZERO, add
 from .._usage import Unit
 from ..ledger import Ledger, Reader
+from ._calendar import Step
 from ._calls import QUOTIENT
 from ._dimensions import dimension_named, dimensions_of
 from ._outliers import HISTORY, Judge, Outlier
 from ._remarks import remarks_on
-from ._selection import Selection, Step
+from ._selection import Selection
 from ._series import Keys, Series, read_series
 
 _DRIVERS = 3

@@ -14,11 +14,12 @@ from statistics import fmean, median, stdev
 from .._errors import ConfigError
 from .._money import ZERO
 from ..ledger import Ledger, Reader
+from ._calendar import Step, edges, midnight
 from ._calls import only_currency
 from ._known import add_known, known
 from ._remarks import remarks_on
 from ._robust import changes, quantile, spread
-from ._selection import Selection, Step, edges, midnight
+from ._selection import Selection
 from ._series import read_series
 
 _DRAWS = 2_000

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .._money import ZERO, add
+from ._calendar import Step
 from ._expected import History
-from ._selection import Step
 from ._series import Keys, Series
 
 HISTORY = {Step.DAY: timedelta(weeks=6), Step.HOUR: timedelta(weeks=4)}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..ledger import Ledger, Reader
+from ._calendar import is_before
 from ._dimensions import NAMES, OTHER_NAMES, Dimension
-from ._selection import Selection, is_before
+from ._selection import Selection
 
 _MOST_NAMES = 10
 _LONGEST = 40

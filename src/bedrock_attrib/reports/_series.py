@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from .._money import ZERO, add
 from ..ledger import Reader
+from ._calendar import Step, edges
 from ._calls import only_currency
 from ._dimensions import dimension_named
 from ._known import Doubts
-from ._selection import Selection, Step, edges
+from ._selection import Selection
 
 Keys = tuple[str | None, ...]
 

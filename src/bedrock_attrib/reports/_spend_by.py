@@ -11,9 +11,10 @@ from .._errors import ConfigError
 from .._money import ZERO
 from .._usage import Unit
 from ..ledger import Ledger, Reader, Sum
+from ._calendar import Step, edges, is_before, stretch_label
 from ._dimensions import dimension_named
 from ._remarks import remarks_on
-from ._selection import Selection, Step, edges, is_before, stretch_label
+from ._selection import Selection
 from ._spend import ROUNDED, Spend, amount_beside, merge, ordered_currencies
 
 UNIT = "unit"

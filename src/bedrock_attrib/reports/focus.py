@@ -19,10 +19,11 @@ from .._money import ZERO, add
 from .._record import PriceStatus, Rate
 from .._usage import Unit
 from ..ledger import Kind, Ledger, Reader, Sum
+from ._calendar import Step, edges, is_before
 from ._flat import ColumnType, FlatColumn, FlatTable, Value
 from ._focus_columns import EXTENSIONS, columns_of
 from ._remarks import remarks_of
-from ._selection import Selection, Step, edges, is_before
+from ._selection import Selection
 from ._spend_by import Progress
 
 COST_BASIS = "estimate from list prices"

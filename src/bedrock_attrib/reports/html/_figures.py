@@ -12,10 +12,11 @@ from ..._money import ZERO, add
 from ..._record import Outcome
 from ..._usage import Unit
 from ...ledger import Ledger, Reader, Sum
+from .._calendar import Step, edges
 from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
 from .._known import NOT_WHOLLY_PRICED
 from .._remarks import remarks_on
-from .._selection import Selection, Step, edges
+from .._selection import Selection
 from .._spend import Spend, merge
 
 Keys = tuple[str | None, ...]
