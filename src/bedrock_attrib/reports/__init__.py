@@ -12,7 +12,7 @@ from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_
 from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
 from ._json import write_json
-from ._savings import Saving, Savings, Waste, Way, WayReport, savings
+from ._savings import Savings, Waste, savings
 from ._selection import Filter, Selection, parse_filter, select
 from ._sides import Latency, Side, Verdict
 from ._spend import Spend, Whole
@@ -25,6 +25,7 @@ from ._unattributed import (
     unattributed,
 )
 from ._unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
+from ._ways import Saving, Way, WayReport
 from ._what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
 
 __all__ = [
