@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import loopback_only
 import pytest
+from botocore.client import BaseClient
+
+from bedrock_attrib import Recorder, instrument
+from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
 pytest_plugins = ["bedrock_attrib.testing.fixtures"]
 
@@ -30,6 +35,38 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
+_LEFT_TO_PYTHON = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the warnings of tests that drop streams and timed-out connections.
+
+    Their sockets are left to Python's garbage collection, with us or without us.
+    """
+    for item in items:
+        if item.get_closest_marker("drops_streams"):
+            item.add_marker(_LEFT_TO_PYTHON)
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> Iterator[None]:
+    """Collections look only at what is made from now on, for thousands of them."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test dropped is collected in its own time, while warnings are expected."""
+    yield
+    if request.node.get_closest_marker("drops_streams"):
+        gc.collect()
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
@@ -42,3 +79,37 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED.name}/ beside the checkout (BEDROCK_ATTRIB_SHARED)")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def module_simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of a file."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(module_simulator: Simulator) -> Simulator:
+    """The endpoint with its default answer."""
+    module_simulator.reply(Reply())
+    return module_simulator
+
+
+@pytest.fixture
+def sink() -> ListSink:
+    """Keeps every record."""
+    return ListSink()
+
+
+@pytest.fixture
+def recorder(sink: ListSink) -> Iterator[Recorder]:
+    """Tells the sink alone."""
+    recorder = Recorder(sinks=(sink,))
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
+    """An instrumented client of the endpoint."""
+    return instrument(simulator.client(), recorder=recorder)

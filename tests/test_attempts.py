@@ -29,13 +29,9 @@ from bedrock_attrib.testing import (
     ListSink,
     Reply,
     Simulator,
-    bedrock_simulator,
 )
 
-# A connection that timed out leaves its socket to the garbage collection.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "amazon.nova-micro-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -49,34 +45,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(botocore.endpoint, "time", at_once)
     yield
     gc.collect()
-
-
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(module_simulator: Simulator) -> Simulator:
-    """The endpoint, answering well unless it is told otherwise."""
-    module_simulator.reply(Reply())
-    return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
 
 
 def retrying(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import boto3
@@ -32,46 +31,11 @@ from bedrock_attrib.testing import (
     ListSink,
     Reply,
     Simulator,
-    bedrock_simulator,
     tokens,
 )
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-
-
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(module_simulator: Simulator) -> Iterator[Simulator]:
-    """The endpoint with its default answer."""
-    module_simulator.reply(Reply())
-    return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
-    """An instrumented client of the endpoint."""
-    return instrument(simulator.client(), recorder=recorder)
 
 
 def test_converse_is_recorded(client: BaseClient, sink: ListSink) -> None:

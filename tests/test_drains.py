@@ -44,11 +44,7 @@ from bedrock_attrib.testing import (
 )
 from bedrock_attrib.testing._event_stream import encode_event
 
-# A stream that is dropped leaves its socket to the garbage collection, with us or
-# without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -61,18 +57,10 @@ THREAD = "bedrock-attrib-drain"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
+def _idle() -> Iterator[None]:
+    """What a test dropped is read on before it is collected."""
     yield
     wait_until_idle()
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
 
 
 @pytest.fixture
@@ -80,12 +68,6 @@ def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, answering ten pieces of text, one after the other."""
     module_simulator.reply(REPLY)
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
 
 
 MakeClient = Callable[..., BaseClient]

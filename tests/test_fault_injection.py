@@ -21,6 +21,7 @@ from bedrock_attrib._attribution import Spend
 from bedrock_attrib._call import Call, Routes
 from bedrock_attrib._record import PriceStatus
 from bedrock_attrib._settler import Settler
+from bedrock_attrib.pricing._till import Till
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -29,11 +30,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# A stream left at its last event leaves its socket to the garbage collection, with us
-# or without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -113,7 +110,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "reading a stream": (settler_module, "read_stream"),
     "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
-    "price look-up": (PriceTable, "quote"),
+    "price look-up": (Till, "quote"),
     "loading prices": (PriceTable, "bundled"),
     "settling": (Settler, "_settle_one"),
     "end": (Recorder, "_end"),
@@ -130,7 +127,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
+def _nothing_left_to_settle() -> Iterator[None]:
     """Streams that a test dropped are settled before the next test breaks things."""
     yield
     gc.collect()

@@ -41,11 +41,10 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# A stream that is dropped leaves its socket to the garbage collection, with us or
-# without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.drops_streams,
+    pytest.mark.usefixtures("quick_collections"),
+]
 
 # What is called.
 

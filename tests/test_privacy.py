@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import pickle
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -40,16 +39,7 @@ MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": PROMPT}]}]
 BODY = json.dumps({"messages": MESSAGES, "inputText": PROMPT}).encode()
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.drops_streams
 
 
 def _reply(**changes: object) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import io
 import pickle
 import re
@@ -31,10 +30,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-# What was left half-read is left to the garbage collection, with us or without us.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 WRITES = tokens(
@@ -48,45 +44,11 @@ WRITES = tokens(
 # ruff: noqa: SLF001
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, whose bodies alone say how long what is cached lives."""
     module_simulator.reply(Reply(usage=WRITES))
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
-    """An instrumented client of the endpoint."""
-    return instrument(simulator.client(), recorder=recorder)
 
 
 def body_of(client: BaseClient) -> Any:

@@ -38,22 +38,10 @@ from bedrock_attrib.testing import (
     ListSink,
     Reply,
     Simulator,
-    bedrock_simulator,
     tokens,
 )
 
-# A stream that is dropped leaves its socket to the garbage collection, with us or
-# without us; Python warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.drops_streams
 
 
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -61,38 +49,11 @@ MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
 
 
-@pytest.fixture(scope="module")
-def module_simulator() -> Iterator[Simulator]:
-    """One endpoint for the tests of this file."""
-    with bedrock_simulator() as simulator:
-        yield simulator
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, answering ten pieces of text."""
     module_simulator.reply(Reply(usage=USAGE, chunks=10, text="0123456789"))
     return module_simulator
-
-
-@pytest.fixture
-def sink() -> ListSink:
-    """Keeps every record."""
-    return ListSink()
-
-
-@pytest.fixture
-def recorder(sink: ListSink) -> Iterator[Recorder]:
-    """Tells the sink alone."""
-    recorder = Recorder(sinks=(sink,))
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def client(simulator: Simulator, recorder: Recorder) -> BaseClient:
-    """An instrumented client of the endpoint."""
-    return instrument(simulator.client(), recorder=recorder)
 
 
 def converse_stream(client: BaseClient) -> Any:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._drains import Drains
     from ._faults import Faults
     from ._record import Outcome, PriceStatus, Reading, Tags
+    from .pricing._till import AnyTill
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Route:
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
+        till: Where its last call was priced; None before the first.
     """
 
     operation: Operation
@@ -49,6 +51,7 @@ class Route:
     read_request: RequestReader | None
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
+    till: AnyTill | None = None
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
@@ -65,6 +68,7 @@ class Route:
 
 
 _LEARNING = 0.25
+_NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 _MOST_ROUTES = 4096
 
 
@@ -166,26 +170,35 @@ class Call:
         is_timed: Whether ``started`` and ``ended`` are known.
     """
 
-    # Defaults stand on the class: most calls set only a few of these.
-    facts: RequestFacts | None = None
-    has_guardrail: bool = False
-    request_bytes: int | None = None
-    retries: Mapping[str, Any] = MappingProxyType({})
-    attempts: int = 1
-    doubtful_attempts: tuple[str, ...] = ()
-    request_id: str | None = None
-    answer: Reading | Mapping[str, Any] | None = None
-    events: Events | None = None
-    time_to_first_chunk_s: float | None = None
-    span: Span | None = None
-    was_read: bool = False
-    paused: float | None = None
-    ended: float | None = None
-    outcome: Outcome | None = None
-    error: str | None = None
-    failure: tuple[PriceStatus, str] | None = None
-    is_timed: bool = True
-    _right_to_close: list[bool] | None = None
+    # With slots a change of class costs nothing; a dictionary would have to be made.
+    __slots__ = (
+        "__weakref__",
+        "_right_to_close",
+        "answer",
+        "attempts",
+        "doubtful_attempts",
+        "ended",
+        "error",
+        "events",
+        "facts",
+        "failure",
+        "has_guardrail",
+        "is_timed",
+        "outcome",
+        "paused",
+        "recorder",
+        "request_bytes",
+        "request_id",
+        "retries",
+        "route",
+        "scope",
+        "span",
+        "started",
+        "started_at",
+        "tags",
+        "time_to_first_chunk_s",
+        "was_read",
+    )
 
     def __init__(
         self,
@@ -201,14 +214,44 @@ class Call:
         self.scope = scope
         self.tags = tags
         self.started_at = started_at
+        self.facts: RequestFacts | None = None
+        self.has_guardrail = False
+        self.request_bytes: int | None = None
+        self.retries: Mapping[str, Any] = _NO_RETRIES
+        self.attempts = 1
+        self.doubtful_attempts: tuple[str, ...] = ()
+        self.request_id: str | None = None
+        self.answer: Reading | Mapping[str, Any] | None = None
+        self.events: Events | None = None
+        self.time_to_first_chunk_s: float | None = None
+        self.span: Span | None = None
+        self.was_read = False
+        self.is_timed = True
+        self.paused: float | None = None
+        self.ended: float | None = None
+        self.outcome: Outcome | None = None
+        self.error: str | None = None
+        self.failure: tuple[PriceStatus, str] | None = None
+        self._right_to_close: list[bool] | None = None
         self.started = perf_counter()
 
     def share(self) -> None:
         """Prepare for being closed by several threads at once, as a stream may be."""
         self._right_to_close = [True]
 
-    def close(self) -> bool:
-        """Take the right to finish the call: True for exactly one caller."""
+    def end(
+        self,
+        outcome: Outcome | None,  # noqa: ARG002 -- as for an open call
+        error: str | None = None,  # noqa: ARG002 -- as above
+        at: float | None = None,  # noqa: ARG002 -- as above
+    ) -> bool:
+        """End the call, unless it has ended: True for exactly one caller.
+
+        Args:
+            outcome: How it ended; None where that is still to be judged.
+            error: AWS error code or exception class name; None without an error.
+            at: ``perf_counter`` at its end; None for now.
+        """
         return False
 
 
@@ -219,14 +262,24 @@ class OpenCall(Call):
     To finish is to become a plain `Call`, whose collection costs nothing.
     """
 
-    def close(self) -> bool:
-        """Take the right to finish the call: True for exactly one caller."""
+    __slots__ = ()
+
+    def end(
+        self,
+        outcome: Outcome | None,
+        error: str | None = None,
+        at: float | None = None,
+    ) -> bool:
+        """End the call, unless it has ended: True for exactly one caller."""
         if self._right_to_close is not None:
             # list.pop is atomic, so of two threads only one gets the item.
             try:
                 self._right_to_close.pop()
             except IndexError:
                 return False
+        self.ended = at or perf_counter()
+        self.outcome = outcome
+        self.error = error
         self.__class__ = Call  # type: ignore[assignment]  # same layout, see above
         return True
 

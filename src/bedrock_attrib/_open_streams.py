@@ -34,7 +34,7 @@ class OpenStreams:
     def forget(self) -> None:
         """Leave all to the parent process, in a forked child."""
         for call in self.calls():
-            call.close()
+            call.end(None)
         # After that: what is paused may be all that holds a call, which would then
         # tell of itself here too.
         self._paused.clear()

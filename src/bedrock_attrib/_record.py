@@ -340,13 +340,17 @@ class Reading:
         missing: What AWS bills for this call and the response does not state.
     """
 
-    # Defaults stand on the class: most readings set three of nine attributes.
-    estimated: bool = False
-    assumed: Unit | None = None
-    tier: str | None = None
-    latency_mode: str | None = None
-    invoked_model: str | None = None
-    missing: str = ""
+    __slots__ = (
+        "assumed",
+        "counts",
+        "estimated",
+        "invoked_model",
+        "latency_mode",
+        "missing",
+        "note",
+        "source",
+        "tier",
+    )
 
     def __init__(
         self, counts: dict[Unit, int] | None = None, source: str = "", note: str = ""
@@ -355,6 +359,12 @@ class Reading:
         self.counts = counts
         self.source = source
         self.note = note
+        self.estimated = False
+        self.assumed: Unit | None = None
+        self.tier: str | None = None
+        self.latency_mode: str | None = None
+        self.invoked_model: str | None = None
+        self.missing = ""
 
 
 class Quote(NamedTuple):

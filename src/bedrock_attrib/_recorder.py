@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
@@ -337,7 +337,8 @@ class Recorder:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        self._end(call, _OK if error is None else _ERROR, error)
+        if call.end(_OK if error is None else _ERROR, error):
+            self._put(call)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -383,8 +384,7 @@ class Recorder:
 
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
-        if call.close():
-            call.ended = call.paused or perf_counter()
+        if call.end(None, call.error, call.paused):
             self._ended.put_from_finalizer(call)
 
     @property
@@ -412,10 +412,7 @@ class Recorder:
         error: str | None = None,
         at: float | None = None,
     ) -> None:
-        if call.close():
-            call.ended = at or perf_counter()
-            call.outcome = outcome
-            call.error = error
+        if call.end(outcome, error, at):
             self._put(call)
 
     def _put_and_settle(self, call: Call) -> None:

@@ -25,6 +25,7 @@ from ._usage import GUARDRAIL_UNITS, Unit, Usage
 
 if TYPE_CHECKING:
     from .pricing import PriceTable
+    from .pricing._till import AnyTill
 
 
 def read_stream(call: Call, events: Events) -> Reading:
@@ -87,15 +88,10 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     counts = reading.counts
     usage = None if counts is None else Usage.of(counts)
     if usage is not None and call.failure is None and prices is not None:
-        quote = prices.quote(
-            model,
-            usage,
-            region=route.region,
-            tier=tier,
-            latency_mode=latency_mode,
-            at=call.started_at,
-            assumed=reading.assumed,
-        )
+        till = route.till
+        if till is None or till.model is not model:
+            till = route.till = _till_of(model, route.region, prices)
+        quote = till.quote(usage, tier, latency_mode, call.started_at, reading.assumed)
     else:
         quote = Quote(None, *(_failure(call) or _unknown(reading)))
     cost, status, reason = quote
@@ -127,6 +123,12 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.doubtful_attempts,
     )
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
+
+
+def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
+    from .pricing._table import till_of  # noqa: PLC0415 -- as late as the table itself
+
+    return till_of(prices, model, region)
 
 
 def _failure(call: Call) -> tuple[PriceStatus, str] | None:

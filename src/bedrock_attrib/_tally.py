@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import ValuesView
-
 from ._usage import Unit, Usage
 
 _MOST_PENDING = 256
@@ -22,20 +20,19 @@ class Tally:
     def __init__(self) -> None:
         """Start from nothing."""
         self._sums: dict[Unit, int] = {}
-        self._pending: list[ValuesView[int]] = []
+        self._pending: list[dict[Unit, int]] = []
 
     def add(self, usage: Usage) -> None:
         """Add *usage*, whose units are those of the usages before it."""
-        if not self._sums:
-            self._sums = dict.fromkeys(usage, 0)
         pending = self._pending
-        pending.append(usage.values())
+        pending.append(usage._counts)  # noqa: SLF001 -- its views would cost as much
         if len(pending) >= _MOST_PENDING:
             self._fold()
 
     def _fold(self) -> None:
-        sums = self._sums
-        columns = zip(*self._pending, strict=True)
+        sums = self._sums or dict.fromkeys(self._pending[0], 0)
+        self._sums = sums
+        columns = zip(*map(dict.values, self._pending), strict=True)
         for unit, column in zip(sums, columns, strict=True):
             sums[unit] += sum(column)
         self._pending.clear()

@@ -50,10 +50,10 @@ try:
 except ImportError:
     aioboto3 = None
 
-# What is dropped leaves its connection to the garbage collection, with us or without.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.drops_streams,
+    pytest.mark.usefixtures("quick_collections"),
+]
 
 
 # Kinds of clients.

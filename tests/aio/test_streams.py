@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -31,18 +30,9 @@ from bedrock_attrib.testing import (
     Simulator,
 )
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+pytestmark = pytest.mark.drops_streams
 PIECES = Reply(usage=USAGE, chunks=10, text="0123456789")
 IS_PROXY = hasattr(aiobotocore.response.StreamingBody, "__wrapped__")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_over() -> Iterator[None]:
-    """What a test dropped is collected while its own warnings are expected."""
-    yield
-    gc.collect()
 
 
 async def converse_stream(client: Any) -> Any:

@@ -90,8 +90,26 @@ class Spend:
 
     def add(self, record: CallRecord) -> None:
         """Count one finished call. Called by the recorder."""
+        cost, usage = record.cost, record.usage
+        if (
+            cost is None
+            or usage is None
+            or cost.usage is not usage
+            or cost.currency != _USD
+            or record.price_status in _NOT_WHOLLY_PRICED
+        ):
+            with self._lock:
+                self._count(record)
+            return
+        # Nearly every call, in a third of the time.
+        model = record.model
+        key = (model.model_id or model.requested, cost.rates.key)
         with self._lock:
-            self._count(record)
+            self._calls += 1
+            found = self._tallies.get(key)
+            if found is None:
+                found = self._tallies[key] = (cost.rates, Tally())
+            found[1].add(usage)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Count *after* instead of *before*. Called by the recorder."""

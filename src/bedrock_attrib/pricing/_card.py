@@ -59,7 +59,10 @@ class PlanBook:
         self._doubt = doubt
 
     def plan(self, shape: Shape) -> Plan:
-        """Compile the plan of *shape* and keep it."""
+        """The plan of *shape*, compiled when it is first asked for."""
+        return self.known.get(shape) or self._compile(shape)
+
+    def _compile(self, shape: Shape) -> Plan:
         if len(self.known) >= _MAX_PLANS:
             self.known.clear()
         assumed = shape[0]

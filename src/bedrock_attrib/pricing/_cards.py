@@ -20,13 +20,9 @@ class CardBox:
 
     Read without a lock: a card is complete when it is put, and compiling one twice
     does no harm.
-
-    Attributes:
-        current: The card that was last used for each kind of call.
     """
 
     def __init__(self, prices: Prices) -> None:
-        self.current: dict[CardKey, Card] = {}
         self._prices = prices
         self._all: dict[CardKey, tuple[Card, ...]] = {}
 
@@ -38,9 +34,7 @@ class CardBox:
             card = make_card(self._prices, self._question(key, model, _day_of(at)))
             if len(self._all) >= _MAX_KINDS:
                 self._all.clear()
-                self.current.clear()
             self._all[key] = (*known, card)
-        self.current[key] = card
         return card
 
     def _question(self, key: CardKey, model: ModelRef, day: date) -> Question:

@@ -11,9 +11,8 @@ from pathlib import Path
 from .._errors import PriceNotFoundError
 from .._model_id import ModelRef, parse_model_id
 from .._money import ZERO
-from .._record import Cost, PriceStatus, Quote
+from .._record import Cost, Quote
 from .._usage import Unit, Usage
-from ._card import settle
 from ._cards import CardBox
 from ._commitments import Commitment
 from ._compare import PriceChange, compare_lists
@@ -23,9 +22,9 @@ from ._load import LoadedPrices, load_bundled, load_prices
 from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
 from ._rows import PriceRow
+from ._till import AnyTill, Till
 
-# Looking a member up on its enum costs more than the rest of a line.
-_PRICED = PriceStatus.PRICED
+_MAX_TILLS = 4096
 
 
 class PriceTable:
@@ -50,7 +49,7 @@ class PriceTable:
         self._prices = prices or Prices((loaded.prices,))
         self._currency = loaded.currency
         self._box = CardBox(self._prices)
-        self._cards = self._box.current
+        self._tills: dict[tuple[ModelRef, str], Till] = {}
 
     @classmethod
     def bundled(cls) -> PriceTable:
@@ -156,22 +155,8 @@ class PriceTable:
             assumed: Cache-write unit of *usage* whose lifetime nobody stated. It is
                 priced as stated, and ``estimated`` if the model sells several.
         """
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        key = (model, region, tier, latency_mode)
-        card = self._cards.get(key)
-        if card is None or not card.starts <= at <= card.ends:
-            card = self._box.card_at(key, model, at)
-
-        counts = usage._counts  # noqa: SLF001 - Mapping.items() would cost 1 µs more
-        plans = card.plans_for(counts) if card.long_plans else card.plans
-        shape = (assumed, *counts)
-        plan = plans.known.get(shape) or plans.plan(shape)
-
-        if plan.is_sure and any(counts.values()):
-            cost = Cost.at(plan.rates, usage, self._currency)
-            return tuple.__new__(Quote, (cost, _PRICED, ""))  # half the time
-        return settle(plan, usage, self._currency)
+        till = _till_of(self, model, region)
+        return till.quote(usage, tier, latency_mode, _aware(at), assumed)
 
     def price(
         self,
@@ -300,6 +285,52 @@ class PriceTable:
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
         asked = {name: value for name, value in wanted.items() if value is not None}
         yield from self._prices.search(model, asked, on)
+
+
+class _OwnTill:
+    """Asks a table that somebody has derived for every price."""
+
+    def __init__(self, table: PriceTable, model: ModelRef, region: str) -> None:
+        self.model = model
+        self._table = table
+        self._region = region
+
+    def quote(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed: Unit | None = None,
+    ) -> Quote:
+        """Price one call."""
+        return self._table.quote(
+            self.model,
+            usage,
+            region=self._region,
+            tier=tier,
+            latency_mode=latency_mode,
+            at=at,
+            assumed=assumed,
+        )
+
+
+def till_of(table: PriceTable, model: ModelRef, region: str) -> AnyTill:
+    """Where *table* prices the calls of *model* that are made from *region*."""
+    if type(table).quote is not PriceTable.quote:
+        return _OwnTill(table, model, region)
+    return _till_of(table, model, region)
+
+
+def _till_of(table: PriceTable, model: ModelRef, region: str) -> Till:
+    tills = table._tills  # noqa: SLF001 -- of this module; no part of the public table
+    till = tills.get((model, region))
+    if till is None:
+        if len(tills) >= _MAX_TILLS:
+            tills.clear()
+        till = Till(table._box, model, region, table._currency)  # noqa: SLF001 -- same
+        tills[model, region] = till
+    return till
 
 
 def _aware(at: datetime) -> datetime:
