@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from bedrock_attrib import ConfigError, configure, current_tags
+from bedrock_attrib import ConfigError, Recorder, configure, current_tags
 from bedrock_attrib._config import Config
 from bedrock_attrib.testing import ListSink
 
@@ -35,7 +36,9 @@ DEFAULTS: dict[str, Any] = {
     "ledger": None,
     "baggage_in": (),
     "baggage_out": (),
+    "request_hash_key": None,
 }
+KEY = "0123456789abcdef" * 2
 # Setting: what the environment says, what a file says, what both come to.
 SETTINGS: dict[str, tuple[str, str, Any]] = {
     "tags": ("team=search, app=a=b", '{team = "search", app = "a=b"}', {}),
@@ -57,6 +60,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "ledger": ("calls.db", '"calls.db"', "calls.db"),
     "baggage_in": ("team, app", '["team", "app"]', ("team", "app")),
     "baggage_out": ("team", '["team"]', ("team",)),
+    "request_hash_key": (KEY, f'"{KEY}"', SecretStr(KEY)),
 }
 SETTINGS["tags"] = (*SETTINGS["tags"][:2], {"team": "search", "app": "a=b"})
 
@@ -135,6 +139,7 @@ def test_arguments() -> None:
         "ledger": Path("calls.db"),
         "baggage_in": ["team"],
         "baggage_out": ["app"],
+        "request_hash_key": SecretStr(KEY),
     }
     expected = settings | {
         "metric_tags": ("team",),
@@ -162,9 +167,14 @@ def test_precedence(name: str, folder: Path) -> None:
         "ledger": "other",
         "baggage_in": ("other",),
         "baggage_out": ("other",),
+        "request_hash_key": SecretStr("other" * 7),
     }.get(name, DEFAULTS[name])
     assert getattr(Config.load(environ={}), name) == expected
-    as_text = {"tags": "other=x", "histograms": "auto"}
+    as_text = {
+        "tags": "other=x",
+        "histograms": "auto",
+        "request_hash_key": "other" * 7,
+    }
     lists = dict.fromkeys(("metric_tags", "baggage_in", "baggage_out"), "other")
     by_environ = {variable(name): (as_text | lists).get(name, str(other))}
     assert getattr(Config.load(environ=by_environ), name) == other
@@ -465,3 +475,44 @@ def test_settings_do_not_change() -> None:
     config = Config.load(environ={})
     with pytest.raises(ValidationError):
         config.metrics = False
+
+
+# The key under which requests are hashed.
+
+
+@pytest.mark.parametrize("value", ["", " \n", None])
+def test_no_key_is_none(value: str | None) -> None:
+    """Nothing is hashed without a key, and an empty one is none."""
+    assert Config.load({"request_hash_key": value}, environ={}).request_hash_key is None
+
+
+def test_space_around_a_key_does_not_count() -> None:
+    """A secret that was mounted as a file ends with a break of line."""
+    found = Config.load(environ={variable("request_hash_key"): f"{KEY}\n"})
+    assert found.request_hash_key == SecretStr(KEY)
+
+
+@pytest.mark.parametrize("value", ["too-short-77", 77_77_77_77, ["too-short-77"]])
+def test_a_key_that_is_refused_is_not_told(value: object) -> None:
+    """The error says what was expected and where it came from, and never the key."""
+    with pytest.raises(ConfigError) as caught:
+        Config.load({"request_hash_key": value}, environ={})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "argument request_hash_key: " in str(caught.value)
+    assert [word for word in ("too-short", "77777777") if word in told] == []
+
+
+def test_a_short_key() -> None:
+    """A key that could be guessed protects nothing."""
+    assert error_of(BEDROCK_ATTRIB_REQUEST_HASH_KEY="k" * 31) == (
+        "BEDROCK_ATTRIB_REQUEST_HASH_KEY: Value error, expected a secret of 32 "
+        "characters or more, such as openssl rand -hex 32 makes, got 31"
+    )
+
+
+def test_a_key_is_not_shown() -> None:
+    """Neither the settings nor whoever uses them shows it."""
+    config = Config.load({"request_hash_key": KEY}, environ={})
+    recorder = Recorder(config=config)
+    shown = f"{config!r} {config} {recorder!r}"
+    assert KEY not in shown + config.model_dump_json() + repr(vars(recorder))

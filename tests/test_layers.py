@@ -15,7 +15,14 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
     "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
-    "meaning": ("_faults", "_processes", "_readers", "_attribution", "pricing"),
+    "meaning": (
+        "_faults",
+        "_processes",
+        "_readers",
+        "_request_hash",
+        "_attribution",
+        "pricing",
+    ),
     "ground of sinks and guards": ("_queue", "_sinks"),
     "sinks and guards": ("metrics", "ledger", "policy", "budgets", "_summary"),
     "wiring": (

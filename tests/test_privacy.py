@@ -7,6 +7,7 @@ import json
 import logging
 import pickle
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from botocore.client import BaseClient
@@ -18,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from bedrock_attrib import Recorder, attribution, instrument
+from bedrock_attrib import Ledger, Recorder, attribution, instrument
 from bedrock_attrib._call import Call
 from bedrock_attrib._config import Config
 from bedrock_attrib._record import Reading
@@ -33,6 +34,7 @@ from bedrock_attrib.testing import (
     bedrock_simulator,
 )
 
+KEY = "MARKED-KEY-7f3a-of-thirty-two-characters"
 PROMPT = "MARKED-PROMPT-7f3a"
 ANSWER = "MARKED-ANSWER-7f3a"
 MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -52,12 +54,18 @@ def test_no_text_in_any_output(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    """Records, metrics, spans, logs and output of a run hold no marked text."""
+    """Records, files, metrics, spans, logs and output of a run hold no marked text.
+
+    Nor do they hold the key under which requests are hashed.
+    """
     caplog.set_level(logging.DEBUG, logger="bedrock_attrib")
     sink, reader, spans = ListSink(), InMemoryMetricReader(), InMemorySpanExporter()
     metrics = OpenTelemetrySink(meter_provider=MeterProvider(metric_readers=[reader]))
-    recorder = Recorder(sinks=(metrics, sink), config=Config(span_cost=True))
+    ledger = Ledger(tmp_path / "calls.db")
+    config = Config(span_cost=True, request_hash_key=KEY)  # type: ignore[arg-type]  # as from outside
+    recorder = Recorder(sinks=(metrics, sink, ledger), config=config)
     tracer = TracerProvider()
     tracer.add_span_processor(SimpleSpanProcessor(spans))
     with bedrock_simulator() as simulator:
@@ -76,10 +84,15 @@ def test_no_text_in_any_output(
         "spans": "".join(span.to_json() for span in spans.get_finished_spans()),
         "logs": "".join(map(str, [r.__dict__ for r in caplog.records])),
         "standard output": "".join(capfd.readouterr()),
+        "files": "".join(
+            each.read_bytes().decode("latin-1") for each in tmp_path.iterdir()
+        ),
     }
     assert len(sink.records) == 15
     found = {name for name, text in outputs.items() if "7f3a" in text}
     assert found == set()
+    hashes = {record.request_hash for record in sink.records}
+    assert len(hashes) == 4  # Converse, right and wrong, InvokeModel, ApplyGuardrail
     assert "gen_ai.usage.cost.amount" in outputs["spans"]
     assert trace.get_current_span().is_recording() is False
 

@@ -151,6 +151,7 @@ class Call:
         started: ``perf_counter`` at the start, in seconds.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
+        request_hash: Keyed hash of the request; None without a key.
         request_bytes: Size of the request body; None before it was serialised.
         retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
@@ -188,6 +189,7 @@ class Call:
         "paused",
         "recorder",
         "request_bytes",
+        "request_hash",
         "request_id",
         "retries",
         "route",
@@ -216,6 +218,7 @@ class Call:
         self.started_at = started_at
         self.facts: RequestFacts | None = None
         self.has_guardrail = False
+        self.request_hash: str | None = None
         self.request_bytes: int | None = None
         self.retries: Mapping[str, Any] = _NO_RETRIES
         self.attempts = 1

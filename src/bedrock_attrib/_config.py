@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from ._attribution import check_tags
 from ._errors import ConfigError
@@ -16,6 +23,8 @@ from ._faults import logger
 
 _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"
+_SHORTEST_KEY = 32
+_SECRETS = frozenset({"request_hash_key"})
 
 
 class Config(BaseModel):
@@ -56,9 +65,13 @@ class Config(BaseModel):
             of another store; None to keep none.
         baggage_in: Tags that calls may take from W3C baggage, which strangers write.
         baggage_out: Tags that are sent on as W3C baggage, to whomever it goes.
+        request_hash_key: Secret of 32 characters or more under which the request of
+            each call is hashed, so that reports find requests that were made again;
+            None to hash none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Ours show what was given, but for secrets; pydantic's own messages would show all.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     tags: dict[str, str] = Field(default_factory=dict)
     metrics: bool = True
@@ -85,6 +98,7 @@ class Config(BaseModel):
     ledger: str | None = None
     baggage_in: tuple[str, ...] = ()
     baggage_out: tuple[str, ...] = ()
+    request_hash_key: SecretStr | None = None
 
     @field_validator("tags")
     @classmethod
@@ -96,6 +110,20 @@ class Config(BaseModel):
     @classmethod
     def _name_of(cls, ledger: object) -> object:
         return os.fspath(ledger) if isinstance(ledger, os.PathLike) else ledger
+
+    @field_validator("request_hash_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        # A file that a secret is mounted as often ends with a break of line.
+        text = "" if key is None else key.get_secret_value().strip()
+        if not text:
+            return None
+        if len(text) < _SHORTEST_KEY:
+            raise ConfigError(
+                f"expected a secret of {_SHORTEST_KEY} characters or more, such as "
+                f"openssl rand -hex 32 makes, got {len(text)}"
+            )
+        return SecretStr(text)
 
     @field_validator("baggage_in", "baggage_out")
     @classmethod
@@ -231,5 +259,6 @@ def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -
             lines.append(f"{origin}: no such setting; expected one of {known}")
         else:
             where = f" ({inner[0]})" if inner and name in _SPLIT else ""
-            lines.append(f"{origin}{where}: {problem['msg']}, got {problem['input']!r}")
+            given = "" if name in _SECRETS else f", got {problem['input']!r}"
+            lines.append(f"{origin}{where}: {problem['msg']}{given}")
     return "; ".join(lines)

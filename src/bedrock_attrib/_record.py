@@ -301,6 +301,9 @@ class CallRecord(NamedTuple):
         doubtful_attempts: Error of each HTTP attempt that reached AWS, failed, and may
             have been billed all the same, oldest first: no answer came, or one that
             does not say that no model ran. Neither usage nor cost holds them.
+        request_hash: Keyed hash that equal requests have in common, 32 hexadecimal
+            digits; None without a key (setting ``request_hash_key``), and where the
+            request was not known whole.
     """
 
     id: str
@@ -323,6 +326,7 @@ class CallRecord(NamedTuple):
     attempts: int
     request_id: str | None
     doubtful_attempts: tuple[str, ...] = ()
+    request_hash: str | None = None
 
 
 class Reading:

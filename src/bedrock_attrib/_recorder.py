@@ -29,7 +29,7 @@ from ._record import (
     Reading,
     Tags,
 )
-from ._reported import Answered, Report, fill
+from ._reported import Answered, Report, fill, params_of
 from ._settler import NOT_READ, Settler
 from ._sinks import Guard, SettlingSink, Sink
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ._baggage import BaggageTags
     from ._config import Config
+    from ._request_hash import RequestHasher
     from .pricing import PriceTable
 
 _MOST_TAG_SETS = 4096
@@ -107,7 +108,12 @@ class Recorder:
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
-        self._has_more_to_start = bool(self.guards) or self._current_span is not None
+        self._hasher = _request_hasher(config)
+        self._has_more_to_start = (
+            bool(self.guards)
+            or self._current_span is not None
+            or self._hasher is not None
+        )
         self._routes = Routes()
         self._merged_tags: dict[tuple[Tags, frozenset[str], Tags], Tags] = {}
         self._open_streams = OpenStreams(self._faults)
@@ -151,6 +157,11 @@ class Recorder:
         """The price table in use; the bundled one is loaded when first needed."""
         return self._settler.prices()
 
+    @property
+    def hashes_requests(self) -> bool:
+        """Whether `start` needs all parameters, as it hashes them."""
+        return self._hasher is not None
+
     def tags_of(self, scope: Scope) -> Tags:
         """The tags of a call that starts now, in *scope*.
 
@@ -177,7 +188,8 @@ class Recorder:
         Args:
             operation: Operation name as AWS spells it.
             params: Parameters as the caller gave them. Only ``modelId``, the presence
-                of a guardrail and, for a few models, billable counts are looked at.
+                of a guardrail and, for a few models, billable counts are looked at;
+                all of them where requests are hashed.
             region: Calling region.
 
         Raises:
@@ -204,8 +216,19 @@ class Recorder:
                 span = self._current_span()
                 if span.is_recording():
                     call.span = span
+            if self._hasher is not None:
+                self._hash_request(call, params)
             self._ask_guards(call)
         return call
+
+    def _hash_request(self, call: Call, params: Mapping[str, Any] | None) -> None:
+        row = call.route.operation
+        if self._hasher is None or params is None or row.is_free:
+            return
+        try:
+            call.request_hash = self._hasher.hash(row.name, params)
+        except Exception as fault:
+            self.faults.note("request hash", fault)
 
     def _ask_guards(self, call: Call) -> None:
         route = call.route
@@ -262,7 +285,8 @@ class Recorder:
             headers: Headers of the answer, where token counts, the tier and the
                 request id may stand.
             request: Body of the request, looked at only for the models whose answers
-                do not say what is billed, such as images.
+                do not say what is billed, such as images, and where requests are
+                hashed.
             tags: Laid over the tags in force; None as a value takes a key away.
             started_at: Aware time of the start, whose price holds; None for now, less
                 *duration_s*.
@@ -315,6 +339,8 @@ class Recorder:
         except Exception as fault:
             self.faults.note("report", fault)
             call.failure = (PriceStatus.UNPRICED, NOT_READ)
+        if self._hasher is not None:
+            self._hash_request(call, params_of(route.operation, model_id, request))
         if self._current_span is not None:
             call.span = self._current_span()
         self._put(call)
@@ -543,6 +569,14 @@ def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
         max_events=config.drain_max_events,
         faults=faults,
     )
+
+
+def _request_hasher(config: Config | None) -> RequestHasher | None:
+    if config is None or config.request_hash_key is None:
+        return None
+    from ._request_hash import RequestHasher  # noqa: PLC0415 -- for those who ask for it
+
+    return RequestHasher(config.request_hash_key.get_secret_value())
 
 
 def _current_span_getter() -> Callable[[], Span]:

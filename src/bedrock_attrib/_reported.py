@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ._call import Call, Route
 from ._errors import ConfigError
+from ._model_id import GUARDRAIL_MODEL
 from ._readers import (
+    Operation,
     events_of,
     has_guardrail_in,
     read_document_of,
@@ -17,6 +19,7 @@ from ._readers import (
     read_http_body,
     status_of_refusal,
     status_without_answer,
+    whole_object,
 )
 from ._record import Outcome, Reading
 from ._usage import Usage
@@ -132,6 +135,34 @@ def _take_request(call: Call, request: Mapping[str, Any] | bytes | str | None) -
     call.has_guardrail = has_guardrail_in(route.operation, body)
     if route.read_request is not None and route.operation.request is not None:
         call.facts = route.read_request(body)
+
+
+def params_of(
+    row: Operation,
+    model_id: str | None,
+    request: Mapping[str, Any] | bytes | str | None,
+) -> Mapping[str, Any] | None:
+    """The parameters of a reported request, as boto3 would take them.
+
+    Returns:
+        None where the request is not known, or is not what the operation takes.
+    """
+    if request is None:
+        return None
+    named = {} if model_id is None else {"modelId": model_id}
+    if row.request == "body":
+        text = json.dumps(request) if isinstance(request, Mapping) else request
+        return {**named, "body": text}
+    if not isinstance(request, Mapping):
+        text = request.encode() if isinstance(request, str) else request
+        request = whole_object(text)
+    # Two guardrails judge the same text, and a body does not say which it is for.
+    if request is None or (row.model is GUARDRAIL_MODEL and _GUARDRAIL not in request):
+        return None
+    return {**request, **named}
+
+
+_GUARDRAIL = "guardrailIdentifier"
 
 
 def _take_answer(call: Call, report: Report, headers: Mapping[str, str]) -> None:

@@ -121,6 +121,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.attempts,
         call.request_id,
         call.doubtful_attempts,
+        call.request_hash,
     )
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
 

@@ -101,6 +101,20 @@ def test_each_setting_says_where_it_came_from(
     ]
 
 
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is set and where is told, and what it is is not."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_REQUEST_HASH_KEY", "s3cret" * 6)
+    told = Told()
+    from_where = "(from BEDROCK_ATTRIB_REQUEST_HASH_KEY)"
+    assert told.of("settings") == [
+        ("ok", f"request_hash_key = ********** {from_where}")
+    ]
+    monkeypatch.setenv("BEDROCK_ATTRIB_REQUEST_HASH_KEY", "s3cret")
+    short = Told()
+    assert short.of("settings")[0][0] == "problem"
+    assert "s3cret" not in repr((told.all, short.all, told.stderr, short.stderr))
+
+
 def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt name is found, on stdout like the rest."""
     monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "calls.db")

@@ -70,6 +70,7 @@ def expected(record: CallRecord) -> dict[str, Any]:
         "error": record.error,
         "attempts": record.attempts,
         "request_id": record.request_id,
+        "request_hash": record.request_hash,
     }
 
 

@@ -111,6 +111,8 @@ RECORDS = {
     "id of another": make_record(id="order-17"),
     "immense": make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.OUTPUT_TOKEN: 1})),
     "old": make_record(at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    "hashed request": make_record(request_hash="00" * 15 + "0f"),
+    "hash of another": make_record(request_hash="sha1:übel"),
     "given cost": make_record(
         cost=Cost(Decimal("0.1234567890123456789"), "EUR", {}, {})
     ),

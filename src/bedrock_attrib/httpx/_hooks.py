@@ -11,6 +11,7 @@ from .._defaults import get_recorder
 from .._errors import RefusedError
 from .._faults import Faults
 from .._readers import (
+    Operation,
     has_guardrail_in,
     needs_body,
     operation_named,
@@ -29,7 +30,7 @@ from ._feeds import (
     frames,
     server_sent,
 )
-from ._routes import MODEL_IN_BODY, Routes, Where
+from ._routes import MODEL_IN_BODY, Routes, Where, guardrail_in
 from ._streams import Watcher, watched
 
 _KEY = "bedrock_attrib"
@@ -131,7 +132,8 @@ _no_recorder = Faults()
 
 def _open(recorder: Recorder, where: Where, request: Any) -> Call:
     row = operation_named(where.operation)
-    body = _content_of(request) or b""
+    content = _content_of(request)
+    body = content or b""
     model_id = where.model_id
     params: dict[str, Any] = {}
     if where.operation in MODEL_IN_BODY:
@@ -144,12 +146,40 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
         params[row.request] = body
     if row.guardrail and (_GUARDRAIL in request.headers or has_guardrail_in(row, body)):
         params[row.guardrail] = True
+    is_whole = content is not None
+    if recorder.hashes_requests:
+        said = _said_in(row, body, request)
+        is_whole = is_whole and said is not None
+        params = {**params, **(said or {})}
+        if model_id is not None:
+            params["modelId"] = model_id
     call = recorder.start(where.operation, params, where.region or _UNKNOWN)
+    if not is_whole:
+        call.request_hash = None
     if where.region is None:
         call.failure = (PriceStatus.UNPRICED, _NO_REGION)
     call.retries = _SENT
     call.request_bytes = len(body)
     return call
+
+
+def _said_in(row: Operation, body: bytes, request: Any) -> dict[str, Any] | None:
+    """All parameters of a request, by their names in boto3; None where it has none."""
+    said = {} if row.request == "body" else whole_object(body)
+    if said is None:
+        return None
+    headers = request.headers
+    named = {name: headers[header] for header, name in _HEADERS if header in headers}
+    return {**said, **named, **guardrail_in(str(request.url))}
+
+
+# botocore 1.44.5, service model of bedrock-runtime: InvokeModel.
+_HEADERS = (
+    (_GUARDRAIL, "guardrailIdentifier"),
+    ("x-amzn-bedrock-guardrailversion", "guardrailVersion"),
+    ("x-amzn-bedrock-trace", "trace"),
+    ("accept", "accept"),
+)
 
 
 def _content_of(message: Any) -> bytes | None:

@@ -106,6 +106,20 @@ class Routes:
         return origin == own_origin and f"{path}/".startswith(f"{own_path}/")
 
 
+def guardrail_in(url: str) -> dict[str, str]:
+    """The guardrail that a URL asks to apply, by its names in boto3."""
+    found = _APPLIED.fullmatch(urlsplit(url).path)
+    return (
+        {} if found is None else {k: unquote(v) for k, v in found.groupdict().items()}
+    )
+
+
+_APPLIED = re.compile(
+    r".*?/guardrail/(?P<guardrailIdentifier>[^/]+)"
+    r"/version/(?P<guardrailVersion>[^/]+)/apply"
+)
+
+
 def _asked(path: str) -> tuple[str, str | None] | None:
     """Operation and model that *path* names; None for a path of no operation."""
     for pattern, operation in _PATHS:

@@ -28,7 +28,14 @@ from ._clock import (
     time_of,
 )
 from ._raw import Total, Value, field_of, key_spans, stepped
-from ._rows import CALL_COLUMNS, SUM_COLUMNS, SUM_KEY, Row, long_request_id
+from ._rows import (
+    CALL_COLUMNS,
+    SUM_COLUMNS,
+    SUM_KEY,
+    Row,
+    long_hash,
+    long_request_id,
+)
 from ._schema import TEXT_OF, UNIT_COLUMNS
 from ._store import Readable, ReadableAtOnce, Store
 from ._values import Kind, Known, cost_of, read_kind, read_rates, read_tags
@@ -165,11 +172,19 @@ class Reader:
             tags: Which tags to keep; None for all.
             kinds: Which kinds to keep; None for all.
         """
+        values = (first_key(microseconds(start)), first_key(microseconds(end)))
+        yield from self._records(self._store.rows(_CALLS, values), tags, kinds)
+
+    def _records(
+        self,
+        rows: Iterable[Row],
+        tags: Callable[[Tags], bool] | None = None,
+        kinds: Callable[[Kind], bool] | None = None,
+    ) -> Iterator[CallRecord]:
         reasons = dict(self._texts("reasons", "reason"))
         origins = dict(self._texts("origins", "origin"))
-        values = (first_key(microseconds(start)), first_key(microseconds(end)))
         wanted: dict[tuple[int, int], bool] = {}
-        for row in self._store.rows(_CALLS, values):
+        for row in rows:
             place = (row[_TAG_SET], row[_KIND])
             is_wanted = wanted.get(place)
             if is_wanted is None:
@@ -414,6 +429,31 @@ class Reader:
             )
         }
 
+    def hashed(
+        self, start: datetime, end: datetime
+    ) -> Iterator[tuple[Tags, Kind, int, int]]:
+        """How many single calls there are by tags and kind, and how many are hashed.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+        """
+        values = (first_key(microseconds(start)), first_key(microseconds(end)))
+        for tag_set, kind, calls, hashed in self._store.rows(_HASHED, values):
+            yield self._tags(tag_set), self._kind(kind), int(calls), int(hashed)
+
+    def repeated(self, start: datetime, end: datetime) -> Iterator[CallRecord]:
+        """Calls whose request another call of the span made too, by their hashes.
+
+        Those of one request follow each other, in the order of time.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+        """
+        span = (first_key(microseconds(start)), first_key(microseconds(end)))
+        yield from self._records(self._store.rows(_REPEATED, (*span, *span)))
+
     def rates_of(self, kind: Kind) -> Rates | None:
         """The rates that amounts of *kind* follow from; None where they were given."""
         return self._known.rates_of(kind)
@@ -542,6 +582,7 @@ class Reader:
             fields["attempts"],
             long_request_id(fields["request_id"]),
             kind.doubtful_attempts,
+            long_hash(fields["request_hash"]),
         )
 
     def _tags(self, tag_set: int) -> Tags:
@@ -678,4 +719,15 @@ _HOURS = (
 _CALLS = (
     f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
     "WHERE key >= ? AND key < ? ORDER BY key"
+)
+_HASHED = (
+    "SELECT tag_set, kind, count(*), count(request_hash) FROM calls "
+    "WHERE key >= ? AND key < ? GROUP BY tag_set, kind"
+)
+_REPEATED = (
+    f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
+    "WHERE key >= ? AND key < ? AND request_hash IN ("
+    "SELECT request_hash FROM calls WHERE key >= ? AND key < ? "
+    "AND request_hash IS NOT NULL GROUP BY request_hash HAVING count(*) > 1) "
+    "ORDER BY request_hash, key"
 )

@@ -36,6 +36,7 @@ CALL_COLUMNS = (
     "attempts",
     "reason",
     "request_id",
+    "request_hash",
     *UNIT_COLUMNS,
     "more",
     "amount",
@@ -170,6 +171,7 @@ class RowMaker:
             attempts,
             request_id,
             doubtful_attempts,
+            request_hash,
         ) = record
         us = microseconds(started_at)
         hour = hour_of(us)
@@ -219,6 +221,7 @@ class RowMaker:
             attempts,
             self._reason(reason) if reason else None,
             None if request_id is None else _short_request_id(request_id),
+            None if request_hash is None else short_hash(request_hash),
             *columns,
             more,
             format(cost.total, "f") if is_given and cost is not None else None,
@@ -308,6 +311,28 @@ def long_request_id(short: bytes | None) -> str | None:
         return short.removeprefix(_NO_UUID).decode("utf-8", "replace")
     text = short.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_IS_HASH = re.compile(r"[0-9a-f]{32}").fullmatch
+_NO_HASH = bytes(17)
+
+
+def short_hash(request_hash: str) -> bytes:
+    """A hash in as few bytes as it takes; those of the library take 16."""
+    if _IS_HASH(request_hash):
+        return bytes.fromhex(request_hash)
+    # Those of others are kept as they are, and told by being longer.
+    return _NO_HASH + request_hash.encode("utf-8", "replace")
+
+
+def long_hash(short: bytes | None) -> str | None:
+    """The hash that `short_hash` shortened."""
+    if short is None:
+        return None
+    short = bytes(short)
+    if short.startswith(_NO_HASH):
+        return short.removeprefix(_NO_HASH).decode("utf-8", "replace")
+    return short.hex()
 
 
 _SIGN, _KEY, _TAG_SET, _KIND = 2, 3, 4, 5

@@ -11,6 +11,14 @@ from ._csv import write_csv
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
+from ._identical import (
+    CacheLifetime,
+    IdenticalRequests,
+    IdenticalRow,
+    RepeatedRequest,
+    Repeats,
+    identical_requests,
+)
 from ._json import write_json
 from ._savings import Savings, Waste, savings
 from ._selection import Filter, Selection, parse_filter, select
@@ -34,6 +42,7 @@ __all__ = [
     "Alternative",
     "Anomaly",
     "AnomalyReport",
+    "CacheLifetime",
     "ColumnType",
     "Comparison",
     "Difference",
@@ -43,9 +52,13 @@ __all__ = [
     "FlatColumn",
     "FlatTable",
     "Forecast",
+    "IdenticalRequests",
+    "IdenticalRow",
     "Interval",
     "Latency",
     "LeftOut",
+    "RepeatedRequest",
+    "Repeats",
     "Repricing",
     "Saving",
     "Savings",
@@ -74,6 +87,7 @@ __all__ = [
     "flat_unattributed",
     "flat_unpriced",
     "forecast",
+    "identical_requests",
     "parse_filter",
     "savings",
     "select",

@@ -29,12 +29,13 @@ def selected_calls(
     """
     is_filtered = bool(selection.filters)
     for record in reader.calls(since, until, kinds=kinds):
-        kind = _kind(record)
+        kind = kind_of_record(record)
         if not is_filtered or selection.lets_pass(record.tags, kind):
             yield record, kind
 
 
-def _kind(record: CallRecord) -> Kind:
+def kind_of_record(record: CallRecord) -> Kind:
+    """The kind of a call, which names no rates."""
     cost = record.cost
     return Kind(
         record.operation,

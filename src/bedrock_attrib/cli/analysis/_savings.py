@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import click
 
-from ...reports import Savings, Way, WayReport, savings
+from ...reports import (
+    IdenticalRequests,
+    Savings,
+    Way,
+    WayReport,
+    identical_requests,
+    savings,
+)
 from .._console import print_remarks, results
 from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, new_table
 from ._asked import Asked, asks
+from ._identical import print_identical, top_option, within_option
 from ._shown import (
     as_json,
     money,
@@ -27,6 +37,7 @@ _EPILOG = """
 Examples:
   bedrock-attrib analyze savings --since last-month --ledger calls.db
   bedrock-attrib analyze savings --by app --where team=search --ledger calls.db
+  bedrock-attrib analyze savings --within 1h --top 20 --ledger calls.db
   bedrock-attrib analyze savings --ledger calls.db --json
 """
 _HEADINGS = {
@@ -40,10 +51,17 @@ _HEADINGS = {
 
 @click.command("savings", epilog=_EPILOG)
 @by_option("team,app")
+@within_option
+@top_option
 @overrides_option
 @asks
 def savings_command(
-    *, asked: Asked, by: tuple[str, ...], overrides: tuple[Path, ...]
+    *,
+    asked: Asked,
+    by: tuple[str, ...],
+    within: timedelta | None,
+    top: int,
+    overrides: tuple[Path, ...],
 ) -> None:
     """Tell what caching saved, what failures cost, and where less could be spent.
 
@@ -52,14 +70,18 @@ def savings_command(
     prices = price_table(overrides)
     with asked.ledger() as ledger:
         found = savings(ledger, by, asked.selection, prices=prices)
+        identical = identical_requests(
+            ledger, by, asked.selection, within=within, top=top
+        )
     if asked.as_json:
-        print_json(as_json(found))
+        told = cast("dict[str, object]", as_json(found))
+        print_json(told | {"identical": as_json(identical)})
         return
-    _show(found)
+    _show(found, identical)
     print_remarks(found.remarks)
 
 
-def _show(found: Savings) -> None:
+def _show(found: Savings, identical: IdenticalRequests) -> None:
     out = results()
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
@@ -72,6 +94,7 @@ def _show(found: Savings) -> None:
     for report in found.ways:
         out.print()
         _print_way(report, found)
+    print_identical(identical)
     out.print(
         "\nChances overlap: do not add them up. Try one with what-if.", soft_wrap=True
     )

@@ -16,7 +16,7 @@ from ..._record import Rates, Tags
 from ..._usage import Unit, Usage
 from .._clock import microseconds_of
 from .._reading import Reader
-from .._rows import CALL_COLUMNS, Row, long_request_id
+from .._rows import CALL_COLUMNS, Row, long_hash, long_request_id
 from .._schema import UNIT_COLUMNS
 from .._values import Kind, cost_of, write_rates
 
@@ -105,6 +105,7 @@ def schema_of(tag_columns: Sequence[str]) -> Any:  # noqa: ANN401 -- untyped pac
             *((name, shared[name]) for name in after[2:]),
             ("attempts", _COUNT),
             ("request_id", _TEXT),
+            ("request_hash", _TEXT),
         ],
         metadata={"bedrock_attrib.export": "1"},
     )
@@ -133,6 +134,7 @@ class ColumnMaker:
             "first_chunk_us": of["first_chunk_us"],
             "attempts": of["attempts"],
             "request_id": [*map(long_request_id, of["request_id"])],
+            "request_hash": [*map(long_hash, of["request_hash"])],
         }
         found |= self._of_tag_sets(of["tag_set"])
         found |= self._of_kinds(of["kind"])

@@ -20,12 +20,13 @@ from .._store import insert, sums_of, upsert
 Connection = psycopg.Connection[Row]
 
 _TEXT_COLUMNS = ("more", "amount")
+_BYTES_COLUMNS = ("request_id", "request_hash")
 
 
 def _type_of(column: str) -> str:
     if column in _TEXT_COLUMNS:
         return "text"
-    return "bytea" if column == "request_id" else "bigint"
+    return "bytea" if column in _BYTES_COLUMNS else "bigint"
 
 
 # The table is a session's own. A pooler may hand the session of another version on.
