@@ -275,6 +275,37 @@ def test_anomalies(kept: Path) -> None:
     assert lines[-1].startswith("1 anomaly from 2026-09-28 12:00 to 2026-11-22 13:00")
 
 
+def test_something_new_that_is_dear(tmp_path: Path) -> None:
+    """A model without a past is told with the team that it made dearer."""
+    path = tmp_path / "new.db"
+    ledger = Ledger(path)
+    for number in range(30):
+        usage = Usage({Unit.INPUT_TOKEN: 1_000_000})
+        ledger.write(make_record(usage, at=START + number * DAY, model=HAIKU))
+    new = Usage({Unit.INPUT_TOKEN: 10_000_000})
+    ledger.write(make_record(new, at=START + 28 * DAY, model=SONNET_5))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("anomalies", "--ledger", path).stdout
+    assert shown.startswith("Mon 2026-10-26  search, with something new: $")
+    assert f"  {SONNET_5} input_token: $" in shown
+    shown = call("anomalies", "--by", "model", "--ledger", path).stdout
+    assert "  all together, with something new: $" in shown
+
+
+def test_a_small_chance_is_not_called_none(kept: Path) -> None:
+    """What came up in one of 2,000 draws is unlikely, and not impossible."""
+    for quarter in range(176, 240):
+        asked = ("forecast", *calm(kept), "--budget", str(quarter / 4))
+        over = asked_json(*asked)["over_budget"]
+        if 0 < over < 0.01:
+            assert "Going over it: less than 1% likely." in call(*asked).stdout
+            return
+        if 0.99 < over < 1:
+            assert "Going over it: more than 99% likely." in call(*asked).stdout
+    pytest.fail("no budget is likely to be kept")
+
+
 def test_anomalies_that_are_not_there(kept: Path) -> None:
     """Nothing to tell is told, with how much was judged."""
     shown = call(

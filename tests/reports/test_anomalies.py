@@ -18,6 +18,7 @@ from kept_spend import HAIKU, Spent, keep_spend
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import Step, anomalies, select
+from bedrock_attrib.reports._robust import student_quantile
 
 Spend = Callable[[list[Spent]], Ledger]
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
@@ -269,6 +270,43 @@ def test_a_loop_in_the_night(spend: Spend) -> None:
     ledger = spend([*spent, *(Spent(at, 15.0, {"team": "search"}) for at in loop)])
     found = anomalies(ledger, step=Step.HOUR).anomalies
     assert sorted(each.start for each in found) == loop
+
+
+def test_an_idle_hour_that_clocks_repeat(spend: Spend) -> None:
+    """Where only an idle hour has been three times, nothing is known of scatter."""
+    berlin = ZoneInfo("Europe/Berlin")
+    working = [
+        Spent(datetime(2026, 10, day, hour, 5, tzinfo=berlin), 10.0, {"team": "a"})
+        for day in (*range(19, 24), *range(26, 31))
+        for hour in range(8, 18)
+    ]
+    first = Spent(datetime(2026, 10, 18, 1, tzinfo=berlin), 10.0, {"team": "a"})
+    # The third Sunday at two, though the second week only has just ended.
+    night = Spent(datetime(2026, 11, 1, 2, tzinfo=berlin), 10.0, {"team": "a"})
+    found = anomalies(
+        spend([first, *working, night]),
+        selection=select("2026-11-01", zone="Europe/Berlin"),
+        step=Step.HOUR,
+    )
+    assert (found.anomalies, found.judged) == ((), 1)
+
+
+# As tables have them, to three digits behind the point.
+STUDENT = [
+    (0.975, 1, 4.303),  # that of two degrees of freedom, which are the least
+    (0.9999, 2, 70.700),
+    (0.999, 3, 10.215),
+    (0.9999, 4, 13.034),
+    (0.975, 10, 2.228),
+    (0.9999, 21, 4.492),
+    (0.95, 1_000, 1.646),
+]
+
+
+@pytest.mark.parametrize(("share", "freedom", "expected"), STUDENT)
+def test_quantiles_of_student(share: float, freedom: float, expected: float) -> None:
+    """They are right to 1 in 1,000, as far out as the threshold is."""
+    assert student_quantile(share, freedom) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_threshold_of_ones_own(spend: Spend) -> None:

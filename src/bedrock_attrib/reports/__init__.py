@@ -20,6 +20,7 @@ from ._identical import (
     identical_requests,
 )
 from ._json import write_json
+from ._remarks import remarks_of
 from ._savings import Savings, Waste, savings
 from ._selection import Filter, Selection, parse_filter, select
 from ._sides import Latency, Side, Verdict
@@ -89,6 +90,7 @@ __all__ = [
     "forecast",
     "identical_requests",
     "parse_filter",
+    "remarks_of",
     "savings",
     "select",
     "spend_by",

@@ -114,7 +114,9 @@ class History:
     ) -> tuple[float, float]:
         middle = self.middle()
         residuals = self._residuals(scale.of)
-        scatter = max(spread(residuals), scale.least(middle))
+        scatter = scale.least(middle)
+        if residuals:  # none where all that has a past is idle
+            scatter = max(scatter, spread(residuals))
         times = threshold
         if times is None:
             times = student_quantile(1 - chance, len(residuals) * _EFFICIENCY)

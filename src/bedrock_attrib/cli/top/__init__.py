@@ -14,8 +14,8 @@ from rich.text import Text
 
 from ..._errors import ConfigError, LedgerError
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, dimensions_of, select
-from .._console import is_animated, remarks, results
+from ...reports import Dimension, Selection, dimensions_of, remarks_of, select
+from .._console import is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
 from .._price_table import json_option
 from ._rates import Rates, read_rates
@@ -68,6 +68,7 @@ def top(
     """
     dimensions = _dimensions(by)
     selection = select(where=where)
+    print_remarks(remarks_of(ledger, selection, dimensions))
     try:
         with _display(results(), as_json=as_json) as show:
             _watch(ledger, dimensions, selection, interval, count, show)
