@@ -274,18 +274,19 @@ def test_a_loop_in_the_night(spend: Spend) -> None:
 
 def test_an_idle_hour_that_clocks_repeat(spend: Spend) -> None:
     """Where only an idle hour has been three times, nothing is known of scatter."""
-    berlin = ZoneInfo("Europe/Berlin")
+    adelaide = ZoneInfo("Australia/Adelaide")  # half an hour off, and clocks change
     working = [
-        Spent(datetime(2026, 10, day, hour, 5, tzinfo=berlin), 10.0, {"team": "a"})
-        for day in (*range(19, 24), *range(26, 31))
+        Spent(datetime(2026, month, day, hour, 5, tzinfo=adelaide), 10.0, {"team": "a"})
+        for month, days_of in ((3, (30, 31)), (4, (1, 2, 3, *range(6, 11))))
+        for day in days_of
         for hour in range(8, 18)
     ]
-    first = Spent(datetime(2026, 10, 18, 1, tzinfo=berlin), 10.0, {"team": "a"})
-    # The third Sunday at two, though the second week only has just ended.
-    night = Spent(datetime(2026, 11, 1, 2, tzinfo=berlin), 10.0, {"team": "a"})
+    first = Spent(datetime(2026, 3, 29, 1, 35, tzinfo=adelaide), 10.0, {"team": "a"})
+    # On the Sunday before, it was two o'clock twice.
+    night = Spent(datetime(2026, 4, 12, 2, 5, tzinfo=adelaide), 10.0, {"team": "a"})
     found = anomalies(
         spend([first, *working, night]),
-        selection=select("2026-11-01", zone="Europe/Berlin"),
+        selection=select("2026-04-12T02:00", zone="Australia/Adelaide"),
         step=Step.HOUR,
     )
     assert (found.anomalies, found.judged) == ((), 1)
@@ -297,6 +298,7 @@ STUDENT = [
     (0.9999, 2, 70.700),
     (0.999, 3, 10.215),
     (0.9999, 4, 13.034),
+    (0.75, 3, 0.7649),
     (0.975, 10, 2.228),
     (0.9999, 21, 4.492),
     (0.95, 1_000, 1.646),
