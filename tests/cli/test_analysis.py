@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,6 +132,26 @@ def test_a_side_without_a_price_is_no_bargain(kept: Path) -> None:
     assert found["rows"][0]["repricing"]["saved"] is None
     done = call("savings", "--ledger", kept, "--where", "model=acme*")
     assert done.stdout.startswith("No call has a price from 2026-09-28")
+
+
+def test_tables_fit_a_terminal(
+    kept: Path, in_terminal: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    """Model ids become short and lesser columns go, before names are broken up."""
+    asked = (
+        ("compare", "model", "--since", "2026-10-01"),
+        ("savings", "--by", "team,experiment"),
+        ("what-if", "--batch", "--by", "team,model"),
+    )
+    for arguments in asked:
+        named = ("analyze", *arguments, "--ledger", str(kept))
+        with in_terminal(*named, columns=76) as terminal:
+            assert terminal.read_to_end() == 0
+        lines = re.sub(r"\x1b\[[\d;]*m", "", terminal.text).splitlines()
+        rules = [line for line in lines if "─" in line]
+        assert rules
+        assert max(len(line.rstrip()) for line in rules) <= 76
+        assert any("nova-pro" in line for line in lines)
 
 
 def test_compare_as_json(kept: Path) -> None:

@@ -11,7 +11,7 @@ from ..._usage import Usage
 from ...reports import Comparison, Side, compare
 from .._console import print_remarks, results, shortened
 from .._price_table import print_block, print_json
-from .._tables import Column, new_table
+from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
 from ._shown import (
     as_json,
@@ -19,6 +19,7 @@ from ._shown import (
     ends,
     heading_span,
     money,
+    named,
     percent,
     share,
     signed_share,
@@ -33,6 +34,9 @@ Examples:
 """
 _THOUSAND = 1_000
 _NOT_KNOWN = "n.a."
+# Left out one after the other where a terminal is too narrow.
+_COSTS = ("wasted", "cost", "per 1,000\nsuccesses", "calls")
+_CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "given up", "unpriced")
 
 
 @click.command("compare", epilog=_EPILOG)
@@ -81,9 +85,9 @@ def compare_command(
 
 def _show(found: Comparison) -> None:
     out = results()
-    print_block(_costs(found))
+    print_block(fitting(lambda is_short: _costs(found, is_short=is_short), _COSTS))
     out.print()
-    print_block(_calls(found))
+    print_block(fitting(lambda is_short: _calls(found, is_short=is_short), _CALLS))
     out.print()
     for side in found.sides:
         line = _told(found, side)
@@ -99,7 +103,7 @@ def _show(found: Comparison) -> None:
     )
 
 
-def _costs(found: Comparison) -> Table:
+def _costs(found: Comparison, *, is_short: bool) -> Table:
     columns = (
         Column(found.by),
         Column("calls", is_number=True),
@@ -114,7 +118,7 @@ def _costs(found: Comparison) -> Table:
     table.show_footer = False
     for side in found.sides:
         table.add_row(
-            shortened(side.value),
+            *named([side.value], [found.by], is_short=is_short),
             f"{side.calls:,}",
             money(side.cost, found.currency),
             _per_thousand(side.cost_per_call, found),
@@ -136,7 +140,7 @@ def _interval(found: Comparison, side: Side) -> str:
     return ends(side.interval, found.currency, _THOUSAND)
 
 
-def _calls(found: Comparison) -> Table:
+def _calls(found: Comparison, *, is_short: bool) -> Table:
     columns = (
         Column(found.by),
         *(
@@ -158,7 +162,8 @@ def _calls(found: Comparison) -> Table:
     table = new_table("Calls", columns, [""] * len(columns))
     table.show_footer = False
     for side in found.sides:
-        table.add_row(*_row(side))
+        names = named([side.value], [found.by], is_short=is_short)
+        table.add_row(*names, *_row(side))
     return table
 
 
@@ -171,7 +176,6 @@ def _row(side: Side) -> tuple[str, ...]:
     )
     usage = Usage.of(side.usage)
     return (
-        shortened(side.value),
         f"{side.failed:,}",
         f"{side.abandoned:,}",
         f"{side.unpriced:,}",

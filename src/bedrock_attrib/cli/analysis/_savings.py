@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import click
+from rich.table import Table
 
 from ...reports import (
     IdenticalRequests,
@@ -20,7 +21,7 @@ from ...reports import (
 from .._console import print_remarks, results
 from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
-from .._tables import Column, new_table
+from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
 from ._identical import print_identical, top_option, within_option
 from ._shown import (
@@ -104,6 +105,12 @@ def _print_wasted(found: Savings) -> None:
     if not found.wasted:
         results().print("No failed or abandoned calls, and no retries.")
         return
+    print_block(
+        fitting(lambda is_short: _wasted(found, is_short=is_short), ("retries",))
+    )
+
+
+def _wasted(found: Savings, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -117,14 +124,14 @@ def _print_wasted(found: Savings) -> None:
     table.show_footer = False
     for each in found.wasted:
         table.add_row(
-            *named(each.keys),
+            *named(each.keys, found.by, is_short=is_short),
             f"{each.failed:,}",
             _cost(each.failed, each.failed_cost, found.currency),
             f"{each.abandoned:,}",
             _cost(each.abandoned, each.abandoned_cost, found.currency),
             f"{each.retries:,}",
         )
-    print_block(table)
+    return table
 
 
 def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
@@ -137,6 +144,18 @@ def _print_way(report: WayReport, found: Savings) -> None:
         results().print(f"{heading}: nothing", soft_wrap=True)
         print_left_out(report.left_out, found.currency)
         return
+    print_block(
+        fitting(
+            lambda is_short: _table_of(report, found, is_short=is_short),
+            ("calls", "cost"),
+        )
+    )
+    print_left_out(report.left_out, found.currency)
+    if report.way is not Way.CACHED:
+        print_assumptions(report.assumptions)
+
+
+def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(Column(name, is_number=True) for name in ("calls", "cost", "saved")),
@@ -144,16 +163,16 @@ def _print_way(report: WayReport, found: Savings) -> None:
     )
     total = money(report.total, found.currency)
     blank = [""] * (len(found.by) - 1)
+    heading = _HEADINGS[report.way]
     table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
     for each in report.savings:
         table.add_row(
-            *named(each.keys),
+            *named(each.keys, found.by, is_short=is_short),
             f"{each.repricing.calls:,}",
             money(each.repricing.actual, found.currency),
             money(each.amount, found.currency),
             "; ".join(each.evidence),
         )
-    print_block(table)
-    print_left_out(report.left_out, found.currency)
-    if report.way is not Way.CACHED:
-        print_assumptions(report.assumptions)
+    if not any(each.evidence for each in report.savings):
+        table.columns.pop()
+    return table

@@ -7,14 +7,17 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import zip_longest
 
 from ...reports import Interval, LeftOut, Repricing, Waste
 from .._console import printable, results, shortened
+from .._figures import short_model
 from .._price_table import plain, print_block
 from .._tables import new_list
 
 _NONE = "(none)"
 _UNPRICED = "unpriced"
+_MODELS = frozenset({"model", "requested_model"})
 _FULL, _SMALL = 10, Decimal("0.01")
 _LEAST = 0.01
 
@@ -68,9 +71,23 @@ def ends(interval: Interval | None, currency: str, times: int = 1) -> str:
     return f"{left} to {right}{' (rough)' if interval.is_rough else ''}"
 
 
-def named(keys: Iterable[str | None]) -> tuple[str, ...]:
-    """Values of dimensions; those that are missing are told."""
-    return tuple(_NONE if key is None else shortened(key) for key in keys)
+def named(
+    keys: Iterable[str | None], by: Iterable[str] = (), *, is_short: bool = False
+) -> tuple[str, ...]:
+    """Values of dimensions; those that are missing are told.
+
+    Args:
+        keys: The values.
+        by: Names of the dimensions.
+        is_short: Whether model ids go without vendor and release.
+    """
+    names = [*by] if is_short else []
+    return tuple(
+        _NONE
+        if key is None
+        else shortened(short_model(key) if name in _MODELS else key)
+        for key, name in zip_longest(keys, names)
+    )
 
 
 def calls(count: int) -> str:
