@@ -482,6 +482,35 @@ def test_a_forked_child_reads_nothing_on(
     assert record.usage == USAGE
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_that_drops_a_stream_leaves_it_to_its_parent(
+    simulator: Simulator, make_client: MakeClient, sink: ListSink
+) -> None:
+    """The child reads nothing from the socket that both have: the parent reads all."""
+    simulator.reply(Reply(usage=USAGE, chunks=10, text="0" * 10, chunk_interval_s=0.05))
+    client = make_client()
+    stream = converse_stream(client)
+    events = iter(stream)
+    next(events)
+    child = os.fork()
+    if not child:
+        is_draining = False
+        with suppress(BaseException):
+            del events, stream
+            gc.collect()
+            for _ in range(10):
+                is_draining |= bool(sink.records) or draining() > 0
+                time.sleep(0.02)
+        os._exit(1 if is_draining or sink.records else 0)
+    rest = sum(1 for _ in events)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert rest > 10
+    (record,) = wait_for(sink, 1)
+    assert (record.outcome, record.usage) == (Outcome.OK, USAGE)
+
+
 PROGRAM = """
 import sys
 import boto3

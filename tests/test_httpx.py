@@ -8,6 +8,7 @@ import gzip
 import importlib
 import json
 import logging
+import os
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -818,9 +819,43 @@ def test_a_trace_of_the_applications_own(
     gc.collect()
     recorder.flush()
     assert "connection.connect_tcp.failed" in names
-    assert [(r.outcome, r.error) for r in sink.records] == [
-        ("abandoned", "Interrupted")
-    ]
+    assert [(r.outcome, r.error) for r in sink.records] == [("error", "ConnectError")]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_call_is_of_the_process_that_opened_it(
+    package: ModuleType, sink: ListSink, recorder: Recorder, *, is_answered: bool
+) -> None:
+    """A child forked within a call counts its own, however that one ends in it."""
+    children: list[int] = []
+
+    def answer(_: Any) -> Any:
+        if not children:
+            children.append(os.fork())
+            if children == [0] and not is_answered:
+                raise OSError
+        return package.Response(200, content=b'{"usage": {"inputTokens": 1}}')
+
+    url = f"https://bedrock-runtime.us-east-1.amazonaws.com{PATH}converse"
+    with plain(package, transport=package.MockTransport(answer)) as client:
+        door.instrument(client, recorder=recorder)
+        try:
+            client.post(url, json={})
+        except BaseException:
+            if children != [0]:
+                raise
+        if children == [0]:
+            with suppress(BaseException):
+                gc.collect()
+                client.post(url, json={})
+                recorder.close()
+            os._exit(len(sink.records))
+    _, status = os.waitpid(children[0], 0)
+    recorder.flush()
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert [r.outcome for r in sink.records] == ["ok"]
 
 
 def test_a_redirect(package: ModuleType, sink: ListSink, recorder: Recorder) -> None:
@@ -894,7 +929,13 @@ def test_faults_are_counted(
 def test_the_answer_is_the_clients_own(
     package: ModuleType, simulator: Simulator, sink: ListSink, recorder: Recorder
 ) -> None:
-    """The answer is the client's own, elapsed time included."""
+    """The answer is the client's own, elapsed time included, and what is put on it."""
+    marks: list[str] = []
+
+    def mark(response: Any) -> None:
+        response.stream.mark = "seen"
+        marks.append(response.stream.mark)
+
     with plain(package) as client:
         door.instrument(
             client,
@@ -902,7 +943,9 @@ def test_the_answer_is_the_clients_own(
             endpoint_url=simulator.endpoint_url,
             region="us-east-1",
         )
+        client.event_hooks["response"].append(mark)
         answer = client.post(f"{simulator.endpoint_url}{PATH}converse", json={})
+    assert marks == ["seen"]
     assert type(answer) is package.Response
     assert answer.json()["usage"]["inputTokens"] == 1200
     assert answer.elapsed.total_seconds() > 0

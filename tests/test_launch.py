@@ -380,6 +380,19 @@ def test_options_become_settings(stage: Stage) -> None:
     assert told(stage, "--ledger", url) == {"LEDGER": url}
 
 
+@posix
+@pytest.mark.parametrize(
+    "toml", ['"cost=center" = "7"', 'app = " ranker"', '"app " = "ranker"']
+)
+def test_tags_that_no_variable_can_hold(stage: Stage, toml: str) -> None:
+    """They are refused beside ``--tag``, never passed on as another tag or value."""
+    stage.write(f"[tags]\n{toml}\n", "bedrock_attrib.toml")
+    assert told(stage) == {}
+    done = stage.run(*RUN, "--tag", "team=search", "env", code=2)
+    assert done.stdout == ""
+    assert "cannot be passed on along with --tag" in done.stderr
+
+
 # What is wrong is told before a program is started.
 
 VALUES = "BEDROCK_ATTRIB_METRIC_TAG_VALUES"

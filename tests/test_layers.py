@@ -14,7 +14,15 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 # From the innermost room to the outermost. The two rooms of sinks are one in the
 # documentation: a sink may stand on the queue, but never on another sink.
 ROOMS = {
-    "values": ("_errors", "_usage", "_tally", "_model_id", "_money", "_record"),
+    "values": (
+        "_errors",
+        "_usage",
+        "_tally",
+        "_model_id",
+        "_money",
+        "_cost",
+        "_record",
+    ),
     "meaning": (
         "_faults",
         "_processes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -165,6 +166,39 @@ def test_handler_may_drain(make: Make) -> None:
     queue.put(1)
     assert queue.drain()
     assert batches == [[1]]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals")
+def test_a_signal_handler_may_drain(make: Make) -> None:
+    """Wherever a signal comes, its handler drains at once, and nothing is left.
+
+    Python looks for signals after a call, so also right after the lock was taken.
+    """
+    found: list[int] = []
+    waits: list[float] = []
+    numbers = itertools.count()
+    queue = make(found.extend)
+
+    def on_alarm(*_: object) -> None:
+        queue.put(next(numbers))
+        began = time.monotonic()
+        assert queue.drain()
+        waits.append(time.monotonic() - began)
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    others = signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    try:
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            queue.drain()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *others)
+    assert len(queue) == 0
+    # A handler may be interrupted by the next signal, so not in order.
+    assert sorted(found) == list(range(next(numbers)))
+    assert max(waits) < 5
 
 
 def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:

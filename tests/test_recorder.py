@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -29,7 +31,7 @@ from bedrock_attrib import (
     instrument,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib._sinks import QueueSink
 from bedrock_attrib.pricing import Discount
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
@@ -256,6 +258,44 @@ def test_forked_child(simulator: Simulator) -> None:
     assert len(found) == 1
     assert len(ours) == 2
     assert len({*found, *ours}) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("ending", [None, OSError, KeyboardInterrupt])
+def test_a_call_is_of_the_process_that_opened_it(
+    simulator: Simulator, ending: type[BaseException] | None
+) -> None:
+    """A child forked within a call counts its own, however that one ends in it."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    children: list[int] = []
+
+    def fork(**_: object) -> None:
+        if not children:
+            children.append(os.fork())
+            if children == [0] and ending is not None:
+                raise ending
+
+    client.meta.events.register("before-send.bedrock-runtime", fork)
+    try:
+        client.converse(modelId=MODEL, messages=MESSAGES)
+    except BaseException:
+        if children != [0]:
+            raise
+    if children == [0]:
+        with suppress(BaseException):
+            gc.collect()
+            simulator_client = simulator.client()
+            instrument(simulator_client, recorder=recorder)
+            simulator_client.converse(modelId=MODEL, messages=MESSAGES)
+            recorder.close()
+        os._exit(len(sink.records))
+    _, status = os.waitpid(children[0], 0)
+    recorder.flush()
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert [record.outcome for record in sink.records] == [Outcome.OK]
 
 
 def test_unfinished_is_not_zero(simulator: Simulator) -> None:

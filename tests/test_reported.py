@@ -242,6 +242,24 @@ def test_a_tier_in_the_words_of_openai() -> None:
     assert report("ChatCompletions", odd, **said).tier == "default"
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_report_outweighs_a_stream(*, ended: bool) -> None:
+    """Tier and latency mode of a report stand over those that the events state."""
+    said = {"tier": "priority", "latency_mode": "optimized"}
+    stated = {
+        "metadata": CONVERSE
+        | {
+            "serviceTier": {"type": "flex"},
+            "performanceConfig": {"latency": "standard"},
+        }
+    }
+    events = [{"messageStart": {"role": "assistant"}}, *[stated] * ended]
+    record = report("ConverseStream", events, **said)
+    assert (record.tier, record.latency_mode) == ("priority", "optimized")
+    record = report("ConverseStream", events)
+    assert record.tier == ("flex" if ended else "default")
+
+
 def test_latency_mode() -> None:
     """The latency mode may be reported, as it decides the price."""
     assert report("Converse", USAGE, latency_mode="optimized").latency_mode == (

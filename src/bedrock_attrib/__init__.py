@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ._attribution import Spend, attribution
 from ._client import instrument, uninstrument
+from ._cost import Cost
 from ._defaults import configure, current_tags, get_recorder
 from ._errors import (
     BedrockAttribError,
@@ -14,7 +15,7 @@ from ._errors import (
     TagPolicyError,
 )
 from ._model_id import ModelRef
-from ._record import CallRecord, Cost
+from ._record import CallRecord
 from ._recorder import Recorder
 from ._usage import Unit, Usage
 

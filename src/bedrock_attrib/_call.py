@@ -136,6 +136,9 @@ class CallTaker(Protocol):
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* from time to time, until it says yes; waits for nothing."""
 
+    def look_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `look_again`, within a second or so; not from a finalizer."""
+
 
 class Call:
     """A call: open while its class is `OpenCall`, then finished.
@@ -163,7 +166,8 @@ class Call:
         time_to_first_chunk_s: Seconds to the first event, once it came.
         span: Span to put the cost on, where that is asked for.
         was_read: Whether the stream was read to its end.
-        paused: ``perf_counter`` when the caller last stopped reading a stream.
+        paused: ``perf_counter`` when the caller last stopped reading a stream, or when
+            a transport last told something of the request.
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
@@ -288,3 +292,20 @@ class OpenCall(Call):
 
     def __del__(self) -> None:
         self.recorder.call_dropped(self)
+
+
+def new_kind() -> type[OpenCall]:
+    """A class for the open calls of one process, by which those are known.
+
+    A stamp on each call would cost every call; its class costs none.
+    """
+    return type("OpenCall", (OpenCall,), {"__slots__": ()})
+
+
+def leave_to_parent(kind: type[OpenCall]) -> None:
+    """Have calls of *kind* never finish, in a forked child: the parent ends its own.
+
+    The child may hold them as well, where it was forked in the midst of a call or of
+    a stream, and would count them a second time.
+    """
+    kind.__bases__ = (Call,)

@@ -54,9 +54,9 @@ class Drains:
         """Keep *held* from being collected until it is released."""
         self._held[id(held)] = held
 
-    def release(self, held: object) -> None:
-        """Let go what is held; safe in a finalizer."""
-        self._held.pop(id(held), None)
+    def release(self, held: object) -> bool:
+        """Let go what is held, and say whether it was; safe in a finalizer."""
+        return self._held.pop(id(held), None) is not None
 
     @property
     def waiting(self) -> int:

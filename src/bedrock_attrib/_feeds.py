@@ -145,11 +145,12 @@ class StreamFeed:
 
     def _is_over(self, stream: weakref.ref[EventStream]) -> bool:
         """Whether the call has ended; ends it if nobody holds *stream* any more."""
-        if self._call.ended is None and (
-            stream() is None or _references(stream) <= _OWN_REFERENCES
-        ):
-            self._recorder.call_dropped(self._call)
-        return self._call.ended is not None
+        if self._call.ended is not None:
+            return True
+        if stream() is not None and _references(stream) > _OWN_REFERENCES:
+            return False
+        self._recorder.call_dropped(self._call)
+        return True  # also where the call is that of a parent process
 
     def _end(self, error: str | None) -> None:
         try:

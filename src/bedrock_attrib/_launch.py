@@ -275,8 +275,7 @@ def environment_of(wanted: Launch, environ: Mapping[str, str]) -> dict[str, str]
     environment = {**environ, **wanted.settings}
     tags = _tags_before(environment) | wanted.tags
     if wanted.tags:
-        pairs = ",".join(f"{key}={value}" for key, value in tags.items())
-        environment[f"{_PREFIX}TAGS"] = pairs
+        environment[f"{_PREFIX}TAGS"] = _pairs(tags)
     environment["PYTHONPATH"] = _path_with_autostart(environment.get("PYTHONPATH"))
     environment.pop(_SUMMARY_OF, None)
     if wanted.wants_summary:
@@ -293,6 +292,19 @@ _SUMMARY_OF = "_BEDROCK_ATTRIB_SUMMARY_OF"
 def _tags_before(environment: Mapping[str, str]) -> dict[str, str]:
     """Tags of the settings, which those of the options are added to."""
     return dict(Config.load(environ=environment).tags)
+
+
+def _pairs(tags: Mapping[str, str]) -> str:
+    """*tags* as the variable has them, which knows fewer keys than a file does."""
+    for key, value in tags.items():
+        if "=" in key or (key, value) != (key.strip(), value.strip()):
+            raise ConfigError(
+                f"tag {key!r} with value {value!r} cannot be passed on along with "
+                f"--tag: the program's environment has tags as pairs such as "
+                f"team=search, with no = in a key and no space around it; rename it, "
+                f"or set the tags of --tag where it is set"
+            )
+    return ",".join(f"{key}={value}" for key, value in tags.items())
 
 
 def _path_with_autostart(before: str | None) -> str:

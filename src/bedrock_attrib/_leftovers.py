@@ -114,10 +114,10 @@ class AbandonedFeed(StreamFeed):
 
     def dropped(self) -> None:
         """The caller's stream is gone. In a finalizer, so nothing here may wait."""
-        self._drains.release(self)
+        was_held = self._drains.release(self)
         call = self._call
-        if call.ended is not None:
-            return
+        if call.ended is not None or not was_held:
+            return  # over, or a forked child's copy: the socket is the parent's to read
         now = perf_counter()
         self._until = now + self._drains.max_s
         call.paused = call.paused or now

@@ -33,10 +33,6 @@ class OpenStreams:
 
     def forget(self) -> None:
         """Leave all to the parent process, in a forked child."""
-        for call in self.calls():
-            call.end(None)
-        # After that: what is paused may be all that holds a call, which would then
-        # tell of itself here too.
         self._paused.clear()
         # Another thread may have been iterating, which a set never forgets.
         self._calls = weakref.WeakSet()

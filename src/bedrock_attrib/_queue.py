@@ -75,7 +75,7 @@ class BatchQueue(Generic[Item]):
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._awake = False
         self._thread: threading.Thread | None = None
-        self._handling = threading.Lock()
+        self._handling = threading.RLock()
         self._handler: int | None = None
         self._comes_again = False
         self._handled = 0
@@ -158,12 +158,16 @@ class BatchQueue(Generic[Item]):
             return True
         if not self._handling.acquire(timeout=timeout_s):
             return False
-        self._handler = me
+        # A signal's handler may drain too, on this thread and between any two lines:
+        # before and after `_handler` says so, the lock lets it in.
         try:
-            self._handle_pending()
-            while self._comes_again:
+            is_over = False
+            while not is_over:
+                self._handler = me
                 self._comes_again = False
                 self._handle_pending()
+                self._handler = None
+                is_over = not self._comes_again
         finally:
             self._handler = None
             self._handling.release()

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
-from ._call import Call, OpenCall, Routes
+from ._call import Call, Routes, leave_to_parent, new_kind
 from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
@@ -198,7 +198,7 @@ class Recorder:
         route = self._routes[operation, params.get("modelId"), region]
         scope = current_scope()
         tags = self.tags_of(scope) if self._has_other_tags else scope.tags
-        call = OpenCall(self, route, scope, tags, self._clock())
+        call = _OpenCall(self, route, scope, tags, self._clock())
         row = route.operation
         if row.guardrail in params:
             call.has_guardrail = True
@@ -427,6 +427,11 @@ class Recorder:
         self._open_streams.pause(is_over)
         self._ended.wake()
 
+    def look_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `look_again`, within a second or so; not from a finalizer."""
+        self._ended.start()
+        self.look_again(is_over)
+
     def _give_up_streams(self) -> None:
         for call in self._open_streams.calls():
             self.stream_ended(call)
@@ -550,14 +555,20 @@ def _close_all() -> None:
         recorder.close()
 
 
-def _forget_streams() -> None:
+_OpenCall = new_kind()
+
+
+def _leave_calls_to_parent() -> None:
+    global _OpenCall  # noqa: PLW0603 -- see `new_kind`
+    leave_to_parent(_OpenCall)
+    _OpenCall = new_kind()
     for recorder in list(_RECORDERS):
         recorder.forget_streams()
 
 
 when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_streams)
+    os.register_at_fork(after_in_child=_leave_calls_to_parent)
 
 
 def _drains_of(config: Config | None, faults: Faults) -> Drains | None:

@@ -22,6 +22,7 @@ from ._readers import (
     whole_object,
 )
 from ._record import Outcome, Reading
+from ._settlement import read_stream
 from ._usage import Usage
 
 Event: TypeAlias = Mapping[str, Any] | bytes | str
@@ -179,9 +180,10 @@ def _take_answer(call: Call, report: Report, headers: Mapping[str, str]) -> None
         opening = read_headers(row, headers, model)
         reading = read_http_body(row, body, opening, model)
     else:
-        call.events = events_of(answer)
-        call.events.request_bytes = call.request_bytes
-        reading = read_headers(row, headers, model)
+        events = events_of(answer)
+        events.request_bytes = call.request_bytes
+        call.answer = read_headers(row, headers, model)
+        reading = read_stream(call, events)
     reading.tier = report.tier or reading.tier
     reading.latency_mode = report.latency_mode or reading.latency_mode
     call.answer = reading

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from time import monotonic
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from ._attribution import attribution
+from ._attribution import Wrappers, async_generator_function, attribution
 from ._faults import Faults
 from ._recorder import flush_all
 
@@ -102,8 +101,7 @@ class _After:
     def decorate(self, handler: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(handler, type) or not callable(handler):
             raise TypeError(f"flush_after decorates handlers, not {handler!r}")
-        wrap = next(wrap for is_kind, wrap in _WRAPPERS if is_kind(handler))
-        return functools.wraps(handler)(wrap(self, handler))
+        return functools.wraps(handler)(_WRAPPERS.wrap(self, handler))
 
     def without_tags(self) -> _After:
         return _After(self._timeout_s, None)
@@ -149,7 +147,6 @@ def _wrap_function(after: _After, handler: Callable[..., Any]) -> Callable[..., 
         wrap = None
         try:
             result = after.tagged(handler, args)(*args, **kwargs)
-            # Other decorators hide a coroutine function behind a plain one.
             wrap = _UNFINISHED.get(type(result))
         finally:
             if wrap is None:
@@ -184,40 +181,13 @@ def _wrap_generator(after: _After, handler: Callable[..., Any]) -> Callable[...,
 def _wrap_async_generator(
     after: _After, handler: Callable[..., Any]
 ) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        generator = after.tagged(handler, args)(*args, **kwargs)
-        step, sent = generator.asend, None
-        try:
-            while True:
-                try:
-                    item = await step(sent)
-                except StopAsyncIteration:
-                    return
-                try:
-                    sent = yield item
-                    step = generator.asend
-                except GeneratorExit:
-                    raise
-                except BaseException as error:
-                    step, sent = generator.athrow, error
-        finally:
-            try:
-                await generator.aclose()
-            finally:
-                await after.flush_async(args)
+    def start(*args: Any, **kwargs: Any) -> Any:
+        return after.tagged(handler, args)(*args, **kwargs)
 
-    return call
+    return async_generator_function(start, nullcontext, after.flush_async)
 
 
-_Wrapper = Callable[[_After, Callable[..., Any]], Callable[..., Any]]
-_WRAPPERS: tuple[tuple[Callable[[Any], bool], _Wrapper], ...] = (
-    (inspect.isasyncgenfunction, _wrap_async_generator),
-    (inspect.iscoroutinefunction, _wrap_coroutine),
-    (inspect.isgeneratorfunction, _wrap_generator),
-    (callable, _wrap_function),
+_WRAPPERS: Wrappers[_After] = Wrappers(
+    _wrap_function, _wrap_coroutine, _wrap_generator, _wrap_async_generator
 )
-_UNFINISHED: dict[type, _Wrapper] = {
-    AsyncGeneratorType: _wrap_async_generator,
-    CoroutineType: _wrap_coroutine,
-    GeneratorType: _wrap_generator,
-}
+_UNFINISHED = _WRAPPERS.by_result()

@@ -18,8 +18,9 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 
+from bedrock_attrib._cost import Cost
 from bedrock_attrib._model_id import parse_model_id
-from bedrock_attrib._record import CallRecord, Cost, Outcome, PriceStatus, Tags
+from bedrock_attrib._record import CallRecord, Outcome, PriceStatus, Tags
 from bedrock_attrib._usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 import weakref
 from collections.abc import Callable
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib._faults import Faults
 from bedrock_attrib._record import CallRecord, Tags
@@ -62,6 +65,40 @@ def test_a_call_that_ends_after_its_sink_was_closed(
     del sink
     gc.collect()
     assert metrics.values(CALLS) == {(): 2}
+
+
+def test_totals_never_fall_while_sinks_close(
+    metrics: Any, record: Callable[..., CallRecord]
+) -> None:
+    """Two readers that collect without a pause never see less than they have seen."""
+    readers = [InMemoryMetricReader() for _ in range(2)]
+    metrics.read_by(*readers)
+    is_over = Event()
+    seen: list[list[float]] = []
+
+    def collect(reader: InMemoryMetricReader) -> None:
+        own: list[float] = []
+        seen.append(own)
+        while not is_over.is_set():
+            points = metrics.collect(reader).get(CALLS, [])
+            own.append(sum(point.value for point in points))
+
+    before = sys.getswitchinterval()
+    threads = [Thread(target=collect, args=(r,)) for r in readers]
+    try:
+        sys.setswitchinterval(1e-6)
+        for thread in threads:
+            thread.start()
+        for _ in range(300):
+            closed(metrics, record())
+    finally:
+        is_over.set()
+        sys.setswitchinterval(before)
+        for thread in threads:
+            thread.join()
+    (point,) = metrics.collect(readers[0])[CALLS]
+    assert point.value == 300
+    assert [own == sorted(own) for own in seen] == [True, True]
 
 
 def test_newer_names_are_those_of_sinks_that_asked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,9 +19,10 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 
+from bedrock_attrib._cost import Cost
 from bedrock_attrib._faults import Faults
 from bedrock_attrib._model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._record import CallRecord, Cost, Outcome, PriceStatus, Tags
+from bedrock_attrib._record import CallRecord, Outcome, PriceStatus, Tags
 from bedrock_attrib._sinks import SettlingSink
 from bedrock_attrib._usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
@@ -395,3 +397,33 @@ def test_the_opt_in_says_which_names_are_used(
 def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
     """Nobody has to set a provider for calls to be counted."""
     OpenTelemetrySink().close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals")
+def test_a_signal_handler_may_collect(
+    metrics: Metrics, record: Callable[..., CallRecord]
+) -> None:
+    """One that collects in the middle of counting neither hangs nor counts twice."""
+    sink = metrics.sink(histograms=False)
+    seen: list[float] = []
+    written = 0
+
+    def on_alarm(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        seen.append(metrics.values("bedrock_attrib.calls").get((), 0))
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    others = signal.setitimer(signal.ITIMER_REAL, 0.0005)
+    try:
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            sink.write(record())
+            written += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *others)
+    assert metrics.values("bedrock_attrib.calls") == {(): written}
+    assert seen == sorted(seen)
+    assert len(seen) > 1

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Protocol, TypeVar, cast
 
+from ._kinds import Wrappers, async_generator_function
 from ._scope import Block, Scope, Stay, Steps, inner_scope
 from ._tags import Changes
 
@@ -83,15 +82,13 @@ def decorate(inside: Inside, function: Function) -> Function:
 
 def bring(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the same kind as *function*, that runs it inside a scope."""
-    wrap = next(wrap for is_kind, wrap in _WRAPPERS if is_kind(function))
-    return wrap(inside, function)
+    return _WRAPPERS.wrap(inside, function)
 
 
 def _wrap_function(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         with inside.block():
             result = function(*args, **kwargs)
-        # Other decorators hide a coroutine function or generator behind a plain one.
         wrap = _UNFINISHED.get(type(result))
         return result if wrap is None else wrap(inside, lambda: result)()
 
@@ -135,40 +132,10 @@ def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Callable[..
 def _wrap_async_generator(
     inside: Inside, function: Callable[..., Any]
 ) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        steps = inside.steps()
-        generator = function(*args, **kwargs)
-        step, sent = generator.asend, None
-        try:
-            while True:
-                try:
-                    with steps:
-                        item = await step(sent)
-                except StopAsyncIteration:
-                    return
-                try:
-                    sent = yield item
-                    step = generator.asend
-                except GeneratorExit:
-                    raise
-                except BaseException as error:
-                    step, sent = generator.athrow, error
-        finally:
-            with steps:
-                await generator.aclose()
-
-    return call
+    return async_generator_function(function, inside.steps)
 
 
-_Wrapper = Callable[[Inside, Callable[..., Any]], Callable[..., Any]]
-_WRAPPERS: tuple[tuple[Callable[[Any], bool], _Wrapper], ...] = (
-    (inspect.isasyncgenfunction, _wrap_async_generator),
-    (inspect.iscoroutinefunction, _wrap_coroutine),
-    (inspect.isgeneratorfunction, _wrap_generator),
-    (callable, _wrap_function),
+_WRAPPERS: Wrappers[Inside] = Wrappers(
+    _wrap_function, _wrap_coroutine, _wrap_generator, _wrap_async_generator
 )
-_UNFINISHED: dict[type, _Wrapper] = {
-    AsyncGeneratorType: _wrap_async_generator,
-    CoroutineType: _wrap_coroutine,
-    GeneratorType: _wrap_generator,
-}
+_UNFINISHED = _WRAPPERS.by_result()

@@ -9,8 +9,9 @@ from decimal import Decimal
 from functools import reduce
 from threading import Lock
 
+from .._cost import Cost, Rates
 from .._money import ZERO, add
-from .._record import CallRecord, Cost, PriceStatus, Rates
+from .._record import CallRecord, PriceStatus
 from .._tally import Tally
 from .._usage import Unit, Usage
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import MAX_PREC, Context, Decimal
 
-from .._record import CallRecord, Outcome, PriceStatus, Rate
+from .._cost import Rate
+from .._record import CallRecord, Outcome, PriceStatus
 from .._usage import CACHE_WRITE_UNITS, Unit, Usage
 
 # Sums of decimals are exact at this precision.

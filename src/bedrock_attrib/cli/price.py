@@ -11,7 +11,8 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from .._record import PriceStatus, Rate
+from .._cost import Rate
+from .._record import PriceStatus
 from .._usage import Unit, Usage
 from ..pricing import Explanation, PriceTable, UnitExplanation
 from ..pricing._similar import similar_model_ids

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -32,9 +32,9 @@ from ._feeds import (
 )
 from ._routes import MODEL_IN_BODY, Routes, Where, guardrail_in
 from ._streams import Watcher, watched
+from ._trace import SENT, follow
 
 _KEY = "bedrock_attrib"
-_TRACE = "trace"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _SERVER_SENT = "text/event-stream"
 _GUARDRAIL = "x-amzn-bedrock-guardrailidentifier"
@@ -44,8 +44,6 @@ _NO_REGION = (
     "neither address nor signature tells the calling region; name it where the client "
     "is instrumented"
 )
-_SENT: Mapping[str, Any] = {"attempt": 1}
-_NOT_SENT: Mapping[str, Any] = {}
 
 
 class Hooks:
@@ -66,6 +64,7 @@ class Hooks:
         self.recorder = recorder
         self.routes = routes
         self.is_async = is_async
+        self._traced: set[str] = set()
 
     @property
     def on_request(self) -> Callable[[Any], Any]:
@@ -99,12 +98,7 @@ class Hooks:
             return
         try:
             request.extensions[_KEY] = call = _open(recorder, where, request)
-            standing = request.extensions.get(_TRACE)
-            if standing is None or isinstance(
-                getattr(standing, "__self__", None), Trace
-            ):
-                trace = Trace(call)
-                request.extensions[_TRACE] = trace.wait if self.is_async else trace.note
+            follow(request, call, self._traced, is_async=self.is_async)
         except RefusedError:
             raise
         except Exception as fault:
@@ -119,6 +113,7 @@ class Hooks:
             return
         if call is None:
             return
+        call.is_timed = True
         try:
             _take_answer(call, response)
         except Exception as fault:
@@ -158,7 +153,8 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
         call.request_hash = None
     if where.region is None:
         call.failure = (PriceStatus.UNPRICED, _NO_REGION)
-    call.retries = _SENT
+    call.retries = SENT
+    call.is_timed = False  # not before somebody tells how far the request came
     call.request_bytes = len(body)
     return call
 
@@ -189,46 +185,6 @@ def _content_of(message: Any) -> bytes | None:
     except Exception:  # "not read", as httpx, httpx2 or another says it
         return None
     return content
-
-
-class Trace:
-    """Told by the transport how far a request came; not all transports do.
-
-    httpcore 1.0.9 and httpcore2 2.16.2, "Request Extensions", checked 2026-11-25.
-    """
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Call) -> None:
-        """Follow the request of *call*."""
-        self._call = call
-
-    def note(self, name: str, info: Mapping[str, Any]) -> None:
-        """Note what happened to a request."""
-        call = self._call
-        try:
-            if name.endswith(_STARTED):
-                call.retries, call.error = _SENT, None
-            elif name.endswith(_NOT_CONNECTED):
-                # The transport may try again; if not, the call ends with its request.
-                call.retries = _NOT_SENT
-                call.error = type(info["exception"]).__name__
-            elif name.endswith(_NOT_ANSWERED):
-                error = type(info["exception"]).__name__
-                # After which httpcore 1.0.9 tries again on another connection.
-                if error != "ConnectionNotAvailable":
-                    call.recorder.unanswered(call, error, was_sent=True)
-        except Exception as fault:
-            call.recorder.faults.note("trace", fault)
-
-    async def wait(self, name: str, info: Mapping[str, Any]) -> None:
-        """As `note`, for async clients."""
-        self.note(name, info)
-
-
-_STARTED = ".send_request_headers.started"
-_NOT_CONNECTED = (".connect_tcp.failed", ".start_tls.failed")
-_NOT_ANSWERED = ".receive_response_headers.failed"
 
 
 def _take_answer(call: Call, response: Any) -> None:

@@ -65,6 +65,9 @@ class _Wrapper:
         # What else is asked for stands in the stream itself, such as httpx2's elapsed.
         return getattr(object.__getattribute__(self, "_stream"), name)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._stream, name, value)
+
 
 _OWN = frozenset(
     "__aiter__ __class__ __dict__ __iter__ _stream _watcher aclose close".split()

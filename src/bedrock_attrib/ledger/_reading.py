@@ -11,8 +11,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from .._cost import Cost, Rates
 from .._money import ZERO, add, multiply
-from .._record import NO_TAGS, CallRecord, Cost, Rates, Tags
+from .._record import NO_TAGS, CallRecord, Tags
 from .._usage import Unit, Usage
 from ._adding import Groups, rest_of
 from ._clock import (

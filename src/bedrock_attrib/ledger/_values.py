@@ -9,8 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from .._cost import Cost, Rate, Rates
 from .._model_id import ModelKind, ModelRef, Scope
-from .._record import CallRecord, Cost, Outcome, PriceStatus, Rate, Rates, Tags
+from .._record import CallRecord, Outcome, PriceStatus, Tags
 from .._usage import Unit, Usage
 
 

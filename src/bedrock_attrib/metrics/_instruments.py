@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import chain
-from threading import Lock
+from threading import Lock, RLock
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import (
@@ -103,11 +103,13 @@ class Instruments:
         self._histograms: dict[str, Histogram] = {}
         self._created: dict[str, Instrument] = {}
         self._renewing = Lock()
+        self._changing = RLock()
 
     def attach(self, source: Source) -> None:
         """Show *source* from now on."""
         self._kept.fold()
-        self._sources.append(source)
+        with self._changing:
+            self._sources = [*self._sources, source]
         self._show(source)
 
     def retire(self, source: Source, owner: object) -> None:
@@ -117,14 +119,15 @@ class Instruments:
             source: Was attached.
             owner: While it is there, *source* may go on counting.
         """
-        if source in self._sources:
-            losses = source.losses()  # before: in between, a reader would see neither
-            self._sources.remove(source)
+        with self._changing:  # in between, a reader would see neither
+            if source not in self._sources:
+                return
+            self._sources = [each for each in self._sources if each is not source]
             self._kept.retire(
                 owner,
                 source.totals,
                 source.faults,
-                losses=losses,
+                losses=source.losses(),
                 wants_new=names.SemConv.NEW in source.semconv,
                 price_table_age_s=source.price_table_age_s,
             )
@@ -147,6 +150,7 @@ class Instruments:
         may have held when it forked.
         """
         self._renewing = Lock()
+        self._changing = RLock()
         self._kept.reset()
         for histogram in self._histograms.values():
             forget_recordings(histogram)
@@ -208,7 +212,9 @@ class Instruments:
             if forks != self.forks or self.is_outdated:
                 return []
             self._catch_up()
-            return _observations(read())
+            with self._changing:
+                points = read()
+            return _observations(points)
 
         return callback
 

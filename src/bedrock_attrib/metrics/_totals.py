@@ -7,11 +7,12 @@ import os
 import weakref
 from collections.abc import Mapping
 from decimal import Decimal
-from threading import Lock
+from threading import RLock
 from typing import NamedTuple
 
+from .._cost import Cost
 from .._money import EXACT, ZERO, add, multiply
-from .._record import CallRecord, Cost, PriceStatus
+from .._record import CallRecord, PriceStatus
 from .._usage import Unit, Usage
 from ._labels import TagLabels
 from ._series import (
@@ -83,7 +84,10 @@ class Totals:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._lock = Lock()
+        # A signal's handler may read in the middle of `add`, on the same thread.
+        self._lock = RLock()
+        self._is_adding = False
+        self._last_read: list[Reading] = []
         self._places = 0
         self._routes: dict[_Key, Route] = {}
         self._series: dict[Labels, Series] = {}
@@ -106,15 +110,19 @@ class Totals:
             None if cost is None else (cost.currency, cost.rates.key),
         )
         with self._lock:
-            route = self._routes.get(key)
-            if route is None:
-                route = self._find_route(key, record, cost)
-            route.calls += 1
-            if usage is not None and cost is not None and cost.usage is usage:
-                # Rates are made for the units of one kind of usage.
-                route.tally.add(usage)
-            else:
-                self._add_apart(route, usage, cost)
+            self._is_adding = True
+            try:
+                route = self._routes.get(key)
+                if route is None:
+                    route = self._find_route(key, record, cost)
+                route.calls += 1
+                if usage is not None and cost is not None and cost.usage is usage:
+                    # Rates are made for the units of one kind of usage.
+                    route.tally.add(usage)
+                else:
+                    self._add_apart(route, usage, cost)
+            finally:
+                self._is_adding = False
         return route.series
 
     def _add_apart(self, route: Route, usage: Usage | None, cost: Cost | None) -> None:
@@ -156,10 +164,12 @@ class Totals:
                     cell.cost = add(cell.cost, amount)
 
     def read(self) -> list[Reading]:
-        """Every series as it stands."""
+        """Every series as it stands, or stood before what this thread is adding."""
         with self._lock:
+            if self._is_adding:  # on this very thread, as nobody else gets in
+                return self._last_read
             self._hand_over()
-            return [
+            self._last_read = [
                 Reading(
                     series.labels,
                     series.calls,
@@ -167,6 +177,7 @@ class Totals:
                 )
                 for series in self._series.values()
             ]
+            return self._last_read
 
     def _hand_over(self) -> None:
         """Bring series and cells up to date."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from .._cost import Cost, Rate, Rates
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._record import Cost, PriceStatus, Quote, Rate, Rates
+from .._record import PriceStatus, Quote
 from .._usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
 from ._discounts import find_discount
 from ._exact import EXACT, divide_evenly

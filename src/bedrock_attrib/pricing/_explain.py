@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from .._cost import Rate
 from .._model_id import ModelRef
-from .._record import Quote, Rate
+from .._record import Quote
 from .._usage import Unit, Usage
 from ._card import Card, PlanBook
 from ._exact import EXACT

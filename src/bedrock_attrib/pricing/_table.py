@@ -8,10 +8,11 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
+from .._cost import Cost
 from .._errors import PriceNotFoundError
 from .._model_id import ModelRef, parse_model_id
 from .._money import ZERO
-from .._record import Cost, Quote
+from .._record import Quote
 from .._usage import Unit, Usage
 from ._cards import CardBox
 from ._commitments import Commitment

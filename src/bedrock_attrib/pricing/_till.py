@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from .._cost import Cost, Rates
 from .._model_id import ModelRef
-from .._record import Cost, PriceStatus, Quote, Rates
+from .._record import PriceStatus, Quote
 from .._usage import Unit, Usage
 from ._card import settle
 from ._cards import CardBox

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from .._cost import Rate
 from .._money import ZERO, add
-from .._record import PriceStatus, Rate
+from .._record import PriceStatus
 from .._usage import Unit
 from ..ledger import Kind, Reader, Sum
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from .._cost import Cost, Rates
 from .._money import ZERO, add
-from .._record import Cost, PriceStatus, Quote, Rates, Tags
+from .._record import PriceStatus, Quote, Tags
 from .._usage import Unit, Usage
 from ..ledger import Kind, Reader, Sum
 from ..pricing import PriceTable

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from .._cost import Rate
 from .._errors import ConfigError
-from .._record import Rate
 from .._usage import Unit
 from ..ledger import Ledger
 from ._calendar import Step, edges, is_before

@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..._cost import Rates
 from ..._errors import ConfigError
 from ..._money import multiply
-from ..._record import Rates, Tags
+from ..._record import Tags
 from ..._usage import Unit, Usage
 from .._clock import microseconds_of
 from .._reading import Reader
