@@ -18,13 +18,13 @@ from ._console import is_animated, remarks
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-ledger_name_option = click.option(
+bare_ledger_option = click.option(
     "--ledger",
     "ledger_name",
     metavar="PATH",
     help="The ledger; the one that the settings name if not given.",
 )
-"""For commands that open it themselves."""
+"""The ledger's name as it was given, for commands that open it themselves."""
 where_option = click.option(
     "--where",
     multiple=True,
@@ -96,7 +96,7 @@ def ledger_option(command: Command) -> Command:
         with opened(ledger_name) as ledger:
             return command(*args, ledger=ledger, **kwargs)
 
-    return ledger_name_option(run)  # type: ignore[return-value] # click has wrapped it
+    return bare_ledger_option(run)  # type: ignore[return-value] # click has wrapped it
 
 
 @contextmanager

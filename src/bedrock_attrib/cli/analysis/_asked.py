@@ -12,7 +12,7 @@ import click
 
 from ...ledger import Ledger
 from ...reports import Selection
-from .._ledgers import ledger_name_option, opened, selection_options
+from .._ledgers import bare_ledger_option, opened, selection_options
 from .._price_table import json_option
 
 Command = Callable[..., Any]
@@ -49,7 +49,7 @@ def asks(command: Command) -> Command:
     ) -> None:
         command(asked=Asked(ledger_name, selection, as_json), **others)
 
-    return ledger_name_option(selection_options(json_option(run)))
+    return bare_ledger_option(selection_options(json_option(run)))
 
 
 def amount(

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..._config import Config
 from .._console import results
 from .._json import JsonObject
-from .._ledgers import ledger_name_option
+from .._ledgers import bare_ledger_option
 from .._price_table import json_option, print_block, print_json
 from ._findings import Finding, State
 from ._installed import (
@@ -50,7 +50,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@ledger_name_option
+@bare_ledger_option
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, *, ledger_name: str | None, as_json: bool) -> None:
