@@ -32,7 +32,7 @@ where_option = click.option(
     help="Only these calls: team=search, model=*nova*, team= (none), team!=ads. "
     "All of them must be met.",
 )
-_SELECTION = (
+_SPAN = (
     click.option(
         "--since",
         metavar="WHEN",
@@ -51,8 +51,8 @@ _SELECTION = (
         metavar="ZONE",
         help="Time zone of days, weeks and months, such as Europe/Berlin.",
     ),
-    where_option,
 )
+_SELECTION = (*_SPAN, where_option)
 
 
 def names_option(
