@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -327,6 +328,23 @@ def test_a_very_long_name_leaves_room_for_figures(run: Run, tmp_path: Path) -> N
     assert f"\n{'a' * 47}…{'z' * 16} " in short
     whole = run("report", "--ledger", str(path), "--exact").stdout
     assert "a" * 100 + "z" * 100 in whole
+
+
+def test_no_format_steers_a_terminal(
+    tmp_path: Path, in_terminal: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    """Escapes in tags do nothing there; a file gets them as they are."""
+    path, csv_path = tmp_path / "steering.db", tmp_path / "out.csv"
+    ledger = Ledger(path)
+    ledger.write(make_record(tags={"team": "\x1b[31mred\x9b0m\u202e"}))
+    ledger.close()
+    asked = ("report", "--ledger", str(path), "--format", "csv")
+    with in_terminal(*asked) as terminal:
+        assert terminal.read_to_end() == 0
+    assert "?[31mred?0m?,1,0," in terminal.text
+    with in_terminal(*asked, "-o", str(csv_path)) as terminal:
+        assert terminal.read_to_end() == 0
+    assert "\x1b[31mred\x9b0m\u202e,1,0," in csv_path.read_text("utf-8")
 
 
 def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:

@@ -52,6 +52,22 @@ def shortened(text: str) -> str:
     return f"{shown[: _LONGEST - _END - 1]}…{shown[-_END:]}"
 
 
+_STEERING = dict.fromkeys(
+    (
+        *(code for code in range(32) if chr(code) not in "\t\n\r"),
+        *range(0x7F, 0xA0),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    ),
+    "?",
+)
+
+
+def harmless(text: str) -> str:
+    """*text* of several lines, without what would steer a terminal."""
+    return text.translate(_STEERING)
+
+
 def printable(text: str) -> str:
     """*text* without what would steer a terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ...reports import (
 )
 from ...reports.focus import Account, focus_table
 from ...reports.parquet import write_parquet
-from .._console import results
+from .._console import harmless, results
 from .._ledgers import progress_bar
 from .._price_table import price_table, print_block
 from ._json import spend_json
@@ -135,11 +136,22 @@ def write_block(content: RenderableType, output: str) -> None:
         file.write("\n".join(lines) + "\n")
 
 
+class _Harmless(io.TextIOWrapper):
+    """Text for a terminal."""
+
+    def write(self, text: str, /) -> int:
+        return super().write(harmless(text))
+
+
 @contextmanager
 def text_output(output: str) -> Iterator[TextIO]:
-    """Open *output* for text, UTF-8, whose line ends are written as they are."""
+    """Open *output* for text, UTF-8, whose line ends are written as they are.
+
+    A terminal gets nothing that would steer it; files and pipes get what there is.
+    """
+    kind = _Harmless if output == STDOUT and sys.stdout.isatty() else io.TextIOWrapper
     with opened_output(output, is_binary=False) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        text = kind(file, encoding="utf-8", newline="", write_through=True)
         try:
             yield text
         finally:
