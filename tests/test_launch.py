@@ -517,7 +517,11 @@ def test_errors_as_json(command: Command, arguments: list[str], code: int) -> No
 
 def test_json_of_the_program_is_its_own(command: Command) -> None:
     """What stands behind the program is none of our options."""
-    for arguments in (["nosuch", "--json"], ["--tag", "a=b", "--", "nosuch", "--json"]):
+    for arguments in (
+        ["nosuch", "--json"],
+        ["--summary", "nosuch", "--json"],
+        ["--tag", "a=b", "--", "nosuch", "--json"],
+    ):
         assert command(*arguments)[1].startswith("bedrock-attrib: no program")
 
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 from .._errors import ConfigError
 from ._environment import SUMMARY_OF, environment_of
 from ._errors import WRONG_USE, LaunchError
-from ._options import USAGE, read_arguments, settings_help
+from ._options import SWITCHES, USAGE, read_arguments, settings_help
 from ._program import become, find_program, remarks_on
 
 __all__ = ["USAGE", "launch"]
@@ -56,7 +56,8 @@ def _is_json_wanted(arguments: Sequence[str]) -> bool:
         if argument == "--json":
             return True
         before = arguments[place - 1] if place else ""
-        is_value = before.startswith("-") and "=" not in before
+        takes_value = before.startswith("-") and before not in SWITCHES
+        is_value = takes_value and "=" not in before
         if argument == "--" or not (argument.startswith("-") or is_value):
             return False
     return False

@@ -16,6 +16,8 @@ from .._errors import ConfigError
 from ._errors import LaunchError
 
 PREFIX = "BEDROCK_ATTRIB_"
+SWITCHES = frozenset({"-h", "--help", "--summary", "--dry-run", "--json"})
+"""Options that take no value."""
 _FILES = frozenset({"config", "prices", "price_overrides", "ledger"})
 _OWN_FLAGS = frozenset({"tags", "config", "summary"})
 

@@ -124,9 +124,11 @@ class Judge:
     def _together(self, plans: Sequence[_Plan], first: int) -> list[_Plan]:
         """All that share keys, where some of it is too young; the most keys first."""
         young: dict[Keys, dict[int, Decimal]] = {}
+        members: dict[Keys, list[_Plan]] = {}
         for plan in plans:
             until = plan.places[0] if plan.places else len(self._slots)
             for length in range(len(plan.keys)):
+                members.setdefault(plan.keys[:length], []).append(plan)
                 spent = young.setdefault(plan.keys[:length], {})
                 for place in range(first, until):
                     if plan.amounts[place] > 0:
@@ -134,9 +136,8 @@ class Judge:
         found = []
         for keys, spent in sorted(young.items(), key=lambda each: -len(each[0])):
             amounts = [ZERO] * len(self._slots)
-            for plan in plans if spent else ():
-                if plan.keys[: len(keys)] == keys:
-                    amounts = list(map(add, amounts, plan.amounts))
+            for plan in members[keys] if spent else ():
+                amounts = list(map(add, amounts, plan.amounts))
             begin = self._begin(amounts)
             start = begin + _FEWEST[self.series.step]
             places = sorted(place for place in spent if place >= start)
