@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,14 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from alarms import alarms, needs_signals
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import Recorder, Spend, Unit, attribution, instrument
+from bedrock_attrib._config import Config
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
 
@@ -152,6 +155,28 @@ def _metric_calls(reader: InMemoryMetricReader) -> Counter[tuple[tuple[str, str]
             )
             found[tags] += point.value
     return found
+
+
+@needs_signals
+@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
+def test_a_signal_handler_may_look_at_a_spend() -> None:
+    """One that looks in the middle of adding neither hangs nor counts twice."""
+    seen: list[Decimal] = []
+    calls = 0
+    recorder = Recorder(config=Config(immediate=True))
+    answer = {"usage": {"inputTokens": 12, "outputTokens": 8}}
+
+    def look() -> None:
+        seen.append(spend.cost)
+
+    with attribution(team="search") as spend, alarms(look, every_s=0.00003):
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            recorder.record("Converse", answer, model_id=MODEL, region="us-east-1")
+            calls += 1
+    assert (spend.calls, spend.cost) == (calls, calls * COST)
+    assert seen == sorted(seen)
+    assert len(seen) > 1
 
 
 def test_threads_over_sockets(simulator: Simulator) -> None:

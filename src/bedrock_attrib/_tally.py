@@ -12,7 +12,7 @@ class Tally:
 
     Adding a usage is an append; a few hundred are then summed column by column, which
     takes a fifth of the time of adding count by count. Not safe to use from two threads
-    at once: its owner holds a lock.
+    at once: its owner holds a lock. It may be read in the middle of adding.
     """
 
     __slots__ = ("_pending", "_sums")
@@ -24,23 +24,27 @@ class Tally:
 
     def add(self, usage: Usage) -> None:
         """Add *usage*, whose units are those of the usages before it."""
-        pending = self._pending
-        pending.append(usage._counts)  # noqa: SLF001 -- its views would cost as much
-        if len(pending) >= _MOST_PENDING:
+        counts = usage._counts  # noqa: SLF001 -- its views would cost as much
+        self._pending.append(counts)
+        if len(self._pending) >= _MOST_PENDING:
             self._fold()
 
     def _fold(self) -> None:
-        sums = self._sums or dict.fromkeys(self._pending[0], 0)
-        self._sums = sums
-        columns = zip(*map(dict.values, self._pending), strict=True)
-        for unit, column in zip(sums, columns, strict=True):
-            sums[unit] += sum(column)
+        # What is pending and its sums are taken at once and put at once, between two
+        # calls: a signal's handler may fold in the middle, and comes to the same.
+        pending, sums = self._pending[:], self._sums
+        if not pending:
+            return
+        columns = zip(*map(dict.values, pending), strict=True)
+        self._sums = {
+            unit: sums.get(unit, 0) + sum(column)
+            for unit, column in zip(sums or pending[0], columns, strict=True)
+        }
         self._pending.clear()
 
     def read(self) -> dict[Unit, int]:
         """The sums so far, by unit."""
-        if self._pending:
-            self._fold()
+        self._fold()
         return self._sums
 
     def take(self) -> dict[Unit, int]:

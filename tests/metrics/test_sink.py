@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from alarms import alarms, needs_signals
 from opentelemetry.sdk.metrics import ObservableCounter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -399,7 +399,8 @@ def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
     OpenTelemetrySink().close()
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals")
+@needs_signals
+@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
 def test_a_signal_handler_may_collect(
     metrics: Metrics, record: Callable[..., CallRecord]
 ) -> None:
@@ -408,22 +409,14 @@ def test_a_signal_handler_may_collect(
     seen: list[float] = []
     written = 0
 
-    def on_alarm(*_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    def look() -> None:
         seen.append(metrics.values("bedrock_attrib.calls").get((), 0))
-        signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
-    before = signal.signal(signal.SIGALRM, on_alarm)
-    others = signal.setitimer(signal.ITIMER_REAL, 0.0005)
-    try:
+    with alarms(look, every_s=0.0005):
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             sink.write(record())
             written += 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *others)
     assert metrics.values("bedrock_attrib.calls") == {(): written}
     assert seen == sorted(seen)
     assert len(seen) > 1

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import reduce
-from threading import Lock
+from threading import RLock
 
 from .._cost import Cost, Rates
 from .._money import ZERO, add
@@ -42,7 +42,8 @@ class Spend:
 
     def renew_lock(self) -> None:
         """Make a new lock, as a forked child must: nobody is left to free the old."""
-        self._lock = Lock()
+        # A signal's handler may look at figures in the middle of `add`.
+        self._lock = RLock()
 
     @property
     def cost(self) -> Decimal:
