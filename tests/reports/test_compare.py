@@ -230,8 +230,8 @@ WRONG = {
     "confidence": ([of("a"), of("b")], {"confidence": 1.0}, "confidence is 1.0"),
     "a misspelt tag": (
         [of("a"), of("b")],
-        {"by": "experimnt"},
-        "No call has a tag 'experimnt' .there are experiment.; did you mean experiment",
+        {"by": "experiments"},
+        "No call has a tag 'experiments' .there are experiment.; did you mean experiment",
     ),
     "time": ([of("a"), of("b")], {"by": "day"}, "compare does not go by day"),
     "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),
