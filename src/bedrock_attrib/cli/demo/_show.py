@@ -87,7 +87,9 @@ def how_to_report(ledger: Path) -> str:
     name = shlex.quote(str(ledger))
     return (
         f"Every call is kept in {ledger}. Next:\n"
-        f"  bedrock-attrib report --ledger {name} --by team,app,model"
+        f"  bedrock-attrib report --ledger {name} --by team,app,model\n"
+        f"  bedrock-attrib html --ledger {name}   a page with charts: report.html\n"
+        f"  bedrock-attrib top --ledger {name}    what is spent now; Ctrl-C ends it"
     )
 
 
