@@ -11,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+import bedrock_attrib._endings as endings_module
 import bedrock_attrib._feeds as feeds_module
 import bedrock_attrib._handlers as client_module
 import bedrock_attrib._readers._streams as events_module
@@ -97,7 +98,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
     "error status": (Recorder, "turned_away"),
-    "classifying an error": (recorder_module, "status_of_refusal"),
+    "classifying an error": (endings_module, "status_of_refusal"),
     "end of an answer": (Recorder, "answered"),
     "end of a stream": (Recorder, "stream_ended"),
     "dropped call": (Recorder, "call_dropped"),

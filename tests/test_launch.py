@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -469,13 +470,68 @@ def test_a_wrong_price_file_is_told(command: Command, tmp_path: Path) -> None:
     assert str(tmp_path / "none.json") in message
 
 
+def test_what_would_be_run_is_shown(command: Command, tmp_path: Path) -> None:
+    """Nothing is run; the variables and the command are those of a run."""
+    asked = ("--dry-run", "--tag", "team=a b", "--ledger", "calls.db", "--summary")
+    code, text = command(*asked, "--", "true", "an argument")
+    assert code == 0
+    *variables, line = text.splitlines()
+    assert line.endswith("/true 'an argument'")
+    assert variables[:-1] == [
+        f"BEDROCK_ATTRIB_LEDGER={tmp_path / 'calls.db'}",
+        "BEDROCK_ATTRIB_SUMMARY=true",
+        "BEDROCK_ATTRIB_TAGS='team=a b'",
+    ]
+    assert variables[-1].startswith("PYTHONPATH=")
+
+
+def test_what_would_be_run_as_json(command: Command) -> None:
+    """Program, arguments, variables and remarks have their names."""
+    code, text = command("--json", "--dry-run", "-t", "team=x", "--", "true", "--json")
+    shown = json.loads(text)
+    assert code == 0
+    assert shown["program"].endswith("/true")
+    assert (shown["arguments"], shown["remarks"]) == (["--json"], [])
+    assert shown["environment"]["BEDROCK_ATTRIB_TAGS"] == "team=x"
+    python = str(Path(sys.executable))
+    code, text = command("--json", "--dry-run", python, "-I", "app.py")
+    assert "calls will not be metered: python -I" in json.loads(text)["remarks"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--json", "nosuch"], 127),
+        (["--tag", "x", "--json", "true"], 2),
+        (["--unheard", "--json", "true"], 2),
+        (["--prices=none.json", "--json", "--", "true"], 2),
+        (["--json"], 2),
+    ],
+)
+def test_errors_as_json(command: Command, arguments: list[str], code: int) -> None:
+    """A program that reads them needs no other way to."""
+    done, text = command(*arguments)
+    assert (done, json.loads(text)["exit_code"]) == (code, code)
+    assert json.loads(text)["error"]
+
+
+def test_json_of_the_program_is_its_own(command: Command) -> None:
+    """What stands behind the program is none of our options."""
+    for arguments in (
+        ["nosuch", "--json"],
+        ["--summary", "nosuch", "--json"],
+        ["--tag", "a=b", "--", "nosuch", "--json"],
+    ):
+        assert command(*arguments)[1].startswith("bedrock-attrib: no program")
+
+
 def test_help_names_every_setting(command: Command) -> None:
     """Each setting is an option, tags by a shorter name."""
     code, text = command("--tag", "team=x", "--help")
     assert code == 0
     options = re.findall(r"^ +(?:-\w, )?--([a-z-]+)", text, re.MULTILINE)
     settings = [name.replace("_", "-") for name in Config.model_fields]
-    own = ["tag", "config", "summary", "help"]
+    own = ["tag", "config", "summary", "dry-run", "json", "help"]
     assert options == own + [n for n in settings if n not in {"tags", "summary"}]
     assert max(map(len, text.splitlines())) <= 80
 

@@ -43,6 +43,7 @@ ROOMS = {
         "_settler",
         "_open_streams",
         "_reported",
+        "_endings",
         "_recorder",
         "_defaults",
     ),

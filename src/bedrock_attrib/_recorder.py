@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
 from ._call import Call, Routes, leave_to_parent, new_kind
-from ._drains import Drains
+from ._endings import Endings
 from ._errors import RefusedError
 from ._faults import Faults
-from ._model_id import ModelRef
-from ._open_streams import OpenStreams
-from ._processes import is_ending, when_it_ends
-from ._profiles import Answer, ProfilePricing, ProfileSource
-from ._queue import BatchQueue
-from ._readers import status_of_refusal, status_without_answer
+from ._processes import when_it_ends
+from ._profiles import ProfileSource
 from ._record import (
     NO_TAGS,
     CallStart,
-    Outcome,
     PriceStatus,
-    Reading,
     Tags,
 )
 from ._reported import Answered, Report, fill, params_of
@@ -42,14 +36,11 @@ if TYPE_CHECKING:
     from .pricing import PriceTable
 
 _MOST_TAG_SETS = 4096
-_MOST_ENDED = 256
-_OK, _ERROR = Outcome.OK, Outcome.ERROR
-
 
 _now = partial(datetime.now, UTC)
 
 
-class Recorder:
+class Recorder(Endings):
     """Meters calls, prices them and tells sinks, without ever harming a call.
 
     Whatever goes wrong inside is contained, counted in ``faults`` and logged once per
@@ -91,13 +82,12 @@ class Recorder:
             clock: Gives the current time as aware UTC.
             faults: Where contained faults are counted; None for a count of its own.
         """
-        self._faults = Faults() if faults is None else faults
+        faults = Faults() if faults is None else faults
+        super().__init__(Settler(prices, sinks, faults), faults, config)
         self.sinks = tuple(sinks)
         self.guards = tuple(guards)
-        self._settler = Settler(prices, self.sinks, self._faults)
         self._clock = clock
         self._default_tags = Tags(config.tags) if config is not None else NO_TAGS
-        self._drains = _drains_of(config, self._faults)
         self._baggage = (
             _baggage_tags(config.baggage_in, self._faults)
             if config is not None and config.baggage_in
@@ -116,42 +106,17 @@ class Recorder:
         )
         self._routes = Routes()
         self._merged_tags: dict[tuple[Tags, frozenset[str], Tags], Tags] = {}
-        self._open_streams = OpenStreams(self._faults)
-        self._ended: BatchQueue[Call | Answer] = BatchQueue(
-            self._settler.settle_all,
-            name="bedrock-attrib-recorder",
-            faults=self.faults,
-            max_pending=_MOST_ENDED,
-            may_drop=False,
-            before_batch=self._open_streams.look_again,
-        )
         is_immediate = bool(guards) or (config is not None and config.immediate)
-        self._put = self._put_and_settle if is_immediate else self._ended.put
-        if self._current_span is not None and not is_immediate:
-            self._put = self._put_before_span_ends
-        self._is_closed = False
-        self._settle = self.settle  # made once, not for every call
+        self._put_by(
+            is_immediate=is_immediate, has_spans=self._current_span is not None
+        )
         for sink in self.sinks:
             if isinstance(sink, SettlingSink):
                 sink.settle_with(self.settle)
+        self._is_closed = False
         _RECORDERS.add(self)
         if profiles is not None:
-            self._price_by(profiles)
-
-    def _price_by(self, profiles: ProfileSource) -> None:
-        self._settler.profiles = ProfilePricing(profiles, self.sinks, self._faults)
-        profiles.on_answer(self._profile_answered)
-        profiles.settle_with(self.settle)
-
-    @property
-    def faults(self) -> Faults:
-        """Contained faults."""
-        return self._faults
-
-    @property
-    def drains(self) -> Drains | None:
-        """Who reads abandoned streams on; None to estimate what they used."""
-        return self._drains
+            self._price_by(profiles, self.sinks)
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -345,146 +310,6 @@ class Recorder:
             call.span = self._current_span()
         self._put(call)
 
-    # A call ends, in one of these ways. Only what cannot wait is done here: reading,
-    # pricing and telling happen in batches, which takes a third of the time and none
-    # of the caller's.
-
-    def answered(
-        self,
-        call: Call,
-        answer: Reading | Mapping[str, Any],
-        error: str | None = None,
-    ) -> None:
-        """End a call whose answer states its counts.
-
-        Args:
-            call: The call.
-            answer: What its answer said, or the members of the answer that do.
-            error: Class name of what broke its body, if that broke.
-        """
-        call.answer = answer
-        if call.end(_OK if error is None else _ERROR, error):
-            self._put(call)
-
-    def answer_lost(self, call: Call) -> None:
-        """End a call whose answer came and could not be taken."""
-        call.failure = (PriceStatus.UNPRICED, NOT_READ)
-        self._end(call, _OK)
-
-    def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
-        """End a call that a guard did not let pass."""
-        call.failure = (PriceStatus.FREE, "refused before it was sent")
-        self._end(call, Outcome.ERROR, type(refusal).__name__)
-
-    def turned_away(self, call: Call, http_status: int, error: str) -> None:
-        """End a call that AWS answered with an error status."""
-        call.failure = status_of_refusal(http_status, error)
-        self._end(call, Outcome.ERROR, error)
-
-    def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
-        """End a call that failed without an answer."""
-        call.failure = status_without_answer(error, was_sent=was_sent)
-        self._end(call, Outcome.ERROR, error)
-
-    def answer_opened(self, call: Call) -> None:
-        """Note that *call* now ends with its stream or body."""
-        call.share()
-        self._open_streams.add(call)
-        self._ended.start()
-
-    def stream_ended(self, call: Call, error: str | None = None) -> None:
-        """End a call with its stream: read to the end, failed or given up.
-
-        Args:
-            call: The call, with the events that were seen.
-            error: Error code or class name, if the stream failed.
-        """
-        self._end(call, None if error is None else Outcome.ERROR, error)
-
-    def stream_drained(self, call: Call) -> None:
-        """End a call whose stream was given up, and then read on for its counts.
-
-        The call took as long as its caller read.
-        """
-        self._end(call, Outcome.ABANDONED, at=call.paused)
-
-    def call_dropped(self, call: Call) -> None:
-        """End a call that is collected as garbage; waits for nothing."""
-        if call.end(None, call.error, call.paused):
-            self._ended.put_from_finalizer(call)
-
-    @property
-    def has_open_streams(self) -> bool:
-        """Whether somebody may still read on somewhere."""
-        return bool(self._open_streams.calls())
-
-    def forget_streams(self) -> None:
-        """Leave open streams to the parent process, in a forked child."""
-        self._open_streams.forget()
-
-    def look_again(self, is_over: Callable[[], bool]) -> None:
-        """Ask *is_over* with every settling, until it says yes; waits for nothing."""
-        self._open_streams.pause(is_over)
-        self._ended.wake()
-
-    def look_soon(self, is_over: Callable[[], bool]) -> None:
-        """As `look_again`, within a second or so; not from a finalizer."""
-        self._ended.start()
-        self.look_again(is_over)
-
-    def _give_up_streams(self) -> None:
-        for call in self._open_streams.calls():
-            self.stream_ended(call)
-
-    def _end(
-        self,
-        call: Call,
-        outcome: Outcome | None,
-        error: str | None = None,
-        at: float | None = None,
-    ) -> None:
-        if call.end(outcome, error, at):
-            self._put(call)
-
-    def _put_and_settle(self, call: Call) -> None:
-        self._ended.put(call)
-        self._ended.drain()
-
-    def _put_before_span_ends(self, call: Call) -> None:
-        self._ended.put(call)
-        if call.span is not None:
-            self._ended.drain()
-
-    # What has ended is settled: read, priced, recorded, told.
-
-    def settle(self) -> None:
-        """Settle every call that has ended, on this thread, unless another is at it.
-
-        Waits for the other for some seconds at most. Once Python ends, streams that
-        are still open are given up: this may be what the last collection sees.
-        """
-        if is_ending():
-            self._give_up_streams()
-        self._open_streams.look_again()
-        self._ended.drain()
-
-    # A profile was looked up: calls that were told without a price are corrected.
-
-    def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
-        """Correct the calls through *arn*, on the thread that looked it up.
-
-        By way of the queue, so that a sink is never told two things at once; and a few
-        at a time, so that no caller waits long for the queue.
-        """
-        answer = Answer(arn, model)
-        self._ended.put(answer)
-        self._ended.drain()
-        waiting = self._settler.profiles
-        if waiting is not None:
-            for _ in range(waiting.corrections_left(arn)):
-                self._ended.put(answer)
-                self._ended.drain()
-
     # The end.
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -569,17 +394,6 @@ def _leave_calls_to_parent() -> None:
 when_it_ends(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_calls_to_parent)
-
-
-def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
-    if config is None or config.abandoned_streams == "estimate":
-        return None
-    return Drains(
-        threads=config.drain_threads,
-        max_s=config.drain_max_s,
-        max_events=config.drain_max_events,
-        faults=faults,
-    )
 
 
 def _request_hasher(config: Config | None) -> RequestHasher | None:

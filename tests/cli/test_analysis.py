@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ START = datetime(2026, 9, 28, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 SONNET_5 = "us.anthropic.claude-sonnet-5"
 NOVA = "us.amazon.nova-pro-v1:0"
+NOVA_ID = "amazon.nova-pro-v1:0"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,57 @@ def test_compare(kept: Path) -> None:
     assert "tested against a at 5%, corrected for their number (Holm)." in shown
 
 
+def test_the_digits_of_a_confidence(kept: Path) -> None:
+    """Nothing is said to hold always that holds 999 times in 1,000."""
+    shown = call(
+        "compare", "experiment", "a", "b", *calm(kept), "--confidence", "0.999"
+    ).stdout
+    assert "99.9% interval" in shown
+    assert "hold the true mean 99.9% of the time" in shown
+    assert "tested against a at 0.1%, corrected" in shown
+
+
+def test_a_side_without_a_price_is_no_bargain(kept: Path) -> None:
+    """It is called unpriced, in text and in JSON, and why is said on stderr."""
+    unpriced = ("what-if", "--batch", "--by", "team", "--ledger", kept)
+    done = call("compare", "model", "acme.unheard-of-v1:0", NOVA_ID, "--ledger", kept)
+    row = next(line for line in done.stdout.splitlines() if "acme" in line)
+    assert row.split() == [
+        "acme.unheard-of-v1:0",
+        *("1", "unpriced", "n.a.", "n.a.", "n.a.", "unpriced", "baseline"),
+    ]
+    assert "1 of 58 calls has no price" in done.stderr
+    done = call(*unpriced, "--where", "model=acme*")
+    assert "[b]" in done.stdout
+    assert "$0.00" not in done.stdout
+    assert "1 of 1 call has no price" in done.stderr
+    found = asked_json(*unpriced, "--where", "model=acme*")
+    assert found["rows"][0]["repricing"]["actual"] is None
+    assert found["rows"][0]["repricing"]["saved"] is None
+    done = call("savings", "--ledger", kept, "--where", "model=acme*")
+    assert done.stdout.startswith("No call has a price from 2026-09-28")
+
+
+def test_tables_fit_a_terminal(
+    kept: Path, in_terminal: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    """Model ids become short and lesser columns go, before names are broken up."""
+    asked = (
+        ("compare", "model", "--since", "2026-10-01"),
+        ("savings", "--by", "team,experiment"),
+        ("what-if", "--batch", "--by", "team,model"),
+    )
+    for arguments in asked:
+        named = ("analyze", *arguments, "--ledger", str(kept))
+        with in_terminal(*named, columns=76) as terminal:
+            assert terminal.read_to_end() == 0
+        lines = re.sub(r"\x1b\[[\d;]*m", "", terminal.text).splitlines()
+        rules = [line for line in lines if "─" in line]
+        assert rules
+        assert max(len(line.rstrip()) for line in rules) <= 76
+        assert any("nova-pro" in line for line in lines)
+
+
 def test_compare_as_json(kept: Path) -> None:
     """Exact amounts are text, and everything has its name."""
     found = asked_json("compare", "experiment", *calm(kept), "--baseline", "b")
@@ -139,8 +192,8 @@ def test_what_if(kept: Path) -> None:
     rows = {tuple(line.split()[:2]): line.split()[2:] for line in shown.splitlines()}
     model = HAIKU.removeprefix("global.")
     assert rows["search", model] == ["56", "$28.15", "$22.52", "$5.6308", "-20.0%"]
-    assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "no", "price"]
-    assert "1 call of acme.unheard-of-v1:0, $0.00: what they cost is not" in shown
+    assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "unpriced", "no", "price"]
+    assert "1 call of acme.unheard-of-v1:0, unpriced: what they cost is not" in shown
     assert f"{NOVA} (geo) would have been sent" in shown
 
 
@@ -209,7 +262,11 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
     """Nothing is told of nothing."""
     path = tmp_path / "empty.db"
     Ledger(path).close()
-    assert call("savings", "--ledger", path).stdout.startswith("Spent $0.00 no calls.")
+    savings = call("savings", "--ledger", path).stdout
+    assert savings == "No calls: nothing was spent.\n"
+    assert call("anomalies", "--ledger", path).stdout == (
+        "No calls: nothing is there to be judged.\n"
+    )
     assert "Calls no calls." not in call("what-if", "--batch", "--ledger", path).stdout
 
 
@@ -237,6 +294,37 @@ def test_anomalies(kept: Path) -> None:
     assert lines[1].endswith("by the same weekday in the 42 days before")
     assert lines[2] == (f"  {HAIKU} input_token: $9.5100, $1.5057 on average")
     assert lines[-1].startswith("1 anomaly from 2026-09-28 12:00 to 2026-11-22 13:00")
+
+
+def test_something_new_that_is_dear(tmp_path: Path) -> None:
+    """A model without a past is told with the team that it made dearer."""
+    path = tmp_path / "new.db"
+    ledger = Ledger(path)
+    for number in range(30):
+        usage = Usage({Unit.INPUT_TOKEN: 1_000_000})
+        ledger.write(make_record(usage, at=START + number * DAY, model=HAIKU))
+    new = Usage({Unit.INPUT_TOKEN: 10_000_000})
+    ledger.write(make_record(new, at=START + 28 * DAY, model=SONNET_5))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("anomalies", "--ledger", path).stdout
+    assert shown.startswith("Mon 2026-10-26  search, with something new: $")
+    assert f"  {SONNET_5} input_token: $" in shown
+    shown = call("anomalies", "--by", "model", "--ledger", path).stdout
+    assert "  all together, with something new: $" in shown
+
+
+def test_a_small_chance_is_not_called_none(kept: Path) -> None:
+    """What came up in one of 2,000 draws is unlikely, and not impossible."""
+    for quarter in range(176, 240):
+        asked = ("forecast", *calm(kept), "--budget", str(quarter / 4))
+        over = asked_json(*asked)["over_budget"]
+        if 0 < over < 0.01:
+            assert "Going over it: less than 1% likely." in call(*asked).stdout
+            return
+        if 0.99 < over < 1:
+            assert "Going over it: more than 99% likely." in call(*asked).stdout
+    pytest.fail("no budget is likely to be kept")
 
 
 def test_anomalies_that_are_not_there(kept: Path) -> None:

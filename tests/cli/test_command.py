@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -138,5 +139,21 @@ def test_every_option_is_documented(
     if name == "bedrock-attrib run":  # it reads its arguments itself
         own = USAGE.partition("Options:")[2].partition("Settings")[0]
         options = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", own, re.MULTILINE)
-        assert len(options) == 4
+        assert len(options) == 6
     assert rows == options
+
+
+@pytest.mark.parametrize(("name", "command"), [*leaves(commands)])
+def test_every_command_can_be_asked_for_json(name: str, command: click.Command) -> None:
+    """A program that reads what a command says needs no exception."""
+    options = [opt for p in command.params for opt in p.opts]
+    if name == "bedrock-attrib run":  # it reads its arguments itself
+        options = re.findall(r"--[a-z]+", USAGE)
+    assert "--json" in options
+
+
+def test_completion_as_json(run: Run) -> None:
+    """The script stands beside the shell that it is for."""
+    told = json.loads(run("completion", "fish", "--json").stdout)
+    assert told["shell"] == "fish"
+    assert told["script"] + "\n" == run("completion", "fish").stdout

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import Distribution, PackageNotFoundError, version
 from importlib.resources import files
@@ -346,6 +347,15 @@ def test_an_old_price_table_is_told(
     ((state, what),) = Told().of("prices")
     assert state == "warning"
     assert "gathered 2025-01-02" in what
+
+
+def test_every_extra_for_users_is_looked_for(root: Path) -> None:
+    """Whatever `pyproject.toml` offers has a finding, but for what brings others."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = set(project["optional-dependencies"])
+    for_contributors = {"test", "docs", "dev"}
+    told = {what.partition(":")[0] for _, what in Told().of("extras")}
+    assert told == extras - for_contributors
 
 
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

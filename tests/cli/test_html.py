@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,49 @@ def test_options_choose_calls_dimensions_and_title() -> None:
     assert "<bdi>search</bdi>" in done.stdout
     assert "<bdi>ads</bdi>" not in done.stdout
     assert "By app" not in done.stdout
+
+
+def test_what_was_written_is_told_as_json(tmp_path: Path) -> None:
+    """Where it is, how large, and what it comes to; stdout has nothing else."""
+    done = run("--ledger", "calls.db", "--where", "temas=x", "--json")
+    assert json.loads(done.stdout)["remarks"] == [
+        "No call has a tag 'temas' (there are app, team); did you mean team?"
+    ]
+    done = run("--ledger", "calls.db", "-o", "page.html", "--json")
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {
+        "path": "page.html",
+        "bytes": (tmp_path / "page.html").stat().st_size,
+        "by": ["team", "app", "experiment", "model"],
+        "since": "2026-11-20T12:00:00+00:00",
+        "until": "2026-11-25T13:00:00+00:00",
+        "total": {
+            "calls": 2,
+            "failed_calls": 0,
+            "abandoned_calls": 0,
+            "unpriced_calls": 0,
+            "input_tokens": 200,
+            "output_tokens": 100,
+            "cost": {"USD": "0.00231"},
+        },
+        "remarks": [],
+    }
+    assert run("--ledger", "calls.db", "-o", "-", "--json").exit_code == 2
+
+
+def test_a_report_as_html_is_the_same_page() -> None:
+    """It goes by team, app, experiment and model too, unless it is told otherwise."""
+    pages = [
+        command_runner().invoke(commands, [*arguments, "--ledger", "calls.db"]).stdout
+        for arguments in (
+            ("html", "-o", "-"),
+            ("report", "--format", "html"),
+            ("report", "--format", "html", "--by", "app"),
+        )
+    ]
+    headings = [re.findall(r"<h2>(By [^<]*)</h2>", page) for page in pages]
+    every = ["By team", "By app", "By experiment", "By model"]
+    assert headings == [every, every, ["By app"]]
 
 
 def test_the_setting_names_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

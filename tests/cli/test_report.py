@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -317,12 +318,48 @@ def test_unpriced(run: Run, ledger: Path) -> None:
     assert (found["calls"], found["all_calls"]) == (1, 7)
 
 
+def test_a_very_long_name_leaves_room_for_figures(run: Run, tmp_path: Path) -> None:
+    """Its middle is left out of a table, unless everything is asked for."""
+    path = tmp_path / "long.db"
+    ledger = Ledger(path)
+    ledger.write(make_record(tags={"team": "a" * 100 + "z" * 100}))
+    ledger.close()
+    short = run("report", "--ledger", str(path)).stdout
+    assert f"\n{'a' * 47}…{'z' * 16} " in short
+    whole = run("report", "--ledger", str(path), "--exact").stdout
+    assert "a" * 100 + "z" * 100 in whole
+
+
+def test_no_format_steers_a_terminal(
+    tmp_path: Path, in_terminal: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    """Escapes in tags do nothing there; a file gets them as they are."""
+    path, csv_path = tmp_path / "steering.db", tmp_path / "out.csv"
+    ledger = Ledger(path)
+    ledger.write(make_record(tags={"team": "\x1b[31mred\x9b0m\u202e"}))
+    ledger.close()
+    asked = ("report", "--ledger", str(path), "--format", "csv")
+    with in_terminal(*asked) as terminal:
+        assert terminal.read_to_end() == 0
+    assert "?[31mred?0m?,1,0," in terminal.text
+    with in_terminal(*asked, "-o", str(csv_path)) as terminal:
+        assert terminal.read_to_end() == 0
+    assert "\x1b[31mred\x9b0m\u202e,1,0," in csv_path.read_text("utf-8")
+
+
+def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:
+    """No table of nothing is shown."""
+    shown = run("report", "--ledger", str(ledger), "--where", "team=nobody").stdout
+    assert "No call is in it." in shown
+    assert "bedrock-attrib doctor" in shown
+
+
 def test_nothing_to_find(run: Run, ledger: Path) -> None:
     """It is said that nothing lacks anything."""
     span = ("--ledger", str(ledger), "--until", "2026-11-24")
     found = run("unattributed", *span).stdout + run("unpriced", *span).stdout
-    assert "none: all 1 calls have their tags" in found
-    assert "none: all 1 have theirs" in found
+    assert "none: the one call has its tags" in found
+    assert "none: the one call has its own" in found
 
 
 def test_info_and_check(run: Run, ledger: Path) -> None:
@@ -456,11 +493,20 @@ def test_words_are_completed(run: Run) -> None:
 
 @pytest.mark.slow
 def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
-    """The demo says the next command, which does what it says."""
+    """The demo says the next commands, which do what they say."""
     path = tmp_path / "demo.db"
     done = run("demo", "--duration", "3", "--json", "--ledger", str(path))
     assert done.returncode == 0
-    command = done.stderr.splitlines()[-1].split()
+    lines = [line.split() for line in done.stderr.splitlines()[-3:]]
+    named = ["--ledger", str(path)]
+    assert [line[1:4] for line in lines] == [
+        ["report", *named],
+        ["html", *named],
+        ["top", *named],
+    ]
+    page = run(*lines[1][1:4], "-o", str(tmp_path / "page.html"))
+    assert page.returncode == 0
+    command = lines[0]
     assert command[:4] == ["bedrock-attrib", "report", "--ledger", str(path)]
     found = json.loads(run(*command[1:], "--json").stdout)
     demo = json.loads(done.stdout)

@@ -21,7 +21,7 @@ from clicking import command_runner
 from rich.console import Console
 
 from bedrock_attrib import Cost, Ledger, LedgerError
-from bedrock_attrib._record import Outcome
+from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.cli._console import results
 from bedrock_attrib.cli.top import _display, _watch
@@ -134,6 +134,22 @@ def test_a_line_tells_the_same(ledger: Ledger) -> None:
         "2026-11-25T13:00:00Z  $0.000231/min  5 min $0.00116  1 h $0.00116  "
         "24 h $0.00116  1 call in 1 h  search $0.00116"
     )
+
+
+def test_a_line_counts_what_has_no_price(ledger: Ledger) -> None:
+    """No spend is not the same as spend that nobody knows."""
+    keep(ledger, timedelta(minutes=30), cost=None, price_status=PriceStatus.UNPRICED)
+    line = plain_line(read_rates(ledger, TEAM, Selection(), NOW))
+    assert line.endswith("24 h $0.00  1 call in 1 h (1 without a price)")
+
+
+def test_a_misspelt_filter_is_told_of(ledger: Ledger) -> None:
+    """Nobody has to wait for calls that cannot come."""
+    keep(ledger, timedelta(minutes=1))
+    assert (
+        "No call has a tag 'temas'" in run("--count", "1", "--where", "temas=x").stderr
+    )
+    assert "one or more dimensions" in run("--by", ",").stderr
 
 
 def test_a_pipe_gets_lines(ledger: Ledger) -> None:

@@ -145,18 +145,95 @@ def test_filters_and_spans_hold(keep: Keep) -> None:
     assert {side.value: side.calls for side in sides} == {"a": 1, "b": 1}
 
 
+def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
+    """They count in all figures that sums tell; what stands on the others is said."""
+    old = NOON - timedelta(days=40)
+    ledger = keep(
+        *(of("a", 2_000, at=old) for _ in range(30)),
+        *(of("a", 1_000 + n) for n in range(12)),
+        *(of("b", 500 + n) for n in range(12)),
+        of("b", at=old, outcome=Outcome.ERROR, price_status=PriceStatus.FREE),
+    )
+    before = compare(ledger, "experiment", ["a", "b"]).sides
+    ledger.forget(calls_before=NOON - timedelta(days=1))
+    found = compare(ledger, "experiment", ["a", "b"])
+    a, b = found.sides
+    assert (a.calls, a.single_calls, b.calls, b.single_calls) == (42, 12, 13, 12)
+    # 30 x 0.002 and 12 x 0.001, with 66 tokens more
+    assert a.cost == Decimal("0.072066")
+    assert (a.cost_per_call, a.cost_per_success, a.wasted) == (
+        before[0].cost_per_call,
+        before[0].cost_per_success,
+        before[0].wasted,
+    )
+    assert (b.failed, b.cache_share, b.usage) == (1, 0.0, before[1].usage)
+    assert a.interval is not None
+    assert a.interval.high is not None
+    assert a.interval.high < 0.0011  # of those that are left
+    assert found.remarks == (
+        (
+            "Of 55 calls 24 are still kept one by one: intervals, tests and "
+            "percentiles stand on these alone (a 12 of 42, b 12 of 13), all other "
+            "figures on all calls"
+        ),
+    )
+
+
+def test_sums_alone_are_compared_too(keep: Keep) -> None:
+    """Without single calls there are costs, and neither intervals nor percentiles."""
+    ledger = keep(
+        *(of("a", 1_000) for _ in range(20)), *(of("b", 500) for _ in range(20))
+    )
+    ledger.forget(calls_before=NOON + timedelta(days=1))
+    found = compare(ledger, "experiment")
+    assert [(s.value, s.cost_per_call) for s in found.sides] == [
+        ("a", Decimal("0.001")),
+        ("b", Decimal("0.0005")),
+    ]
+    other = found.sides[1]
+    assert (other.interval, other.latency, other.difference) == (None, None, None)
+    assert other.verdict is Verdict.TOO_FEW
+    assert found.remarks == (
+        (
+            "No single call of this span is kept any more: all figures come from "
+            "hourly sums, and there are no intervals, tests or percentiles"
+        ),
+    )
+
+
+def test_a_side_without_any_price(keep: Keep) -> None:
+    """What nobody knows is not nothing: it has no amount, and is counted."""
+    unpriced = {"cost": None, "price_status": PriceStatus.UNPRICED}
+    found = compare(keep(of("a"), of("b", **unpriced)), "experiment", ["a", "b"])
+    b = found.sides[1]
+    assert (b.calls, b.unpriced) == (1, 1)
+    assert (b.cost, b.cost_per_call, b.cost_per_success, b.wasted) == (None,) * 4
+    assert found.remarks == (
+        (
+            "1 of 2 calls has no price: what they cost is in none of these amounts. "
+            "Why, and what to do: bedrock-attrib unpriced"
+        ),
+    )
+
+
 def euro(record: CallRecord) -> CallRecord:
     """*record*, paid in euros."""
     return record._replace(cost=Cost(Decimal(1), "EUR", {}, {}))
 
 
 WRONG = {
-    "no value": ([], {}, "0 value"),
-    "one value": ([of("a")], {}, "two are needed"),
+    "no value": ([], {}, "none has calls in this span"),
+    "one value": ([of("a")], {}, "only .a. has calls in this span; two are needed"),
     "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
     "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
     "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),
     "confidence": ([of("a"), of("b")], {"confidence": 1.0}, "confidence is 1.0"),
+    "a misspelt tag": (
+        [of("a"), of("b")],
+        {"by": "experiments"},
+        "No call has a tag 'experiments' .there are experiment.; did you mean experiment",
+    ),
+    "time": ([of("a"), of("b")], {"by": "day"}, "compare does not go by day"),
     "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),
 }
 
@@ -166,7 +243,7 @@ def test_what_cannot_be_compared(name: str, keep: Keep) -> None:
     """The message says what is missing."""
     records, arguments, message = WRONG[name]
     with pytest.raises(ConfigError, match=message):
-        compare(keep(*records), "experiment", **arguments)  # type: ignore[arg-type] -- wrong on purpose
+        compare(keep(*records), **{"by": "experiment", **arguments})  # type: ignore[arg-type] -- wrong on purpose
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:

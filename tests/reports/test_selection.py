@@ -15,7 +15,7 @@ from bedrock_attrib import ConfigError
 from bedrock_attrib._record import Outcome, PriceStatus, Tags
 from bedrock_attrib.ledger import Kind
 from bedrock_attrib.reports import Step, parse_filter, select
-from bedrock_attrib.reports._selection import edges, stretch_label
+from bedrock_attrib.reports._calendar import edges, stretch_label
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # A quarter past two in the morning, the second time: clocks were put back at three.

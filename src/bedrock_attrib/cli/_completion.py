@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from ._price_table import json_option, print_json
+
 _PROGRAM = "bedrock-attrib"
 _VARIABLE = "_BEDROCK_ATTRIB_COMPLETE"
 
@@ -19,10 +21,15 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@json_option
 @click.pass_context
-def completion(ctx: click.Context, /, *, shell: str) -> None:
+def completion(ctx: click.Context, /, *, shell: str, as_json: bool) -> None:
     """Write what makes SHELL complete this command's words."""
     made = get_completion_class(shell)
     if made is None:  # pragma: no cover - all three come with click
         raise click.UsageError(f"click completes nothing in {shell}")
-    click.echo(made(ctx.find_root().command, {}, _PROGRAM, _VARIABLE).source())
+    script = made(ctx.find_root().command, {}, _PROGRAM, _VARIABLE).source()
+    if as_json:
+        print_json({"shell": shell, "script": script})
+    else:
+        click.echo(script)

@@ -18,11 +18,19 @@ from ._console import is_animated, remarks
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_ledger_option = click.option(
+bare_ledger_option = click.option(
     "--ledger",
     "ledger_name",
     metavar="PATH",
     help="The ledger; the one that the settings name if not given.",
+)
+"""The ledger's name as it was given, for commands that open it themselves."""
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="FILTER",
+    help="Only these calls: team=search, model=*nova*, team= (none), team!=ads. "
+    "All of them must be met.",
 )
 _SPAN = (
     click.option(
@@ -44,16 +52,36 @@ _SPAN = (
         help="Time zone of days, weeks and months, such as Europe/Berlin.",
     ),
 )
-_SELECTION = (
-    *_SPAN,
-    click.option(
-        "--where",
+_SELECTION = (*_SPAN, where_option)
+
+
+def names_option(
+    name: str, help_text: str, default: str | None = None
+) -> Callable[[Command], Command]:
+    """An option that takes names, one by one or with commas, as a tuple."""
+    return click.option(
+        name,
         multiple=True,
-        metavar="FILTER",
-        help="Only these calls: team=search, model=*nova*, team= (none), team!=ads. "
-        "All of them must be met.",
-    ),
-)
+        callback=_split,
+        default=None if default is None else [default],
+        show_default=default is not None,
+        metavar="NAMES",
+        help=help_text,
+    )
+
+
+def _split(
+    _ctx: click.Context, _param: click.Parameter, names: Sequence[str]
+) -> tuple[str, ...]:
+    return split_names(names)
+
+
+def by_option(
+    default: str | None = None,
+    help_text: str = "Tags and other dimensions to go by, with commas between.",
+) -> Callable[[Command], Command]:
+    """The option ``--by``."""
+    return names_option("--by", help_text, default)
 
 
 def ledger_option(command: Command) -> Command:
@@ -85,7 +113,7 @@ def ledger_name_option(command: Command) -> Command:
     def run(*args: Any, ledger_name: str | None, **kwargs: Any) -> object:
         return command(*args, ledger_name=_named(ledger_name), **kwargs)
 
-    return _ledger_option(run)  # type: ignore[return-value] # click has wrapped it
+    return bare_ledger_option(run)  # type: ignore[return-value] # click has wrapped it
 
 
 def _with_ledger(command: Command, *, read_only: bool) -> Command:
@@ -94,7 +122,7 @@ def _with_ledger(command: Command, *, read_only: bool) -> Command:
         with opened(ledger_name, read_only=read_only) as ledger:
             return command(*args, ledger=ledger, **kwargs)
 
-    return _ledger_option(run)  # type: ignore[return-value] # click has wrapped it
+    return bare_ledger_option(run)  # type: ignore[return-value] # click has wrapped it
 
 
 @contextmanager
@@ -182,4 +210,6 @@ _MANY_STEPS = 5
 
 def split_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names that were given one by one, or with commas."""
-    return tuple(part.strip() for name in names for part in name.split(",") if part)
+    return tuple(
+        part for name in names for each in name.split(",") if (part := each.strip())
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich import box
@@ -14,8 +14,10 @@ from rich.text import Text
 from .._record import PriceStatus
 from .._usage import Unit
 from ._bill import NO_TAG, Bill, Key, Line
+from ._console import results
 from ._figures import dollars, short_model
 
+_WIDEST = 10_000
 _NO_AMOUNT = {PriceStatus.UNPRICED: "no price", PriceStatus.FREE: "free"}
 
 
@@ -49,6 +51,32 @@ def new_table(title: str, columns: Iterable[Column], totals: Iterable[str]) -> T
             overflow="fold",
         )
     return table
+
+
+def fitting(build: Callable[[bool], Table], least_needed: Iterable[str] = ()) -> Table:
+    """A table that fits a terminal, as far as it can be made to; a pipe has room.
+
+    Args:
+        build: Makes the table; with model ids in short where it is told so.
+        least_needed: Headings of columns that are left out, one after the other.
+    """
+    table = build(False)  # noqa: FBT003 - the one thing that it is told
+    if not _is_too_wide(table):
+        return table
+    table = build(True)  # noqa: FBT003 - the one thing that it is told
+    for heading in least_needed:
+        if not _is_too_wide(table):
+            break
+        table.columns = [each for each in table.columns if each.header != heading]
+    return table
+
+
+def _is_too_wide(table: Table) -> bool:
+    console = results()
+    if not console.is_terminal:
+        return False
+    options = console.options.update(max_width=_WIDEST)
+    return console.measure(table, options=options).maximum > console.width
 
 
 def new_list(title: str, items: Iterable[str]) -> RenderableType:

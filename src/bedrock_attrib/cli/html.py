@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from ..ledger import Ledger
-from ..reports import Selection
-from ._console import remarks
-from ._ledgers import ledger_option, progress_bar, selection_options, split_names
+from ..reports import PAGE_BY, Selection
+from ._console import print_remarks, printable, remarks
+from ._json import JsonObject
+from ._ledgers import by_option, ledger_option, progress_bar, selection_options
+from ._price_table import json_option, plain, price_table, print_json
 from .report._formats import text_output
-from .report._output import STDOUT
+from .report._output import STDOUT, output_option
+
+if TYPE_CHECKING:
+    from ..reports.html import Page
 
 _FILE = "report.html"
-_BY = ("team", "app", "experiment", "model")
 _ROWS = 400
 
 _EPILOG = """
@@ -23,19 +27,13 @@ Examples:
   bedrock-attrib html --ledger calls.db
   bedrock-attrib html --since last-month --zone Europe/Berlin -o october.html
   bedrock-attrib html --by team,model,region --where environment=prod
+  bedrock-attrib html --json | jq .total.cost
   bedrock-attrib html --title 'Search team' --where team=search -o - | gzip > s.html.gz
 """
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--by",
-    multiple=True,
-    default=[",".join(_BY)],
-    show_default=True,
-    metavar="NAMES",
-    help="Tags and other dimensions, with commas between.",
-)
+@by_option(",".join(PAGE_BY))
 @click.option("--title", default="Amazon Bedrock spend", help="Heading of the page.")
 @click.option(
     "--rows",
@@ -45,49 +43,71 @@ Examples:
     metavar="N",
     help="Rows of the closing table at most; the others are summed up in one.",
 )
-@click.option(
-    "--output",
-    "-o",
-    default=_FILE,
-    show_default=True,
-    metavar="FILE",
-    help="Write to FILE; - for stdout.",
-)
+@output_option("Write to FILE; - for stdout.", _FILE)
+@json_option
 @selection_options
 @ledger_option
 def html(
     *,
     ledger: Ledger,
     selection: Selection,
-    by: Sequence[str],
+    by: tuple[str, ...],
     title: str,
     rows: int,
     output: str,
+    as_json: bool,
 ) -> None:
     """Write what calls cost as one web page that works offline.
 
     It has charts and tables: spend over time, who and what spends most, tokens and the
     prompt cache, failures, what has no price or no tag, and every amount as counts
     times a price. It asks no other host for anything, and can be sent on as a file.
+    With --json, stdout tells what was written.
     """
+    if as_json and output == STDOUT:
+        raise click.UsageError("--json tells of a file: name one with --output")
     # Not at the top: other commands do not wait for the price table.
-    from ..reports.html import render  # noqa: PLC0415
-    from ._price_table import price_table  # noqa: PLC0415
+    from ..reports.html import make_page  # noqa: PLC0415
 
     with progress_bar("Adding up") as progress:
-        page = render(
+        page = make_page(
             ledger,
             selection,
-            by=split_names(by),
+            by=by,
             title=title,
             prices=price_table(()),
             rows=rows,
             progress=progress,
         )
     with text_output(output) as file:
-        file.write(page)
+        file.write(page.text)
+    size = len(page.text.encode("utf-8"))
+    if as_json:
+        print_json({"path": output, "bytes": size, **_json(page)})
+        return
+    print_remarks(page.remarks)
     if output != STDOUT:
-        size = len(page.encode("utf-8")) / 1000
         remarks().print(
-            f"Wrote {output} ({size:,.0f} kB): open it in a browser.", soft_wrap=True
+            f"Wrote {printable(output)} ({size / 1000:,.0f} kB): open it in a browser.",
+            soft_wrap=True,
         )
+
+
+def _json(page: Page) -> JsonObject:
+    """What *page* comes to."""
+    total = page.total
+    return {
+        "by": list(page.by),
+        "since": None if page.since is None else page.since.isoformat(),
+        "until": None if page.until is None else page.until.isoformat(),
+        "total": {
+            "calls": total.calls,
+            "failed_calls": total.failed,
+            "abandoned_calls": total.abandoned,
+            "unpriced_calls": total.unpriced,
+            "input_tokens": total.input_tokens,
+            "output_tokens": total.output_tokens,
+            "cost": {name: plain(amount) for name, amount in total.cost.items()},
+        },
+        "remarks": list(page.remarks),
+    }

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from .._errors import ConfigError
 from .._money import ZERO, add
 from .._usage import Unit
 from ..ledger import Ledger, Reader
+from ._calendar import Step
 from ._calls import QUOTIENT
-from ._dimensions import dimension_named
-from ._expected import History, roots_of
-from ._selection import Selection, Step
+from ._dimensions import dimension_named, dimensions_of
+from ._outliers import HISTORY, Judge, Outlier
+from ._remarks import remarks_on
+from ._selection import Selection
 from ._series import Keys, Series, read_series
 
-_HISTORY = {Step.DAY: timedelta(weeks=6), Step.HOUR: timedelta(weeks=4)}
-_FEWEST = {Step.DAY: 14, Step.HOUR: 72}
-_LARGE = 1.5  # times what is expected, or the same below it
 _DRIVERS = 3
 
 
@@ -45,7 +44,8 @@ class Anomaly:
     """Spend beyond what was to be expected.
 
     Attributes:
-        keys: Value of each dimension; None for calls that have none.
+        keys: Value of each dimension; None for calls that have none. Fewer values where
+            something new, too young to be judged, made all that share them dearer.
         start: Begin of the stretch.
         end: The moment after it.
         actual: What was spent, exact.
@@ -85,6 +85,7 @@ class AnomalyReport:
         too_short: Series whose history is too short.
         irregular: Series whose spend comes now and then, so that none is expected.
         anomalies: Those that differ most first.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
@@ -96,6 +97,7 @@ class AnomalyReport:
     too_short: int
     irregular: int
     anomalies: tuple[Anomaly, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def anomalies(
@@ -104,15 +106,18 @@ def anomalies(
     selection: Selection | None = None,
     *,
     step: Step = Step.DAY,
-    threshold: float = 5.0,
+    threshold: float | None = None,
     at_least: Decimal = Decimal(1),
 ) -> AnomalyReport:
     """Find spend that the past of its series does not explain.
 
     Every stretch is compared to those before it: to the same place in the week where
     that has three or more, else to all. Medians and robust spreads are used, so that
-    earlier anomalies do not hide later ones. Nothing is said of series with less than
-    14 days (72 hours) behind them, or whose spend comes now and then.
+    earlier anomalies do not hide later ones. How far from the usual is too far follows
+    from how much is known of a series, and from how many stretches are looked at:
+    among more, chance alone makes larger differences. Nothing is said of series whose
+    spend comes now and then. Those with less than 14 days (72 hours) behind them are
+    judged by what they add to others that share their first values.
 
     Args:
         ledger: What was kept.
@@ -121,7 +126,8 @@ def anomalies(
             as history: six weeks of days, four of hours. Nothing after the last call
             of the ledger is judged.
         step: ``day`` or ``hour``.
-        threshold: How far beyond the usual scatter, in standard deviations.
+        threshold: How far beyond the usual scatter, in standard deviations; None for
+            as far as keeps false alarms rare.
         at_least: Differences below this amount are no anomaly, nor are those below
             half of what is expected.
 
@@ -130,24 +136,29 @@ def anomalies(
             currencies.
         LedgerError: If the ledger cannot be read.
     """
-    if step not in _HISTORY:
+    if step not in HISTORY:
         raise ConfigError(f"anomalies go by day or hour, not by {step}")
-    if threshold <= 0 or at_least < 0:
+    if (threshold is not None and threshold <= 0) or at_least < 0:
         raise ConfigError("the threshold and the least difference must be above zero")
+    dimensions = dimensions_of("anomalies", by, "Choose days or hours by the step")
     chosen = selection or Selection()
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
             empty = (chosen.since, chosen.until)
-            return AnomalyReport(tuple(by), step, *empty, "USD", 0, 0, 0, ())
+            remarks = remarks_on(reader, chosen, (), dimensions)
+            return AnomalyReport(
+                tuple(by), step, *empty, "USD", 0, 0, 0, (), tuple(remarks)
+            )
         since, until = chosen.span(whole)
         until = min(until, whole[1].astimezone(chosen.zone))
-        begin = max(whole[0].astimezone(chosen.zone), since - _HISTORY[step])
+        begin = max(whole[0].astimezone(chosen.zone), since - HISTORY[step])
         span = (min(begin, since), until)
         series = read_series(reader, by, chosen, step, span)
-        judge = _Judge(series, since, threshold, float(at_least))
-        found = list(judge.anomalies())
+        judge = Judge(series, since, threshold, float(at_least))
+        found = [_anomaly(series, each) for each in judge.outliers()]
         found.sort(key=_by_difference)
+        remarks = remarks_on(reader, chosen, span, dimensions)
         told = tuple(_with_drivers(reader, by, chosen, series, each) for each in found)
     return AnomalyReport(
         tuple(by),
@@ -159,93 +170,24 @@ def anomalies(
         judge.too_short,
         judge.irregular,
         told,
+        (*remarks, *series.doubts.remarks()),
     )
 
 
-@dataclass(slots=True)
-class _Judge:
-    """Goes through all series, and counts what it could not judge."""
-
-    series: Series
-    since: datetime
-    threshold: float
-    at_least: float
-    judged: int = 0
-    too_short: int = 0
-    irregular: int = 0
-
-    def anomalies(self) -> Iterator[Anomaly]:
-        step, bounds = self.series.step, self.series.edges
-        slots = [_slot(step, start) for start in bounds[:-1]]
-        first = next(
-            (i for i, end in enumerate(bounds[1:]) if end > self.since), len(slots)
-        )
-        wholes = [self.series.is_whole(index) for index in range(len(slots))]
-        for keys, exact in self.series.amounts.items():
-            yield from self._of_one(keys, exact, first, slots, wholes)
-
-    def _of_one(
-        self,
-        keys: Keys,
-        exact: list[Decimal],
-        first: int,
-        slots: list[int],
-        wholes: list[bool],
-    ) -> Iterator[Anomaly]:
-        step = self.series.step
-        amounts = [float(each) for each in exact]
-        roots = roots_of(amounts)
-        begin = next(i for i, each in enumerate([*amounts, 1.0]) if each > 0)
-        begin += not wholes[min(begin, len(wholes) - 1)]
-        most = int(_HISTORY[step] / timedelta(**{f"{step}s": 1}))
-        is_judged = is_irregular = False
-        for index in range(max(first, begin + _FEWEST[step]), len(amounts)):
-            past = slice(max(begin, index - most), index)
-            history = History(roots[past], slots[past], slots[index])
-            if not history.is_regular():
-                is_irregular = True
-                continue
-            is_judged = True
-            found = self._found(history, amounts[index], is_whole=wholes[index])
-            if found is not None:
-                yield Anomaly(
-                    keys,
-                    self.series.edges[index],
-                    self.series.edges[index + 1],
-                    exact[index],
-                    *found,
-                    amounts[index] > found[0],
-                    history.is_seasonal,
-                    len(history.roots),
-                    (),
-                )
-        self.judged += is_judged
-        self.irregular += is_irregular and not is_judged
-        self.too_short += not (is_judged or is_irregular)
-
-    def _found(
-        self, history: History, actual: float, *, is_whole: bool
-    ) -> tuple[float, float, float] | None:
-        """Expected amount and range, if *actual* lies outside and matters."""
-        expected = history.middle()
-        difference = actual - expected
-        if abs(difference) < self.at_least or not difference:
-            return None
-        # Half a day has less spend than a day, which is no anomaly.
-        is_large = (
-            actual >= expected * _LARGE
-            if difference > 0
-            else is_whole and actual * _LARGE <= expected
-        )
-        if not is_large:
-            return None
-        low, high = history.span(self.threshold)
-        return None if low <= actual <= high else (expected, low, high)
-
-
-def _slot(step: Step, start: datetime) -> int:
-    """Place of a stretch in the week of its zone."""
-    return start.weekday() * 24 + start.hour if step is Step.HOUR else start.weekday()
+def _anomaly(series: Series, found: Outlier) -> Anomaly:
+    return Anomaly(
+        found.keys,
+        series.edges[found.place],
+        series.edges[found.place + 1],
+        found.actual,
+        found.expected,
+        found.low,
+        found.high,
+        float(found.actual) > found.expected,
+        found.is_seasonal,
+        found.stretches,
+        (),
+    )
 
 
 def _by_difference(each: Anomaly) -> tuple[float, datetime, tuple[str, ...]]:
@@ -291,7 +233,7 @@ def _by_unit(
     found: dict[tuple[str, Unit | None], Decimal] = {}
     for part in reader.sums(*span):
         is_wanted = selection.lets_pass(part.tags, part.kind) and keys == tuple(
-            read(part.tags, part.kind) for read in reads
+            read(part.tags, part.kind) for read in reads[: len(keys)]
         )
         if part.cost is None or not is_wanted:
             continue

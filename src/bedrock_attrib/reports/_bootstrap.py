@@ -205,11 +205,13 @@ class Difference:
 
     Attributes:
         amount: The one less the other.
+        share: The same as a share of the other; None where that is nothing.
         interval: Where the true difference lies.
         p_value: How often chance alone makes a difference as large; not corrected.
     """
 
     amount: float
+    share: float | None
     interval: Interval
     p_value: float
 
@@ -217,12 +219,13 @@ class Difference:
 def difference(one: Resampled, other: Resampled, confidence: float) -> Difference:
     """Compare two means by the bootstrap-t method, whatever their spreads."""
     amount = one.mean - other.mean
+    share = amount / other.mean if other.mean else None
     error = math.hypot(one.error, other.error)
     is_rough = min(one.count, other.count) < FEW
     if error == 0:
         p_value = 1.0 if amount == 0 else 1 / (len(one.means) + 1)
         exact = Interval(amount, amount, confidence, is_rough)
-        return Difference(amount, exact, p_value)
+        return Difference(amount, share, exact, p_value)
     distances = [a - b for a, b in zip(one.means, other.means, strict=True)]
     errors = [math.hypot(a, b) for a, b in zip(one.errors, other.errors, strict=True)]
     ratios = _ratios(distances, errors, amount)
@@ -230,6 +233,7 @@ def difference(one: Resampled, other: Resampled, confidence: float) -> Differenc
     as_large = sum(abs(each) >= seen for each in ratios)
     return Difference(
         amount,
+        share,
         _studentized(amount, error, ratios, confidence, is_rough=is_rough),
         (as_large + 1) / (len(ratios) + 1),
     )

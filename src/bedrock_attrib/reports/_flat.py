@@ -41,10 +41,12 @@ class FlatTable:
     Attributes:
         columns: What it has.
         rows: A value for each column. Times are aware, amounts exact.
+        remarks: What a reader of the rows must know, in sentences.
     """
 
     columns: tuple[FlatColumn, ...]
     rows: Iterable[Sequence[Value]]
+    remarks: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

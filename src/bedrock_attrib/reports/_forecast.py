@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate, pairwise
-from statistics import fmean, median, stdev
+from itertools import pairwise
+from statistics import fmean
 
 from .._errors import ConfigError
-from .._money import ZERO, add
+from .._money import ZERO
 from ..ledger import Ledger, Reader
+from ._calendar import Step, edges, midnight
 from ._calls import only_currency
-from ._robust import changes, quantile, spread
-from ._selection import Selection, Step, edges, midnight
+from ._known import add_known, known
+from ._outlook import DAYS_FOR_WEEKDAYS, Outlook
+from ._remarks import remarks_on
+from ._robust import quantile
+from ._selection import Selection
 from ._series import read_series
 
-_DRAWS = 2_000
 _HISTORY = timedelta(weeks=8)
 _FEWEST_DAYS = 7
-_DAYS_FOR_WEEKDAYS = 21
-_LEVEL_DAYS = 14
-_WEEK = 7
-_LEAST_DRIFT = 0.03  # in a week: nobody's spend stands quite still
-_UNKNOWN_DRIFT = 0.08
-_DAMPING = 0.8  # of a trend, in a week: none goes on for ever
-_MEDIAN_LOSS = math.pi / 2  # how much more a median varies than a mean
-_WILD = 3.0  # standard deviations beyond which a day is cut back
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,7 @@ class Forecast:
         as_of: The present of the forecast.
         end: The moment after the month.
         currency: Currency of all amounts.
-        spent: What was spent until then, exact.
+        spent: What was spent until then, exact; None where no call has a price.
         expected: What will have been spent at the end; None without a whole day of
             history.
         low: Lower end of the interval; None with fewer than seven days of history.
@@ -54,13 +47,14 @@ class Forecast:
             without a budget.
         budget_day: Day on which the budget will be spent, if all goes as expected;
             None if it will last.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     month: datetime
     as_of: datetime
     end: datetime
     currency: str
-    spent: Decimal
+    spent: Decimal | None
     expected: float | None
     low: float | None
     high: float | None
@@ -70,6 +64,7 @@ class Forecast:
     budget: Decimal | None
     over_budget: float | None
     budget_day: date | None
+    remarks: tuple[str, ...] = ()
 
 
 def forecast(
@@ -110,54 +105,61 @@ def forecast(
     end = edges(Step.MONTH, month, month + timedelta(days=40))[1]
     as_of = present.astimezone(chosen.zone)
     with ledger.reading() as reader:
-        spent, currency = _spent(reader, chosen, month, as_of)
-        days = _days(reader, chosen, as_of)
+        known_spent, currency = _spent(reader, chosen, month, as_of)
+        days, remarks = _days(reader, chosen, month, as_of)
+    spent = float(known_spent or ZERO)
     outlook = Outlook.of(days)
     ahead = _ahead(as_of, end)
     sums = None if outlook is None else outlook.draw(ahead)
-    expected = None if outlook is None else float(spent) + outlook.expected(ahead)
-    ends = _ends(float(spent), sums, confidence, len(days))
+    expected = None if outlook is None else spent + outlook.expected(ahead)
+    ends = _ends(spent, sums, confidence, len(days))
     over = None
     if budget is not None and sums is not None and len(days) >= _FEWEST_DAYS:
-        over = fmean(float(spent) + each > float(budget) for each in sums)
+        over = fmean(spent + each > float(budget) for each in sums)
     return Forecast(
         month,
         as_of,
         end,
         currency,
-        spent,
+        known_spent,
         expected,
         *ends,
         confidence,
         len(days),
-        len(days) >= _DAYS_FOR_WEEKDAYS,
+        len(days) >= DAYS_FOR_WEEKDAYS,
         budget,
         over,
         None
         if budget is None
-        else _budget_day(as_of, float(spent), outlook, ahead, float(budget)),
+        else _budget_day(as_of, spent, outlook, ahead, float(budget)),
+        tuple(remarks),
     )
 
 
 def _spent(
     reader: Reader, selection: Selection, month: datetime, as_of: datetime
-) -> tuple[Decimal, str]:
-    total = ZERO
+) -> tuple[Decimal | None, str]:
+    total: Decimal | None = None
+    has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
         if selection.lets_pass(part.tags, part.kind):
-            total = add(total, part.cost or ZERO)
+            has_calls = True
+            total = add_known(total, known(part.kind.price_status, part.cost))
             currencies.add(part.kind.currency)
-    return total, only_currency(currencies)
+    return total if has_calls else ZERO, only_currency(currencies)
 
 
 def _days(
-    reader: Reader, selection: Selection, as_of: datetime
-) -> list[tuple[date, float]]:
-    """What each whole day before *as_of* cost, from the first with a call."""
+    reader: Reader, selection: Selection, month: datetime, as_of: datetime
+) -> tuple[list[tuple[date, float]], list[str]]:
+    """What each whole day before *as_of* cost, from the first with a call.
+
+    With remarks on these days and on the month.
+    """
     whole = reader.span()
     if whole is None or whole[0] >= as_of:
-        return []
+        return [], remarks_on(reader, selection, (), ())
     begin = max(whole[0].astimezone(selection.zone), as_of - _HISTORY)
     if selection.since is not None:
         begin = max(begin, selection.since.astimezone(selection.zone))
@@ -169,7 +171,14 @@ def _days(
         if series.is_whole(index)
     ]
     first = next((i for i, (_, amount) in enumerate(days) if amount > 0), len(days))
-    return days[first:]
+    doubts = series.doubts
+    if begin > month:
+        for part in reader.sums(month, begin):
+            if selection.lets_pass(part.tags, part.kind):
+                doubts.note(part.kind.price_status, part.calls)
+    points = (min(begin, month), as_of)
+    remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]
+    return days[first:], remarks
 
 
 def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
@@ -185,147 +194,6 @@ def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
 def _hours(start: datetime, end: datetime) -> float:
     # Aware times of one zone subtract as clocks on a wall, which jump twice a year.
     return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """How days scatter about a level that moves slowly.
-
-    Attributes:
-        level: What an average day costs at present.
-        weekdays: What each weekday costs, times the level.
-        ratios: What days cost, by their level and weekday.
-        start_error: How far off the level may be, as a logarithm.
-        drift: How far the level moves in a day by chance, as a logarithm.
-        trend: How far it moves in a day steadily, as a logarithm.
-    """
-
-    level: float
-    weekdays: tuple[float, ...]
-    ratios: tuple[float, ...]
-    start_error: float
-    drift: float
-    trend: float
-
-    @classmethod
-    def of(cls, days: Sequence[tuple[date, float]]) -> Outlook | None:
-        """What *days* say of those to come; None without any."""
-        if not days:
-            return None
-        weekdays = _weekdays(days)
-        plain = [
-            amount / weekdays[day.weekday()]
-            for day, amount in days
-            if weekdays[day.weekday()] > 0
-        ]
-        level = fmean(_tamed(plain[-_LEVEL_DAYS:])) if plain else 0.0
-        if level <= 0:
-            return cls(0.0, weekdays, (1.0,), 0.0, 0.0, 0.0)
-        ratios = _ratios(plain)
-        scatter = spread([ratio - 1 for ratio in ratios])
-        # Few days tell little of their own scatter.
-        unsure = 1 + 3 / len(plain)
-        trend, drift = _movement(plain, scatter)
-        drift *= unsure
-        own = scatter**2 / min(len(plain), _LEVEL_DAYS)
-        if len(days) >= _DAYS_FOR_WEEKDAYS:  # a median is less sure than a mean
-            own += _MEDIAN_LOSS * scatter**2 / len(plain)
-        start = math.sqrt(own + drift**2 * _LEVEL_DAYS / 3 / _WEEK) * unsure
-        # The average of two weeks is the level of a week ago.
-        present = level * math.exp(trend)
-        return cls(
-            present,
-            weekdays,
-            ratios,
-            start,
-            drift / math.sqrt(_WEEK),
-            trend / _WEEK,
-        )
-
-    def expected(self, ahead: Sequence[tuple[date, float]]) -> float:
-        """What the days that are left will cost."""
-        heights = self._trend(len(ahead))
-        return self.level * sum(
-            math.exp(height) * self.weekdays[day.weekday()] * part
-            for height, (day, part) in zip(heights, ahead, strict=True)
-        )
-
-    def draw(
-        self, ahead: Sequence[tuple[date, float]], *, draws: int = _DRAWS
-    ) -> list[float]:
-        """What they may cost, many times over, in ascending order."""
-        draw = random.Random(0)  # noqa: S311 - chance, not secrecy
-        heights = self._trend(len(ahead))
-        sums = []
-        for _ in range(draws):
-            chance, total = draw.gauss(0.0, self.start_error), 0.0
-            for height, (day, part) in zip(heights, ahead, strict=True):
-                chance += draw.gauss(0.0, self.drift)
-                usual = math.exp(height + chance) * self.weekdays[day.weekday()]
-                total += usual * part * draw.choice(self.ratios)
-            sums.append(total * self.level)
-        return sorted(sums)
-
-    def _trend(self, days: int) -> list[float]:
-        """How far the level has moved on each day ahead; it slows down by the week."""
-        slowing = _DAMPING ** (1 / _WEEK)
-        return list(accumulate(self.trend * slowing**day for day in range(days)))
-
-
-def _weekdays(days: Sequence[tuple[date, float]]) -> tuple[float, ...]:
-    """What each weekday costs, times the average of all."""
-    if len(days) < _DAYS_FOR_WEEKDAYS:
-        return (1.0,) * _WEEK
-    middles = [
-        median(amount for day, amount in days if day.weekday() == weekday)
-        for weekday in range(_WEEK)
-    ]
-    average = fmean(middles)
-    if average <= 0:  # most days are empty, whatever the weekday
-        return (1.0,) * _WEEK
-    return tuple(middle / average for middle in middles)
-
-
-def _tamed(values: Sequence[float]) -> list[float]:
-    """*values*, with wild ones cut back."""
-    middle = median(values)
-    most = _WILD * spread([each - middle for each in values])
-    return [min(max(each, middle - most), middle + most) for each in values]
-
-
-def _ratios(plain: Sequence[float]) -> tuple[float, ...]:
-    """Each day by the level of the days around it; one on average, wild days apart."""
-    found = []
-    for place, each in enumerate(plain):
-        near = plain[max(0, place - _WEEK) : place + _WEEK + 1]
-        level = fmean(_tamed(near))
-        if level > 0:
-            found.append(each / level)
-    # Days lie closer to a level and weekdays that were fitted to them than others will.
-    fitted = 1 + _WEEK if len(plain) >= _DAYS_FOR_WEEKDAYS - 6 else 1
-    wider = math.sqrt(len(plain) / max(1, len(plain) - fitted))
-    return tuple(max(0.0, 1 + (ratio - 1) * wider) for ratio in found)
-
-
-def _movement(plain: Sequence[float], scatter: float) -> tuple[float, float]:
-    """How far the level moves in a week: steadily, and by chance.
-
-    A trend is believed as far as the weeks agree on it. Chance is what moves the level
-    beyond the scatter of the days.
-    """
-    weeks = [
-        fmean(_tamed(plain[end - _WEEK : end]))
-        for end in range(len(plain), _WEEK - 1, -_WEEK)
-    ]
-    moves = changes([math.log(week) for week in reversed(weeks) if week > 0])
-    if len(moves) < 3:  # noqa: PLR2004 - fewer are no pattern
-        return 0.0, _UNKNOWN_DRIFT
-    mean = fmean(moves)
-    error = stdev(moves) / math.sqrt(len(moves))
-    trend = mean * max(0.0, 1 - (error / mean) ** 2) if mean else 0.0
-    explained = 2 * scatter**2 / _WEEK
-    beyond = fmean((move - trend) ** 2 for move in moves) - explained
-    return trend, math.sqrt(max(beyond, _LEAST_DRIFT**2))
 
 
 def _ends(

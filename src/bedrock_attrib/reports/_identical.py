@@ -13,9 +13,10 @@ from .._money import ZERO, add
 from .._readers import operation_named
 from .._record import CallRecord, Outcome, PriceStatus, Tags
 from ..ledger import Kind, Ledger, Reader
+from ._calendar import is_before
 from ._calls import kind_of_record, only_currency
-from ._dimensions import dimension_named
-from ._selection import Selection, is_before
+from ._dimensions import dimensions_of
+from ._selection import Selection
 
 Keys = tuple[str | None, ...]
 
@@ -231,7 +232,8 @@ class _Found:
         self._names = names
         self._within = within
         self._most = top
-        self._reads = [dimension_named(name).read for name in names]
+        dimensions = dimensions_of("identical requests", names)
+        self._reads = [each.read for each in dimensions]
         self._rows: dict[Keys, IdenticalRow] = {}
         self._total = IdenticalRow(())
         self._lifetimes = [Repeats() for _ in _LIFETIMES]

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from ..ledger import Reader
-from ._dimensions import NAMES, Dimension
-from ._selection import Selection, is_before
+from ..ledger import Ledger, Reader
+from ._calendar import is_before
+from ._dimensions import NAMES, OTHER_NAMES, Dimension
+from ._selection import Selection
 
-_OTHER_NAMES = (*NAMES, "unit", "hour", "day", "week", "month")
+_MOST_NAMES = 10
+_LONGEST = 40
 
 
 def remarks_on(
@@ -19,32 +21,77 @@ def remarks_on(
     points: Sequence[datetime],
     dimensions: Iterable[Dimension | None],
 ) -> list[str]:
-    """Remarks on a report.
+    """Remarks on what a report was asked for.
 
     Args:
         reader: What it was made from.
         selection: Its calls.
-        points: Where its stretches begin and end.
+        points: Where its stretches begin and end; none for an empty ledger.
         dimensions: What it goes by; None for units and time.
     """
     named = [each for each in dimensions if each is not None]
     named += [each.dimension for each in selection.filters]
-    return [*_unknown_tags(reader, named), *_cut_hours(reader, points)]
+    return [
+        *_unknown_tags(reader, named),
+        *_absent_tags(reader, selection, points),
+        *_cut_hours(reader, points),
+    ]
+
+
+def remarks_of(
+    ledger: Ledger, selection: Selection, dimensions: Iterable[Dimension] = ()
+) -> tuple[str, ...]:
+    """Remarks on what was asked for, before anything of it is read.
+
+    Raises:
+        LedgerError: If the ledger cannot be read.
+    """
+    with ledger.reading() as reader:
+        whole = reader.span()
+        points = () if whole is None else selection.span(whole)
+        return tuple(remarks_on(reader, selection, points, dimensions))
 
 
 def _unknown_tags(reader: Reader, dimensions: Iterable[Dimension]) -> Iterator[str]:
     """Names that are no dimension, and no call has a tag of: misspelt, most likely."""
     tags = [each.tag for each in dimensions if each.tag is not None]
-    if not tags:
+    if not tags or reader.span() is None:
         return
-    known = sorted({key for tags_of_call in reader.tag_sets() for key in tags_of_call})
+    known = sorted(_all_keys(reader))
     for tag in dict.fromkeys(tags):
         if tag in known:
             continue
-        similar = difflib.get_close_matches(tag, [*known, *_OTHER_NAMES], n=1)
-        meant = f"; did you mean {similar[0]}?" if similar else ""
-        there = f" (there are {', '.join(known[:10])})" if known else ""
-        yield f"No call has a tag {tag!r}{there}{meant}"
+        others = (*NAMES, *OTHER_NAMES)
+        similar = difflib.get_close_matches(tag, [*known, *others], n=1)
+        meant = f"; did you mean {_short(similar[0])}?" if similar else ""
+        names = [*map(_short, known[:_MOST_NAMES])]
+        names += [f"{len(known) - _MOST_NAMES} others"] * (len(known) > _MOST_NAMES)
+        there = f" (there are {', '.join(names)})" if known else ""
+        yield f"No call has a tag {_short(tag)!r}{there}{meant}"
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _LONGEST else f"{key[:_LONGEST]}…"
+
+
+def _absent_tags(
+    reader: Reader, selection: Selection, points: Sequence[datetime]
+) -> Iterator[str]:
+    """Tags of filters that calls have at other times, and none has in this span."""
+    tags = [each.dimension.tag for each in selection.filters]
+    sought = {tag for tag in tags if tag is not None}
+    if not sought or not points:
+        return
+    sought &= _all_keys(reader)
+    found: set[str] = set()
+    for part in reader.sums(points[0], points[-1], tag_names=sorted(sought)):
+        found.update(part.tags)
+    for tag in sorted(sought - found):
+        yield f"No call of this span has a tag {tag!r}; calls before or after it have"
+
+
+def _all_keys(reader: Reader) -> set[str]:
+    return {key for tags_of_call in reader.tag_sets() for key in tags_of_call}
 
 
 def _cut_hours(reader: Reader, points: Sequence[datetime]) -> Iterator[str]:

@@ -16,9 +16,9 @@ from ..ledger import Kind, Reader, Sum
 from ..pricing import PriceTable
 from ._alternative import Alternative
 from ._calls import selected_calls
+from ._known import NOT_WHOLLY_PRICED
 from ._selection import Selection
 
-_NO_PRICE = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 _GONE = (
     "the price hangs on the length of each prompt, and the single calls are no longer "
     "kept"
@@ -152,7 +152,7 @@ class Repricer:
             return _as_it_was(part)
         counts = self.alternative.usage_of(part.usage)
         quote = self._quote(part.kind, self._one_of_each(part.usage), at)
-        if quote.cost is None or quote.status in _NO_PRICE:
+        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
             return _left_out(part, actual, quote.reason)
         return Repriced(
             part.tags,
@@ -201,7 +201,7 @@ class Repricer:
         if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
             return _as_it_was(part)
         quote = self._quote(part.kind, self.alternative.usage_of(part.usage), at)
-        if quote.cost is None or quote.status in _NO_PRICE:
+        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
             return _left_out(part, actual, quote.reason)
         is_estimated = quote.status is PriceStatus.ESTIMATED
         return Repriced(
@@ -220,7 +220,7 @@ def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
 
 def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
     """What calls cost, and why that is not whole."""
-    if kind.price_status in _NO_PRICE:
+    if kind.price_status in NOT_WHOLLY_PRICED:
         return cost, f"what they cost is not wholly known ({kind.price_status})"
     return (ZERO if cost is None else cost), ""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .._money import ZERO, add
 from ..ledger import Reader
+from ._calendar import Step, edges
 from ._calls import only_currency
 from ._dimensions import dimension_named
-from ._selection import Selection, Step, edges
+from ._known import Doubts
+from ._selection import Selection
 
 Keys = tuple[str | None, ...]
 
@@ -25,12 +27,14 @@ class Series:
         edges: Where they begin and end, in the zone of the report.
         amounts: Exact amounts by series, as many as there are stretches.
         currency: Currency of all amounts.
+        doubts: Calls without a plain price, in all stretches.
     """
 
     step: Step
     edges: list[datetime]
     amounts: dict[Keys, list[Decimal]] = field(default_factory=dict)
     currency: str = "USD"
+    doubts: Doubts = field(default_factory=Doubts)
 
     def is_whole(self, index: int) -> bool:
         """Whether a stretch has all its hours, rather than being cut off."""
@@ -58,7 +62,10 @@ def read_series(
     currencies: set[str | None] = set()
     for index, (_, parts) in enumerate(reader.steps(found.edges)):
         for part in parts:
-            if part.cost is None or not selection.lets_pass(part.tags, part.kind):
+            if not selection.lets_pass(part.tags, part.kind):
+                continue
+            found.doubts.note(part.kind.price_status, part.calls)
+            if part.cost is None:
                 continue
             keys = tuple(read(part.tags, part.kind) for read in reads)
             amounts = found.amounts.get(keys)
@@ -66,4 +73,4 @@ def read_series(
                 amounts = found.amounts[keys] = [ZERO] * count
             amounts[index] = add(amounts[index], part.cost)
             currencies.add(part.kind.currency)
-    return Series(step, found.edges, found.amounts, only_currency(currencies))
+    return replace(found, currency=only_currency(currencies))

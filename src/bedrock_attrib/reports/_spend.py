@@ -1,30 +1,21 @@
-"""Who spent what on what: the sums of a ledger by any dimensions."""
+"""What calls add up to: counts, exact amounts, and the means that follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from .._errors import ConfigError
 from .._money import ZERO, add, multiply
 from .._record import Outcome, PriceStatus
 from .._usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
-from ..ledger import Ledger, Reader, Sum
-from ._dimensions import dimension_named
-from ._remarks import remarks_on
-from ._selection import Selection, Step, edges, is_before, stretch_label
+from ..ledger import Sum
+from ._known import NOT_WHOLLY_PRICED
 
-UNIT = "unit"
 TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
-_NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
-# Means and shares are quotients, so that they are rounded: to so many digits.
-_ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
+ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
+"""Means and shares are quotients, so that they are rounded: to so many digits."""
 _PER_TOKENS = Decimal(1000)
-
-Progress = Callable[[int, int], None]
-"""Told how many steps of how many are done."""
 
 
 @dataclass(slots=True)
@@ -105,7 +96,7 @@ class Spend:
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
-        self.unpriced += part.calls if kind.price_status in _NOT_WHOLLY_PRICED else 0
+        self.unpriced += part.calls if kind.price_status in NOT_WHOLLY_PRICED else 0
         self.attempts += part.attempts
         self.duration_s += part.duration_s
         for unit, count in part.usage.items():
@@ -115,13 +106,13 @@ class Spend:
         _add_to(self.cost, kind.currency, part.cost)
         if kind.price_status is PriceStatus.ESTIMATED:
             _add_to(self.estimated, kind.currency, part.cost)
-        if kind.price_status not in _NOT_WHOLLY_PRICED:
+        if kind.price_status not in NOT_WHOLLY_PRICED:
             self.add_whole(kind.currency, _whole_of(part, part.cost))
 
     def add_unit(self, unit: Unit | None, count: int, part: Sum) -> None:
         """Add what *part* used of *unit*; for None, the amount that is of no unit."""
         kind = part.kind
-        amount = _amount_beside(part) if unit is None else part.by_unit.get(unit)
+        amount = amount_beside(part) if unit is None else part.by_unit.get(unit)
         if unit is not None:
             self.usage[unit] = self.usage.get(unit, 0) + count
         if amount is None or kind.currency is None:
@@ -149,225 +140,17 @@ def _whole_of(part: Sum, cost: Decimal) -> Whole:
     return whole
 
 
-def _amount_beside(part: Sum) -> Decimal | None:
+def amount_beside(part: Sum) -> Decimal | None:
     """The amount of *part* that stands for no unit, as it was given as a whole."""
     return part.cost if not part.by_unit and part.cost else None
 
 
 def _quotient(amount: Decimal, count: int) -> Decimal | None:
-    return _ROUNDED.divide(amount, Decimal(count)) if count else None
+    return ROUNDED.divide(amount, Decimal(count)) if count else None
 
 
 def _add_to(amounts: dict[str, Decimal], currency: str, amount: Decimal) -> None:
     amounts[currency] = add(amounts.get(currency, ZERO), amount)
-
-
-@dataclass(frozen=True, slots=True)
-class SpendRow:
-    """One line of a report.
-
-    Attributes:
-        keys: Value of each dimension, None for calls that have none. An hour is given
-            as its begin with the offset from UTC, a day as its date, a week as that of
-            its Monday, a month as ``2026-11``.
-        spend: What these calls add up to.
-    """
-
-    keys: tuple[str | None, ...]
-    spend: Spend
-
-
-@dataclass(frozen=True, slots=True)
-class SpendReport:
-    """Spend by dimensions.
-
-    Attributes:
-        by: Names of the dimensions.
-        since: First moment, in the zone that was asked for.
-        until: The moment after the last.
-        rows: The most expensive first, or by time where time comes first.
-        rest: What is not shown, where only the top was asked for; None otherwise.
-        total: All calls of the report.
-        hidden_rows: How many rows ``rest`` sums up.
-        remarks: What a reader of the figures must know, in sentences.
-    """
-
-    by: tuple[str, ...]
-    since: datetime | None
-    until: datetime | None
-    rows: tuple[SpendRow, ...]
-    rest: SpendRow | None
-    total: Spend
-    hidden_rows: int = 0
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def counts_calls(self) -> bool:
-        """Whether rows have a number of calls: not in a report by unit."""
-        return UNIT not in self.by
-
-    @property
-    def currencies(self) -> tuple[str, ...]:
-        """Currencies of the amounts: USD first, the others by name."""
-        return ordered_currencies(self.total.cost)
-
-    def share(self, spend: Spend, currency: str) -> Decimal | None:
-        """The part of the total amount in percent; None where there is none."""
-        total, part = self.total.cost.get(currency), spend.cost.get(currency)
-        if not total or part is None:
-            return None
-        return _ROUNDED.divide(_ROUNDED.multiply(part, Decimal(100)), total)
-
-
-def ordered_currencies(amounts: Iterable[str]) -> tuple[str, ...]:
-    """USD first, in which AWS lists its prices, then the others by name."""
-    return tuple(sorted(amounts, key=lambda currency: (currency != "USD", currency)))
-
-
-def spend_by(
-    ledger: Ledger,
-    by: Sequence[str] = ("team",),
-    selection: Selection | None = None,
-    *,
-    top: int | None = None,
-    progress: Progress | None = None,
-) -> SpendReport:
-    """Sum up calls by dimensions.
-
-    Args:
-        ledger: What was kept.
-        by: Tags, dimensions (`bedrock_attrib.reports.NAMES`), ``unit``, and at most one
-            of ``hour``, ``day``, ``week`` and ``month``. None at all for one row.
-        selection: Which calls; None for all.
-        top: How many rows to show at most; the others are summed up.
-        progress: Told after each stretch of time, where the report goes by time.
-
-    Raises:
-        ConfigError: If a dimension is named twice, or time is.
-        LedgerError: If the ledger cannot be read.
-    """
-    chosen = selection or Selection()
-    step = _step_among(by)
-    dimensions = [
-        None if name in (UNIT, step) else dimension_named(name) for name in by
-    ]
-    groups: dict[tuple[str | None, ...], Spend] = {}
-    # Text of hours does not sort by time where clocks are put back.
-    places: dict[str, int] = {}
-    total = Spend()
-    with ledger.reading() as reader:
-        whole = reader.span()
-        if whole is None:
-            return SpendReport(tuple(by), chosen.since, chosen.until, (), None, total)
-        since, until = chosen.span(whole)
-        points = _points(step, since, until, whole)
-        for start, part in _parts(reader, step, points, progress):
-            if not chosen.lets_pass(part.tags, part.kind):
-                continue
-            places.setdefault(start, len(places))
-            total.add(part)
-            keys = tuple(
-                start if each is None else each.read(part.tags, part.kind)
-                for each in dimensions
-            )
-            _add_by_unit(groups, keys, by, part)
-        remarks = remarks_on(reader, chosen, points, dimensions)
-    rows = [SpendRow(keys, spend) for keys, spend in groups.items()]
-    currencies = ordered_currencies(total.cost)
-    rows.sort(key=lambda row: _by_cost(row, currencies))
-    if step is not None and by[0] == step:
-        rows.sort(key=lambda row: places[row.keys[0] or ""])
-    shown, rest = _top(rows, top)
-    return SpendReport(
-        tuple(by),
-        since,
-        until,
-        tuple(shown),
-        rest,
-        total,
-        len(rows) - len(shown),
-        tuple(remarks),
-    )
-
-
-def _step_among(by: Sequence[str]) -> Step | None:
-    if len(set(by)) < len(by):
-        raise ConfigError(f"a report by {', '.join(by)} names a dimension twice")
-    steps = [Step(name) for name in by if name in set(Step)]
-    if len(steps) > 1:
-        raise ConfigError(f"a report goes by one of {', '.join(steps)}, not by several")
-    return steps[0] if steps else None
-
-
-def _points(
-    step: Step | None,
-    since: datetime,
-    until: datetime,
-    whole: tuple[datetime, datetime],
-) -> list[datetime]:
-    """Where stretches begin and end; none of them lies outside the ledger."""
-    if step is None:
-        return [since, until]
-    start = whole[0].astimezone(since.tzinfo) if is_before(since, whole[0]) else since
-    end = whole[1].astimezone(until.tzinfo) if is_before(whole[1], until) else until
-    return edges(step, start, end)
-
-
-def _parts(
-    reader: Reader,
-    step: Step | None,
-    points: list[datetime],
-    progress: Progress | None,
-) -> Iterator[tuple[str, Sum]]:
-    """Sums of each stretch, with its label."""
-    for done, (start, parts) in enumerate(reader.steps(points), start=1):
-        label = "" if step is None else stretch_label(step, start)
-        yield from ((label, part) for part in parts)
-        if progress is not None:
-            progress(done, len(points) - 1)
-
-
-def _add_by_unit(
-    groups: dict[tuple[str | None, ...], Spend],
-    keys: tuple[str | None, ...],
-    by: Sequence[str],
-    part: Sum,
-) -> None:
-    """Add *part* under *keys*; by unit, under one key for each unit."""
-    if UNIT not in by:
-        groups.setdefault(keys, Spend()).add(part)
-        return
-    place = by.index(UNIT)
-    for unit, count in _units(part):
-        name = None if unit is None else unit.value
-        key = (*keys[:place], name, *keys[place + 1 :])
-        groups.setdefault(key, Spend()).add_unit(unit, count, part)
-
-
-def _units(part: Sum) -> Iterator[tuple[Unit | None, int]]:
-    yield from part.usage.items()
-    if _amount_beside(part) is not None:
-        yield None, 0
-
-
-def _by_cost(row: SpendRow, currencies: Iterable[str]) -> tuple[object, ...]:
-    cost = row.spend.cost
-    return (
-        *(cost.get(currency, ZERO).copy_negate() for currency in currencies),
-        -row.spend.calls,
-        tuple(key or "" for key in row.keys),
-    )
-
-
-def _top(
-    rows: list[SpendRow], top: int | None
-) -> tuple[list[SpendRow], SpendRow | None]:
-    if top is None or len(rows) <= top:
-        return rows, None
-    rest = Spend()
-    for row in rows[top:]:
-        merge(rest, row.spend)
-    return rows[:top], SpendRow((), rest)
 
 
 def merge(total: Spend, more: Spend) -> None:
@@ -386,3 +169,8 @@ def merge(total: Spend, more: Spend) -> None:
         _add_to(total.estimated, currency, amount)
     for currency, whole in more.whole.items():
         total.add_whole(currency, whole)
+
+
+def ordered_currencies(amounts: Iterable[str]) -> tuple[str, ...]:
+    """USD first, in which AWS lists its prices, then the others by name."""
+    return tuple(sorted(amounts, key=lambda currency: (currency != "USD", currency)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .._usage import Unit
 from ._flat import ColumnType, FlatColumn, FlatTable, Value
-from ._spend import SpendReport, SpendRow
+from ._spend_by import SpendReport, SpendRow
 
 REST = "(rest)"
 """What stands in the first column of a row that sums up all the others."""

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from .._errors import ConfigError
 from ..ledger import Ledger
-from ._dimensions import dimension_named
+from ._dimensions import dimension_named, dimensions_of, tag_named
 from ._flat import ColumnType, FlatColumn, FlatTable
+from ._remarks import remarks_on
 from ._selection import Selection
 from ._spend import Spend, ordered_currencies
 
@@ -48,6 +49,7 @@ class UnattributedReport:
         rows: The most expensive first.
         lacking: All these calls.
         total: All calls, those that lack nothing included.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     tags: tuple[str, ...]
@@ -57,6 +59,7 @@ class UnattributedReport:
     rows: tuple[UnattributedRow, ...]
     lacking: Spend
     total: Spend
+    remarks: tuple[str, ...] = ()
 
     @property
     def currencies(self) -> tuple[str, ...]:
@@ -75,27 +78,33 @@ def unattributed(
 
     Args:
         ledger: What was kept.
-        tags: Tags that every call should have.
+        tags: Tags that every call should have; one that has the name of a dimension
+            as ``tag:model``.
         selection: Which calls; None for all.
         by: What to tell of them: other tags or dimensions
             (`bedrock_attrib.reports.NAMES`).
 
     Raises:
-        ConfigError: If no tag is named.
+        ConfigError: If no tag is named, or one of *tags* is a dimension, or *by* names
+            time or units.
         LedgerError: If the ledger cannot be read.
     """
     if not tags:
         raise ConfigError("no tag is named that calls could lack; expected team, say")
+    tags = [tag_named("unattributed", tag) for tag in tags]
     chosen = selection or Selection()
-    dimensions = [dimension_named(name) for name in by]
+    dimensions = dimensions_of("unattributed", by)
     found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], Spend] = {}
     hours: dict[object, tuple[datetime, datetime]] = {}
     lacking, total = Spend(), Spend()
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
-        if whole is not None:
-            since, until = chosen.span(whole)
+        points = [] if whole is None else [*chosen.span(whole)]
+        sought = [dimension_named(f"tag:{tag}") for tag in tags]
+        remarks = remarks_on(reader, chosen, points, [*sought, *dimensions])
+        if points:
+            since, until = points
             known_hours = reader.hours(since, until)
             for part in reader.sums(since, until):
                 if not chosen.lets_pass(part.tags, part.kind):
@@ -116,7 +125,14 @@ def unattributed(
     ]
     rows.sort(key=lambda row: _by_cost(row, currencies))
     return UnattributedReport(
-        tuple(tags), tuple(by), since, until, tuple(rows), lacking, total
+        tuple(tags),
+        tuple(by),
+        since,
+        until,
+        tuple(rows),
+        lacking,
+        total,
+        tuple(remarks),
     )
 
 

@@ -10,10 +10,11 @@ from .._record import PriceStatus
 from .._usage import Unit
 from ..ledger import Kind, Ledger, Reader, Sum
 from ._flat import ColumnType, FlatColumn, FlatTable
+from ._known import NOT_WHOLLY_PRICED
+from ._remarks import remarks_on
 from ._selection import Selection
 
 NOT_KEPT = "not known: these calls are not kept on their own any more"
-_LACKING = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 Key = tuple[str, str, str, str, PriceStatus]
 
@@ -63,6 +64,7 @@ class UnpricedReport:
         rows: The reason with the most calls first.
         calls: How many calls have no whole price.
         all_calls: How many calls there are.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     since: datetime | None
@@ -70,6 +72,7 @@ class UnpricedReport:
     rows: tuple[UnpricedRow, ...]
     calls: int
     all_calls: int
+    remarks: tuple[str, ...] = ()
 
 
 def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedReport:
@@ -90,19 +93,21 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
     since, until, calls, all_calls = chosen.since, chosen.until, 0, 0
     with ledger.reading() as reader:
         whole = reader.span()
-        if whole is not None:
-            since, until = chosen.span(whole)
+        points = [] if whole is None else [*chosen.span(whole)]
+        remarks = tuple(remarks_on(reader, chosen, points, ()))
+        if points:
+            since, until = points
             lacking = []
             for part in reader.sums(since, until):
                 if chosen.lets_pass(part.tags, part.kind):
                     all_calls += part.calls
-                    if part.kind.price_status in _LACKING:
+                    if part.kind.price_status in NOT_WHOLLY_PRICED:
                         calls += part.calls
                         lacking.append(part)
             if lacking:
                 _explain(rows, lacking, reader, chosen, (since, until))
     found = sorted(rows.values(), key=_by_calls)
-    return UnpricedReport(since, until, tuple(found), calls, all_calls)
+    return UnpricedReport(since, until, tuple(found), calls, all_calls, remarks)
 
 
 def _explain(
@@ -114,7 +119,7 @@ def _explain(
 ) -> None:
     told: dict[tuple[object, Kind], list[Sum]] = {}
     for reason, part in reader.sums_by_reason(
-        *span, kinds=lambda kind: kind.price_status in _LACKING
+        *span, kinds=lambda kind: kind.price_status in NOT_WHOLLY_PRICED
     ):
         if chosen.lets_pass(part.tags, part.kind):
             _add(rows, reason, part)

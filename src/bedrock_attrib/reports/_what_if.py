@@ -12,7 +12,9 @@ from ..ledger import Ledger
 from ..pricing import PriceTable
 from ._alternative import Alternative
 from ._calls import QUOTIENT, only_currency
-from ._dimensions import dimension_named
+from ._dimensions import dimension_named, dimensions_of
+from ._known import Doubts, add_known
+from ._remarks import remarks_on
 from ._repricing import Repriced, Repricer
 from ._selection import Selection
 
@@ -23,39 +25,47 @@ class Repricing:
 
     Attributes:
         calls: Calls that have both prices.
-        actual: What these cost, exact.
-        instead: What they would have cost, exact.
+        actual: What these cost, exact; None when all calls lack one of the prices.
+        instead: What they would have cost, exact; None like ``actual``.
         estimated: Part of ``instead`` whose price is likely rather than certain.
         left_out: Calls that lack one of the prices; in no figure above.
-        left_out_cost: What these cost, as far as that is known.
+        left_out_cost: What these cost, as far as that is known; None if not at all.
     """
 
     calls: int = 0
-    actual: Decimal = ZERO
-    instead: Decimal = ZERO
+    actual: Decimal | None = ZERO
+    instead: Decimal | None = ZERO
     estimated: Decimal = ZERO
     left_out: int = 0
-    left_out_cost: Decimal = ZERO
+    left_out_cost: Decimal | None = ZERO
 
     @property
-    def saved(self) -> Decimal:
+    def saved(self) -> Decimal | None:
         """How much less it would have been; negative where it would have been more."""
+        if self.actual is None or self.instead is None:
+            return None
         return add(self.actual, self.instead.copy_negate())
 
     @property
     def saved_share(self) -> Decimal | None:
         """``saved`` as a share of ``actual``; None where that is nothing."""
-        return QUOTIENT.divide(self.saved, self.actual) if self.actual else None
+        saved = self.saved
+        if saved is None or not self.actual:
+            return None
+        return QUOTIENT.divide(saved, self.actual)
 
     def add(self, part: Repriced) -> None:
         """Add *part*."""
         if part.actual is None or part.instead is None:
+            before = self.left_out_cost if self.left_out else None
+            self.left_out_cost = add_known(before, part.actual)
             self.left_out += part.calls
-            self.left_out_cost = add(self.left_out_cost, part.actual or ZERO)
+            if not self.calls:
+                self.actual = self.instead = None
             return
         self.calls += part.calls
-        self.actual = add(self.actual, part.actual)
-        self.instead = add(self.instead, part.instead)
+        self.actual = add_known(self.actual, part.actual)
+        self.instead = add_known(self.instead, part.instead)
         if part.is_estimated:
             self.estimated = add(self.estimated, part.instead)
 
@@ -81,13 +91,13 @@ class LeftOut:
         model: Their model.
         reason: What is missing.
         calls: How many there are.
-        cost: What they cost, as far as that is known.
+        cost: What they cost, as far as that is known; None if not at all.
     """
 
     model: str
     reason: str
     calls: int
-    cost: Decimal
+    cost: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class WhatIf:
         rows: Those that save most first.
         total: All calls.
         left_out: What could not be compared and why; the most expensive first.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
@@ -115,6 +126,7 @@ class WhatIf:
     rows: tuple[WhatIfRow, ...]
     total: Repricing
     left_out: tuple[LeftOut, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def what_if(
@@ -139,19 +151,22 @@ def what_if(
         prices: What things cost; None for the bundled table.
 
     Raises:
-        ConfigError: If the alternative makes no sense, or amounts are in several
-            currencies.
+        ConfigError: If the alternative makes no sense, *by* names time or units, or
+            amounts are in several currencies.
         LedgerError: If the ledger cannot be read.
     """
     table = PriceTable.bundled() if prices is None else prices
     alternative.check(table)
+    dimensions = dimensions_of("what-if", by)
     chosen = selection or Selection()
     gathered = Gathered(tuple(by))
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
-        if whole is not None:
-            since, until = chosen.span(whole)
+        points = [] if whole is None else [*chosen.span(whole)]
+        remarks = remarks_on(reader, chosen, points, dimensions)
+        if points:
+            since, until = points
             repricer = Repricer(table, alternative)
             gathered.take(repricer.reprice(reader, chosen, since, until))
     return WhatIf(
@@ -164,6 +179,7 @@ def what_if(
         gathered.rows(),
         gathered.total,
         gathered.left_out(),
+        (*remarks, *gathered.doubts.remarks(with_parts=False)),
     )
 
 
@@ -177,6 +193,7 @@ class Gathered:
         lacking: What could not be compared, by model and reason.
         currencies: Currencies of what they cost.
         total: All of them.
+        doubts: Calls without a plain price.
     """
 
     by: tuple[str, ...]
@@ -184,6 +201,7 @@ class Gathered:
     lacking: dict[tuple[str, str], LeftOut] = field(default_factory=dict)
     currencies: set[str | None] = field(default_factory=set)
     total: Repricing = field(default_factory=Repricing)
+    doubts: Doubts = field(default_factory=Doubts)
 
     def take(self, parts: Iterable[Repriced]) -> None:
         """Add *parts*."""
@@ -193,6 +211,7 @@ class Gathered:
             self.groups.setdefault(keys, Repricing()).add(part)
             self.total.add(part)
             self.currencies.add(part.kind.currency)
+            self.doubts.note(part.kind.price_status, part.calls)
             _note_lacking(self.lacking, part)
 
     def rows(self) -> tuple[WhatIfRow, ...]:
@@ -209,14 +228,14 @@ def _note_lacking(lacking: dict[tuple[str, str], LeftOut], part: Repriced) -> No
         return
     model = part.kind.model.requested
     before = lacking.get((model, part.reason))
-    calls, cost = (0, ZERO) if before is None else (before.calls, before.cost)
+    calls, cost = (0, None) if before is None else (before.calls, before.cost)
     lacking[model, part.reason] = LeftOut(
-        model, part.reason, calls + part.calls, add(cost, part.actual or ZERO)
+        model, part.reason, calls + part.calls, add_known(cost, part.actual)
     )
 
 
 def _most_expensive(each: LeftOut) -> tuple[Decimal, int, str]:
-    return each.cost.copy_negate(), -each.calls, each.model
+    return (each.cost or ZERO).copy_negate(), -each.calls, each.model
 
 
 def _ordered(groups: dict[tuple[str | None, ...], Repricing]) -> list[WhatIfRow]:
@@ -224,7 +243,7 @@ def _ordered(groups: dict[tuple[str | None, ...], Repricing]) -> list[WhatIfRow]
     return sorted(
         rows,
         key=lambda row: (
-            row.repricing.saved.copy_negate(),
+            (row.repricing.saved or ZERO).copy_negate(),
             tuple(key or "" for key in row.keys),
         ),
     )

@@ -8,7 +8,7 @@ one amount that is known.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,14 +16,15 @@ from enum import StrEnum
 
 from .._cost import Rate
 from .._errors import ConfigError
-from .._money import ZERO, add
-from .._record import PriceStatus
 from .._usage import Unit
-from ..ledger import Kind, Ledger, Reader, Sum
+from ..ledger import Ledger
+from ._calendar import Step, edges, is_before
+from ._charges import Charge, charges_of
 from ._flat import ColumnType, FlatColumn, FlatTable, Value
 from ._focus_columns import EXTENSIONS, columns_of
-from ._selection import Selection, Step, edges, is_before
-from ._spend import Progress
+from ._remarks import remarks_of
+from ._selection import Selection
+from ._spend_by import Progress
 
 COST_BASIS = "estimate from list prices"
 _PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
@@ -81,7 +82,7 @@ def focus_table(
 
     Raises:
         ConfigError: If the version or the period is not one of these.
-        LedgerError: If the ledger cannot be read, while rows are taken.
+        LedgerError: If the ledger cannot be read, now or while rows are taken.
     """
     if version not in set(Version):
         raise ConfigError(
@@ -90,12 +91,13 @@ def focus_table(
     if period not in _PERIODS:
         raise ConfigError(f"a charge period is {period!r}; expected hour or day")
     names = columns_of(version)
-    rows = _rows(
-        ledger, selection or Selection(), account, Step(period), names, progress
-    )
+    chosen = selection or Selection()
+    rows = _rows(ledger, chosen, account, Step(period), names, progress)
     columns = (*names, *EXTENSIONS)
     return FlatTable(
-        tuple(FlatColumn(name, type_of) for name, type_of in columns), rows
+        tuple(FlatColumn(name, type_of) for name, type_of in columns),
+        rows,
+        remarks_of(ledger, chosen),
     )
 
 
@@ -118,93 +120,11 @@ def _rows(
         points = edges(step, start, end)
         for done, (at, parts) in enumerate(reader.steps(points), start=1):
             kept = (each for each in parts if chosen.lets_pass(each.tags, each.kind))
-            for charge in _charges(reader, kept):
+            for charge in charges_of(reader, kept):
                 values = _values(charge, account, _period(step, at))
                 yield [values.get(name) for name in wanted]
             if progress is not None:
                 progress(done, len(points) - 1)
-
-
-@dataclass(slots=True)
-class _Charge:
-    """What one row says, before it is put in columns."""
-
-    tags: str
-    kind: Kind
-    unit: Unit | None
-    rate: Rate | None
-    quantity: int
-    amount: Decimal
-    calls: int
-    status: PriceStatus
-
-
-def _charges(reader: Reader, parts: Iterable[Sum]) -> list[_Charge]:
-    """Charges of one period. Kinds that differ in nothing of a row are added up."""
-    charges: dict[tuple[object, ...], _Charge] = {}
-    for part in parts:
-        tags = json.dumps(dict(part.tags), sort_keys=True, ensure_ascii=False)
-        rates = reader.rates_of(part.kind)
-        for unit, quantity, amount in _used(part):
-            rate = None if rates is None or unit is None else rates.get(unit)
-            status = part.kind.price_status
-            if amount is None:
-                status = PriceStatus.UNPRICED
-            elif status is PriceStatus.PARTIAL:
-                status = PriceStatus.PRICED  # of this unit
-            charge = _Charge(
-                tags,
-                part.kind,
-                unit,
-                rate,
-                quantity,
-                amount or ZERO,
-                part.calls,
-                status,
-            )
-            known = charges.setdefault(_told_apart(charge), charge)
-            if known is not charge:
-                known.quantity += quantity
-                known.amount = add(known.amount, charge.amount)
-                known.calls += part.calls
-    return sorted(charges.values(), key=_order)
-
-
-def _used(part: Sum) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
-    for unit, quantity in part.usage.items():
-        yield unit, quantity, part.by_unit.get(unit)
-    if part.cost and not part.by_unit:
-        yield None, part.calls, part.cost
-
-
-def _told_apart(charge: _Charge) -> tuple[object, ...]:
-    kind = charge.kind
-    return (
-        charge.tags,
-        kind.model,
-        kind.operation,
-        kind.region,
-        kind.tier,
-        kind.latency_mode,
-        kind.currency,
-        charge.unit,
-        charge.rate,
-        charge.status,
-    )
-
-
-def _order(charge: _Charge) -> tuple[str, ...]:
-    kind = charge.kind
-    return (
-        charge.tags,
-        kind.model.requested,
-        kind.region,
-        kind.operation,
-        kind.tier,
-        kind.latency_mode,
-        charge.unit or "",
-        charge.status,
-    )
 
 
 def _period(step: Step, at: datetime) -> tuple[datetime, datetime]:
@@ -216,7 +136,7 @@ def _period(step: Step, at: datetime) -> tuple[datetime, datetime]:
 
 
 def _values(
-    charge: _Charge, account: Account, period: tuple[datetime, datetime]
+    charge: Charge, account: Account, period: tuple[datetime, datetime]
 ) -> dict[str, Value]:
     kind, unit = charge.kind, charge.unit
     model = kind.model.model_id or kind.model.requested
@@ -285,7 +205,7 @@ def _values(
     return values
 
 
-def _priced(charge: _Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]:
+def _priced(charge: Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]:
     """What is only there where a rate is: FOCUS wants the others null then."""
     terms = [rate.region, rate.scope, rate.tier, rate.latency_mode, rate.context_band]
     details = {

@@ -8,10 +8,11 @@ from decimal import Decimal
 import click
 
 from ...reports import Anomaly, AnomalyReport, Step, anomalies
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import print_block, print_json
 from .._tables import new_list
-from ._asked import Asked, amount, asks, by_option
+from ._asked import Asked, amount, asks
 from ._shown import as_json, money, named, span
 
 _EPILOG = """
@@ -24,7 +25,7 @@ Examples:
 
 
 @click.command("anomalies", epilog=_EPILOG)
-@by_option
+@by_option("team,model")
 @click.option(
     "--step",
     type=click.Choice([Step.DAY.value, Step.HOUR.value]),
@@ -35,10 +36,9 @@ Examples:
 @click.option(
     "--threshold",
     type=click.FloatRange(0, min_open=True),
-    default=5.0,
-    show_default=True,
     metavar="SIGMAS",
-    help="How far beyond the usual scatter.",
+    help="How far beyond the usual scatter; as far as keeps false alarms rare, if not "
+    "given.",
 )
 @click.option(
     "--at-least",
@@ -54,7 +54,7 @@ def anomalies_command(
     asked: Asked,
     by: tuple[str, ...],
     step: str,
-    threshold: float,
+    threshold: float | None,
     at_least: Decimal,
 ) -> None:
     """Find spend that the past of its series does not explain, and what drove it.
@@ -65,7 +65,7 @@ def anomalies_command(
     with asked.ledger() as ledger:
         found = anomalies(
             ledger,
-            by or ("team", "model"),
+            by,
             asked.selection,
             step=Step(step),
             threshold=threshold,
@@ -75,6 +75,7 @@ def anomalies_command(
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: AnomalyReport) -> None:
@@ -82,6 +83,9 @@ def _show(found: AnomalyReport) -> None:
     for each in found.anomalies:
         print_block(new_list(_heading(each, found), _story(each, found)))
         out.print()
+    if found.since is None:
+        out.print("No calls: nothing is there to be judged.")
+        return
     count = len(found.anomalies)
     out.print(
         f"{count or 'No'} anomal{'y' if count == 1 else 'ies'} "
@@ -95,7 +99,9 @@ def _show(found: AnomalyReport) -> None:
 def _heading(each: Anomaly, found: AnomalyReport) -> str:
     at = f"{each.start:%Y-%m-%d %H:%M}" if found.step is Step.HOUR else ""
     at = at or f"{each.start:%a %Y-%m-%d}"
-    whose = " ".join(named(each.keys))
+    whose = " ".join(named(each.keys)) or "all together"
+    if len(each.keys) < len(found.by):
+        whose += ", with something new"
     return f"{at}  {whose}: {money(each.actual, found.currency)}"
 
 

@@ -12,7 +12,7 @@ import click
 
 from ...ledger import Ledger
 from ...reports import Selection
-from .._ledgers import opened, selection_options, split_names
+from .._ledgers import bare_ledger_option, opened, selection_options
 from .._price_table import json_option
 
 Command = Callable[..., Any]
@@ -36,14 +36,6 @@ class Asked(NamedTuple):
         return opened(self.name)
 
 
-_ledger_option = click.option(
-    "--ledger",
-    "ledger_name",
-    metavar="PATH",
-    help="The ledger; the one that the settings name if not given.",
-)
-
-
 def asks(command: Command) -> Command:
     """Give *command* the shared options; it takes them as one argument, ``asked``."""
 
@@ -57,24 +49,7 @@ def asks(command: Command) -> Command:
     ) -> None:
         command(asked=Asked(ledger_name, selection, as_json), **others)
 
-    return _ledger_option(selection_options(json_option(run)))
-
-
-def _split(
-    _ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Names that were given one by one, or with commas."""
-    return split_names(names)
-
-
-by_option = click.option(
-    "--by",
-    "by",
-    multiple=True,
-    callback=_split,
-    metavar="NAMES",
-    help="Tags or dimensions to go by, such as team,model.",
-)
+    return bare_ledger_option(selection_options(json_option(run)))
 
 
 def amount(

@@ -9,11 +9,21 @@ from rich.table import Table
 
 from ..._usage import Usage
 from ...reports import Comparison, Side, compare
-from .._console import printable, results
+from .._console import print_remarks, results, shortened
 from .._price_table import print_block, print_json
-from .._tables import Column, new_table
+from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
-from ._shown import as_json, calls, ends, heading_span, money, share, signed_share
+from ._shown import (
+    as_json,
+    calls,
+    ends,
+    heading_span,
+    money,
+    named,
+    percent,
+    share,
+    signed_share,
+)
 
 _EPILOG = """
 \b
@@ -23,6 +33,10 @@ Examples:
   bedrock-attrib analyze compare experiment --baseline control --ledger calls.db --json
 """
 _THOUSAND = 1_000
+_NOT_KNOWN = "n.a."
+# Left out one after the other where a terminal is too narrow.
+_COSTS = ("wasted", "cost", "per 1,000\nsuccesses", "calls")
+_CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "given up", "unpriced")
 
 
 @click.command("compare", epilog=_EPILOG)
@@ -66,34 +80,36 @@ def compare_command(
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: Comparison) -> None:
     out = results()
-    print_block(_costs(found))
+    print_block(fitting(lambda is_short: _costs(found, is_short=is_short), _COSTS))
     out.print()
-    print_block(_calls(found))
+    print_block(fitting(lambda is_short: _calls(found, is_short=is_short), _CALLS))
     out.print()
     for side in found.sides:
         line = _told(found, side)
         if line:
             out.print(line, soft_wrap=True)
+    level = percent(1 - found.confidence)
     out.print(
         f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
-        f"{found.confidence:.0%} of the time (bootstrap-t); differences are tested "
-        f"against {printable(found.baseline)} at {1 - found.confidence:.0%}, "
-        f"corrected for their number (Holm).",
+        f"{percent(found.confidence)} of the time (bootstrap-t); differences are "
+        f"tested against {shortened(found.baseline)} at {level}, corrected for their "
+        f"number (Holm).",
         soft_wrap=True,
     )
 
 
-def _costs(found: Comparison) -> Table:
+def _costs(found: Comparison, *, is_short: bool) -> Table:
     columns = (
         Column(found.by),
         Column("calls", is_number=True),
         Column("cost", is_number=True),
         Column("per 1,000\ncalls", is_number=True),
-        Column(f"{found.confidence:.0%} interval", is_number=True),
+        Column(f"{percent(found.confidence)} interval", is_number=True),
         Column("per 1,000\nsuccesses", is_number=True),
         Column("wasted", is_number=True),
         Column("verdict"),
@@ -102,11 +118,11 @@ def _costs(found: Comparison) -> Table:
     table.show_footer = False
     for side in found.sides:
         table.add_row(
-            printable(side.value),
+            *named([side.value], [found.by], is_short=is_short),
             f"{side.calls:,}",
             money(side.cost, found.currency),
             _per_thousand(side.cost_per_call, found),
-            ends(side.interval, found.currency, _THOUSAND),
+            _interval(found, side),
             _per_thousand(side.cost_per_success, found),
             money(side.wasted, found.currency),
             side.verdict.value,
@@ -115,10 +131,16 @@ def _costs(found: Comparison) -> Table:
 
 
 def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
-    return "" if amount is None else money(amount * _THOUSAND, found.currency)
+    return _NOT_KNOWN if amount is None else money(amount * _THOUSAND, found.currency)
 
 
-def _calls(found: Comparison) -> Table:
+def _interval(found: Comparison, side: Side) -> str:
+    if side.cost is None:
+        return _NOT_KNOWN
+    return ends(side.interval, found.currency, _THOUSAND)
+
+
+def _calls(found: Comparison, *, is_short: bool) -> Table:
     columns = (
         Column(found.by),
         *(
@@ -140,7 +162,8 @@ def _calls(found: Comparison) -> Table:
     table = new_table("Calls", columns, [""] * len(columns))
     table.show_footer = False
     for side in found.sides:
-        table.add_row(*_row(side))
+        names = named([side.value], [found.by], is_short=is_short)
+        table.add_row(*names, *_row(side))
     return table
 
 
@@ -153,7 +176,6 @@ def _row(side: Side) -> tuple[str, ...]:
     )
     usage = Usage.of(side.usage)
     return (
-        printable(side.value),
         f"{side.failed:,}",
         f"{side.abandoned:,}",
         f"{side.unpriced:,}",
@@ -169,13 +191,11 @@ def _told(found: Comparison, side: Side) -> str:
     told = side.difference
     if told is None:
         is_baseline = side.value == found.baseline
-        return "" if is_baseline else f"{printable(side.value)}: {side.verdict}."
-    base = next(each for each in found.sides if each.value == found.baseline)
-    per_call = float(base.cost_per_call or 0)
-    relative = signed_share(told.amount / per_call if per_call else None)
+        return "" if is_baseline else f"{shortened(side.value)}: {side.verdict}."
+    relative = signed_share(told.share)
     between = ends(told.interval, found.currency, _THOUSAND)
     lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
-    name, baseline = printable(side.value), printable(found.baseline)
+    name, baseline = shortened(side.value), shortened(found.baseline)
     return (
         f"{name}: {side.verdict} than {baseline}"
         if side.verdict in ("cheaper", "dearer")

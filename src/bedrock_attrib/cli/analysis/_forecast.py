@@ -7,10 +7,10 @@ from decimal import Decimal
 import click
 
 from ...reports import Forecast, forecast
-from .._console import results
+from .._console import print_remarks, results
 from .._price_table import print_json
 from ._asked import Asked, amount, asks
-from ._shown import as_json, money
+from ._shown import as_json, likely, money, percent
 
 _EPILOG = """
 \b
@@ -51,11 +51,13 @@ def forecast_command(
         return
     for line in _lines(found):
         results().print(line, soft_wrap=True)
+    print_remarks(found.remarks)
 
 
 def _lines(found: Forecast) -> list[str]:
     spent = money(found.spent, found.currency)
-    lines = [f"{found.month:%B %Y}: {spent} spent by {found.as_of:%Y-%m-%d %H:%M %Z}."]
+    spent = "no call has a price" if found.spent is None else f"{spent} spent"
+    lines = [f"{found.month:%B %Y}: {spent} by {found.as_of:%Y-%m-%d %H:%M %Z}."]
     if found.expected is None:
         return [*lines, "No whole day of history: nothing can be said of its end."]
     expected = money(found.expected, found.currency)
@@ -63,7 +65,7 @@ def _lines(found: Forecast) -> list[str]:
         between = f"no interval, with {found.days} days of history"
     else:
         low, high = money(found.low, found.currency), money(found.high, found.currency)
-        between = f"{low} to {high} in {found.confidence:.0%} of such months"
+        between = f"{low} to {high} in {percent(found.confidence)} of such months"
     weekdays = "" if found.is_by_weekday else ", weekdays not told apart"
     lines.append(
         f"Expected at its end: {expected} ({between}; {found.days} days of history"
@@ -77,7 +79,7 @@ def _of_budget(found: Forecast) -> list[str]:
         return []
     budget = money(found.budget, found.currency)
     over = found.over_budget
-    likely = "" if over is None else f" Going over it: {over:.0%} likely."
+    going = "" if over is None else f" Going over it: {likely(over)} likely."
     if found.budget_day is None:
-        return [f"The budget of {budget} should last.{likely}"]
-    return [f"The budget of {budget} will be spent on {found.budget_day}.{likely}"]
+        return [f"The budget of {budget} should last.{going}"]
+    return [f"The budget of {budget} will be spent on {found.budget_day}.{going}"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
 import click
+from rich.table import Table
 
 from ...reports import (
     IdenticalRequests,
@@ -16,10 +18,11 @@ from ...reports import (
     identical_requests,
     savings,
 )
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
-from .._tables import Column, new_table
-from ._asked import Asked, asks, by_option
+from .._tables import Column, fitting, new_table
+from ._asked import Asked, asks
 from ._identical import print_identical, top_option, within_option
 from ._shown import (
     as_json,
@@ -48,7 +51,7 @@ _HEADINGS = {
 
 
 @click.command("savings", epilog=_EPILOG)
-@by_option
+@by_option("team,app")
 @within_option
 @top_option
 @overrides_option
@@ -67,22 +70,27 @@ def savings_command(
     """
     prices = price_table(overrides)
     with asked.ledger() as ledger:
-        names = by or ("team", "app")
-        found = savings(ledger, names, asked.selection, prices=prices)
+        found = savings(ledger, by, asked.selection, prices=prices)
         identical = identical_requests(
-            ledger, names, asked.selection, within=within, top=top
+            ledger, by, asked.selection, within=within, top=top
         )
     if asked.as_json:
         told = cast("dict[str, object]", as_json(found))
         print_json(told | {"identical": as_json(identical)})
         return
     _show(found, identical)
+    print_remarks(found.remarks)
 
 
 def _show(found: Savings, identical: IdenticalRequests) -> None:
     out = results()
-    spent = money(found.spent, found.currency)
-    out.print(f"Spent {spent} {span(found.since, found.until)}.\n", soft_wrap=True)
+    spent = f"Spent {money(found.spent, found.currency)}"
+    if found.spent is None:
+        spent = "No call has a price"
+    if found.since is None:
+        out.print("No calls: nothing was spent.")
+        return
+    out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
     for report in found.ways:
         out.print()
@@ -97,6 +105,12 @@ def _print_wasted(found: Savings) -> None:
     if not found.wasted:
         results().print("No failed or abandoned calls, and no retries.")
         return
+    print_block(
+        fitting(lambda is_short: _wasted(found, is_short=is_short), ("retries",))
+    )
+
+
+def _wasted(found: Savings, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -110,14 +124,18 @@ def _print_wasted(found: Savings) -> None:
     table.show_footer = False
     for each in found.wasted:
         table.add_row(
-            *named(each.keys),
+            *named(each.keys, found.by, is_short=is_short),
             f"{each.failed:,}",
-            money(each.failed_cost, found.currency),
+            _cost(each.failed, each.failed_cost, found.currency),
             f"{each.abandoned:,}",
-            money(each.abandoned_cost, found.currency),
+            _cost(each.abandoned, each.abandoned_cost, found.currency),
             f"{each.retries:,}",
         )
-    print_block(table)
+    return table
+
+
+def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
+    return money(cost, currency) if calls else ""
 
 
 def _print_way(report: WayReport, found: Savings) -> None:
@@ -126,6 +144,18 @@ def _print_way(report: WayReport, found: Savings) -> None:
         results().print(f"{heading}: nothing", soft_wrap=True)
         print_left_out(report.left_out, found.currency)
         return
+    print_block(
+        fitting(
+            lambda is_short: _table_of(report, found, is_short=is_short),
+            ("calls", "cost"),
+        )
+    )
+    print_left_out(report.left_out, found.currency)
+    if report.way is not Way.CACHED:
+        print_assumptions(report.assumptions)
+
+
+def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(Column(name, is_number=True) for name in ("calls", "cost", "saved")),
@@ -133,16 +163,16 @@ def _print_way(report: WayReport, found: Savings) -> None:
     )
     total = money(report.total, found.currency)
     blank = [""] * (len(found.by) - 1)
+    heading = _HEADINGS[report.way]
     table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
     for each in report.savings:
         table.add_row(
-            *named(each.keys),
+            *named(each.keys, found.by, is_short=is_short),
             f"{each.repricing.calls:,}",
             money(each.repricing.actual, found.currency),
             money(each.amount, found.currency),
             "; ".join(each.evidence),
         )
-    print_block(table)
-    print_left_out(report.left_out, found.currency)
-    if report.way is not Way.CACHED:
-        print_assumptions(report.assumptions)
+    if not any(each.evidence for each in report.savings):
+        table.columns.pop()
+    return table

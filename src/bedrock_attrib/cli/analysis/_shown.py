@@ -7,18 +7,28 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import zip_longest
 
 from ...reports import Interval, LeftOut, Repricing, Waste
-from .._console import printable, results
+from .._console import printable, results, shortened
+from .._figures import short_model
 from .._price_table import plain, print_block
 from .._tables import new_list
 
 _NONE = "(none)"
+_UNPRICED = "unpriced"
+_MODELS = frozenset({"model", "requested_model"})
 _FULL, _SMALL = 10, Decimal("0.01")
+_LEAST = 0.01
 
 
-def money(amount: Decimal | float, currency: str) -> str:
-    """*amount*, rounded to what a reader can use: ``$12.35``, ``$0.0042``."""
+def money(amount: Decimal | float | None, currency: str) -> str:
+    """*amount*, rounded to what a reader can use: ``$12.35``, ``$0.0042``.
+
+    Without one nothing has a price, which is not the same as no cost.
+    """
+    if amount is None:
+        return _UNPRICED
     value = Decimal(str(amount))
     size = abs(value)
     decimals = 2 if not size or size >= _FULL else 4 if size >= _SMALL else 6
@@ -30,6 +40,18 @@ def money(amount: Decimal | float, currency: str) -> str:
 def share(part: Decimal | float | None) -> str:
     """*part* of one in percent; nothing where it is not known."""
     return "" if part is None else f"{part:.1%}"
+
+
+def percent(part: float) -> str:
+    """*part* of one in percent, with the digits that it has: ``99.9%``, ``80%``."""
+    return f"{100 * part:.6g}%"
+
+
+def likely(part: float) -> str:
+    """A chance in percent; what is only nearly certain is not called certain."""
+    if 0 < part < _LEAST:
+        return f"less than {_LEAST:.0%}"
+    return f"more than {1 - _LEAST:.0%}" if 1 - _LEAST < part < 1 else f"{part:.0%}"
 
 
 def signed_share(part: Decimal | float | None) -> str:
@@ -49,9 +71,23 @@ def ends(interval: Interval | None, currency: str, times: int = 1) -> str:
     return f"{left} to {right}{' (rough)' if interval.is_rough else ''}"
 
 
-def named(keys: Iterable[str | None]) -> tuple[str, ...]:
-    """Values of dimensions; those that are missing are told."""
-    return tuple(_NONE if key is None else printable(key) for key in keys)
+def named(
+    keys: Iterable[str | None], by: Iterable[str] = (), *, is_short: bool = False
+) -> tuple[str, ...]:
+    """Values of dimensions; those that are missing are told.
+
+    Args:
+        keys: The values.
+        by: Names of the dimensions.
+        is_short: Whether model ids go without vendor and release.
+    """
+    names = [*by] if is_short else []
+    return tuple(
+        _NONE
+        if key is None
+        else shortened(short_model(key) if name in _MODELS else key)
+        for key, name in zip_longest(keys, names)
+    )
 
 
 def calls(count: int) -> str:
@@ -113,5 +149,5 @@ def _scalar_json(value: object) -> object:
 
 def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
-        return {"saved": plain(value.saved)}
-    return {"cost": plain(value.cost)} if isinstance(value, Waste) else {}
+        return {"saved": as_json(value.saved)}
+    return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}

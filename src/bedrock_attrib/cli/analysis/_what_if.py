@@ -6,13 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import click
+from rich.table import Table
 
 from ..._model_id import Scope
 from ...reports import Alternative, Repricing, WhatIf, what_if
-from .._console import results
+from .._console import print_remarks, results
+from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
-from .._tables import Column, new_table
-from ._asked import Asked, asks, by_option
+from .._tables import Column, fitting, new_table
+from ._asked import Asked, asks
 from ._shown import (
     as_json,
     heading_span,
@@ -32,6 +34,9 @@ Examples:
   bedrock-attrib analyze what-if --batch --where app=indexer --ledger calls.db
   bedrock-attrib analyze what-if --cached 0.6 --cache-uses 20 --ledger calls.db --json
 """
+
+
+_CALLS = ("calls",)
 
 
 @click.command("what-if", epilog=_EPILOG)
@@ -57,7 +62,7 @@ Examples:
     metavar="N",
     help="Calls that use a prefix before it is written anew.",
 )
-@by_option
+@by_option("team")
 @overrides_option
 @asks
 def what_if_command(  # noqa: PLR0913 - one for each option
@@ -84,28 +89,16 @@ def what_if_command(  # noqa: PLR0913 - one for each option
     )
     prices = price_table(overrides)
     with asked.ledger() as ledger:
-        found = what_if(
-            ledger, alternative, by or ("team",), asked.selection, prices=prices
-        )
+        found = what_if(ledger, alternative, by, asked.selection, prices=prices)
     if asked.as_json:
         print_json(as_json(found))
         return
     _show(found)
+    print_remarks(found.remarks)
 
 
 def _show(found: WhatIf) -> None:
-    columns = (
-        *map(Column, found.by),
-        *(
-            Column(heading, is_number=True)
-            for heading in ("calls", "cost", "instead", "saved", "")
-        ),
-    )
-    totals = ("total", *[""] * (len(found.by) - 1), *_figures(found.total, found))
-    table = new_table("", columns, totals)
-    for row in found.rows:
-        table.add_row(*named(row.keys), *_figures(row.repricing, found))
-    print_block(table)
+    print_block(fitting(lambda is_short: _table(found, is_short=is_short), _CALLS))
     print_left_out(found.left_out, found.currency)
     print_assumptions(found.assumptions)
     if found.total.estimated:
@@ -113,9 +106,26 @@ def _show(found: WhatIf) -> None:
     results().print(f"\n{heading_span(found.since, found.until)}.", soft_wrap=True)
 
 
+def _table(found: WhatIf, *, is_short: bool) -> Table:
+    columns = (
+        *map(Column, found.by),
+        *(
+            Column(heading, is_number=True)
+            for heading in (*_CALLS, "cost", "instead", "saved", "")
+        ),
+    )
+    totals = ("total", *[""] * (len(found.by) - 1), *_figures(found.total, found))
+    table = new_table("", columns, totals)
+    for row in found.rows:
+        names = named(row.keys, found.by, is_short=is_short)
+        table.add_row(*names, *_figures(row.repricing, found))
+    return table
+
+
 def _figures(repricing: Repricing, found: WhatIf) -> tuple[str, ...]:
     if repricing.left_out and not repricing.calls:
-        return ("0", "", "no price", "", "")
+        actual = money(repricing.left_out_cost, found.currency)
+        return ("0", actual, "no price", "", "")
     mark = "~" if repricing.estimated else ""
     saved = repricing.saved_share
     return (

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -41,7 +41,7 @@ class MeteredEndpoint:
 
     Attributes:
         simulator: What answers.
-        prices_of: Day whose list prices hold.
+        prices_of: Day on which the list prices were gathered.
         recorder: Meters the clients.
     """
 
@@ -72,9 +72,10 @@ def metered_endpoint(
 ) -> Iterator[MeteredEndpoint]:
     """Run an endpoint for the length of a ``with`` block.
 
-    Calls are priced as if they were made on the day of the bundled price table, so
-    that figures hang on the version of the library alone. For the same reason the
-    process forgets what its environment says of AWS, OpenTelemetry and proxies.
+    Calls are made now, so that whoever asks for today's finds them, and priced by the
+    bundled table, of which no price that the demo needs ends: figures hang on the
+    version of the library alone. For the same reason the process forgets what its
+    environment says of AWS, OpenTelemetry and proxies.
 
     Args:
         readers: Get the metrics, until the block ends.
@@ -86,13 +87,14 @@ def metered_endpoint(
     _forget_settings()
     prices = PriceTable.bundled()
     day = prices.generated_on
+    first = datetime.combine(day, time.min, UTC)  # where the clock is behind
     provider = MeterProvider(list(readers), shutdown_on_exit=False)
     sink = ListSink()
     kept = () if ledger is None else (open_ledger(ledger),)
     recorder = Recorder(
         prices,
         (sink, OpenTelemetrySink(meter_provider=provider), *kept),
-        clock=lambda: datetime.combine(day, datetime.now(UTC).time(), UTC),
+        clock=lambda: max(datetime.now(UTC), first),
     )
     try:
         with bedrock_simulator() as simulator:

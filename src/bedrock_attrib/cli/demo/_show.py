@@ -28,7 +28,7 @@ _TOO_SLOW = 1
 # What comes after the last call: joining threads, adding up, writing the report.
 _CLOSING_S = 0.5
 # However slow the machine is, no call starts later than this.
-_LAST_CALL_S = 27.5
+_LAST_CALL_S = 26.5
 _FRAME_S = 0.1
 
 
@@ -87,7 +87,9 @@ def how_to_report(ledger: Path) -> str:
     name = shlex.quote(str(ledger))
     return (
         f"Every call is kept in {ledger}. Next:\n"
-        f"  bedrock-attrib report --ledger {name} --by team,app,model"
+        f"  bedrock-attrib report --ledger {name} --by team,app,model\n"
+        f"  bedrock-attrib html --ledger {name}   a page with charts: report.html\n"
+        f"  bedrock-attrib top --ledger {name}    what is spent now; Ctrl-C ends it"
     )
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from ..._config import Config
 from .._console import results
 from .._json import JsonObject
+from .._ledgers import bare_ledger_option
 from .._price_table import json_option, print_block, print_json
 from ._findings import Finding, State
 from ._installed import (
@@ -49,12 +50,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--ledger",
-    "ledger_name",
-    metavar="PATH",
-    help="The ledger; the one that the settings name if not given.",
-)
+@bare_ledger_option
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, *, ledger_name: str | None, as_json: bool) -> None:

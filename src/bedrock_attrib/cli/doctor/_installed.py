@@ -25,6 +25,13 @@ _NEEDED = (
 )
 # Extra, a module that it brings, its distribution, and what it is for.
 _OPTIONAL = (
+    ("cli", "click", "click", "this command"),
+    (
+        "demo",
+        "opentelemetry.exporter.prometheus",
+        "opentelemetry-exporter-prometheus",
+        "bedrock-attrib demo",
+    ),
     ("aio", "aiobotocore", "aiobotocore", "async clients"),
     (
         "otlp",

@@ -12,7 +12,7 @@ from ...ledger import Ledger
 from ...reports import Selection
 from .._console import printable, remarks, results
 from .._json import JsonObject
-from .._ledgers import ledger_option, progress_bar, span_options, split_names
+from .._ledgers import ledger_option, names_option, progress_bar, span_options
 from .._price_table import json_option, print_json
 
 if TYPE_CHECKING:
@@ -33,13 +33,10 @@ file takes the place of the one before.
 
 @click.command(epilog=_EPILOG)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
+@names_option(
     "--tag",
-    "tags",
-    multiple=True,
-    metavar="NAMES",
-    help="Tags that get a column of their own, with commas between; name the same ones "
-    "each time.",
+    "Tags that get a column of their own, with commas between; name the same ones each "
+    "time.",
 )
 @click.option(
     "--part",
@@ -56,7 +53,7 @@ def export(
     ledger: Ledger,
     selection: Selection,
     folder: Path,
-    tags: Sequence[str],
+    tag: Sequence[str],
     part: str,
     as_json: bool,
 ) -> None:
@@ -72,7 +69,7 @@ def export(
             folder,
             selection.since,
             selection.until,
-            tag_columns=split_names(tags),
+            tag_columns=tag,
             part=part,
             on_day=_counting(progress, _days(ledger, selection)),
         )

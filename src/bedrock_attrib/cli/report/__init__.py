@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from ...ledger import Ledger
-from ...reports import Selection
+from ...reports import PAGE_BY, Selection
 from ...reports.focus import Account, Version
-from .._console import remarks
-from .._ledgers import ledger_option, selection_options, split_names
+from .._console import print_remarks
+from .._ledgers import by_option, ledger_option, selection_options
 from .._price_table import json_option
 from ._formats import FORMATS, UNKNOWN_ACCOUNT, Asked, format_for
-from ._output import STDOUT
+from ._output import output_option
 
 _EPILOG = """
 \b
@@ -32,23 +30,11 @@ tier, latency_mode, operation, outcome, error, price_status, currency,
 usage_source, unit, and one of hour, day, week, month.
 """
 
-output_option = click.option(
-    "--output",
-    "-o",
-    default=STDOUT,
-    metavar="FILE",
-    help="Write to FILE, whose ending tells the format; - for stdout.",
-)
-
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--by",
-    multiple=True,
-    default=["team"],
-    show_default=True,
-    metavar="NAMES",
-    help="What to go by, with commas between.",
+@by_option(
+    help_text="Tags and other dimensions to go by, with commas between; team if not "
+    f"given, and {','.join(PAGE_BY)} for html."
 )
 @click.option(
     "--top",
@@ -62,7 +48,7 @@ output_option = click.option(
     type=click.Choice(list(FORMATS)),
     help="How to write it; by the ending of --output, or a table, if not given.",
 )
-@output_option
+@output_option("Write to FILE, whose ending tells the format; - for stdout.")
 @click.option("--exact", is_flag=True, help="Every digit of counts and amounts.")
 @click.option("--account", metavar="ID", help="For focus: the account that pays.")
 @click.option(
@@ -86,7 +72,7 @@ def report(  # noqa: PLR0913 - one for each option
     *,
     ledger: Ledger,
     selection: Selection,
-    by: Sequence[str],
+    by: tuple[str, ...],
     top: int | None,
     format_name: str | None,
     output: str,
@@ -100,7 +86,7 @@ def report(  # noqa: PLR0913 - one for each option
     chosen = format_for(format_name, output, as_json=as_json)
     asked = Asked(
         ledger=ledger,
-        by=split_names(by),
+        by=by,
         selection=selection,
         top=top,
         is_exact=exact,
@@ -109,5 +95,4 @@ def report(  # noqa: PLR0913 - one for each option
         focus_version=focus_version,
         period=period,
     )
-    for remark in chosen.write(asked):
-        remarks().print(remark, soft_wrap=True)
+    print_remarks(chosen.write(asked))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from ...ledger import Ledger
 from ...reports import (
+    PAGE_BY,
     FlatTable,
     Selection,
     SpendReport,
@@ -25,7 +27,7 @@ from ...reports import (
 )
 from ...reports.focus import Account, focus_table
 from ...reports.parquet import write_parquet
-from .._console import results
+from .._console import harmless, results
 from .._ledgers import progress_bar
 from .._price_table import price_table, print_block
 from ._json import spend_json
@@ -33,6 +35,7 @@ from ._output import STDOUT, opened_output
 from ._table import spend_table, spend_title
 
 ESTIMATES = "Costs are estimates from list prices."
+_USUAL_BY = ("team",)
 _WIDEST = 10_000
 
 
@@ -42,7 +45,7 @@ class Asked:
 
     Attributes:
         ledger: What was kept.
-        by: What it goes by.
+        by: What it goes by; empty for the usual.
         selection: Which calls.
         top: How many rows at most; None for all.
         is_exact: Whether a table shows every digit.
@@ -67,7 +70,7 @@ class Asked:
         with progress_bar("Adding up") as progress:
             return spend_by(
                 self.ledger,
-                self.by,
+                self.by or _USUAL_BY,
                 self.selection,
                 top=self.top,
                 progress=progress,
@@ -91,9 +94,18 @@ def _table(asked: Asked) -> tuple[str, ...]:
     width = results().width if asked.output == STDOUT else _WIDEST
     table = spend_table(report, is_exact=asked.is_exact, width=width)
     title = Text(spend_title(report), style="bold")
+    if not report.total.calls:
+        write_block(Group(title, Text(_NOTHING)), asked.output)
+        return report.remarks
     closing = Text(f"\n{_closing(report)}")
     write_block(Group(title, table, closing), asked.output)
     return report.remarks
+
+
+_NOTHING = (
+    "No call is in it. Ask for a longer span or for other filters, or see whether "
+    "calls reach the ledger: bedrock-attrib doctor"
+)
 
 
 def _closing(report: SpendReport) -> str:
@@ -124,11 +136,22 @@ def write_block(content: RenderableType, output: str) -> None:
         file.write("\n".join(lines) + "\n")
 
 
+class _Harmless(io.TextIOWrapper):
+    """Text for a terminal."""
+
+    def write(self, text: str, /) -> int:
+        return super().write(harmless(text))
+
+
 @contextmanager
 def text_output(output: str) -> Iterator[TextIO]:
-    """Open *output* for text, UTF-8, whose line ends are written as they are."""
+    """Open *output* for text, UTF-8, whose line ends are written as they are.
+
+    A terminal gets nothing that would steer it; files and pipes get what there is.
+    """
+    kind = _Harmless if output == STDOUT and sys.stdout.isatty() else io.TextIOWrapper
     with opened_output(output, is_binary=False) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        text = kind(file, encoding="utf-8", newline="", write_through=True)
         try:
             yield text
         finally:
@@ -162,19 +185,19 @@ def _parquet(asked: Asked) -> tuple[str, ...]:
 
 def _html(asked: Asked) -> tuple[str, ...]:
     # Not at the top: the other formats do not wait for the page's parts.
-    from ...reports.html import render  # noqa: PLC0415
+    from ...reports.html import make_page  # noqa: PLC0415
 
     with progress_bar("Adding up") as progress:
-        page = render(
+        page = make_page(
             asked.ledger,
             asked.selection,
-            by=asked.by,
+            by=asked.by or PAGE_BY,
             prices=price_table(()),
             progress=progress,
         )
     with text_output(asked.output) as file:
-        file.write(page)
-    return ()
+        file.write(page.text)
+    return page.remarks
 
 
 def _focus(asked: Asked) -> tuple[str, ...]:
@@ -188,7 +211,10 @@ def _focus(asked: Asked) -> tuple[str, ...]:
             progress=progress,
         )
         write_by_suffix(table, asked.output)
-    remarks = [f"FOCUS: {ESTIMATES} Column x_CostBasis says so in every row."]
+    remarks = [
+        *table.remarks,
+        f"FOCUS: {ESTIMATES} Column x_CostBasis says so in every row.",
+    ]
     if asked.account == UNKNOWN_ACCOUNT:
         remarks.append(
             f"BillingAccountId is {UNKNOWN_ACCOUNT.id!r}: name it with --account."

@@ -109,6 +109,7 @@ def unattributed_json(report: UnattributedReport) -> JsonObject:
             "cost": _amounts(report.lacking.cost),
         },
         "total": {**_calls(report.total), "cost": _amounts(report.total.cost)},
+        "remarks": list(report.remarks),
     }
 
 
@@ -135,6 +136,7 @@ def unpriced_json(report: UnpricedReport) -> JsonObject:
             }
             for row in report.rows
         ],
+        "remarks": list(report.remarks),
     }
 
 

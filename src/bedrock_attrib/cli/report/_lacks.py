@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -20,15 +19,15 @@ from ...reports import (
     unattributed,
     unpriced,
 )
-from .._console import printable
+from .._console import print_remarks, printable, shortened
 from .._figures import short_count, short_model
-from .._ledgers import ledger_option, selection_options, split_names
+from .._ledgers import by_option, ledger_option, names_option, selection_options
 from .._price_table import json_option
 from .._tables import Column, new_list, new_table
 from ._formats import write_block, write_by_suffix, write_object
 from ._json import unattributed_json, unpriced_json
 from ._money import Money
-from ._output import STDOUT
+from ._output import output_option
 from ._table import NONE, span_text
 
 _UNATTRIBUTED_EPILOG = """
@@ -48,41 +47,21 @@ Examples:
 """
 _TOO_MANY = 1
 _LISTS = (".csv", ".parquet", ".pq")
-
-output_option = click.option(
-    "--output",
-    "-o",
-    default=STDOUT,
-    metavar="FILE",
-    help="Write to FILE: a table, or by its ending .csv, .json or .parquet.",
+_to_file = output_option(
+    "Write to FILE: a table, or by its ending .csv, .json or .parquet."
 )
 
 
 @click.command("unattributed", epilog=_UNATTRIBUTED_EPILOG)
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    default=["team"],
-    show_default=True,
-    metavar="NAMES",
-    help="Tags that every call should have, with commas between.",
-)
-@click.option(
-    "--by",
-    multiple=True,
-    default=["model,region,operation"],
-    show_default=True,
-    metavar="NAMES",
-    help="What to tell of calls without.",
-)
+@names_option("--tag", "Tags that every call should have, with commas between.", "team")
+@by_option("model,region,operation", "What to tell of calls without.")
 @click.option(
     "--fail-above",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
     help="End with code 1 when more calls than this lack a tag.",
 )
-@output_option
+@_to_file
 @json_option
 @selection_options
 @ledger_option
@@ -93,30 +72,35 @@ def show_unattributed(
     *,
     ledger: Ledger,
     selection: Selection,
-    tags: Sequence[str],
-    by: Sequence[str],
+    tag: tuple[str, ...],
+    by: tuple[str, ...],
     fail_above: float | None,
     output: str,
     as_json: bool,
 ) -> None:
     """Find calls that lack tags: where they come from, and what they cost."""
-    found = unattributed(ledger, split_names(tags), selection, by=split_names(by))
+    found = unattributed(ledger, tag, selection, by=by)
     if as_json or output.lower().endswith(".json"):
         write_object(unattributed_json(found), output)
     elif output.lower().endswith(_LISTS):
         write_by_suffix(flat_unattributed(found), output)
+        print_remarks(found.remarks)
     else:
         write_block(_unattributed_block(found), output)
+        print_remarks(found.remarks)
     percent = 100 * found.lacking.calls / (found.total.calls or 1)
     if fail_above is not None and percent > fail_above:
         ctx.exit(_TOO_MANY)
 
 
 def _unattributed_block(found: UnattributedReport) -> Group:
-    named = ", ".join(found.tags)
+    named = shortened(", ".join(found.tags))
     title = f"Calls without {named}, {span_text(found.since, found.until)}"
+    if not found.total.calls:
+        return Group(new_list(title, ["there are no calls"]))
     if not found.rows:
-        whole = f"none: all {found.total.calls:,} calls have their tags"
+        count = found.total.calls
+        whole = f"none: {_all(count)} {'has its' if count == 1 else 'have their'} tags"
         return Group(new_list(title, [whole]))
     monies = [
         Money.of(
@@ -154,7 +138,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
     )
     for row in found.rows:
         table.add_row(
-            ", ".join(row.missing),
+            shortened(", ".join(row.missing)),
             *(_name(by, key) for by, key in zip(found.by, row.keys, strict=True)),
             _hour(row.first_hour),
             _hour(row.last_hour),
@@ -166,10 +150,14 @@ def _unattributed_block(found: UnattributedReport) -> Group:
     return Group(Text(title, style="bold"), table, Text(f"\n{closing}"))
 
 
+def _all(count: int) -> str:
+    return "the one call" if count == 1 else f"all {count:,} calls"
+
+
 def _name(by: str, key: str | None) -> str:
     if key is None:
         return NONE
-    return printable(short_model(key) if by == "model" else key)
+    return shortened(short_model(key) if by == "model" else key)
 
 
 def _hour(at: datetime) -> str:
@@ -177,7 +165,7 @@ def _hour(at: datetime) -> str:
 
 
 @click.command("unpriced", epilog=_UNPRICED_EPILOG)
-@output_option
+@_to_file
 @json_option
 @selection_options
 @ledger_option
@@ -190,14 +178,20 @@ def show_unpriced(
         write_object(unpriced_json(found), output)
     elif output.lower().endswith(_LISTS):
         write_by_suffix(flat_unpriced(found), output)
+        print_remarks(found.remarks)
     else:
         write_block(_unpriced_block(found), output)
+        print_remarks(found.remarks)
 
 
 def _unpriced_block(found: UnpricedReport) -> Group:
     title = f"Calls without a whole price, {span_text(found.since, found.until)}"
+    if not found.all_calls:
+        return Group(new_list(title, ["there are no calls"]))
     if not found.rows:
-        return Group(new_list(title, [f"none: all {found.all_calls:,} have theirs"]))
+        count = found.all_calls
+        have = "has its own" if count == 1 else "have theirs"
+        return Group(new_list(title, [f"none: {_all(count)} {have}"]))
     blocks: list[RenderableType] = [
         Text(f"{title}: {found.calls:,} of {found.all_calls:,}", style="bold")
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -13,8 +13,23 @@ from typing import BinaryIO, cast
 import click
 
 from ..._errors import ConfigError
+from .._ledgers import Command
 
 STDOUT = "-"
+
+
+def output_option(
+    help_text: str, default: str = STDOUT
+) -> Callable[[Command], Command]:
+    """The option ``--output``."""
+    return click.option(
+        "--output",
+        "-o",
+        default=default,
+        show_default=default != STDOUT,
+        metavar="FILE",
+        help=help_text,
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from ...reports import SpendReport, SpendRow
-from .._console import printable, results
+from .._console import printable, results, shortened
 from .._figures import short_count, short_model
 from .._tables import Column, new_table
 from ._money import Money
@@ -32,16 +32,16 @@ def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
 
     Args:
         report: What to show.
-        is_exact: Whether to show every digit of counts and amounts.
+        is_exact: Whether to show every digit of counts and amounts, and whole names.
         width: Columns there are; figures that are needed least make room for names.
     """
     figures = list(_figures(report, is_exact=is_exact))
-    table = _table_of(report, figures)
+    table = _table_of(report, figures, is_exact=is_exact)
     for heading in _LEAST_NEEDED:
         if _natural_width(table) <= width:
             break
         figures = [figure for figure in figures if figure.heading != heading]
-        table = _table_of(report, figures)
+        table = _table_of(report, figures, is_exact=is_exact)
     return table
 
 
@@ -51,16 +51,18 @@ def _natural_width(table: Table) -> int:
     return console.measure(table, options=options).maximum
 
 
-def _table_of(report: SpendReport, figures: Sequence[_Figure]) -> Table:
+def _table_of(
+    report: SpendReport, figures: Sequence[_Figure], *, is_exact: bool
+) -> Table:
     total = SpendRow((), report.total)
-    heads = [Column(printable(name)) for name in report.by] or [Column("")]
+    heads = [Column(shortened(name)) for name in report.by] or [Column("")]
     blanks = [""] * (len(heads) - 1)
     table = new_table(
         "",
         (*heads, *(Column(figure.heading, is_number=True) for figure in figures)),
         ("total", *blanks, *(figure.text(total) for figure in figures)),
     )
-    names = _names(report)
+    names = _names(report, is_exact=is_exact)
     for row in report.rows:
         keys = [
             names(by, key) for by, key in zip(report.by, row.keys, strict=True)
@@ -127,8 +129,9 @@ def _percent(share: Decimal | None) -> str:
     return "" if share is None else f"{share:.1f}%"
 
 
-def _names(report: SpendReport) -> Callable[[str, str | None], str]:
+def _names(report: SpendReport, *, is_exact: bool) -> Callable[[str, str | None], str]:
     """How keys are written: models short, where that tells them apart."""
+    write = printable if is_exact else shortened
     short: dict[str, str] = {}
     for place, by in enumerate(report.by):
         if by in _MODELS:
@@ -140,7 +143,7 @@ def _names(report: SpendReport) -> Callable[[str, str | None], str]:
     def name(by: str, key: str | None) -> str:
         if key is None:
             return NONE
-        return printable(short.get(key, key) if by in _MODELS else key)
+        return write(short.get(key, key) if by in _MODELS else key)
 
     return name
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ..._errors import ConfigError, LedgerError
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, dimension_named, select
-from .._console import is_animated, remarks, results
-from .._ledgers import ledger_option, split_names
+from ...reports import Dimension, Selection, dimensions_of, remarks_of, select
+from .._console import is_animated, print_remarks, remarks, results
+from .._ledgers import by_option, ledger_option, where_option
 from .._price_table import json_option
 from ._rates import Rates, read_rates
 from ._show import frame, json_line, plain_line
@@ -29,19 +29,11 @@ Examples:
   bedrock-attrib top --where environment=prod
   bedrock-attrib top --count 1 --json | jq .total.last_hour.cost
 """
-_NOT_NOW = frozenset({"unit", "hour", "day", "week", "month"})
 Show = Callable[[Rates, str | None], None]
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--by",
-    multiple=True,
-    default=["team,model"],
-    show_default=True,
-    metavar="NAMES",
-    help="What to go by, with commas between.",
-)
+@by_option("team,model")
 @click.option(
     "--interval",
     type=click.FloatRange(0.2, 3600),
@@ -56,18 +48,13 @@ Show = Callable[[Rates, str | None], None]
     metavar="N",
     help="End after looking so many times; until Ctrl-C if not given.",
 )
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="FILTER",
-    help="Only these calls: team=search, model=*nova*, team= (none), team!=ads.",
-)
+@where_option
 @json_option
 @ledger_option
 def top(
     *,
     ledger: Ledger,
-    by: Sequence[str],
+    by: tuple[str, ...],
     interval: float,
     count: int | None,
     where: Sequence[str],
@@ -79,8 +66,9 @@ def top(
     --json one of JSON. Calls are seen once the ledger has written them, a second or so
     after they end. Ctrl-C ends it with code 0.
     """
-    dimensions = _dimensions(split_names(by))
+    dimensions = _dimensions(by)
     selection = select(where=where)
+    print_remarks(remarks_of(ledger, selection, dimensions))
     try:
         with _display(results(), as_json=as_json) as show:
             _watch(ledger, dimensions, selection, interval, count, show)
@@ -89,12 +77,9 @@ def top(
 
 
 def _dimensions(names: Sequence[str]) -> list[Dimension]:
-    for name in names:
-        if name in _NOT_NOW:
-            raise ConfigError(f"top does not go by {name}; expected tags or dimensions")
-    if not names or len(set(names)) < len(names):
-        raise ConfigError("top goes by one or more dimensions, each once: team,model")
-    return [dimension_named(name) for name in names]
+    if not names:
+        raise ConfigError("top goes by one or more dimensions, such as team,model")
+    return dimensions_of("top", names)
 
 
 def _watch(

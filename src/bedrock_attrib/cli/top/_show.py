@@ -170,9 +170,11 @@ def plain_line(rates: Rates) -> str:
     rate = money(rates.per_minute(rates.total), currency)
     calls = rates.total[_HOUR].calls
     counted = "1 call" if calls == 1 else f"{calls:,} calls"
+    lacking = rates.total[_HOUR].unpriced
+    without = f" ({lacking:,} without a price)" if lacking else ""
     line = (
         f"{rates.at:%Y-%m-%dT%H:%M:%SZ}  {rate}/min  5 min {short}  1 h {hour}  "
-        f"24 h {day}  {counted} in 1 h  {dearest}"
+        f"24 h {day}  {counted} in 1 h{without}  {dearest}"
     )
     return line.rstrip()
 

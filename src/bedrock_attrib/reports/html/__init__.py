@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ...ledger import Ledger
 from ...pricing import PriceTable
+from .._dimensions import PAGE_BY
 from .._selection import Selection
+from .._spend import Spend
 from ._charts import chart_data, over_time, tokens
 from ._details import about, by_hand, every_row, price_age
 from ._figures import Figures, Progress, collect
@@ -16,12 +19,33 @@ from ._markup import text
 from ._overview import key_figures, tops
 from ._page import page
 
-__all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "render"]
+__all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "Page", "make_page", "render"]
 
-DEFAULT_BY = ("team", "app", "experiment", "model")
+DEFAULT_BY = PAGE_BY
 DEFAULT_TITLE = "Amazon Bedrock spend"
 _MOST_ROWS = 400
 _MOST_CHARGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, and what it comes to.
+
+    Attributes:
+        text: The HTML.
+        since: First moment; None where nothing was kept.
+        until: The moment after the last; None where nothing was kept.
+        by: Names of the dimensions.
+        total: All calls.
+        remarks: What a reader of the figures must know, in sentences.
+    """
+
+    text: str
+    since: datetime | None
+    until: datetime | None
+    by: tuple[str, ...]
+    total: Spend
+    remarks: tuple[str, ...]
 
 
 def render(
@@ -59,13 +83,44 @@ def render(
     Example:
         >>> page = render(Ledger("calls.db"), select("7d"))  # doctest: +SKIP
     """
+    return make_page(
+        ledger,
+        selection,
+        by=by,
+        title=title,
+        prices=prices,
+        rows=rows,
+        now=now,
+        progress=progress,
+    ).text
+
+
+def make_page(
+    ledger: Ledger,
+    selection: Selection | None = None,
+    *,
+    by: Sequence[str] = DEFAULT_BY,
+    title: str = DEFAULT_TITLE,
+    prices: PriceTable | None = None,
+    rows: int = _MOST_ROWS,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+) -> Page:
+    """Make a page as `render` does, and tell what it comes to.
+
+    Raises:
+        ConfigError: As `render`.
+        LedgerError: As `render`.
+    """
     chosen = selection or Selection()
     figures = collect(ledger, chosen, by, progress)
     at = (datetime.now(UTC) if now is None else now).astimezone(chosen.zone)
     table = PriceTable.bundled() if prices is None else prices
     lead = f'<p class="lead">{text(_span(figures))}</p>{_estimate_note(table, at)}'
+    lead += _remarks(figures)
     if not figures.total.calls:
-        return page(title, lead + _NOTHING, (), {"labels": [], "dimensions": []})
+        html = page(title, lead + _NOTHING, (), {"labels": [], "dimensions": []})
+        return _page_of(html, figures)
     facts = (
         ("Span", _span(figures)),
         ("Page made", f"{at:%Y-%m-%d %H:%M %Z}"),
@@ -85,7 +140,23 @@ def render(
         by_hand(figures, _MOST_CHARGES),
         about(figures, facts),
     )
-    return page(title, lead, parts, chart_data(figures))
+    return _page_of(page(title, lead, parts, chart_data(figures)), figures)
+
+
+def _page_of(html: str, figures: Figures) -> Page:
+    return Page(
+        html,
+        figures.since,
+        figures.until,
+        figures.by,
+        figures.total,
+        figures.remarks,
+    )
+
+
+def _remarks(figures: Figures) -> str:
+    ends = (each if each.endswith("?") else f"{each}." for each in figures.remarks)
+    return "".join(f'<p class="note">{text(each)}</p>' for each in ends)
 
 
 _NOTHING = (

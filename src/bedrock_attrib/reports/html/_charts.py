@@ -12,7 +12,7 @@ from ..._usage import (
     PROMPT_UNITS,
     Unit,
 )
-from .._selection import Step
+from .._calendar import Step
 from .._spend import Spend
 from ._common import MOST_SHOWN, REST, TOKENS, TOP, card, dearest, label_of, tokens_of
 from ._figures import Figures

@@ -11,7 +11,7 @@ from ..._usage import (
     PROMPT_UNITS,
     Unit,
 )
-from .._selection import Step
+from .._calendar import Step
 from .._spend import Spend
 from ._figures import Figures
 

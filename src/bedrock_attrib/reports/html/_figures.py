@@ -9,11 +9,14 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from ..._errors import ConfigError
 from ..._money import ZERO, add
-from ..._record import Outcome, PriceStatus
+from ..._record import Outcome
 from ..._usage import Unit
 from ...ledger import Ledger, Reader, Sum
-from .._dimensions import NAMES, Dimension, dimension_named
-from .._selection import Selection, Step, edges
+from .._calendar import Step, edges
+from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
+from .._known import NOT_WHOLLY_PRICED
+from .._remarks import remarks_on
+from .._selection import Selection
 from .._spend import Spend, merge
 
 Keys = tuple[str | None, ...]
@@ -21,8 +24,6 @@ Progress = Callable[[int, int], None]
 """Told how many steps of how many are done."""
 
 MAIN_CURRENCY = "USD"
-_NO_DIMENSIONS = frozenset({"unit", *Step})
-_NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 # A price has far fewer digits than this, so that it is found again exactly.
 _PRICE = Context(prec=50, rounding=ROUND_HALF_EVEN)
 # So that a chart has about sixty bars at most.
@@ -97,6 +98,7 @@ class Figures:
         lacking: Calls that are not wholly priced, by model and status.
         lacking_units: What they used that has no price, in the same way.
         charges: Counts by price.
+        remarks: What a reader of the figures must know, in sentences.
     """
 
     by: tuple[str, ...]
@@ -113,6 +115,7 @@ class Figures:
     lacking: dict[tuple[str, str], Spend] = field(default_factory=dict)
     lacking_units: dict[tuple[str, str], list[Unit]] = field(default_factory=dict)
     charges: dict[ChargeKey, Charge] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def amount(self, spend: Spend) -> Decimal:
         """What *spend* is in the main currency."""
@@ -127,24 +130,18 @@ class Figures:
         return total
 
 
-def dimensions_of(by: Sequence[str]) -> list[Dimension]:
+def _dimensions(by: Sequence[str]) -> list[Dimension]:
     """The dimensions that *by* names.
 
     Raises:
         ConfigError: If there is none, one comes twice, or one is no property of calls.
     """
-    if not by or len(set(by)) < len(by):
+    if not by:
         raise ConfigError(
-            f"the page goes by {', '.join(by) or 'nothing'}; expected one or more "
-            f"dimensions, each once, such as team, app, model"
+            "the page goes by nothing; expected one or more dimensions, such as team, "
+            "app, model"
         )
-    for name in by:
-        if name in _NO_DIMENSIONS:
-            raise ConfigError(
-                f"the page does not go by {name}: it shows time and units anyway; "
-                f"expected tags or dimensions, such as team, app, model"
-            )
-    return [dimension_named(name) for name in by]
+    return dimensions_of("the page", by, "The page shows time and units anyway")
 
 
 def collect(
@@ -156,13 +153,17 @@ def collect(
     """Add up what the page shows, of one moment of the ledger.
 
     Raises:
-        ConfigError: If *by* is not as described (`dimensions_of`).
+        ConfigError: If *by* names nothing, a dimension twice, time or units.
         LedgerError: If the ledger cannot be read.
     """
-    dimensions = dimensions_of(by)
+    dimensions = _dimensions(by)
     figures = Figures(tuple(by), tuple(d.name for d in dimensions if _is_tag(d)))
     with ledger.reading() as reader:
         whole = reader.span()
+        points = [] if whole is None else [*selection.span(whole)]
+        # What most pages go by need not be there.
+        asked = dimensions if tuple(by) != PAGE_BY else []
+        figures.remarks = tuple(remarks_on(reader, selection, points, asked))
         if whole is None:
             figures.since, figures.until = selection.since, selection.until
             return figures
@@ -209,7 +210,7 @@ def _add_all(
         kind = part.kind
         how = (kind.outcome.value, kind.error)
         figures.outcomes.setdefault(how, Spend()).add(part)
-        if kind.price_status in _NOT_WHOLLY_PRICED:
+        if kind.price_status in NOT_WHOLLY_PRICED:
             _add_lacking(figures, part)
         _charge(figures.charges, part)
     currencies = figures.total.cost

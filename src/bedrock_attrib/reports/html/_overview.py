@@ -35,8 +35,7 @@ def key_figures(figures: Figures) -> str:
     failed, abandoned = figures.ended(Outcome.ERROR), figures.ended(Outcome.ABANDONED)
     prompt = tokens_of(total, PROMPT_UNITS)
     read = total.usage.get(Unit.CACHE_READ_TOKEN, 0)
-    priced = total.calls - total.unpriced
-    each = amount / priced if priced else ZERO
+    each = total.per_call(figures.currency)
     estimated = total.estimated.get(figures.currency, ZERO)
     cards = [
         _key(
@@ -50,7 +49,9 @@ def key_figures(figures: Figures) -> str:
         _key(
             "Calls",
             f"{total.calls:,}",
-            f"{text(money(each, figures.currency))} for each that has a price",
+            "none has a price"
+            if each is None
+            else f"{text(money(each, figures.currency))} for each that has a price",
         ),
         _key(
             "Tokens",
@@ -150,6 +151,6 @@ def _top_row(
     return [
         label + bar(amount, largest, color),
         amounts(spend.cost),
-        share(amount, figures.amount(figures.total)),
+        share(amount, figures.amount(figures.total) if spend.cost else 0),
         f"{spend.calls:,}",
     ]
