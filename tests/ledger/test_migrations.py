@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 from kept_records import NOON, make_record
-from old_ledgers import CALL_1, KEY_1, ROWS_1, SCHEMA_1, make_ledger_1
+from old_ledgers import (
+    CALL_1,
+    KEY_1,
+    ROWS_1,
+    SCHEMA_1,
+    make_ledger_1,
+    open_and_write,
+)
 from postgres_server import PostgresServer
 
 from bedrock_attrib import CallRecord, LedgerError
@@ -95,22 +102,15 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
         assert db.execute("SELECT count(*) FROM calls").fetchone() == (1,)
 
 
-def open_and_write(path: Path, barrier: object, number: int) -> None:
-    """Open *path* with all others at once, and keep a call."""
-    barrier.wait()  # type: ignore[attr-defined]  # a barrier of multiprocessing
-    ledger = Ledger(path)
-    ledger.write(make_record(id=f"of-{number}", at=LATER, request_hash=HASH))
-    ledger.close()
-    assert ledger.dropped == 0
-
-
 def test_several_processes_migrate_at_once(path: Path) -> None:
     """One of them does it, the others go on with what it made."""
     make_ledger_1(path)
     spawning = multiprocessing.get_context("spawn")
     barrier = spawning.Barrier(3)
     processes = [
-        spawning.Process(target=open_and_write, args=(path, barrier, number))
+        spawning.Process(
+            target=open_and_write, args=(path, barrier, f"of-{number}", HASH)
+        )
         for number in range(3)
     ]
     for process in processes:

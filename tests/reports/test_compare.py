@@ -231,7 +231,7 @@ WRONG = {
     "a misspelt tag": (
         [of("a"), of("b")],
         {"by": "experiments"},
-        "No call has a tag 'experiments' .there are experiment.; did you mean experiment",
+        "No call has a tag 'experiments' .there are experiment.; did you mean exp",
     ),
     "time": ([of("a"), of("b")], {"by": "day"}, "compare does not go by day"),
     "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),

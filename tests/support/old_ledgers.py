@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+
+from kept_records import NOON, make_record
+
+from bedrock_attrib.ledger import Ledger
 
 # Schema 1, of the library before request hashes; {…} differ between databases.
 SCHEMA_1 = """
@@ -80,3 +86,15 @@ def make_ledger_1(path: Path) -> None:
         for sql, values in ROWS_1:
             db.execute(sql, values)
         db.execute("PRAGMA user_version = 1")
+
+
+def open_and_write(
+    path: Path, barrier: Barrier, number: str, request_hash: str
+) -> None:
+    """Open *path* with all others at *barrier* at once, and keep a call."""
+    barrier.wait()
+    ledger = Ledger(path)
+    later = NOON + timedelta(seconds=1)
+    ledger.write(make_record(id=number, at=later, request_hash=request_hash))
+    ledger.close()
+    assert ledger.dropped == 0
