@@ -1,6 +1,7 @@
 """What the ledger writes and reads a second, beside one plain table and DuckDB.
 
 Run: python benchmarks/bench_ledger.py [--calls 10000000] [--neighbours 1000000]
+    [--parquet]
 
 Calls of 30 days are made with a fixed seed: 5,000 tag sets of team, app, experiment
 and environment, a few of which make most calls; six models; input and output counts
@@ -10,7 +11,8 @@ the last one, its counts are multiplied by the rates as Decimals, call by call, 
 compared with the ledger's sums.
 
 The plain design is one SQLite table with a column for each field and no sums; DuckDB
-loads the same rows from a CSV file.
+loads the same rows from a CSV file. With --parquet the ledger is exported, and DuckDB
+asks the files.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -277,7 +280,40 @@ def check(ledger: Ledger, truth: Truth) -> None:
         raise AssertionError(f"{cost} is not {truth.cost}")
 
 
-def bench_ledger(folder: Path, calls: int) -> dict[str, float]:
+def ask_parquet(ledger: Ledger, folder: Path, figures: dict[str, float]) -> None:
+    """Export *ledger*, and have DuckDB add up the month by this column and that."""
+    import duckdb  # noqa: PLC0415 -- it may be missing, as what exports may
+
+    from bedrock_attrib.ledger.parquet import export  # noqa: PLC0415
+
+    tags = {"tag_columns": ["team", "app", "experiment", "environment"]}
+    figures["exported: s"] = timed(lambda: export(ledger, folder, **tags))
+    files = [*folder.glob("*/*.parquet")]
+    figures["exported MB"] = sum(file.stat().st_size for file in files) / 1e6
+    columns = {
+        "team, app, model": "tag_team, tag_app, model_id",
+        "all tags": "tag_team, tag_app, tag_experiment, tag_environment",
+        "a key of the map of tags": "tags['experiment']",
+        "duration": "duration_us // 100000",
+        "input tokens": "input_token // 100",
+        "hour": "date_trunc('hour', started_at)",
+        "outcome and error": "outcome, error",
+    }
+    with duckdb.connect() as db:
+        for name, column in columns.items():
+            sql = (
+                f"SELECT {column}, count(*), sum(cost), sum(input_token),"  # noqa: S608
+                f" sum(output_token) FROM read_parquet('{folder}/*/*.parquet')"
+                " GROUP BY ALL"
+            )
+            figures[f"Parquet, month, by {name}: s"] = best(
+                lambda sql=sql: db.execute(sql).fetchall()
+            )
+
+
+def bench_ledger(
+    folder: Path, calls: int, *, parquet: bool = False
+) -> dict[str, float]:
     """The ledger's own figures."""
     figures: dict[str, float] = {}
     path = folder / "calls.db"
@@ -286,6 +322,8 @@ def bench_ledger(folder: Path, calls: int) -> dict[str, float]:
         figures["file MB"] = size_mb(path)
         read(ledger, figures)
         check(ledger, truth)
+        if parquet:
+            ask_parquet(ledger, folder / "parquet", figures)
     return figures
 
 
@@ -378,11 +416,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200_000)
     parser.add_argument("--neighbours", type=int, default=0, help="calls of theirs")
+    parser.add_argument("--parquet", action="store_true", help="export and ask it")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    benches = [("ledger", bench_ledger, options.calls)]
-    if options.neighbours:
+    bench_own = partial(bench_ledger, parquet=options.parquet)
+    benches = [("ledger", bench_own, options.calls)]
+    if options.neighbours not in {0, options.calls}:
         benches.append(("ledger", bench_ledger, options.neighbours))
+    if options.neighbours:
         benches.append(("one plain table", bench_plain, options.neighbours))
         if find_spec("duckdb"):
             benches.append(("DuckDB", bench_duckdb, options.neighbours))
