@@ -113,6 +113,7 @@ def _call(client: BaseClient, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # with coverage, on a busy machine
 def test_64_threads_of_1000_calls(simulator: Simulator) -> None:
     """64 x 1,000 calls and streams in nested blocks add up to the last decimal."""
     sink = ListSink()

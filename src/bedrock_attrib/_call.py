@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ._model_id import ModelRef, parse_model_id
 from ._readers import (
     Events,
+    Kept,
     Operation,
     RequestFacts,
     RequestReader,
@@ -68,7 +69,7 @@ class Route:
 
 
 _LEARNING = 0.25
-_NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
+NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 _MOST_ROUTES = 4096
 
 
@@ -107,7 +108,7 @@ class CallTaker(Protocol):
     def answered(
         self,
         call: Call,
-        answer: Reading | Mapping[str, Any],
+        answer: Reading | Kept,
         error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts."""
@@ -224,11 +225,11 @@ class Call:
         self.has_guardrail = False
         self.request_hash: str | None = None
         self.request_bytes: int | None = None
-        self.retries: Mapping[str, Any] = _NO_RETRIES
+        self.retries: Mapping[str, Any] = NO_RETRIES
         self.attempts = 1
         self.doubtful_attempts: tuple[str, ...] = ()
         self.request_id: str | None = None
-        self.answer: Reading | Mapping[str, Any] | None = None
+        self.answer: Reading | Kept | None = None
         self.events: Events | None = None
         self.time_to_first_chunk_s: float | None = None
         self.span: Span | None = None

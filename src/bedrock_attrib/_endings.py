@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ._call import Call
 from ._drains import Drains
@@ -14,7 +14,7 @@ from ._open_streams import OpenStreams
 from ._processes import is_ending
 from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
-from ._readers import status_of_refusal, status_without_answer
+from ._readers import Kept, status_of_refusal, status_without_answer
 from ._record import Outcome, PriceStatus, Reading
 from ._settler import NOT_READ, Settler
 from ._sinks import Sink
@@ -70,7 +70,7 @@ class Endings:
     def answered(
         self,
         call: Call,
-        answer: Reading | Mapping[str, Any],
+        answer: Reading | Kept,
         error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts.

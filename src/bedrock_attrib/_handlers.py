@@ -9,7 +9,7 @@ from typing import Any
 import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
-from ._call import Call
+from ._call import NO_RETRIES, Call
 from ._defaults import get_recorder
 from ._errors import RefusedError
 from ._faults import Faults
@@ -254,6 +254,7 @@ def _end_without_answer(call: Call) -> None:
 
 def _take_answer(call: Call, status: int, parsed: Any) -> None:
     recorder = call.recorder
+    call.retries = NO_RETRIES  # large, and of no more use
     metadata = parsed.get("ResponseMetadata") or {}
     call.request_id = metadata.get("RequestId")
     retries = metadata.get("RetryAttempts")

@@ -92,7 +92,8 @@ def run():
 list(run())  # so that all is imported: nobody may not read root's Python, perhaps
 os.setgid(65534)
 os.setuid(65534)
-print("as nobody", *run(), sep="\\n", file=sys.stderr)
+print("as nobody", *run(), sep="\\n", file=sys.stderr, flush=True)
+os._exit(0)  # coverage would write a file, and may not either
 """
 
 

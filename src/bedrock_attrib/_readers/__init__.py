@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._answers import Kept
 from ._bodies import needs_body, read_body
 from ._failures import (
     is_turned_away,
@@ -25,6 +26,7 @@ __all__ = [
     "OPERATIONS",
     "TAIL",
     "Events",
+    "Kept",
     "Operation",
     "RequestFacts",
     "RequestReader",

@@ -13,6 +13,64 @@ from ._guardrails import add_units, check_units, policy_units, trace_units
 from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, TOKEN_HEADERS, Fields, Shape
 
 Parsed = Mapping[str, Any]
+Kept = Parsed | tuple[Any, ...]
+"""An answer, or what was kept of it until it is read: little, and flat.
+
+Hundreds of answers wait, and to fetch from far memory what is spread over many objects
+takes longer than all else. Callers may change their answers meanwhile.
+"""
+
+_NOTHING: Parsed = {}
+
+
+def keep_nothing(_answer: Parsed) -> Kept:
+    """Of an answer that states nothing."""
+    return _NOTHING
+
+
+def keep_usage(answer: Parsed) -> Kept:
+    """Of an answer of a guardrail."""
+    return {"usage": dict(answer.get("usage") or _NOTHING)}
+
+
+def keep_converse(answer: Parsed) -> Kept:
+    """Of an answer of Converse."""
+    get = (answer.get("usage") or _NOTHING).get
+    tier, mode = answer.get("serviceTier"), answer.get("performanceConfig")
+    trace = answer.get("trace")
+    return (
+        get("inputTokens"),
+        get("outputTokens"),
+        get("cacheReadInputTokens"),
+        get("cacheWriteInputTokens"),
+        get("cacheDetails"),
+        None if tier is None else tier.get("type"),
+        None if mode is None else mode.get("latency"),
+        None if trace is None else dict(trace),
+    )
+
+
+def _read_kept_converse(kept: tuple[Any, ...], model: ModelRef) -> Reading:
+    prompt, output, cached, written, details, tier, mode, trace = kept
+    usage = {
+        "inputTokens": prompt,
+        "outputTokens": output,
+        "cacheReadInputTokens": cached,
+        "cacheWriteInputTokens": written,
+        "cacheDetails": details,
+    }
+    reading = read_shape(CONVERSE, usage, model.vendor) or Reading()
+    reading.tier = tier
+    reading.latency_mode = mode
+    if trace is not None:
+        _read_trace(reading, trace)
+    return reading
+
+
+def keep_headers(answer: Parsed) -> Kept:
+    """Of an answer whose headers state everything."""
+    get = _headers(answer).get
+    return tuple([get(name) for name in _USED_HEADERS])  # as a generator takes longer
 
 
 def read_free(_parsed: Parsed, _model: ModelRef) -> Reading:
@@ -30,8 +88,10 @@ def read_nothing(_parsed: Parsed, _model: ModelRef) -> Reading:
     return Reading()
 
 
-def read_converse(answer: Parsed, model: ModelRef, shape: Shape = CONVERSE) -> Reading:
+def read_converse(answer: Kept, model: ModelRef, shape: Shape = CONVERSE) -> Reading:
     """Answer of Converse, or the last event of its stream."""
+    if isinstance(answer, tuple):
+        return _read_kept_converse(answer, model)
     usage = answer.get("usage")
     reading = read_shape(shape, usage, model.vendor) if usage else None
     if reading is None:
@@ -89,9 +149,13 @@ def _headers(parsed: Parsed) -> Mapping[str, str]:
     return (parsed.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
 
 
-def read_invoke(parsed: Parsed, model: ModelRef) -> Reading:
+def read_invoke(answer: Kept, model: ModelRef) -> Reading:
     """Answer of InvokeModel, by its headers alone."""
-    headers = _headers(parsed)
+    headers = (
+        dict(zip(_USED_HEADERS, answer, strict=True))
+        if isinstance(answer, tuple)
+        else _headers(answer)
+    )
     fields: dict[str, Any] = {}
     for name in TOKEN_HEADERS:
         text = headers.get(name)
@@ -113,9 +177,14 @@ def read_invoke_stream(parsed: Parsed, _model: ModelRef) -> Reading:
 
 
 def _read_served(reading: Reading, headers: Mapping[str, str]) -> None:
-    # In the headers for every botocore; modelled as parameters only since 2025.
-    reading.tier = headers.get("x-amzn-bedrock-service-tier")
-    reading.latency_mode = headers.get("x-amzn-bedrock-performanceconfig-latency")
+    reading.tier = headers.get(_TIER)
+    reading.latency_mode = headers.get(_LATENCY_MODE)
+
+
+# In the headers for every botocore; modelled as parameters only since 2025.
+_TIER = "x-amzn-bedrock-service-tier"
+_LATENCY_MODE = "x-amzn-bedrock-performanceconfig-latency"
+_USED_HEADERS = (*TOKEN_HEADERS, _TIER, _LATENCY_MODE)
 
 
 def read_guardrail(parsed: Parsed, _model: ModelRef) -> Reading:

@@ -9,7 +9,12 @@ from typing import Any
 from .._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, ModelKind, ModelRef
 from .._record import Reading
 from ._answers import (
+    Kept,
     Parsed,
+    keep_converse,
+    keep_headers,
+    keep_nothing,
+    keep_usage,
     read_converse,
     read_free,
     read_guardrail,
@@ -30,8 +35,10 @@ class Operation:
 
     Attributes:
         name: As AWS spells it.
-        read: Reads the parsed answer, before any body or stream is touched.
+        read: Reads the parsed answer, before any body or stream is touched, or what was
+            kept of it.
         members: Members of the answer that ``read`` looks at.
+        keep: Keeps of the answer what ``read`` looks at, until that is called.
         model: Model of an operation that names none.
         stream: Member of the answer that holds its event stream.
         read_events: Reads the final statement of a stream; None while it has not come.
@@ -41,8 +48,9 @@ class Operation:
     """
 
     name: str
-    read: Callable[[Parsed, ModelRef], Reading]
+    read: Callable[[Any, ModelRef], Reading]
     members: tuple[str, ...] = ()
+    keep: Callable[[Parsed], Kept] = keep_nothing
     model: ModelRef = NO_MODEL
     stream: str | None = None
     read_events: Callable[[Events, ModelRef], Reading | None] | None = None
@@ -54,17 +62,6 @@ class Operation:
     def is_free(self) -> bool:
         """Whether AWS charges nothing for the operation, however it ends."""
         return self.read is read_free
-
-    def keep(self, answer: Parsed) -> dict[str, Any]:
-        """The members of *answer* that are read later; the caller may change it.
-
-        Each is copied as far as callers are known to change answers: one level.
-        """
-        kept = {}
-        for name in self.members:  # a comprehension would cost as much again
-            if name in answer:
-                kept[name] = dict(answer[name])
-        return kept
 
 
 # botocore 1.44.5, service model of bedrock-runtime, checked 2026-11-23. The last three
@@ -78,6 +75,7 @@ OPERATIONS = {
             "Converse",
             read_converse,
             members=("usage", "serviceTier", "performanceConfig", "trace"),
+            keep=keep_converse,
             guardrail="guardrailConfig",
         ),
         Operation(
@@ -91,6 +89,7 @@ OPERATIONS = {
             "InvokeModel",
             read_invoke,
             members=("ResponseMetadata",),
+            keep=keep_headers,
             body="body",
             request="body",
             guardrail="guardrailIdentifier",
@@ -107,12 +106,14 @@ OPERATIONS = {
             "ApplyGuardrail",
             read_guardrail,
             members=("usage",),
+            keep=keep_usage,
             model=GUARDRAIL_MODEL,
         ),
         Operation(
             "InvokeGuardrailChecks",
             read_guardrail_checks,
             members=("usage",),
+            keep=keep_usage,
             model=GUARDRAIL_CHECKS_MODEL,
         ),
         Operation("StartAsyncInvoke", read_nothing, request="modelInput"),
@@ -124,6 +125,7 @@ OPERATIONS = {
                 name,
                 read_invoke,
                 members=("ResponseMetadata",),
+                keep=keep_headers,
                 read_events=read_invoke_events,
                 body="body",
                 guardrail="guardrailIdentifier",
