@@ -53,12 +53,14 @@ def as_text(run: Run) -> CompletedProcess[str]:
     return run("demo", "--duration", "2")
 
 
-def amounts(lines: list[dict[str, Any]], *keys: str) -> dict[Any, str]:
+def amounts(lines: list[dict[str, Any]], *keys: str) -> dict[Any, str | None]:
     """Cost by the *keys* of each line, without zeros at its end."""
-    return {
-        tuple(line[key] for key in keys): f"{Decimal(line['cost']).normalize():f}"
-        for line in lines
-    }
+    return {tuple(line[key] for key in keys): plain(line["cost"]) for line in lines}
+
+
+def plain(cost: str | None) -> str | None:
+    """*cost* without zeros at its end; None where nobody knows it."""
+    return None if cost is None else f"{Decimal(cost).normalize():f}"
 
 
 def test_totals_by_team(found: Any) -> None:
@@ -111,7 +113,7 @@ def test_totals_by_app_and_experiment(found: Any) -> None:
     assert amounts(found["by_app"], "app", "experiment") == {
         ("evals", "llama"): "0.02891952",
         ("evals", "nova"): "0.0055131",
-        ("evals", "profile"): "0",
+        ("evals", "profile"): None,
         ("posters", "v2"): "0.64",
         ("reader", "cache-1h"): "0.383955",
         ("indexer", "nightly"): "0.0055262",
@@ -131,7 +133,7 @@ def test_totals_by_model(found: Any) -> None:
         ("amazon.titan-embed-text-v2:0",): "0.0055262",
         ("anthropic.claude-haiku-4-5-20251001-v1:0",): "0.107476",
         ("anthropic.claude-sonnet-4-5-20250929-v1:0",): "0.7079985",
-        (PROFILE,): "0",
+        (PROFILE,): None,
         ("bedrock.guardrail",): "0.0108",
         ("cohere.rerank-v3-5:0",): "0.052",
         ("meta.llama3-3-70b-instruct-v1:0",): "0.02891952",
@@ -152,7 +154,7 @@ def test_calls_by_outcome_and_price_status(found: Any) -> None:
 def test_every_bill_adds_up_to_the_total(found: Any) -> None:
     """The lines of each bill sum to the total, to the last digit."""
     sums = {
-        name: sum(Decimal(line["cost"]) for line in lines)
+        name: sum(Decimal(line["cost"] or 0) for line in lines)
         for name, lines in found.items()
         if name.startswith("by_")
     }
@@ -172,7 +174,7 @@ def test_amounts_can_be_checked_with_a_calculator(found: Any, bill: str) -> None
             for charge in charges
         ]
         assert by_hand == [Decimal(charge["amount"]) for charge in charges]
-        assert sum(by_hand) == Decimal(line["cost"])
+        assert sum(by_hand) == Decimal(line["cost"] or 0)
 
 
 def test_opentelemetry_says_the_same(found: Any) -> None:
@@ -202,7 +204,7 @@ def test_prompt_cache_and_tier_have_prices_of_their_own(found: Any) -> None:
 def test_what_has_no_price_is_listed_with_the_reason(found: Any) -> None:
     """An application inference profile is in no amount, and the report says why."""
     (line,) = found["not_priced"]
-    assert (line["app"], line["calls"], line["cost"]) == ("evals", 6, "0")
+    assert (line["app"], line["calls"], line["cost"]) == ("evals", 6, None)
     assert line["reason"].startswith("the ARN of an application inference profile")
 
 

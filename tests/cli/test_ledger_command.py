@@ -16,10 +16,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from clicking import command_runner
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from click.testing import CliRunner
 from kept_records import NOON, make_record
 
 from bedrock_attrib import Ledger
@@ -45,7 +45,7 @@ READING = (
 
 def run_here(*arguments: str) -> CompletedProcess[str]:
     """Run ``bedrock-attrib`` in this process."""
-    done = CliRunner().invoke(commands, arguments)
+    done = command_runner().invoke(commands, arguments)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)

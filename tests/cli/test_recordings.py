@@ -145,7 +145,7 @@ def test_the_bill_as_json(run: Run, folder: str) -> None:
     """Amounts are exact, and stand beside the counts and prices they come from."""
     done = run("demo", "--recordings", folder, "--json")
     found = json.loads(done.stdout)
-    costs = {line["model"]: Decimal(line["cost"]) for line in found["by_model"]}
+    costs = {line["model"]: Decimal(line["cost"] or 0) for line in found["by_model"]}
     assert costs == {
         NOVA: Decimal("0.00144"),
         "anthropic.claude-haiku-4-5-20251001-v1:0": Decimal("0.00680"),
@@ -238,5 +238,5 @@ def test_given_recordings_are_billed_whole(run: Run, shared: Path) -> None:
     found = json.loads(run("demo", "--recordings", str(folder), "--json").stdout)
     lines = found["by_model"]
     assert found["calls"] == found["exchanges"] == given
-    assert sum(Decimal(line["cost"]) for line in lines) == Decimal(found["total"])
+    assert sum(Decimal(line["cost"] or 0) for line in lines) == Decimal(found["total"])
     assert sum(line["failed_calls"] for line in lines) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from .._record import PriceStatus
 from ._bill import Bill, Line
 
 JsonObject = dict[str, object]
@@ -27,7 +28,8 @@ def _line_json(line: Line) -> JsonObject:
         "calls": line.calls,
         "failed_calls": line.failed,
         "usage": {unit.value: count for unit, count in line.ordered_counts()},
-        "cost": amount_json(line.cost),
+        # What nobody could price is not zero.
+        "cost": amount_json(line.cost) if _has_amount(line) else None,
         "price_statuses": {
             status.value: calls for status, calls in sorted(line.statuses.items())
         },
@@ -45,3 +47,7 @@ def _line_json(line: Line) -> JsonObject:
             for rate, count, amount in line.ordered_charges()
         ],
     }
+
+
+def _has_amount(line: Line) -> bool:
+    return bool(line.cost) or set(line.statuses) != {PriceStatus.UNPRICED}
