@@ -16,10 +16,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from clicking import command_runner
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
+from clicking import command_runner
 from kept_records import NOON, make_record
 
 from bedrock_attrib import Ledger
