@@ -277,11 +277,10 @@ class Context:
 @pytest.mark.parametrize(
     ("context", "timeout_s", "least_s", "most_s"),
     [
-        # A busy machine may take seconds for nothing; what is not bounded takes ten.
-        (None, 0.2, 0.2, 5),
-        (Context(60_000), 0.2, 0.2, 5),
-        (Context(350), 10, 0.25, 5),
-        (Context(50), 10, 0, 5),
+        (None, 0.2, 0.2, 0.6),
+        (Context(60_000), 0.2, 0.2, 0.6),
+        (Context(350), 10, 0.25, 0.65),
+        (Context(50), 10, 0, 0.3),
     ],
 )
 def test_it_keeps_to_its_time(
@@ -298,9 +297,13 @@ def test_it_keeps_to_its_time(
     def handler(event: object, context: object) -> str:
         return "done"
 
-    start = time.monotonic()
-    assert handler(None, context) == "done"
-    assert least_s <= time.monotonic() - start < most_s
+    def took_s() -> float:
+        start = time.monotonic()
+        assert handler(None, context) == "done"
+        return time.monotonic() - start
+
+    # The quickest of a few: what a busy machine adds to one is not the decorator's.
+    assert least_s <= min(took_s() for _ in range(5)) < most_s
 
 
 @pytest.mark.parametrize("result", [False, OSError("disk")])

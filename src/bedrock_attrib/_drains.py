@@ -19,7 +19,7 @@ class Drains:
 
     Attributes:
         max_s: Seconds for which an abandoned stream is read on, from when it was
-            dropped; waiting for a thread included.
+            found to be dropped; waiting for a thread included.
         max_events: Events that are read on of one stream.
         is_closed: Whether no more jobs are taken.
     """

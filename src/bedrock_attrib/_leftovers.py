@@ -118,9 +118,7 @@ class AbandonedFeed(StreamFeed):
         call = self._call
         if call.ended is not None or not was_held:
             return  # over, or a forked child's copy: the socket is the parent's to read
-        now = perf_counter()
-        self._until = now + self._drains.max_s
-        call.paused = call.paused or now
+        call.paused = call.paused or perf_counter()
         if self._drains.is_closed:
             self._recorder.call_dropped(call)
         else:
@@ -131,6 +129,8 @@ class AbandonedFeed(StreamFeed):
         call = self._call
         if call.ended is None and not self._is_drained:
             self._is_drained = True
+            # From now: that the stream was dropped is noticed within seconds only.
+            self._until = perf_counter() + self._drains.max_s
             if not (
                 can_be_read_on(self._stream) and self._drains.submit(self._read_on)
             ):
