@@ -25,6 +25,8 @@ ROOMS = {
     ),
     "meaning": (
         "_faults",
+        "_ids",
+        "_batch",
         "_processes",
         "_readers",
         "_request_hash",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ._model_id import ModelRef, parse_model_id
 from ._readers import (
@@ -19,15 +19,17 @@ from ._readers import (
     operation_named,
     request_reader,
 )
+from ._record import Outcome
 from ._usage import Usage
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ._attribution import Scope
+    from ._batch import Alike
     from ._drains import Drains
     from ._faults import Faults
-    from ._record import Outcome, PriceStatus, Reading, Tags
+    from ._record import PriceStatus, Reading, Tags
     from .pricing._till import AnyTill
 
 
@@ -44,6 +46,8 @@ class Route:
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
         till: Where its last call was priced; None before the first.
+        alike: What calls on it have in common that state the same units under the same
+            tags and conditions.
     """
 
     operation: Operation
@@ -53,6 +57,7 @@ class Route:
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
     till: AnyTill | None = None
+    alike: dict[tuple[object, ...], Alike] = field(default_factory=dict)
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
@@ -94,6 +99,22 @@ def _new_route(operation: str, model_id: object, region: str) -> Route:
     return Route(row, model, region, reader)
 
 
+Plain: TypeAlias = tuple[
+    "CallTaker",
+    Route,
+    "Scope",
+    "Tags",
+    datetime | float,
+    float,
+    str | None,
+    Kept,
+]
+"""What is left of a plain call that ended: little, as hundreds wait to be settled.
+
+Recorder, route, scope, tags, start, seconds, AWS request id, what its answer said.
+"""
+
+
 class CallTaker(Protocol):
     """Whom a door tells how a call ended: the recorder."""
 
@@ -112,6 +133,9 @@ class CallTaker(Protocol):
         error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts."""
+
+    def answered_plainly(self, call: Call, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts; nobody may hold it on."""
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -154,7 +178,7 @@ class Call:
         route: Operation, model and region.
         tags: The caller's tags when the call started.
         scope: Blocks of attribution to add the cost to.
-        started_at: Aware UTC.
+        started_at: Aware UTC, or seconds since the epoch.
         started: ``perf_counter`` at the start, in seconds.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
@@ -177,6 +201,7 @@ class Call:
         error: AWS error code or exception class name; None without an error.
         failure: Price status and reason of a call that left nothing to price.
         is_timed: Whether ``started`` and ``ended`` are known.
+        is_plain: Whether its answer alone says all about it, as of nearly every call.
     """
 
     # With slots a change of class costs nothing; a dictionary would have to be made.
@@ -192,6 +217,7 @@ class Call:
         "facts",
         "failure",
         "has_guardrail",
+        "is_plain",
         "is_timed",
         "outcome",
         "paused",
@@ -216,7 +242,7 @@ class Call:
         route: Route,
         scope: Scope,
         tags: Tags,
-        started_at: datetime,
+        started_at: datetime | float,
     ) -> None:
         """Open a call that starts now."""
         self.recorder = recorder
@@ -238,6 +264,7 @@ class Call:
         self.span: Span | None = None
         self.was_read = False
         self.is_timed = True
+        self.is_plain = True
         self.paused: float | None = None
         self.ended: float | None = None
         self.outcome: Outcome | None = None
@@ -282,6 +309,8 @@ class OpenCall(Call):
         at: float | None = None,
     ) -> bool:
         """End the call, unless it has ended: True for exactly one caller."""
+        if self.ended is not None:
+            return False
         if self._right_to_close is not None:
             # list.pop is atomic, so of two threads only one gets the item.
             try:
@@ -296,6 +325,17 @@ class OpenCall(Call):
 
     def __del__(self) -> None:
         self.recorder.call_dropped(self)
+
+
+def plain_call(plain: Plain) -> Call:
+    """The call that *plain* is left of, which has ended."""
+    recorder, route, scope, tags, started_at, duration_s, request_id, kept = plain
+    call = Call(recorder, route, scope, tags, started_at)
+    call.started, call.ended = 0.0, duration_s
+    call.request_id = request_id
+    call.answer = kept
+    call.outcome = Outcome.OK
+    return call
 
 
 def new_kind() -> type[OpenCall]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ._call import Call
+from ._attribution import NO_SCOPE
+from ._call import NO_RETRIES, Call, CallTaker, Plain
 from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
@@ -16,17 +18,18 @@ from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import Kept, status_of_refusal, status_without_answer
 from ._record import Outcome, PriceStatus, Reading
-from ._settler import NOT_READ, Settler
+from ._settler import NOT_READ, Ended, Settler
 from ._sinks import Sink
 
 if TYPE_CHECKING:
     from ._config import Config
 
 _MOST_ENDED = 256
+_MOST_IDLE = 64
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
 
 
-class Endings:
+class Endings(CallTaker):
     """Takes every way in which a call can end, and has what ended settled.
 
     Only what cannot wait is done when a call ends: reading, pricing and telling happen
@@ -39,7 +42,7 @@ class Endings:
         self._faults = faults
         self._drains = _drains_of(config, faults)
         self._open_streams = OpenStreams(faults)
-        self._ended: BatchQueue[Call | Answer] = BatchQueue(
+        self._ended: BatchQueue[Ended] = BatchQueue(
             settler.settle_all,
             name="bedrock-attrib-recorder",
             faults=faults,
@@ -48,12 +51,14 @@ class Endings:
             before_batch=self._open_streams.look_again,
         )
         self._put: Callable[[Call], None] = self._ended.put
+        self._put_plain: Callable[[Plain], None] = self._ended.put
+        self._idle: list[Call] = []
         self._settle = self.settle  # made once, not for every call
 
     def _put_by(self, *, is_immediate: bool, has_spans: bool) -> None:
         """Choose how a call that ended is handed over: settled at once, or in time."""
         if is_immediate:
-            self._put = self._put_and_settle
+            self._put = self._put_plain = self._put_and_settle
         elif has_spans:
             self._put = self._put_before_span_ends
 
@@ -83,6 +88,35 @@ class Endings:
         call.answer = answer
         if call.end(_OK if error is None else _ERROR, error):
             self._put(call)
+
+    def answered_plainly(self, call: Call, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts.
+
+        What is left of it waits to be settled; the call itself comes to be used again,
+        as little else costs more than memory that the processor has not seen lately.
+
+        Args:
+            call: The call; the caller holds it no longer.
+            request_id: AWS request id.
+            kept: The members of the answer that state its counts.
+        """
+        started = call.started
+        ended = call.ended = perf_counter()
+        self._put_plain(
+            (
+                self,
+                call.route,
+                call.scope,
+                call.tags,
+                call.started_at,
+                ended - started,
+                request_id,
+                kept,
+            )
+        )
+        call.retries, call.scope = NO_RETRIES, NO_SCOPE
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(call)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -136,9 +170,10 @@ class Endings:
         """Whether somebody may still read on somewhere."""
         return bool(self._open_streams.calls())
 
-    def forget_streams(self) -> None:
-        """Leave open streams to the parent process, in a forked child."""
+    def leave_to_parent(self) -> None:
+        """Leave what is open to the parent process, in a forked child."""
         self._open_streams.forget()
+        self._idle.clear()  # their class is that of the parent's calls
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -164,7 +199,7 @@ class Endings:
         if call.end(outcome, error, at):
             self._put(call)
 
-    def _put_and_settle(self, call: Call) -> None:
+    def _put_and_settle(self, call: Call | Plain) -> None:
         self._ended.put(call)
         self._ended.drain()
 

@@ -24,6 +24,7 @@ WHO = f"bedrock-attrib-who.{SERVICE}"
 """Event to which the handlers that stand on an emitter answer with themselves."""
 
 _KEY = "bedrock_attrib"
+_NOTHING: Mapping[str, Any] = {}
 
 # Raised before a byte of the request can have reached AWS. botocore 1.44.5.
 _BEFORE_SENDING = (
@@ -166,6 +167,7 @@ class Handlers:
             error = _doubtful_error(response, caught_exception)
             if error is not None:
                 call.doubtful_attempts = (*call.doubtful_attempts, error)
+                call.is_plain = False
         except Exception as fault:
             call.recorder.faults.note("attempt", fault)
 
@@ -183,7 +185,17 @@ class Handlers:
         if call is None:
             return
         try:
-            _take_answer(call, http_response.status_code, parsed)
+            row = call.route.operation
+            status = http_response.status_code
+            if call.is_plain and row.stream is None and status < _FIRST_ERROR:
+                said = parsed.get("ResponseMetadata") or _NOTHING
+                if not said.get("RetryAttempts") and (
+                    row.body is None or not needs_body(said.get("HTTPHeaders") or {})
+                ):
+                    kept = row.keep(parsed)
+                    call.recorder.answered_plainly(call, said.get("RequestId"), kept)
+                    return
+            _take_answer(call, status, parsed)
         except Exception as fault:
             call.recorder.faults.note("answer", fault)
             _end_without_answer(call)

@@ -95,6 +95,18 @@ class BatchQueue(Generic[Item]):
             self.start()
             self._wake.put(None)
 
+    def put_all(self, items: Sequence[Item]) -> None:
+        """Hand all of *items* over, as `put` does each."""
+        if len(self._pending) + len(items) > self._limit:
+            for item in items:
+                self.put(item)
+            return
+        self._pending.extend(items)
+        if not self._awake:
+            self._awake = True
+            self.start()
+            self._wake.put(None)
+
     def _put_in_excess(self, item: Item) -> None:
         if self._may_drop:
             self.dropped += 1

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
-from ._call import Call
+from ._attribution import Scope
+from ._batch import Batch
+from ._call import Call, Plain, plain_call
 from ._faults import Faults
 from ._model_id import ModelKind
 from ._profiles import Answer, ProfilePricing
-from ._record import CallRecord, Outcome, Reading
-from ._settlement import build_record, judge_dropped, read_stream
-from ._sinks import Sink
+from ._record import CallRecord, Outcome, Reading, moment
+from ._settlement import alike_of, build_record, judge_dropped, read_stream
+from ._sinks import Sink, batch_writer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 NOT_READ = "the usage could not be read; see the log"
 _NOT_PRICED = "the price could not be found; see the log"
+Ended: TypeAlias = Call | Plain | Answer
+"""A call that is to be settled, or a look-up for which calls have waited."""
+
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
 
 
@@ -39,7 +45,7 @@ class Settler:
         """Settle by *prices* (None for the bundled ones) and tell *sinks*."""
         self.profiles: ProfilePricing | None = None
         self._prices = prices
-        self._writes = [(type(sink).__name__, sink.write) for sink in sinks]
+        self._sinks = [(type(sink).__name__, batch_writer(sink)) for sink in sinks]
         self._faults = faults
 
     def prices(self) -> PriceTable:
@@ -51,19 +57,64 @@ class Settler:
             self._prices = PriceTable.bundled()
         return self._prices
 
-    def settle_all(self, ended: list[Call | Answer]) -> None:
+    def settle_all(self, ended: list[Ended]) -> None:
         """Settle *ended*, in its order; nothing raises."""
-        for call in ended:
+        batch: Batch[Scope] = Batch()
+        for item in ended:
             try:
-                if not isinstance(call, Answer):
-                    self._settle_one(call)
-                elif self.profiles is not None and self._prices is not None:
-                    self.profiles.correct_some(call, self._prices)
+                if not isinstance(item, (Call, Answer)):
+                    self._settle_plain(item, batch)
+                elif isinstance(item, Call):
+                    self._settle_one(item, batch)
+                elif isinstance(item, Answer):
+                    self._tell(batch)
+                    batch = Batch()
+                    self._correct(item)
             except Exception as fault:
                 self._faults.note("settling", fault)
+        self._tell(batch)
 
-    def _settle_one(self, call: Call) -> None:
-        reading = self._reading_of(call)
+    def _settle_plain(self, plain: Plain, batch: Batch[Scope]) -> None:
+        """Settle a call of which nothing is left but what its answer said."""
+        _, route, scope, tags, at, duration_s, request_id, kept = plain
+        try:
+            reading = route.operation.read(kept, route.model)
+        except Exception as fault:
+            self._faults.note("reader", fault)
+            reading = Reading(note=NOT_READ)
+        counts = reading.counts
+        key: tuple[object, ...] = ()
+        if (
+            counts
+            and reading.invoked_model is None
+            and not reading.estimated
+            and not reading.missing
+        ):
+            tier, mode = reading.tier, reading.latency_mode
+            key = (tags.key, tier, mode, reading.assumed, *counts)
+            alike = route.alike.get(key)
+            if alike is not None:
+                second = at if type(at) is float else moment(at).timestamp()
+                if (
+                    alike.starts <= second <= alike.ends
+                    and 0 < sum(counts.values()) <= alike.most
+                ):
+                    batch.add_alike(alike, scope, counts, at, duration_s, request_id)
+                    return
+        record = self._settle_read(plain_call(plain), reading, batch)
+        if key:
+            alike = alike_of(record, reading, route.till)
+            if alike is not None:
+                if len(route.alike) >= _MOST_ALIKE:
+                    route.alike.clear()
+                route.alike[key] = alike
+
+    def _settle_one(self, call: Call, batch: Batch[Scope]) -> None:
+        self._settle_read(call, self._reading_of(call), batch)
+
+    def _settle_read(
+        self, call: Call, reading: Reading, batch: Batch[Scope]
+    ) -> CallRecord:
         try:
             record = build_record(call, reading, self._prices or self.prices())
         except Exception as fault:
@@ -77,19 +128,38 @@ class Settler:
             and prices is not None
         ):
             record, has_to_wait = profiles.price(call.route, reading, record, prices)
+        batch.add(record)
         for kept in call.scope.spends:
             spend = kept()
             if spend is not None:
                 spend.add(record)
-        for name, write in self._writes:
-            try:
-                write(record)
-            except Exception as fault:
-                self._faults.note(name, fault)
         if call.span is not None:
             _mark_span(call.span, record, self._faults)
         if profiles is not None and has_to_wait:
             profiles.remember(record, reading, call.scope.spends)
+        return record
+
+    def _tell(self, batch: Batch[Scope]) -> None:
+        """Tell everybody of *batch*."""
+        for (alike, scope), counts in batch.alike():
+            for kept in scope.spends:
+                spend = kept()
+                if spend is not None:
+                    try:
+                        spend.add_alike(alike, counts)
+                    except Exception as fault:
+                        self._faults.note("settling", fault)
+        if batch.entries:
+            for name, write in self._sinks:
+                try:
+                    write(batch, partial(self._faults.note, name))
+                except Exception as fault:
+                    self._faults.note(name, fault)
+
+    def _correct(self, answer: Answer) -> None:
+        """Correct some of the calls that waited for *answer*."""
+        if self.profiles is not None and self._prices is not None:
+            self.profiles.correct_some(answer, self._prices)
 
     def _reading_of(self, call: Call) -> Reading:
         answer = call.answer
@@ -108,6 +178,10 @@ class Settler:
         if call.outcome is None:
             judge_dropped(call)
         return Reading()
+
+
+# Kinds of calls on one route that are known at most; tags may differ with every call.
+_MOST_ALIKE = 1024
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
