@@ -339,7 +339,7 @@ def plain_call(plain: Plain) -> Call:
 
 
 def new_kind() -> type[OpenCall]:
-    """A class for the open calls of one process, by which those are known.
+    """A class for the open calls of a recorder in one process, which marks them.
 
     A stamp on each call would cost every call; its class costs none.
     """

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ._attribution import NO_SCOPE
-from ._call import NO_RETRIES, Call, CallTaker, Plain
+from ._call import NO_RETRIES, Call, CallTaker, Plain, leave_to_parent, new_kind
 from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
@@ -53,6 +53,7 @@ class Endings(CallTaker):
         self._put: Callable[[Call], None] = self._ended.put
         self._put_plain: Callable[[Plain], None] = self._ended.put
         self._idle: list[Call] = []
+        self._kind = new_kind()
         self._settle = self.settle  # made once, not for every call
 
     def _put_by(self, *, is_immediate: bool, has_spans: bool) -> None:
@@ -100,6 +101,8 @@ class Endings(CallTaker):
             request_id: AWS request id.
             kept: The members of the answer that state its counts.
         """
+        if type(call) is not self._kind:  # of the process that forked this one
+            return
         started = call.started
         ended = call.ended = perf_counter()
         self._put_plain(
@@ -173,7 +176,9 @@ class Endings(CallTaker):
     def leave_to_parent(self) -> None:
         """Leave what is open to the parent process, in a forked child."""
         self._open_streams.forget()
-        self._idle.clear()  # their class is that of the parent's calls
+        self._idle.clear()
+        leave_to_parent(self._kind)
+        self._kind = new_kind()
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""

@@ -10,7 +10,7 @@ from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
-from ._call import Call, Routes, leave_to_parent, new_kind
+from ._call import Call, Routes
 from ._endings import Endings
 from ._errors import RefusedError
 from ._faults import Faults
@@ -166,7 +166,7 @@ class Recorder(Endings):
         try:
             call = self._idle.pop()
         except IndexError:
-            call = _OpenCall(self, route, scope, tags, self._clock())
+            call = self._kind(self, route, scope, tags, self._clock())
         else:
             call.route = route
             call.scope = scope
@@ -211,7 +211,7 @@ class Recorder(Endings):
 
     def start_again(self, failed: Call) -> Call:
         """Open a call of the request of *failed*, which has ended; asks no guard."""
-        call = _OpenCall(self, failed.route, failed.scope, failed.tags, self._clock())
+        call = self._kind(self, failed.route, failed.scope, failed.tags, self._clock())
         call.facts = failed.facts
         call.has_guardrail = failed.has_guardrail
         call.request_hash = failed.request_hash
@@ -407,13 +407,7 @@ def _close_all() -> None:
         recorder.close()
 
 
-_OpenCall = new_kind()
-
-
 def _leave_calls_to_parent() -> None:
-    global _OpenCall  # noqa: PLW0603 -- see `new_kind`
-    leave_to_parent(_OpenCall)
-    _OpenCall = new_kind()
     for recorder in list(_RECORDERS):
         recorder.leave_to_parent()
 
