@@ -9,6 +9,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from ._attribution import NO_SCOPE
 from ._model_id import ModelRef, parse_model_id
 from ._readers import (
     Events,
@@ -116,7 +117,15 @@ Recorder, route, scope, tags, start, seconds, AWS request id, what its answer sa
 
 
 class CallTaker(Protocol):
-    """Whom a door tells how a call ended: the recorder."""
+    """Whom a door tells how a call ended: the recorder.
+
+    Attributes:
+        put_plain: Takes what is left of a plain call that ended.
+        reuse: Takes a plain call that ended, for another one.
+    """
+
+    put_plain: Callable[[Plain], None]
+    reuse: Callable[[Call], None]
 
     @property
     def faults(self) -> Faults:
@@ -133,9 +142,6 @@ class CallTaker(Protocol):
         error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts."""
-
-    def answered_plainly(self, call: Call, request_id: str | None, kept: Kept) -> None:
-        """End a plain call, whose answer states its counts; nobody may hold it on."""
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
@@ -292,6 +298,17 @@ class Call:
         """
         return False
 
+    def end_plainly(self, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts; nobody may hold it on.
+
+        What is left of it waits to be settled. The call itself is used again: memory
+        that the processor has not seen lately costs more than all that happens to it.
+
+        Args:
+            request_id: AWS request id.
+            kept: The members of the answer that state its counts.
+        """
+
 
 class OpenCall(Call):
     """A call that has started and not yet finished.
@@ -322,6 +339,26 @@ class OpenCall(Call):
         self.error = error
         self.__class__ = Call  # type: ignore[assignment]  # same layout, see above
         return True
+
+    def end_plainly(self, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts; nobody may hold it on."""
+        recorder = self.recorder
+        started = self.started
+        self.ended = ended = perf_counter()
+        recorder.put_plain(
+            (
+                recorder,
+                self.route,
+                self.scope,
+                self.tags,
+                self.started_at,
+                ended - started,
+                request_id,
+                kept,
+            )
+        )
+        self.scope = NO_SCOPE  # it may hold on to a whole context
+        recorder.reuse(self)
 
     def __del__(self) -> None:
         self.recorder.call_dropped(self)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ._attribution import NO_SCOPE
-from ._call import NO_RETRIES, Call, CallTaker, Plain, leave_to_parent, new_kind
+from ._call import Call, Plain, leave_to_parent, new_kind
 from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
@@ -29,7 +28,7 @@ _MOST_IDLE = 64
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
 
 
-class Endings(CallTaker):
+class Endings:
     """Takes every way in which a call can end, and has what ended settled.
 
     Only what cannot wait is done when a call ends: reading, pricing and telling happen
@@ -51,15 +50,16 @@ class Endings(CallTaker):
             before_batch=self._open_streams.look_again,
         )
         self._put: Callable[[Call], None] = self._ended.put
-        self._put_plain: Callable[[Plain], None] = self._ended.put
-        self._idle: list[Call] = []
+        self.put_plain: Callable[[Plain], None] = self._ended.put
+        self._idle: deque[Call] = deque(maxlen=_MOST_IDLE)
+        self.reuse: Callable[[Call], None] = self._idle.append
         self._kind = new_kind()
         self._settle = self.settle  # made once, not for every call
 
     def _put_by(self, *, is_immediate: bool, has_spans: bool) -> None:
         """Choose how a call that ended is handed over: settled at once, or in time."""
         if is_immediate:
-            self._put = self._put_plain = self._put_and_settle
+            self._put = self.put_plain = self._put_and_settle
         elif has_spans:
             self._put = self._put_before_span_ends
 
@@ -89,37 +89,6 @@ class Endings(CallTaker):
         call.answer = answer
         if call.end(_OK if error is None else _ERROR, error):
             self._put(call)
-
-    def answered_plainly(self, call: Call, request_id: str | None, kept: Kept) -> None:
-        """End a plain call, whose answer states its counts.
-
-        What is left of it waits to be settled; the call itself comes to be used again,
-        as little else costs more than memory that the processor has not seen lately.
-
-        Args:
-            call: The call; the caller holds it no longer.
-            request_id: AWS request id.
-            kept: The members of the answer that state its counts.
-        """
-        if type(call) is not self._kind:  # of the process that forked this one
-            return
-        started = call.started
-        ended = call.ended = perf_counter()
-        self._put_plain(
-            (
-                self,
-                call.route,
-                call.scope,
-                call.tags,
-                call.started_at,
-                ended - started,
-                request_id,
-                kept,
-            )
-        )
-        call.retries, call.scope = NO_RETRIES, NO_SCOPE
-        if len(self._idle) < _MOST_IDLE:
-            self._idle.append(call)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""

@@ -193,7 +193,7 @@ class Handlers:
                     row.body is None or not needs_body(said.get("HTTPHeaders") or {})
                 ):
                     kept = row.keep(parsed)
-                    call.recorder.answered_plainly(call, said.get("RequestId"), kept)
+                    call.end_plainly(said.get("RequestId"), kept)
                     return
             _take_answer(call, status, parsed)
         except Exception as fault:

@@ -28,7 +28,7 @@ class _Ids:
 
     def text(self, number: int) -> str:
         """The id that *number* stands for: 32 hexadecimal digits."""
-        return f"{self._prefix}{number:012x}"
+        return self._prefix + number.to_bytes(6).hex()
 
 
 IDS = _Ids()

@@ -8,9 +8,17 @@ from typing import Any
 from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
-from ._counts import read_shape
+from ._counts import read_numbers, read_shape
 from ._guardrails import add_units, check_units, policy_units, trace_units
-from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, TOKEN_HEADERS, Fields, Shape
+from ._shapes import (
+    CONVERSE,
+    CONVERSE_STREAM,
+    HEADERS,
+    TOKEN_HEADERS,
+    Fields,
+    Shape,
+    converse_lifetimes,
+)
 
 Parsed = Mapping[str, Any]
 Kept = Parsed | tuple[Any, ...]
@@ -52,14 +60,12 @@ def keep_converse(answer: Parsed) -> Kept:
 
 def _read_kept_converse(kept: tuple[Any, ...], model: ModelRef) -> Reading:
     prompt, output, cached, written, details, tier, mode, trace = kept
-    usage = {
-        "inputTokens": prompt,
-        "outputTokens": output,
-        "cacheReadInputTokens": cached,
-        "cacheWriteInputTokens": written,
-        "cacheDetails": details,
-    }
-    reading = read_shape(CONVERSE, usage, model.vendor) or Reading()
+    if prompt is None and output is None:
+        reading = Reading()
+    else:
+        told = converse_lifetimes(details) if details and written is not None else None
+        vendor = model.vendor
+        reading = read_numbers(CONVERSE, prompt, output, cached, written, told, vendor)
     reading.tier = tier
     reading.latency_mode = mode
     if trace is not None:
