@@ -25,7 +25,7 @@ from ._names import FewTags, Names
 from ._rows import (
     Row,
 )
-from ._store import Readable, ReadableAtOnce
+from ._store import TAGS_LOST, Readable, ReadableAtOnce
 from ._values import Kind, read_kind
 
 _HOUR_US = 3_600_000_000
@@ -39,6 +39,7 @@ class Summing:
         """Read from *store*, which stands still, with the *names* of its ids."""
         self._store = store
         self._names = names
+        self._lost: bool | None = None
 
     def span(self) -> tuple[datetime, datetime] | None:
         """The first hour with a call and the end of the last, UTC; None if empty."""
@@ -72,14 +73,10 @@ class Summing:
         for stretch in self._cover(start, end):
             if few is None:
                 groups.add_rows(self._summed(stretch), 2)
-            elif stretch.level is not None and isinstance(self._store, ReadableAtOnce):
-                values = few.values(stretch.level, stretch)
-                for rows in self._store.groups_of_each(_OF_FEW, _FEW_WIDTH, values):
-                    groups.add_rows(rows, 2)
             else:
-                few.add_rows(self._summed(stretch), groups)
+                self._add_few(few, stretch, groups)
             for tag_set, kind, unit, total in self._more(stretch):
-                place = tag_set if few is None else few.numbers[tag_set]
+                place = tag_set if few is None else few.number(tag_set)
                 groups.add_rest((place, kind), unit, Decimal(str(total)))
         tags = self._names.tags if few is None else few.tags.__getitem__
         return [
@@ -89,6 +86,25 @@ class Summing:
             for (place, kind), figures in groups.figures.items()
             if figures[0]
         ]
+
+    def _add_few(self, few: FewTags, stretch: Stretch, groups: Groups) -> None:
+        store = self._store
+        if (
+            stretch.level is None
+            or not isinstance(store, ReadableAtOnce)
+            or self._are_tags_lost()
+        ):
+            few.add_rows(self._summed(stretch), groups)
+            return
+        values = few.values(stretch.level, stretch)
+        for rows in store.groups_of_each(_OF_FEW, _FEW_WIDTH, values):
+            groups.add_rows(rows, 2)
+
+    def _are_tags_lost(self) -> bool:
+        """Whether sums are of a tag set that is not there, which a join leaves out."""
+        if self._lost is None:
+            self._lost = any(True for _ in self._store.rows(TAGS_LOST))
+        return self._lost
 
     def sums_by_reason(
         self,
