@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -75,6 +76,22 @@ def test_a_ledger_that_is_written_is_read(path: Path) -> None:
         assert ledger.flush(10)
         assert counted(path) == (2, 2)
         assert names(path.parent) == ["calls.db", "calls.db-shm", "calls.db-wal"]
+
+
+def test_who_closes_last_leaves_nothing_beside_the_file(path: Path) -> None:
+    """What the last writer left in the log for a reader's sake is put into the file."""
+    ledger = Ledger(path, interval_s=60)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    with (
+        closing(Ledger(path, read_only=True)) as reading,
+        reading.reading() as reader,
+    ):
+        ledger.write(make_record())
+        ledger.close()
+        assert reader.count_calls() == 1
+    assert names(path.parent) == ["calls.db"]
+    assert counted(path) == (2, 2)
 
 
 def test_what_is_missing_is_not_made(tmp_path: Path) -> None:
@@ -200,11 +217,11 @@ _AS_NOBODY = """
 import os, sys, time
 from datetime import UTC, datetime
 from bedrock_attrib import LedgerError
-from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.ledger import open_ledger
 os.setgid(65534)
 os.setuid(65534)
 try:
-    with Ledger(sys.argv[1], read_only=True).reading() as reader:
+    with open_ledger(sys.argv[1], read_only=True).reading() as reader:
         sums = reader.sums(datetime(2020, 1, 1, tzinfo=UTC),
                            datetime(2100, 1, 1, tzinfo=UTC))
         print(reader.count_calls(), sum(each.calls for each in sums), flush=True)
@@ -278,6 +295,22 @@ def test_a_file_that_changes_under_a_reader_without_locks(shared: Path) -> None:
     assert read_as_nobody(shared) == "2 2\n2\n"
 
 
+@as_nobody
+def test_a_file_that_is_taken_away_under_a_reader_without_locks(shared: Path) -> None:
+    """It counts as written."""
+    told = read_as_nobody(shared, shared.unlink)
+    assert told.startswith("1 1\n")
+    assert told.endswith("was written while it was read: read it again\n")
+
+
+@as_nobody
+def test_a_folder_that_may_not_be_entered(shared: Path) -> None:
+    """It is told like all that is wrong with a ledger."""
+    shared.parent.chmod(0o700)
+    told = f"cannot open {shared} as a ledger: Permission denied; expected a file in"
+    assert read_as_nobody(shared).startswith(told)
+
+
 _KILLED = """
 import os, sys
 from kept_records import make_record
@@ -289,16 +322,37 @@ os._exit(0)
 """
 
 
-@as_nobody
-def test_what_a_killed_process_left_is_read(shared: Path) -> None:
-    """Its log is read by others too; only who may write puts it away."""
+def write_and_be_killed(path: Path) -> None:
+    """Write a call in a process that leaves the log and the memory beside the file."""
     subprocess.run(
-        [sys.executable, "-c", _KILLED, shared],
+        [sys.executable, "-c", _KILLED, path],
         check=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
     )
+
+
+@as_nobody
+def test_what_a_killed_process_left_is_read(shared: Path) -> None:
+    """Its log is read by others too; only who may write puts it away."""
+    write_and_be_killed(shared)
     assert read_as_nobody(shared) == "2 2\n2\n"
     shared.with_name("calls.db-shm").unlink()
     assert "bedrock-attrib ledger check" in read_as_nobody(shared)
     assert check_ledger(shared) == []
     assert read_as_nobody(shared) == "2 2\n2\n"
+
+
+@as_nobody
+def test_a_reader_waits_for_who_is_opening_the_file(shared: Path) -> None:
+    """What he shares with others is not ready yet, and he may not make it so."""
+    with closing(sqlite3.connect(shared, check_same_thread=False)) as db:
+        count = "SELECT count(*) FROM calls"
+        assert db.execute(count).fetchone() == (1,)
+        # (In this process it would release all locks that are held on it.)
+        spoil = "import sys; open(sys.argv[1], 'r+b').write(bytes(136))"
+        memory = shared.with_name("calls.db-shm")
+        subprocess.run([sys.executable, "-c", spoil, memory], check=True)
+        opening = threading.Timer(1, lambda: db.execute(count).fetchone())
+        opening.start()
+        assert read_as_nobody(shared) == "1 1\n1\n"
+        opening.join()
