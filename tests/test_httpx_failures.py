@@ -8,13 +8,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from bedrock_attrib import CallRecord, Recorder, attribution
+from bedrock_attrib import CallRecord, Recorder, Unit, attribution
 from bedrock_attrib import httpx as door
 from bedrock_attrib.testing import ListSink
 
@@ -77,18 +77,23 @@ def listening(talk: Callable[[socket.socket], None], port: int = 0) -> Iterator[
 
 def answer(connection: socket.socket) -> None:
     """Answer one request, whose body is ``{}``, with seven tokens."""
-    asked = b""
-    while not asked.endswith(b"{}"):  # to close before all is read resets a connection
-        piece = connection.recv(65_536)
-        if not piece:
-            break
-        asked += piece
-    else:
+    if hang_up(connection):
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             b"Connection: close\r\n\r\n"
             b'{"usage": {"inputTokens": 7, "outputTokens": 1}}'
         )
+
+
+def hang_up(connection: socket.socket) -> bool:
+    """Read one request, whose body is ``{}``; whether it came."""
+    asked = b""
+    while not asked.endswith(b"{}"):  # to close before all is read resets a connection
+        piece = connection.recv(65_536)
+        if not piece:
+            return False
+        asked += piece
+    return True
 
 
 def post(
@@ -134,6 +139,40 @@ def post(
 def facts(record: CallRecord) -> tuple[str, str | None, str]:
     """How it ended, why, and what of its price."""
     return record.outcome.value, record.error, record.price_status.value
+
+
+@pytest.mark.parametrize("what", ["no connection", "no answer"])
+def test_an_attempt_after_the_call_has_failed_is_a_call(
+    package: ModuleType, recorder: Recorder, sink: ListSink, what: str
+) -> None:
+    """What is around the transport may try again, much later; its answer is billed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    class Retrying(package.BaseTransport):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            self.transport = package.HTTPTransport()
+
+        def handle_request(self, request: Any) -> Any:
+            with ExitStack() as stack:
+                if what == "no answer":
+                    stack.enter_context(listening(hang_up, port))
+                with pytest.raises(package.TransportError):
+                    self.transport.handle_request(request)
+            recorder.flush()  # as after a second
+            with listening(answer, port):
+                response = self.transport.handle_request(request)
+                response.read()
+            return response
+
+    base = f"http://127.0.0.1:{port}"
+    held = post(package, recorder, base, client={"transport": Retrying()})
+    recorder.flush()
+    failed, answered = sink.records
+    assert (held, failed.outcome.value) == ([], "error")
+    assert facts(answered) == ("ok", None, "priced")
+    assert answered.usage == {Unit.INPUT_TOKEN: 7, Unit.OUTPUT_TOKEN: 1}
+    assert (answered.duration_s, answered.time_to_first_chunk_s) == (None, None)
 
 
 def test_no_connection_ends_the_call(

@@ -485,6 +485,32 @@ def test_what_would_be_run_is_shown(command: Command, tmp_path: Path) -> None:
     assert variables[-1].startswith("PYTHONPATH=")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        ("request-hash-key", "k" * 32, "***"),
+        (
+            "ledger",
+            "postgresql://ada:s3/cr@et@db/costs",
+            "postgresql://ada:***@db/costs",
+        ),
+        (
+            "ledger",
+            "postgresql://db/costs?user=ada&password=s3cret&sslmode=require",
+            "postgresql://db/costs?user=ada&password=***&sslmode=require",
+        ),
+    ],
+)
+def test_secrets_are_not_shown(
+    command: Command, option: str, value: str, shown: str
+) -> None:
+    """What would be run ends up in logs; keys and passwords must not."""
+    code, text = command(f"--{option}", value, "--json", "--dry-run", "--", "true")
+    variable = f"BEDROCK_ATTRIB_{option.replace('-', '_').upper()}"
+    assert (code, json.loads(text)["environment"][variable]) == (0, shown)
+    assert value not in text
+
+
 def test_what_would_be_run_as_json(command: Command) -> None:
     """Program, arguments, variables and remarks have their names."""
     code, text = command("--json", "--dry-run", "-t", "team=x", "--", "true", "--json")

@@ -36,8 +36,7 @@ class BaggageTags:
         """The tags of a call that starts now.
 
         Args:
-            carried: Baggage that was carried into this thread, in the place of its
-                own; `NO_TAGS` where none was carried.
+            carried: What the scope says was carried along; `NO_TAGS` for nothing.
         """
         try:
             tags, refused = self._look_up(carried)
@@ -49,9 +48,7 @@ class BaggageTags:
         return tags
 
     def _look_up(self, carried: Mapping[str, object]) -> Found:
-        # What was carried is all there is, even if it is nothing: not the baggage of
-        # whoever runs the function.
-        baggage = get_all() if carried is NO_TAGS else carried
+        baggage = baggage_in_force(carried)
         if not baggage:
             return _NOTHING
         values = tuple([_as_came(baggage.get(key)) for key in self._keys])
@@ -75,6 +72,38 @@ class BaggageTags:
             else:
                 tags[key] = value
         return Tags(tags), tuple(refused)
+
+
+class CarriedBaggage(dict[str, object]):
+    """Baggage that a function was given along, in the place of its runner's.
+
+    Attributes:
+        runners: The baggage of whoever runs the function.
+    """
+
+    def __init__(
+        self, carried: Mapping[str, object], runners: Mapping[str, object]
+    ) -> None:
+        """Give *carried* along to where *runners* are in force."""
+        super().__init__(carried)
+        self.runners = runners
+
+
+def baggage_in_force(carried: Mapping[str, object]) -> Mapping[str, object]:
+    """The baggage here and now.
+
+    Where some was carried along, even if it is nothing, that of whoever runs the
+    function does not count; what the function itself has set since does.
+
+    Args:
+        carried: What the scope says was carried along; `NO_TAGS` for nothing.
+    """
+    here = get_all()
+    if carried is NO_TAGS:
+        return here
+    runners = carried.runners if isinstance(carried, CarriedBaggage) else here
+    own = {key: value for key, value in here.items() if runners.get(key) != value}
+    return {**carried, **own} if own else carried
 
 
 _REFUSED = ConfigError("baggage that is no tag")

@@ -137,6 +137,9 @@ class CallTaker(Protocol):
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* from time to time, until it says yes; waits for nothing."""
 
+    def start_again(self, failed: Call) -> Call:
+        """Open a call of the same request as *failed*, which has ended."""
+
     def look_soon(self, is_over: Callable[[], bool]) -> None:
         """As `look_again`, within a second or so; not from a finalizer."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,10 @@ _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"
 _SHORTEST_KEY = 32
 _SECRETS = frozenset({"request_hash_key"})
+# In the address of a database, as a URL or as words: user:password@ and password=.
+_PASSWORD = re.compile(
+    r"(?<=://)([^:/@\s]*):\S*(?=@)|(\bpassword=)[^&\s]*", re.IGNORECASE
+)
 
 
 class Config(BaseModel):
@@ -262,3 +267,12 @@ def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -
             given = "" if name in _SECRETS else f", got {problem['input']!r}"
             lines.append(f"{origin}{where}: {problem['msg']}{given}")
     return "; ".join(lines)
+
+
+def without_secrets(variable: str, value: str) -> str:
+    """*value* of an environment *variable* as it may be shown."""
+    if variable.removeprefix(_PREFIX).lower() in _SECRETS:
+        return "***"
+    return _PASSWORD.sub(
+        lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", value
+    )

@@ -49,7 +49,8 @@ def configure(
     """Make the default recorder anew, from settings.
 
     Clients instrumented without a recorder of their own use it from their next call
-    on. The recorder before it is flushed and closed.
+    on. The recorder before it is flushed, and closed the next time or when Python ends:
+    calls may be on their way whose answers it is to take.
 
     Args:
         prices: Price table; None for the one that the settings name, or the bundled.

@@ -195,6 +195,16 @@ class Recorder(Endings):
         except Exception as fault:
             self.faults.note("request hash", fault)
 
+    def start_again(self, failed: Call) -> Call:
+        """Open a call of the request of *failed*, which has ended; asks no guard."""
+        call = _OpenCall(self, failed.route, failed.scope, failed.tags, self._clock())
+        call.facts = failed.facts
+        call.has_guardrail = failed.has_guardrail
+        call.request_hash = failed.request_hash
+        call.request_bytes = failed.request_bytes
+        call.span = failed.span
+        return call
+
     def _ask_guards(self, call: Call) -> None:
         route = call.route
         start = CallStart(

@@ -115,7 +115,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         status,
         reason,
         (call.ended or call.started) - call.started if call.is_timed else None,
-        call.time_to_first_chunk_s,
+        call.time_to_first_chunk_s if call.is_timed else None,
         outcome,
         call.error,
         call.attempts,

@@ -6,7 +6,7 @@ import gc
 import time
 import weakref
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -70,7 +70,7 @@ def test_totals_never_fall_while_sinks_close(
     metrics: Any, record: Callable[..., CallRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that collects while a sink is being closed sees its totals."""
-    threads: list[Thread] = []
+    is_collecting, threads = Event(), list[Thread]()
     seen: list[float] = []
     retire = Kept.retire
 
@@ -78,11 +78,13 @@ def test_totals_never_fall_while_sinks_close(
         """Give another thread the time to collect before figures are kept."""
         collecting = Thread(target=collect)
         collecting.start()
-        collecting.join(0.05)  # it waits, where it has to
+        assert is_collecting.wait(10)
+        collecting.join(0.2)  # it waits, where it has to
         retire(*args, **kwargs)
         threads.append(collecting)
 
     def collect() -> None:
+        is_collecting.set()
         points = metrics.collect().get(CALLS, [])
         seen.append(sum(point.value for point in points))
 
@@ -90,6 +92,7 @@ def test_totals_never_fall_while_sinks_close(
     for _ in range(3):
         closed(metrics, record(), histograms=False)
         threads[-1].join()
+        is_collecting.clear()
     assert seen == [1, 2, 3]
 
 

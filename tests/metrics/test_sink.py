@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alarms import alarms, needs_signals
+from kept_records import make_record
 from opentelemetry.sdk.metrics import ObservableCounter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -401,22 +402,27 @@ def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
 
 @needs_signals
 @pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
-def test_a_signal_handler_may_collect(
-    metrics: Metrics, record: Callable[..., CallRecord]
-) -> None:
-    """One that collects in the middle of counting neither hangs nor counts twice."""
+def test_a_signal_handler_may_collect(metrics: Metrics) -> None:
+    """In the middle of counting and correcting: it never hangs, and all adds up."""
     sink = metrics.sink(histograms=False)
+    priced = make_record()
+    unpriced = priced._replace(cost=None, price_status=PriceStatus.UNPRICED)
+    assert priced.cost is not None
     seen: list[float] = []
-    written = 0
+    rounds = 0
 
     def look() -> None:
         seen.append(metrics.values("bedrock_attrib.calls").get((), 0))
 
-    with alarms(look, every_s=0.0005):
+    with alarms(look, every_s=0.0001):
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
-            sink.write(record())
-            written += 1
-    assert metrics.values("bedrock_attrib.calls") == {(): written}
+            sink.write(priced)
+            sink.write(unpriced)
+            sink.correct(unpriced, priced)
+            rounds += 1
+    assert metrics.values("bedrock_attrib.calls") == {(): 2 * rounds}
+    cost = float(2 * rounds * priced.cost.total)
+    assert metrics.values("bedrock_attrib.cost") == {(): pytest.approx(cost, rel=1e-12)}
     assert seen == sorted(seen)
     assert len(seen) > 1

@@ -195,6 +195,22 @@ def test_carried() -> None:
         assert carried_twice() == {"team": "came", "app": "own"}
 
 
+def test_what_a_carried_function_sets_comes_first() -> None:
+    """A message that it reads has baggage of its own."""
+
+    def work() -> tuple[dict[str, str], dict[str, str]]:
+        with came(team="own"):
+            return tags(), carry(tags)()
+
+    with default(baggage_in=["team", "app"]):
+        with came(team="came", app="came"):
+            carried = carry(work)
+        own = {"team": "own", "app": "came"}
+        with came(team="runner"):
+            assert carried() == (own, own)
+        assert carry(work)() == ({"team": "own"}, {"team": "own"})
+
+
 # Out.
 
 

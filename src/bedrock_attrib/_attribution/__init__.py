@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._block import attribution
 from ._decorate import Taken, bring
 from ._kinds import Wrappers, async_generator_function
-from ._scope import Scope, current_scope
+from ._scope import Scope, Stay, Steps, current_scope
 from ._spend import Spend
 from ._tags import LONGEST_VALUE, check_tags, with_changes
 
@@ -13,6 +13,8 @@ __all__ = [
     "LONGEST_VALUE",
     "Scope",
     "Spend",
+    "Stay",
+    "Steps",
     "Taken",
     "Wrappers",
     "async_generator_function",

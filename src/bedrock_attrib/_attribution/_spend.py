@@ -70,7 +70,8 @@ class Spend:
         """Counts by unit of all finished calls."""
         self._settle()
         with self._lock:
-            tallies = [tally.read() for _, tally in self._tallies.values()]
+            # Copies: a signal's handler may add to what is looked at here.
+            tallies = [tally.read() for _, tally in list(self._tallies.values())]
             counts = [
                 Usage.of(dict(each)) for each in (*tallies, *self._counts.values())
             ]
@@ -82,7 +83,7 @@ class Spend:
         self._settle()
         with self._lock:
             amounts = dict(self._given)
-            for (model, _), (rates, tally) in self._tallies.items():
+            for (model, _), (rates, tally) in list(self._tallies.items()):
                 amount = Cost.at(rates, Usage.of(tally.read()), _USD).total
                 amounts[model] = add(amounts.get(model, ZERO), amount)
         return amounts

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from .._config import without_secrets
 from .._errors import ConfigError
 from ._environment import SUMMARY_OF, environment_of
 from ._errors import WRONG_USE, LaunchError
@@ -73,7 +74,7 @@ def _show(
 ) -> None:
     """Tell what would be run, and what would be different in its environment."""
     added = {
-        name: value
+        name: without_secrets(name, value)
         for name, value in sorted(environment.items())
         if os.environ.get(name) != value and name != SUMMARY_OF
     }

@@ -113,8 +113,11 @@ class Hooks:
             return
         if call is None:
             return
-        call.is_timed = True
         try:
+            if call.ended is None:
+                call.is_timed = True
+            else:  # it had failed, and what is around the transport has tried again
+                call = _open_again(call)
             _take_answer(call, response)
         except Exception as fault:
             call.recorder.faults.note("answer", fault)
@@ -176,6 +179,19 @@ _HEADERS = (
     ("x-amzn-bedrock-trace", "trace"),
     ("accept", "accept"),
 )
+
+
+def _open_again(failed: Call) -> Call:
+    """A call for the answer to a request whose attempt before has ended as *failed*.
+
+    No guard is asked: it was sent. Nobody knows when.
+    """
+    call = failed.recorder.start_again(failed)
+    if failed.route.region == _UNKNOWN:
+        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+    call.retries = SENT
+    call.is_timed = False
+    return call
 
 
 def _content_of(message: Any) -> bytes | None:

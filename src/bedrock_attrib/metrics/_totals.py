@@ -156,12 +156,18 @@ class Totals:
             for unit, amount in cost.by_unit.items()
         }
         with self._lock:
-            labels = read_labels(after, *self._labels.read(after.tags))
-            series = self._find(labels, 0)
-            for unit, amount in more.items():
-                if amount > 0:
-                    cell = series.cells.get(unit) or self._open_cell(series, unit)[0]
-                    cell.cost = add(cell.cost, amount)
+            self._is_adding = True
+            try:
+                labels = read_labels(after, *self._labels.read(after.tags))
+                self._add_amounts(self._find(labels, 0), more)
+            finally:
+                self._is_adding = False
+
+    def _add_amounts(self, series: Series, amounts: Mapping[Unit, Decimal]) -> None:
+        for unit, amount in amounts.items():
+            if amount > 0:
+                cell = series.cells.get(unit) or self._open_cell(series, unit)[0]
+                cell.cost = add(cell.cost, amount)
 
     def read(self) -> list[Reading]:
         """Every series as it stands, or stood before what this thread is adding."""

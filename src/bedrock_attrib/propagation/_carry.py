@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 
 from opentelemetry.baggage import get_all
 
-from .._attribution import Scope, Taken, bring, current_scope
-from .._record import NO_TAGS, Tags
+from .._attribution import Scope, Stay, Steps, Taken, bring, current_scope
+from .._baggage import CarriedBaggage, baggage_in_force
+from .._record import Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,17 +52,35 @@ def carry(function: Function) -> Function:
             f"carry() takes a function, not {function!r}; call what it gives back"
         )
     scope = current_scope()
-    baggage = dict(get_all() if scope.baggage is NO_TAGS else scope.baggage)
+    baggage = dict(baggage_in_force(scope.baggage))
     return _carry(
         function, Scope(scope.tags, scope.spends, scope.removed, None, baggage)
     )
 
 
 def _carry(function: Function, scope: Scope) -> Function:
-    brought = bring(Taken(scope), function)
+    brought = bring(_Given(scope), function)
     if any(is_kind(brought) for is_kind in _KINDS):
         return cast("Function", update_wrapper(brought, function))
     return cast("Function", Carried(function, brought, scope))
+
+
+class _Given(Taken):
+    """Inside a scope that was taken along, with its baggage."""
+
+    __slots__ = ()
+
+    def block(self) -> Stay:
+        """A stay for the call."""
+        return Stay(self._scope_here())
+
+    def steps(self) -> Steps:
+        """The scope for the generator."""
+        return Steps(self._scope_here())
+
+    def _scope_here(self) -> Scope:
+        scope = self.scope
+        return scope._replace(baggage=CarriedBaggage(scope.baggage, get_all()))
 
 
 _KINDS = (
