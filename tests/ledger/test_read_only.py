@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from kept_records import NOON, make_record
 from old_ledgers import make_ledger_1
 
-from bedrock_attrib import LedgerError
+from bedrock_attrib import LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger, check_ledger, open_ledger
 from bedrock_attrib.ledger._store import Store
 
@@ -157,14 +158,12 @@ def test_an_older_ledger_is_read_as_it_is(place: Place) -> None:
         for statement in ("DROP TABLE marks", columns, *versions):
             writing._db.execute(statement)  # type: ignore[attr-defined] # noqa: SLF001
     store.close()
-    older = (
-        place.func(*place.args, **place.keywords, read_only=True)
-        if schema
-        # type: ignore[attr-defined]
-        else (
-            Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
-        )
-    )
+    older: Store
+    if schema is None:
+        older = Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
+    else:
+        assert isinstance(place, partial)
+        older = place.func(*place.args, **place.keywords, read_only=True)
     with Ledger(older).reading() as reader:
         assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
         assert reader.calls_since() == NOON
@@ -246,10 +245,12 @@ def shared() -> Iterator[Path]:
         yield folder / "calls.db"
 
 
-def read_as_nobody(path: Path, meanwhile: Callable[[], None] = lambda: None) -> str:
+def read_as_nobody(
+    path: Path, meanwhile: Callable[[], None] = lambda: None, program: str = _AS_NOBODY
+) -> str:
     """What another user reads, who does something between two questions."""
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _AS_NOBODY, path],
+        [sys.executable, "-W", "error", "-c", program, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -301,6 +302,82 @@ def test_a_file_that_is_taken_away_under_a_reader_without_locks(shared: Path) ->
     told = read_as_nobody(shared, shared.unlink)
     assert told.startswith("1 1\n")
     assert told.endswith("was written while it was read: read it again\n")
+
+
+_NOT_READ_YET = """
+import os, sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger
+span = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+with Ledger(sys.argv[1]).reading() as reader:
+    reader.sums(*span)  # so that all is imported that nobody may not read
+os.setgid(65534)
+os.setuid(65534)
+try:
+    with Ledger(sys.argv[1], read_only=True).reading() as reader:
+        print(reader.count_calls(), flush=True)
+        sys.stdin.readline()
+        print(reader.sums(*span))
+except LedgerError as error:
+    print(error)
+"""
+
+
+@as_nobody
+def test_what_makes_no_sense_as_it_was_written_meanwhile(shared: Path) -> None:
+    """The reader is told that it was, whatever came of it."""
+    with closing(Ledger(shared, interval_s=60)) as ledger:
+        ledger.write(make_record(Usage({Unit.SEARCH_UNIT: 1})))
+
+    def spoil() -> None:
+        with closing(sqlite3.connect(shared)) as db, db:
+            db.execute("UPDATE more_sums SET total = 'many'")
+
+    told = read_as_nobody(shared, spoil, _NOT_READ_YET)
+    assert told.startswith("2\n")
+    assert told.endswith("was written while it was read: read it again\n")
+
+
+_CHECKED = """
+import os, sys
+from contextlib import contextmanager
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger, check_ledger
+
+class Written:
+    def __init__(self, store):
+        self.store = store
+
+    @contextmanager
+    def snapshot(self):
+        with self.store.snapshot() as found:
+            yield found
+            os.seteuid(0)
+            os.utime(sys.argv[1])
+            os.seteuid(65534)
+
+    def close(self):
+        self.store.close()
+
+check_ledger(sys.argv[1])  # so that all is imported that nobody may not read
+os.setegid(65534)
+os.seteuid(65534)
+try:
+    print(check_ledger(Ledger(Written(Ledger(sys.argv[1], read_only=True).store))))
+except LedgerError as error:
+    print(error)
+"""
+
+
+@as_nobody
+def test_a_file_that_is_written_while_it_is_checked_is_not_damaged(
+    shared: Path,
+) -> None:
+    """What was found would be of two moments, so that nothing is said of it."""
+    told = read_as_nobody(shared, program=_CHECKED)
+    assert told == f"{shared} was written while it was read: read it again\n"
 
 
 @as_nobody

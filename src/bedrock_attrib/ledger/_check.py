@@ -23,7 +23,14 @@ from ._figures import COUNTED, FIGURES
 from ._ledger import Ledger
 from ._open import open_ledger
 from ._snapshot import SQLiteSnapshot
-from ._store import CALLS_FROM, MARK, TAGS_LOST, DamagedError, Readable
+from ._store import (
+    CALLS_FROM,
+    MARK,
+    TAGS_LOST,
+    DamagedError,
+    Readable,
+    WrittenMeanwhileError,
+)
 
 _HOUR_US = 3_600_000_000
 _MOST_TOLD = 20
@@ -45,7 +52,8 @@ def check_ledger(ledger: Ledger | Path | str) -> list[str]:
         The problems. A database that cannot be read, or not be read on, is one.
 
     Raises:
-        LedgerError: If there is no ledger of that name, or one of a newer library.
+        LedgerError: If there is no ledger of that name, or one of a newer library; or
+            if a file that one may only read was written meanwhile.
     """
     if not isinstance(ledger, Ledger):
         try:
@@ -62,6 +70,8 @@ def check_ledger(ledger: Ledger | Path | str) -> list[str]:
                     problems.append("and more")
                     break
                 problems.append(problem)
+    except WrittenMeanwhileError:
+        raise  # what was found may be of two moments
     except LedgerError as error:
         problems.append(f"the file is damaged: {error}")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

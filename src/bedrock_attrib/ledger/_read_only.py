@@ -31,7 +31,7 @@ from ._forks import FORKS
 from ._older import Older
 from ._schema import NEWEST
 from ._snapshot import SQLiteSnapshot, snapshot
-from ._store import DamagedError, Transaction
+from ._store import DamagedError, Transaction, WrittenMeanwhileError
 
 _SCHEMA = (
     "SELECT name, (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
@@ -87,7 +87,8 @@ class ReadOnlySQLite:
         """Read more than once, of one moment.
 
         Raises:
-            LedgerError: If the file cannot be read.
+            LedgerError: If the file cannot be read; or was written meanwhile, where it
+                is read without a lock.
         """
         refuse_missing(self.path)
         if self.path.is_dir():
@@ -178,7 +179,7 @@ def _opening(path: Path) -> Iterator[Access]:
     before = _state(real)
     try:
         yield Access.STILL
-    except (sqlite3.Error, LedgerError, LookupError, ValueError) as error:
+    except (sqlite3.Error, LedgerError, *_OF_NONSENSE) as error:
         if _state(real) != before:
             raise _was_written(path) from error
         raise
@@ -186,8 +187,12 @@ def _opening(path: Path) -> Iterator[Access]:
         raise _was_written(path)
 
 
-def _was_written(path: Path) -> LedgerError:
-    return LedgerError(f"{path} was written while it was read: read it again")
+# What reading raises where half of a page is of another moment.
+_OF_NONSENSE = (ArithmeticError, LookupError, TypeError, ValueError)
+
+
+def _was_written(path: Path) -> WrittenMeanwhileError:
+    return WrittenMeanwhileError(f"{path} was written while it was read: read it again")
 
 
 def _may_write(path: Path) -> bool:

@@ -118,6 +118,10 @@ class DamagedError(LedgerError):
     """What is there cannot be read as a database."""
 
 
+class WrittenMeanwhileError(LedgerError):
+    """What was read without a lock was written at the time: it may be read anew."""
+
+
 class UnfitError(LedgerError):
     """A record has a value that the database cannot hold, however often it is tried."""
 

@@ -243,7 +243,7 @@ _FEW_WIDTH = 2 + len(FIGURES)
 _SPARSE = 3
 _COUNT_UP_TO = (
     "SELECT count(*) FROM (SELECT 1 FROM sums "
-    "WHERE level = ? AND bucket BETWEEN ? AND ? LIMIT ?) AS some"
+    "WHERE level = ? AND bucket BETWEEN ? AND ? LIMIT ?) AS found"
 )
 _OF_CALLS = (
     f"SELECT tag_set, kind, {COUNTED_SQL} FROM calls "  # noqa: S608
