@@ -111,8 +111,8 @@ def tags_are_lost(tag_set: int) -> LedgerError:
     return LedgerError(
         f"the ledger has calls of a tag set that is not there ({tag_set}): whose they "
         f"are is not known. A process with an older version of bedrock_attrib wrote "
-        f"them after tag sets were pruned: update it. All that is wrong is told by: "
-        f"bedrock-attrib ledger check"
+        f"them after tag sets were pruned: update it. All such ids are told by: "
+        f"bedrock-attrib ledger check; what to do: docs/reference/ledger.md#retention"
     )
 
 
