@@ -189,10 +189,8 @@ class Handlers:
             status = http_response.status_code
             if call.is_plain and row.stream is None and status < _FIRST_ERROR:
                 said = parsed.get("ResponseMetadata") or _NOTHING
-                if not said.get("RetryAttempts") and (
-                    row.body is None or not needs_body(said.get("HTTPHeaders") or {})
-                ):
-                    kept = row.keep(parsed)
+                kept = None if said.get("RetryAttempts") else row.keep(parsed)
+                if kept is not None:
                     call.end_plainly(said.get("RequestId"), kept)
                     return
             _take_answer(call, status, parsed)
@@ -292,4 +290,4 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
             watch = watch_aio_body if is_async(body) else watch_body
             watch(body, call, int(length) if length else None)
             return
-    recorder.answered(call, row.keep(parsed))
+    recorder.answered(call, row.keep(parsed) or _NOTHING)
