@@ -39,6 +39,7 @@ ROOMS = {
         "_config",
         "_baggage",
         "_drains",
+        "_routes",
         "_call",
         "_settlement",
         "_profiles",

@@ -16,7 +16,6 @@ from ._ids import IDS
 from ._record import CallRecord, moment
 from ._usage import Unit, Usage
 
-
 _new = tuple.__new__
 
 
@@ -52,6 +51,15 @@ class Alike:
         self.most = most
         self._between = record[2:8]  # from the operation to the tags
         self._after = (record.price_status, record.price_reason)
+
+    def holds(self, started_at: datetime | float, counts: dict[Unit, int]) -> bool:
+        """Whether a call that started then, with these counts, has the same price."""
+        if not isinstance(started_at, float):
+            started_at = started_at.timestamp()
+        return (
+            self.starts <= started_at <= self.ends
+            and 0 < sum(counts.values()) <= self.most
+        )
 
     def make_record(
         self,

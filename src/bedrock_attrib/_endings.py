@@ -47,6 +47,7 @@ class Endings:
             faults=faults,
             max_pending=_MOST_ENDED,
             may_drop=False,
+            is_resumed=True,
             before_batch=self._open_streams.look_again,
         )
         self._put: Callable[[Call], None] = self._ended.put

@@ -10,7 +10,7 @@ from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import Scope, check_tags, current_scope, with_changes
-from ._call import Call, Routes
+from ._call import Call
 from ._endings import Endings
 from ._errors import RefusedError
 from ._faults import Faults
@@ -24,6 +24,7 @@ from ._record import (
     moment,
 )
 from ._reported import Answered, Report, fill, params_of
+from ._routes import Routes
 from ._settler import NOT_READ, Settler
 from ._sinks import Guard, SettlingSink, Sink
 

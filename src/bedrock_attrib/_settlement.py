@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ._batch import Alike
-from ._call import Call, Route
+from ._call import Call
 from ._ids import IDS
 from ._model_id import ModelKind, ModelRef, parse_model_id
 from ._readers import (
@@ -19,6 +19,7 @@ from ._readers import (
     with_earlier_attempts,
 )
 from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading, moment
+from ._routes import Route
 from ._usage import GUARDRAIL_UNITS, Unit, Usage
 
 if TYPE_CHECKING:

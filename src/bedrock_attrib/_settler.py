@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._attribution import Scope
-from ._batch import Batch
+from ._batch import Alike, Batch
 from ._call import Call, Plain, plain_call
 from ._faults import Faults
 from ._model_id import ModelKind
 from ._profiles import Answer, ProfilePricing
-from ._record import CallRecord, Outcome, Reading, moment
+from ._record import CallRecord, Outcome, Reading
+from ._routes import Route
 from ._settlement import alike_of, build_record, judge_dropped, read_stream
 from ._sinks import Sink, batch_writer
 
@@ -58,21 +59,31 @@ class Settler:
         return self._prices
 
     def settle_all(self, ended: list[Ended]) -> None:
-        """Settle *ended*, in its order; nothing raises."""
+        """Settle *ended*, in its order; nothing of ours raises.
+
+        Ctrl-C may: what has been settled by then is told and taken out of *ended*.
+        """
         batch: Batch[Scope] = Batch()
-        for item in ended:
+        done = 0
+        try:
             try:
-                if not isinstance(item, (Call, Answer)):
-                    self._settle_plain(item, batch)
-                elif isinstance(item, Call):
-                    self._settle_one(item, batch)
-                elif isinstance(item, Answer):
-                    self._tell(batch)
-                    batch = Batch()
-                    self._correct(item)
-            except Exception as fault:
-                self._faults.note("settling", fault)
-        self._tell(batch)
+                for item in ended:
+                    done += 1
+                    try:
+                        if not isinstance(item, (Call, Answer)):
+                            self._settle_plain(item, batch)
+                        elif isinstance(item, Call):
+                            self._settle_one(item, batch)
+                        else:
+                            whole, batch = batch, Batch()
+                            self._tell(whole)
+                            self._correct(item)
+                    except Exception as fault:
+                        self._faults.note("settling", fault)
+            finally:
+                self._tell(batch)
+        finally:
+            del ended[:done]
 
     def _settle_plain(self, plain: Plain, batch: Batch[Scope]) -> None:
         """Settle a call of which nothing is left but what its answer said."""
@@ -83,31 +94,23 @@ class Settler:
             self._faults.note("reader", fault)
             reading = Reading(note=NOT_READ)
         counts = reading.counts
-        key: tuple[object, ...] = ()
         if (
-            counts
-            and reading.invoked_model is None
-            and not reading.estimated
-            and not reading.missing
+            not counts
+            or reading.estimated
+            or reading.missing
+            or reading.invoked_model is not None
         ):
-            tier, mode = reading.tier, reading.latency_mode
-            key = (tags.key, tier, mode, reading.assumed, *counts)
-            alike = route.alike.get(key)
-            if alike is not None:
-                second = at if type(at) is float else moment(at).timestamp()
-                if (
-                    alike.starts <= second <= alike.ends
-                    and 0 < sum(counts.values()) <= alike.most
-                ):
-                    batch.add_alike(alike, scope, counts, at, duration_s, request_id)
-                    return
+            self._settle_read(plain_call(plain), reading, batch)
+            return
+        tier, mode = reading.tier, reading.latency_mode
+        key = (tags.key, tier, mode, reading.assumed, *counts)
+        alike = route.alike.get(key)
+        if alike is not None and alike.holds(at, counts):
+            batch.add_alike(alike, scope, counts, at, duration_s, request_id)
+            return
         record = self._settle_read(plain_call(plain), reading, batch)
-        if key:
-            alike = alike_of(record, reading, route.till)
-            if alike is not None:
-                if len(route.alike) >= _MOST_ALIKE:
-                    route.alike.clear()
-                route.alike[key] = alike
+        if alike is None:
+            _learn(route, key, alike_of(record, reading, route.till))
 
     def _settle_one(self, call: Call, batch: Batch[Scope]) -> None:
         self._settle_read(call, self._reading_of(call), batch)
@@ -149,12 +152,18 @@ class Settler:
                         spend.add_alike(alike, counts)
                     except Exception as fault:
                         self._faults.note("settling", fault)
-        if batch.entries:
-            for name, write in self._sinks:
-                try:
-                    write(batch, partial(self._faults.note, name))
-                except Exception as fault:
-                    self._faults.note(name, fault)
+        if not batch.entries:
+            return
+        interrupt: BaseException | None = None
+        for name, write in self._sinks:
+            try:
+                write(batch, partial(self._faults.note, name))
+            except Exception as fault:
+                self._faults.note(name, fault)
+            except BaseException as other:
+                interrupt = other
+        if interrupt is not None:
+            raise interrupt
 
     def _correct(self, answer: Answer) -> None:
         """Correct some of the calls that waited for *answer*."""
@@ -182,6 +191,14 @@ class Settler:
 
 # Kinds of calls on one route that are known at most; tags may differ with every call.
 _MOST_ALIKE = 1024
+
+
+def _learn(route: Route, key: tuple[object, ...], alike: Alike | None) -> None:
+    if alike is None:
+        return
+    if len(route.alike) >= _MOST_ALIKE:
+        route.alike.clear()
+    route.alike[key] = alike
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

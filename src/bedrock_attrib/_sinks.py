@@ -93,11 +93,16 @@ def batch_writer(sink: Sink) -> BatchWriter:
     write = sink.write
 
     def tell_each(batch: Batch[Any], note: Callable[[BaseException], None]) -> None:
+        interrupt: BaseException | None = None
         for record in batch.records():
             try:
                 write(record)
             except Exception as fault:  # the barrier around a sink
                 note(fault)
+            except BaseException as other:  # as of Ctrl-C, once all have been told
+                interrupt = other
+        if interrupt is not None:
+            raise interrupt
 
     return tell_each
 
