@@ -7,9 +7,9 @@ until somebody wants its record.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, ItemsView, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from ._cost import Cost
 from ._ids import IDS
@@ -106,25 +106,24 @@ def record_of(entry: CallRecord | Entry) -> CallRecord:
     return alike.make_record(number, started_at, counts, duration_s, request_id)
 
 
-Place = TypeVar("Place", bound=Hashable)
+Counts: TypeAlias = list[dict[Unit, int]]
+"""Counts by unit of each of several calls."""
 
 
-class Batch(Generic[Place]):
+class Batch:
     """Calls that were settled together.
-
-    Those that are like others are gathered by what they are like and by their place,
-    which is the scope of attribution that they were made in.
 
     Attributes:
         entries: All of them, in the order in which they ended.
+        alike: Counts of those that are like others, by what they are like.
     """
 
-    __slots__ = ("_groups", "_records", "entries")
+    __slots__ = ("_records", "alike", "entries")
 
     def __init__(self) -> None:
         """Start with none."""
         self.entries: list[CallRecord | Entry] = []
-        self._groups: dict[tuple[Alike, Place], list[dict[Unit, int]]] = {}
+        self.alike: dict[Alike, Counts] = {}
         self._records: list[CallRecord] = []
 
     def add(self, record: CallRecord) -> None:
@@ -134,23 +133,18 @@ class Batch(Generic[Place]):
     def add_alike(
         self,
         alike: Alike,
-        place: Place,
-        counts: dict[Unit, int],
         started_at: datetime | float,
+        counts: dict[Unit, int],
         duration_s: float,
         request_id: str | None,
     ) -> None:
         """Add a call that is like others."""
         entry = (alike, IDS.take(), started_at, counts, duration_s, request_id)
         self.entries.append(entry)
-        group = self._groups.get((alike, place))
-        if group is None:
-            group = self._groups[alike, place] = []
-        group.append(counts)
-
-    def alike(self) -> ItemsView[tuple[Alike, Place], list[dict[Unit, int]]]:
-        """Counts of the calls that are like others, by what and where they are."""
-        return self._groups.items()
+        same = self.alike.get(alike)
+        if same is None:
+            same = self.alike[alike] = []
+        same.append(counts)
 
     def others(self) -> Iterator[CallRecord]:
         """The calls that are like no other."""

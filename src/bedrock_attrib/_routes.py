@@ -35,7 +35,7 @@ class Route:
         tokens_per_byte: Input tokens of a request byte, learned likewise.
         till: Where its last call was priced; None before the first.
         alike: What calls on it have in common that state the same units under the same
-            tags and conditions.
+            tags and conditions; None where that is not known, or nothing.
     """
 
     operation: Operation
@@ -45,7 +45,7 @@ class Route:
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
     till: AnyTill | None = None
-    alike: dict[tuple[object, ...], Alike] = field(default_factory=dict)
+    alike: dict[tuple[object, ...], Alike | None] = field(default_factory=dict)
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._attribution import Scope
-from ._batch import Alike, Batch
+from ._batch import Alike, Batch, Counts
 from ._call import Call, Plain, plain_call
 from ._faults import Faults
 from ._model_id import ModelKind
@@ -48,6 +48,8 @@ class Settler:
         self._prices = prices
         self._sinks = [(type(sink).__name__, batch_writer(sink)) for sink in sinks]
         self._faults = faults
+        # What is to be added to spends with the batch in the making.
+        self._spent: dict[tuple[Scope, Alike], Counts] = {}
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -63,7 +65,7 @@ class Settler:
 
         Ctrl-C may: what has been settled by then is told and taken out of *ended*.
         """
-        batch: Batch[Scope] = Batch()
+        batch: Batch = Batch()
         done = 0
         try:
             try:
@@ -85,7 +87,7 @@ class Settler:
         finally:
             del ended[:done]
 
-    def _settle_plain(self, plain: Plain, batch: Batch[Scope]) -> None:
+    def _settle_plain(self, plain: Plain, batch: Batch) -> None:
         """Settle a call of which nothing is left but what its answer said."""
         _, route, scope, tags, at, duration_s, request_id, kept = plain
         try:
@@ -106,18 +108,18 @@ class Settler:
         key = (tags.key, tier, mode, reading.assumed, *counts)
         alike = route.alike.get(key)
         if alike is not None and alike.holds(at, counts):
-            batch.add_alike(alike, scope, counts, at, duration_s, request_id)
+            batch.add_alike(alike, at, counts, duration_s, request_id)
+            if scope.spends:
+                self._spent.setdefault((scope, alike), []).append(counts)
             return
         record = self._settle_read(plain_call(plain), reading, batch)
         if alike is None:
-            _learn(route, key, alike_of(record, reading, route.till))
+            _learn(route, key, record, reading)
 
-    def _settle_one(self, call: Call, batch: Batch[Scope]) -> None:
+    def _settle_one(self, call: Call, batch: Batch) -> None:
         self._settle_read(call, self._reading_of(call), batch)
 
-    def _settle_read(
-        self, call: Call, reading: Reading, batch: Batch[Scope]
-    ) -> CallRecord:
+    def _settle_read(self, call: Call, reading: Reading, batch: Batch) -> CallRecord:
         try:
             record = build_record(call, reading, self._prices or self.prices())
         except Exception as fault:
@@ -142,9 +144,10 @@ class Settler:
             profiles.remember(record, reading, call.scope.spends)
         return record
 
-    def _tell(self, batch: Batch[Scope]) -> None:
+    def _tell(self, batch: Batch) -> None:
         """Tell everybody of *batch*."""
-        for (alike, scope), counts in batch.alike():
+        spent, self._spent = self._spent, {}
+        for (scope, alike), counts in spent.items():
             for kept in scope.spends:
                 spend = kept()
                 if spend is not None:
@@ -193,12 +196,19 @@ class Settler:
 _MOST_ALIKE = 1024
 
 
-def _learn(route: Route, key: tuple[object, ...], alike: Alike | None) -> None:
-    if alike is None:
+def _learn(
+    route: Route, key: tuple[object, ...], record: CallRecord, reading: Reading
+) -> None:
+    """Find out what calls like the one of *record* have in common, if it has any like.
+
+    The first of a kind is only noted: it may be the only one.
+    """
+    if key in route.alike:
+        route.alike[key] = alike_of(record, reading, route.till)
         return
     if len(route.alike) >= _MOST_ALIKE:
         route.alike.clear()
-    route.alike[key] = alike
+    route.alike[key] = None
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from ._batch import Batch, Entry, record_of
 from ._faults import Faults
@@ -70,11 +70,11 @@ class LossySink(Sink, Protocol):
 class BatchSink(Sink, Protocol):
     """A sink that takes calls as they are settled: many at once, most of them alike."""
 
-    def write_batch(self, batch: Batch[Any]) -> None:
+    def write_batch(self, batch: Batch) -> None:
         """Take all of *batch*, instead of one ``write`` for each of its records."""
 
 
-BatchWriter = Callable[[Batch[Any], Callable[[BaseException], None]], None]
+BatchWriter = Callable[[Batch, Callable[[BaseException], None]], None]
 """Tells a sink of a batch, and takes what notes a fault with a single record."""
 
 
@@ -86,13 +86,13 @@ def batch_writer(sink: Sink) -> BatchWriter:
     if isinstance(sink, BatchSink) and _has_its_own(sink):
         write_batch = sink.write_batch
 
-        def tell(batch: Batch[Any], _note: Callable[[BaseException], None]) -> None:
+        def tell(batch: Batch, _note: Callable[[BaseException], None]) -> None:
             write_batch(batch)
 
         return tell
     write = sink.write
 
-    def tell_each(batch: Batch[Any], note: Callable[[BaseException], None]) -> None:
+    def tell_each(batch: Batch, note: Callable[[BaseException], None]) -> None:
         interrupt: BaseException | None = None
         for record in batch.records():
             try:
@@ -176,7 +176,7 @@ class QueueSink:
 
         return correct
 
-    def write_batch(self, batch: Batch[Any]) -> None:
+    def write_batch(self, batch: Batch) -> None:
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import reduce
 from threading import RLock
 
-from .._batch import Alike
+from .._batch import Alike, Counts
 from .._cost import Cost, Rates
 from .._money import ZERO, add
 from .._record import CallRecord, PriceStatus
@@ -115,7 +115,7 @@ class Spend:
                 found = self._tallies[key] = (cost.rates, Tally())
             found[1].add(usage)
 
-    def add_alike(self, alike: Alike, counts: list[dict[Unit, int]]) -> None:
+    def add_alike(self, alike: Alike, counts: Counts) -> None:
         """Count finished calls that are alike, by what each has used."""
         cost = alike.cost
         if cost.currency != _USD:

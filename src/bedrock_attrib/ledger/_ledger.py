@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .._batch import Batch, Entry, record_of
 from .._errors import LedgerError
@@ -121,7 +121,7 @@ class Ledger:
         """Records that were lost."""
         return self._queue.dropped + self._lost
 
-    def write_batch(self, batch: Batch[Any]) -> None:
+    def write_batch(self, batch: Batch) -> None:
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

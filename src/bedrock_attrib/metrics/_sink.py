@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
 
@@ -130,12 +130,12 @@ class OpenTelemetrySink:
         if self._is_shown(series):
             self._queue.put((series, record))
 
-    def write_batch(self, batch: Batch[Any]) -> None:
+    def write_batch(self, batch: Batch) -> None:
         """Count the calls of *batch*, those that are alike together."""
         for record in batch.others():
             self.write(record)
         shown: dict[Alike, Series] = {}
-        for (alike, _), counts in batch.alike():
+        for alike, counts in batch.alike.items():
             series = self._totals.add_alike(alike, counts)
             if self._is_shown(series):
                 shown[alike] = series

@@ -10,7 +10,7 @@ from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
-from .._batch import Alike
+from .._batch import Alike, Counts
 from .._cost import Cost
 from .._money import EXACT, ZERO, add, multiply
 from .._record import CallRecord, PriceStatus
@@ -98,11 +98,11 @@ class Totals:
         """Add one call, and say which series took it."""
         return self._add(record, None)
 
-    def add_alike(self, alike: Alike, counts: list[dict[Unit, int]]) -> Series:
+    def add_alike(self, alike: Alike, counts: Counts) -> Series:
         """Add calls that are alike, by what each has used; which series took them."""
         return self._add(alike.record, counts)
 
-    def _add(self, record: CallRecord, counts: list[dict[Unit, int]] | None) -> Series:
+    def _add(self, record: CallRecord, counts: Counts | None) -> Series:
         cost, usage = record.cost, record.usage
         if record.price_status is _UNPRICED:
             cost = None
