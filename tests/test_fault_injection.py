@@ -19,8 +19,9 @@ import bedrock_attrib._recorder as recorder_module
 import bedrock_attrib._settler as settler_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
 from bedrock_attrib._attribution import Spend
-from bedrock_attrib._call import Call, Routes
+from bedrock_attrib._call import Call
 from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._routes import Routes
 from bedrock_attrib._settler import Settler
 from bedrock_attrib.pricing._till import Till
 from bedrock_attrib.testing import (

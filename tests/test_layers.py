@@ -25,6 +25,8 @@ ROOMS = {
     ),
     "meaning": (
         "_faults",
+        "_ids",
+        "_batch",
         "_processes",
         "_readers",
         "_request_hash",
@@ -37,6 +39,7 @@ ROOMS = {
         "_config",
         "_baggage",
         "_drains",
+        "_routes",
         "_call",
         "_settlement",
         "_profiles",

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ._model_id import ModelRef, parse_model_id
-from ._readers import (
-    Events,
-    Kept,
-    Operation,
-    RequestFacts,
-    RequestReader,
-    operation_named,
-    request_reader,
-)
-from ._usage import Usage
+from ._attribution import NO_SCOPE
+from ._readers import Events, Kept, RequestFacts
+from ._record import Outcome
+from ._routes import Route
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -27,75 +19,37 @@ if TYPE_CHECKING:
     from ._attribution import Scope
     from ._drains import Drains
     from ._faults import Faults
-    from ._record import Outcome, PriceStatus, Reading, Tags
-    from .pricing._till import AnyTill
+    from ._record import PriceStatus, Reading, Tags
 
 
-@dataclass(slots=True)
-class Route:
-    """What all calls of one operation to one model id have in common.
-
-    Attributes:
-        operation: Row of the table of operations.
-        model: The model as named.
-        region: Calling region.
-        read_request: Reader of the request, where this model needs one.
-        tokens_per_event: Output tokens of a stream event, learned from streams that
-            ended, for estimating those that did not.
-        tokens_per_byte: Input tokens of a request byte, learned likewise.
-        till: Where its last call was priced; None before the first.
-    """
-
-    operation: Operation
-    model: ModelRef
-    region: str
-    read_request: RequestReader | None
-    tokens_per_event: float = 1.0
-    tokens_per_byte: float = 0.25
-    till: AnyTill | None = None
-
-    def learn(self, events: Events, reading: Reading) -> None:
-        """Learn the ratios from a stream that came to its final counts."""
-        if not events.count or reading.counts is None:
-            return
-        usage = Usage.of(reading.counts)
-        output, prompt = usage.output_tokens, usage.input_tokens
-        if output:
-            found = output / events.count
-            self.tokens_per_event += _LEARNING * (found - self.tokens_per_event)
-        if prompt and events.request_bytes:
-            found = prompt / events.request_bytes
-            self.tokens_per_byte += _LEARNING * (found - self.tokens_per_byte)
-
-
-_LEARNING = 0.25
 NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
-_MOST_ROUTES = 4096
 
+Plain: TypeAlias = tuple[
+    "CallTaker",
+    Route,
+    "Scope",
+    "Tags",
+    datetime | float,
+    float,
+    str | None,
+    Kept,
+]
+"""What is left of a plain call that ended: little, as hundreds wait to be settled.
 
-class Routes(dict[tuple[str, object, str], Route]):
-    """Routes by operation, ``modelId`` (None where it has none) and calling region.
-
-    Each is made when it is first looked up.
-    """
-
-    def __missing__(self, key: tuple[str, object, str]) -> Route:
-        route = _new_route(*key)
-        if len(self) >= _MOST_ROUTES:
-            self.clear()
-        self[key] = route
-        return route
-
-
-def _new_route(operation: str, model_id: object, region: str) -> Route:
-    row = operation_named(operation)
-    model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
-    reader = request_reader(model.model_id) if row.request is not None else None
-    return Route(row, model, region, reader)
+Recorder, route, scope, tags, start, seconds, AWS request id, what its answer said.
+"""
 
 
 class CallTaker(Protocol):
-    """Whom a door tells how a call ended: the recorder."""
+    """Whom a door tells how a call ended: the recorder.
+
+    Attributes:
+        put_plain: Takes what is left of a plain call that ended.
+        reuse: Takes a plain call that ended, for another one.
+    """
+
+    put_plain: Callable[[Plain], None]
+    reuse: Callable[[Call], None]
 
     @property
     def faults(self) -> Faults:
@@ -154,7 +108,7 @@ class Call:
         route: Operation, model and region.
         tags: The caller's tags when the call started.
         scope: Blocks of attribution to add the cost to.
-        started_at: Aware UTC.
+        started_at: Aware UTC, or seconds since the epoch.
         started: ``perf_counter`` at the start, in seconds.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
@@ -177,6 +131,7 @@ class Call:
         error: AWS error code or exception class name; None without an error.
         failure: Price status and reason of a call that left nothing to price.
         is_timed: Whether ``started`` and ``ended`` are known.
+        is_plain: Whether its answer alone says all about it, as of nearly every call.
     """
 
     # With slots a change of class costs nothing; a dictionary would have to be made.
@@ -192,6 +147,7 @@ class Call:
         "facts",
         "failure",
         "has_guardrail",
+        "is_plain",
         "is_timed",
         "outcome",
         "paused",
@@ -216,7 +172,7 @@ class Call:
         route: Route,
         scope: Scope,
         tags: Tags,
-        started_at: datetime,
+        started_at: datetime | float,
     ) -> None:
         """Open a call that starts now."""
         self.recorder = recorder
@@ -238,6 +194,7 @@ class Call:
         self.span: Span | None = None
         self.was_read = False
         self.is_timed = True
+        self.is_plain = True
         self.paused: float | None = None
         self.ended: float | None = None
         self.outcome: Outcome | None = None
@@ -265,6 +222,17 @@ class Call:
         """
         return False
 
+    def end_plainly(self, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts; nobody may hold it on.
+
+        What is left of it waits to be settled. The call itself is used again: memory
+        that the processor has not seen lately costs more than all that happens to it.
+
+        Args:
+            request_id: AWS request id.
+            kept: The members of the answer that state its counts.
+        """
+
 
 class OpenCall(Call):
     """A call that has started and not yet finished.
@@ -282,6 +250,8 @@ class OpenCall(Call):
         at: float | None = None,
     ) -> bool:
         """End the call, unless it has ended: True for exactly one caller."""
+        if self.ended is not None:
+            return False
         if self._right_to_close is not None:
             # list.pop is atomic, so of two threads only one gets the item.
             try:
@@ -294,12 +264,43 @@ class OpenCall(Call):
         self.__class__ = Call  # type: ignore[assignment]  # same layout, see above
         return True
 
+    def end_plainly(self, request_id: str | None, kept: Kept) -> None:
+        """End a plain call, whose answer states its counts; nobody may hold it on."""
+        recorder = self.recorder
+        started = self.started
+        self.ended = ended = perf_counter()
+        recorder.put_plain(
+            (
+                recorder,
+                self.route,
+                self.scope,
+                self.tags,
+                self.started_at,
+                ended - started,
+                request_id,
+                kept,
+            )
+        )
+        self.scope = NO_SCOPE  # it may hold on to a whole context
+        recorder.reuse(self)
+
     def __del__(self) -> None:
         self.recorder.call_dropped(self)
 
 
+def plain_call(plain: Plain) -> Call:
+    """The call that *plain* is left of, which has ended."""
+    recorder, route, scope, tags, started_at, duration_s, request_id, kept = plain
+    call = Call(recorder, route, scope, tags, started_at)
+    call.started, call.ended = 0.0, duration_s
+    call.request_id = request_id
+    call.answer = kept
+    call.outcome = Outcome.OK
+    return call
+
+
 def new_kind() -> type[OpenCall]:
-    """A class for the open calls of one process, by which those are known.
+    """A class for the open calls of a recorder in one process, which marks them.
 
     A stamp on each call would cost every call; its class costs none.
     """

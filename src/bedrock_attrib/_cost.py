@@ -85,6 +85,9 @@ class Rates(Mapping[Unit, Rate]):
 _KEYS = itertools.count()
 
 
+_new = object.__new__  # as in `Usage`
+
+
 class Cost:
     """An amount at list price, by unit, with the rates it came from; immutable.
 
@@ -132,7 +135,7 @@ class Cost:
         unpriced_units: tuple[Unit, ...] = (),
     ) -> Self:
         """The cost of *usage* at *rates*; multiplied out when it is first looked at."""
-        cost = cls.__new__(cls)
+        cost = _new(cls)
         cost._total = None
         cost._by_unit = None
         cost.currency = currency

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ._call import Call
+from ._call import Call, Plain, leave_to_parent, new_kind
 from ._drains import Drains
 from ._errors import RefusedError
 from ._faults import Faults
@@ -16,13 +17,14 @@ from ._profiles import Answer, ProfilePricing, ProfileSource
 from ._queue import BatchQueue
 from ._readers import Kept, status_of_refusal, status_without_answer
 from ._record import Outcome, PriceStatus, Reading
-from ._settler import NOT_READ, Settler
+from ._settler import NOT_READ, Ended, Settler
 from ._sinks import Sink
 
 if TYPE_CHECKING:
     from ._config import Config
 
 _MOST_ENDED = 256
+_MOST_IDLE = 64
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
 
 
@@ -39,21 +41,26 @@ class Endings:
         self._faults = faults
         self._drains = _drains_of(config, faults)
         self._open_streams = OpenStreams(faults)
-        self._ended: BatchQueue[Call | Answer] = BatchQueue(
+        self._ended: BatchQueue[Ended] = BatchQueue(
             settler.settle_all,
             name="bedrock-attrib-recorder",
             faults=faults,
             max_pending=_MOST_ENDED,
             may_drop=False,
+            is_resumed=True,
             before_batch=self._open_streams.look_again,
         )
         self._put: Callable[[Call], None] = self._ended.put
+        self.put_plain: Callable[[Plain], None] = self._ended.put
+        self._idle: deque[Call] = deque(maxlen=_MOST_IDLE)
+        self.reuse: Callable[[Call], None] = self._idle.append
+        self._kind = new_kind()
         self._settle = self.settle  # made once, not for every call
 
     def _put_by(self, *, is_immediate: bool, has_spans: bool) -> None:
         """Choose how a call that ended is handed over: settled at once, or in time."""
         if is_immediate:
-            self._put = self._put_and_settle
+            self._put = self.put_plain = self._put_and_settle
         elif has_spans:
             self._put = self._put_before_span_ends
 
@@ -136,9 +143,12 @@ class Endings:
         """Whether somebody may still read on somewhere."""
         return bool(self._open_streams.calls())
 
-    def forget_streams(self) -> None:
-        """Leave open streams to the parent process, in a forked child."""
+    def leave_to_parent(self) -> None:
+        """Leave what is open to the parent process, in a forked child."""
         self._open_streams.forget()
+        self._idle.clear()
+        leave_to_parent(self._kind)
+        self._kind = new_kind()
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every settling, until it says yes; waits for nothing."""
@@ -164,7 +174,7 @@ class Endings:
         if call.end(outcome, error, at):
             self._put(call)
 
-    def _put_and_settle(self, call: Call) -> None:
+    def _put_and_settle(self, call: Call | Plain) -> None:
         self._ended.put(call)
         self._ended.drain()
 

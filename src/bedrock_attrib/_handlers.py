@@ -24,6 +24,7 @@ WHO = f"bedrock-attrib-who.{SERVICE}"
 """Event to which the handlers that stand on an emitter answer with themselves."""
 
 _KEY = "bedrock_attrib"
+_NOTHING: Mapping[str, Any] = {}
 
 # Raised before a byte of the request can have reached AWS. botocore 1.44.5.
 _BEFORE_SENDING = (
@@ -166,6 +167,7 @@ class Handlers:
             error = _doubtful_error(response, caught_exception)
             if error is not None:
                 call.doubtful_attempts = (*call.doubtful_attempts, error)
+                call.is_plain = False
         except Exception as fault:
             call.recorder.faults.note("attempt", fault)
 
@@ -183,7 +185,15 @@ class Handlers:
         if call is None:
             return
         try:
-            _take_answer(call, http_response.status_code, parsed)
+            row = call.route.operation
+            status = http_response.status_code
+            if call.is_plain and row.stream is None and status < _FIRST_ERROR:
+                said = parsed.get("ResponseMetadata") or _NOTHING
+                kept = None if said.get("RetryAttempts") else row.keep(parsed)
+                if kept is not None:
+                    call.end_plainly(said.get("RequestId"), kept)
+                    return
+            _take_answer(call, status, parsed)
         except Exception as fault:
             call.recorder.faults.note("answer", fault)
             _end_without_answer(call)
@@ -280,4 +290,4 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
             watch = watch_aio_body if is_async(body) else watch_body
             watch(body, call, int(length) if length else None)
             return
-    recorder.answered(call, row.keep(parsed))
+    recorder.answered(call, row.keep(parsed) or _NOTHING)

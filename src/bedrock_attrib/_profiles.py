@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ._call import Route
 from ._faults import Faults
 from ._model_id import ModelRef
 from ._readers import request_reader
 from ._record import CallRecord, Outcome, PriceStatus, Reading
+from ._routes import Route
 from ._settlement import price_again
 from ._sinks import CorrectingSink, Sink
 from ._usage import Unit, Usage

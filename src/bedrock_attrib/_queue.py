@@ -41,6 +41,7 @@ class BatchQueue(Generic[Item]):
         max_pending: int = 100_000,
         interval_s: float = 1.0,
         may_drop: bool = True,
+        is_resumed: bool = False,
         before_batch: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare the queue; its thread starts with the first item.
@@ -49,6 +50,8 @@ class BatchQueue(Generic[Item]):
             handle: Takes a non-empty batch, oldest first, on the queue's thread or
                 on a thread that calls `drain`; never two batches at once. What it
                 gives back could not be handled now, and comes again after a while.
+                So does what it leaves in the batch when it is interrupted, as by
+                Ctrl-C, if *is_resumed*.
             name: Name of the thread, and the place in which faults are noted.
             faults: Told about an exception of *handle*; its batch is then lost.
             max_pending: Items kept at most.
@@ -56,6 +59,8 @@ class BatchQueue(Generic[Item]):
                 hundreds come within it.
             may_drop: Whether items above *max_pending*, or after `close`, are dropped;
                 if not, `put` then handles what is pending before it returns.
+            is_resumed: Whether *handle* takes out of an interrupted batch what it has
+                handled. Whatever was pending is lost with it if not.
             before_batch: Called on the thread before it handles a batch; while it
                 says True, it is called every second without a batch too.
         """
@@ -65,6 +70,7 @@ class BatchQueue(Generic[Item]):
         self._max_pending = max_pending
         self._interval_s = interval_s
         self._may_drop = may_drop
+        self._is_resumed = is_resumed
         self._before_batch = before_batch
         self._reset()
         _QUEUES.add(self)
@@ -90,6 +96,18 @@ class BatchQueue(Generic[Item]):
             self._put_in_excess(item)
             return
         pending.append(item)
+        if not self._awake:
+            self._awake = True
+            self.start()
+            self._wake.put(None)
+
+    def put_all(self, items: Sequence[Item]) -> None:
+        """Hand all of *items* over, as `put` does each."""
+        if len(self._pending) + len(items) > self._limit:
+            for item in items:
+                self.put(item)
+            return
+        self._pending.extend(items)
         if not self._awake:
             self._awake = True
             self.start()
@@ -183,6 +201,10 @@ class BatchQueue(Generic[Item]):
         except Exception as error:
             self._faults.note(self._name, error)
             self.dropped += len(batch)
+        except BaseException:
+            if self._is_resumed:
+                self._put_back(batch)
+            raise
         else:
             if rest:
                 self._put_back(rest)

@@ -7,7 +7,7 @@ time, and defined in a fifth of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -77,6 +77,14 @@ class Tags(Mapping[str, str]):
 
 
 NO_TAGS = Tags()
+
+
+def moment(at: datetime | float) -> datetime:
+    """*at* as an aware time: seconds since the epoch are noted in a third of the time.
+
+    A time is given back as it is. Seconds are exact to the microsecond until 2106.
+    """
+    return datetime.fromtimestamp(at, UTC) if isinstance(at, float) else at
 
 
 class CallStart(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from ._call import Call, Route
+from ._call import Call
 from ._errors import ConfigError
 from ._model_id import GUARDRAIL_MODEL
 from ._readers import (
@@ -22,6 +22,7 @@ from ._readers import (
     whole_object,
 )
 from ._record import Outcome, Reading
+from ._routes import Route
 from ._settlement import read_stream
 from ._usage import Usage
 

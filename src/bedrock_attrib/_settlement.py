@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from ._call import Call, Route
+from ._batch import Alike
+from ._call import Call
+from ._ids import IDS
 from ._model_id import ModelKind, ModelRef, parse_model_id
 from ._readers import (
     Events,
@@ -20,7 +18,8 @@ from ._readers import (
     status_without_answer,
     with_earlier_attempts,
 )
-from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading
+from ._record import CallRecord, Outcome, PriceStatus, Quote, Reading, moment
+from ._routes import Route
 from ._usage import GUARDRAIL_UNITS, Unit, Usage
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     """
     outcome = call.outcome or _OK
     route = call.route
+    at = moment(call.started_at)
     if call.facts is not None and call.failure is None:
         merge_request(reading, call.facts)
     elif route.read_request is not None and outcome is _OK:
@@ -91,7 +91,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         till = route.till
         if till is None or till.model is not model:
             till = route.till = _till_of(model, route.region, prices)
-        quote = till.quote(usage, tier, latency_mode, call.started_at, reading.assumed)
+        quote = till.quote(usage, tier, latency_mode, at, reading.assumed)
     else:
         quote = Quote(None, *(_failure(call) or _unknown(reading)))
     cost, status, reason = quote
@@ -101,8 +101,8 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         earlier = _earlier_attempts(call)
         status, reason = with_earlier_attempts(status, reason, earlier)
     values = (
-        _IDS.next(),
-        call.started_at,
+        IDS.text(IDS.take()),
+        at,
         route.operation.name,
         model,
         route.region,
@@ -124,6 +124,28 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         call.request_hash,
     )
     return tuple.__new__(CallRecord, values)  # in half the time of naming each
+
+
+def alike_of(
+    record: CallRecord, reading: Reading, till: AnyTill | None
+) -> Alike | None:
+    """What plain calls like the one of *record* have in common, if that can be said."""
+    cost, usage = record.cost, record.usage
+    if (
+        till is None
+        or cost is None
+        or usage is None
+        or cost.usage is not usage
+        or record.price_status is not _PRICED
+        or record.model is not till.model
+        or reading.estimated
+        or reading.missing
+    ):
+        return None
+    known = till.known(usage, record.tier, record.latency_mode, reading.assumed)
+    if known is None or known.rates is not cost.rates:
+        return None
+    return Alike(record, cost, starts=known.starts, ends=known.ends, most=known.most)
 
 
 def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
@@ -249,32 +271,4 @@ def routed(router: ModelRef, invoked: str) -> ModelRef:
 
 
 # Looking a member up on its enum costs more than the rest of a line.
-_OK = Outcome.OK
-
-
-class _Ids:
-    """Ids that are unique across processes, without a random number for each.
-
-    Attributes:
-        next: Gives the next id: 32 hexadecimal digits. It runs no Python of its own,
-            so that threads cannot come in between.
-    """
-
-    next: Callable[[], str]
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Take a new random prefix, as a forked child must."""
-        prefix = uuid4().hex[:20]
-        digits = itertools.product((prefix,), *([_THREE_DIGITS] * 4))
-        self.next = map("".join, digits).__next__
-
-
-_THREE_DIGITS = tuple(f"{number:03x}" for number in range(4096))
-
-
-_IDS = _Ids()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_IDS.restart)
+_OK, _PRICED = Outcome.OK, PriceStatus.PRICED

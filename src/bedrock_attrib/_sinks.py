@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, runtime_checkable
 
+from ._batch import Batch, Entry, record_of
 from ._faults import Faults
 from ._queue import BatchQueue
 from ._record import CallRecord, CallStart
@@ -66,6 +67,57 @@ class LossySink(Sink, Protocol):
 
 
 @runtime_checkable
+class BatchSink(Sink, Protocol):
+    """A sink that takes calls as they are settled: many at once, most of them alike."""
+
+    def write_batch(self, batch: Batch) -> None:
+        """Take all of *batch*, instead of one ``write`` for each of its records."""
+
+
+BatchWriter = Callable[[Batch, Callable[[BaseException], None]], None]
+"""Tells a sink of a batch, and takes what notes a fault with a single record."""
+
+
+def batch_writer(sink: Sink) -> BatchWriter:
+    """What tells *sink* of a batch: at once if it can take that, else one by one.
+
+    A sink that is derived from one of those, with a ``write`` of its own, gets records.
+    """
+    if isinstance(sink, BatchSink) and _has_its_own(sink):
+        write_batch = sink.write_batch
+
+        def tell(batch: Batch, _note: Callable[[BaseException], None]) -> None:
+            write_batch(batch)
+
+        return tell
+    write = sink.write
+
+    def tell_each(batch: Batch, note: Callable[[BaseException], None]) -> None:
+        interrupt: BaseException | None = None
+        for record in batch.records():
+            try:
+                write(record)
+            except Exception as fault:  # the barrier around a sink
+                note(fault)
+            except BaseException as other:  # as of Ctrl-C, once all have been told
+                interrupt = other
+        if interrupt is not None:
+            raise interrupt
+
+    return tell_each
+
+
+def _has_its_own(sink: BatchSink) -> bool:
+    """Whether ``write_batch`` is of the class that ``write`` is of, or a later one."""
+    for kind in type(sink).__mro__:
+        if "write_batch" in vars(kind):
+            return True
+        if "write" in vars(kind):
+            return False
+    return False
+
+
+@runtime_checkable
 class Guard(Protocol):
     """May refuse a call before it is sent."""
 
@@ -99,7 +151,7 @@ class QueueSink:
         """
         self._sink = sink
         self._faults = Faults()
-        self._queue: BatchQueue[CallRecord | Callable[[], None]] = BatchQueue(
+        self._queue: BatchQueue[CallRecord | Entry | Callable[[], None]] = BatchQueue(
             self._write_all,
             name=f"bedrock-attrib-{type(sink).__name__}",
             faults=self._faults,
@@ -124,11 +176,15 @@ class QueueSink:
 
         return correct
 
-    def _write_all(self, items: list[CallRecord | Callable[[], None]]) -> None:
+    def write_batch(self, batch: Batch) -> None:
+        """Take all of *batch*; records are made on the queue's thread."""
+        self._queue.put_all(batch.entries)
+
+    def _write_all(self, items: list[CallRecord | Entry | Callable[[], None]]) -> None:
         for item in items:
             try:
-                if isinstance(item, CallRecord):
-                    self._sink.write(item)
+                if isinstance(item, tuple):
+                    self._sink.write(record_of(item))
                 else:
                     item()
             except Exception as error:

@@ -29,6 +29,12 @@ class Tally:
         if len(self._pending) >= _MOST_PENDING:
             self._fold()
 
+    def extend(self, counts: list[dict[Unit, int]]) -> None:
+        """Add the counts of many usages, as `add` does each."""
+        self._pending.extend(counts)
+        if len(self._pending) >= _MOST_PENDING:
+            self._fold()
+
     def _fold(self) -> None:
         # What is pending and its sums are taken at once and put at once, between two
         # calls: a signal's handler may fold in the middle, and comes to the same.

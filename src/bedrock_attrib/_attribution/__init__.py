@@ -5,12 +5,13 @@ from __future__ import annotations
 from ._block import attribution
 from ._decorate import Taken, bring
 from ._kinds import Wrappers, async_generator_function
-from ._scope import Scope, Stay, Steps, current_scope
+from ._scope import NO_SCOPE, Scope, Stay, Steps, current_scope
 from ._spend import Spend
 from ._tags import LONGEST_VALUE, check_tags, with_changes
 
 __all__ = [
     "LONGEST_VALUE",
+    "NO_SCOPE",
     "Scope",
     "Spend",
     "Stay",

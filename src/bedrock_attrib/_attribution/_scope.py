@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import NamedTuple
 
 from .._errors import ConfigError
 from .._record import NO_TAGS, Tags
@@ -14,8 +13,8 @@ from ._spend import Spend
 from ._tags import MOST_TAGS, Changes, with_changes
 
 
-class Scope(NamedTuple):
-    """The attribution in force: tags, and every enclosing block's spend.
+class Scope:
+    """The attribution in force: tags, and every enclosing block's spend; immutable.
 
     Attributes:
         tags: Tags of the block and those around it.
@@ -26,17 +25,38 @@ class Scope(NamedTuple):
         block: The block that made it; None for one that came from elsewhere.
         baggage: W3C baggage that was carried along with it from another thread or
             process, as it came in: strangers wrote it.
+        settlers: Who its spends are known to ask before they are looked at.
     """
 
-    tags: Tags
-    spends: tuple[weakref.ref[Spend], ...]
-    removed: frozenset[str] = frozenset()
-    block: Block | None = None
-    baggage: Mapping[str, object] = NO_TAGS
+    __slots__ = ("baggage", "block", "removed", "settlers", "spends", "tags")
+
+    def __init__(
+        self,
+        tags: Tags,
+        spends: tuple[weakref.ref[Spend], ...] = (),
+        removed: frozenset[str] = frozenset(),
+        block: Block | None = None,
+        baggage: Mapping[str, object] = NO_TAGS,
+    ) -> None:
+        """Put *tags* in force, for blocks with *spends*."""
+        self.tags = tags
+        self.spends = spends
+        self.removed = removed
+        self.block = block
+        self.baggage = baggage
+        self.settlers: tuple[Callable[[], None], ...] = ()
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Have its spends call *settle* before they are looked at."""
+        for kept in self.spends:
+            spend = kept()
+            if spend is not None:
+                spend.settle_with(settle)
+        self.settlers = (*self.settlers, settle)
 
 
-_NO_SCOPE = Scope(NO_TAGS, ())
-_SCOPE: ContextVar[Scope] = ContextVar("bedrock_attrib_scope", default=_NO_SCOPE)
+NO_SCOPE = Scope(NO_TAGS)
+_SCOPE: ContextVar[Scope] = ContextVar("bedrock_attrib_scope", default=NO_SCOPE)
 
 
 def current_scope() -> Scope:
@@ -129,7 +149,7 @@ class Block:
         except ValueError:  # where it was entered it is still to be taken off
             self.is_left = True
             outer = self.token.old_value
-            _SCOPE.set(outer if isinstance(outer, Scope) else _NO_SCOPE)
+            _SCOPE.set(outer if isinstance(outer, Scope) else NO_SCOPE)
         current_scope()
 
 

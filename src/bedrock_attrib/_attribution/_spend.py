@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import reduce
 from threading import RLock
 
+from .._batch import Alike, Counts
 from .._cost import Cost, Rates
 from .._money import ZERO, add
 from .._record import CallRecord, PriceStatus
@@ -113,6 +114,18 @@ class Spend:
             if found is None:
                 found = self._tallies[key] = (cost.rates, Tally())
             found[1].add(usage)
+
+    def add_alike(self, alike: Alike, counts: Counts) -> None:
+        """Count finished calls that are alike, by what each has used."""
+        cost = alike.cost
+        if cost.currency != _USD:
+            for each in counts:
+                self.add(alike.record._replace(usage=Usage.of(each)))
+            return
+        model = alike.record.model
+        with self._lock:
+            self._calls += len(counts)
+            self._tally(model.model_id or model.requested, cost.rates).extend(counts)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Count *after* instead of *before*. Called by the recorder."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._answers import Kept
-from ._bodies import needs_body, read_body
+from ._answers import Kept, needs_body
+from ._bodies import read_body
 from ._failures import (
     is_turned_away,
     status_of_refusal,

@@ -8,9 +8,17 @@ from typing import Any
 from .._model_id import ModelRef
 from .._record import Reading
 from .._usage import Unit
-from ._counts import read_shape
+from ._counts import read_numbers, read_shape
 from ._guardrails import add_units, check_units, policy_units, trace_units
-from ._shapes import CONVERSE, CONVERSE_STREAM, HEADERS, TOKEN_HEADERS, Fields, Shape
+from ._shapes import (
+    CONVERSE,
+    CONVERSE_STREAM,
+    HEADERS,
+    TOKEN_HEADERS,
+    Fields,
+    Shape,
+    converse_lifetimes,
+)
 
 Parsed = Mapping[str, Any]
 Kept = Parsed | tuple[Any, ...]
@@ -52,14 +60,12 @@ def keep_converse(answer: Parsed) -> Kept:
 
 def _read_kept_converse(kept: tuple[Any, ...], model: ModelRef) -> Reading:
     prompt, output, cached, written, details, tier, mode, trace = kept
-    usage = {
-        "inputTokens": prompt,
-        "outputTokens": output,
-        "cacheReadInputTokens": cached,
-        "cacheWriteInputTokens": written,
-        "cacheDetails": details,
-    }
-    reading = read_shape(CONVERSE, usage, model.vendor) or Reading()
+    if prompt is None and output is None:
+        reading = Reading()
+    else:
+        told = converse_lifetimes(details) if details and written is not None else None
+        vendor = model.vendor
+        reading = read_numbers(CONVERSE, prompt, output, cached, written, told, vendor)
     reading.tier = tier
     reading.latency_mode = mode
     if trace is not None:
@@ -67,10 +73,35 @@ def _read_kept_converse(kept: tuple[Any, ...], model: ModelRef) -> Reading:
     return reading
 
 
-def keep_headers(answer: Parsed) -> Kept:
-    """Of an answer whose headers state everything."""
+def keep_headers(answer: Parsed) -> Kept | None:
+    """Of an answer whose headers state everything; None where the body may say more."""
     get = _headers(answer).get
-    return tuple([get(name) for name in _USED_HEADERS])  # as a generator takes longer
+    prompt, output = get(HEADERS.input), get(HEADERS.output)
+    cached, written = get(HEADERS.cache_read), get(HEADERS.cache_write)
+    if _may_lack(prompt, output, cached, written):
+        return None
+    return prompt, output, cached, written, get(_TIER), get(_LATENCY_MODE)
+
+
+def needs_body(headers: Mapping[str, str]) -> bool:
+    """Whether the body may say more than *headers* do: counts, or lifetimes."""
+    return _may_lack(*map(headers.get, TOKEN_HEADERS))
+
+
+def _may_lack(*counts: str | None) -> bool:
+    """Whether *counts*, of which the last is that of cache writes, may not be all."""
+    said = [text for text in counts if text is not None]
+    if counts[-1] is not None and counts[-1] != "0":
+        return True
+    digits = "".join(said)
+    if len(digits) < _LONGEST_COUNT and digits.isdecimal() and "" not in said:
+        return False
+    return not said or not all(
+        text.isdecimal() and len(text) < _LONGEST_COUNT for text in said
+    )
+
+
+_LONGEST_COUNT = 16
 
 
 def read_free(_parsed: Parsed, _model: ModelRef) -> Reading:
@@ -151,11 +182,9 @@ def _headers(parsed: Parsed) -> Mapping[str, str]:
 
 def read_invoke(answer: Kept, model: ModelRef) -> Reading:
     """Answer of InvokeModel, by its headers alone."""
-    headers = (
-        dict(zip(_USED_HEADERS, answer, strict=True))
-        if isinstance(answer, tuple)
-        else _headers(answer)
-    )
+    if isinstance(answer, tuple):
+        return _read_kept_headers(answer, model)
+    headers = _headers(answer)
     fields: dict[str, Any] = {}
     for name in TOKEN_HEADERS:
         text = headers.get(name)
@@ -166,6 +195,22 @@ def read_invoke(answer: Kept, model: ModelRef) -> Reading:
                 fields[name] = text
     reading = read_shape(HEADERS, fields, model.vendor) or Reading()
     _read_served(reading, headers)
+    return reading
+
+
+def _read_kept_headers(kept: tuple[Any, ...], model: ModelRef) -> Reading:
+    prompt, output, cached, written, tier, mode = kept
+    reading = read_numbers(
+        HEADERS,
+        None if prompt is None else int(prompt),
+        None if output is None else int(output),
+        None if cached is None else int(cached),
+        None if written is None else int(written),
+        None,
+        model.vendor,
+    )
+    reading.tier = tier
+    reading.latency_mode = mode
     return reading
 
 
@@ -184,7 +229,6 @@ def _read_served(reading: Reading, headers: Mapping[str, str]) -> None:
 # In the headers for every botocore; modelled as parameters only since 2025.
 _TIER = "x-amzn-bedrock-service-tier"
 _LATENCY_MODE = "x-amzn-bedrock-performanceconfig-latency"
-_USED_HEADERS = (*TOKEN_HEADERS, _TIER, _LATENCY_MODE)
 
 
 def read_guardrail(parsed: Parsed, _model: ModelRef) -> Reading:

@@ -13,8 +13,6 @@ from ._guardrails import add_units, trace_units
 from ._json import outer_object, whole_object
 from ._shapes import (
     BODY_SHAPES,
-    HEADERS,
-    TOKEN_HEADERS,
     Fields,
     Shape,
     is_spelled,
@@ -35,21 +33,6 @@ _NAMES = (
     _TRACE,
     "service_tier",
 )
-
-
-def needs_body(headers: Mapping[str, str]) -> bool:
-    """Whether the body may say more than *headers* do: counts, or lifetimes."""
-    said = [headers[name] for name in TOKEN_HEADERS if name in headers]
-    if not said or not all(map(_is_plain, said)):
-        return True
-    return headers.get(HEADERS.cache_write, "0") != "0"
-
-
-def _is_plain(text: str) -> bool:
-    return text.isdecimal() and len(text) < _LONGEST_COUNT
-
-
-_LONGEST_COUNT = 16
 
 
 def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:

@@ -41,27 +41,56 @@ def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | No
     cached, written = get(shape.cache_read), get(shape.cache_write)
     if prompt is None and output is None:
         return None
+    if written is None or shape.lifetimes is None:
+        lifetimes = None
+    else:
+        lifetimes = shape.lifetimes(fields)
+    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
+
+
+def read_numbers(
+    shape: Shape,
+    prompt: Any,
+    output: Any,
+    cached: Any,
+    written: Any,
+    lifetimes: Mapping[str, Any] | None,
+    vendor: str | None,
+) -> Reading:
+    """Counts of fields that have been looked up, as `read_shape` says.
+
+    Args:
+        shape: The spelling.
+        prompt: What is stated for the input; None for nothing, as in all of these.
+        output: What is stated for the output.
+        cached: What is stated for tokens read from the cache.
+        written: What is stated for tokens written to the cache.
+        lifetimes: Cache writes by lifetime, where told apart.
+        vendor: Vendor of the model.
+    """
     if not (
         (prompt is None or (type(prompt) is int and prompt >= 0))
         and (output is None or (type(output) is int and output >= 0))
         and (cached is None or (type(cached) is int and cached >= 0))
         and (written is None or (type(written) is int and written >= 0))
     ):
-        return _read_odd_numbers(shape, fields, vendor)
+        numbers = (prompt, output, cached, written)
+        return _read_odd_numbers(shape, numbers, lifetimes, vendor)
     counts: dict[Unit, int] = {}
     reading = Reading(counts, shape.source)
     if prompt is not None:
         if shape.includes_cache:
+            total = prompt
             prompt -= (cached or 0) + (written or 0)
             if prompt < 0:
-                return Reading(None, "", _impossible(shape, fields))
+                why = _impossible(shape, total, cached, written)
+                return Reading(None, "", why)
         counts[_INPUT] = prompt
     if output is not None:
         counts[_OUTPUT] = output
     if cached is not None:
         counts[_CACHE_READ] = cached
     if written is not None:
-        lifetimes = shape.lifetimes(fields) if shape.lifetimes is not None else None
         add_cache_writes(counts, reading, written, lifetimes, vendor)
     return reading
 
@@ -71,29 +100,35 @@ _INPUT, _OUTPUT = Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN
 _CACHE_READ = Unit.CACHE_READ_TOKEN
 
 
-def _read_odd_numbers(shape: Shape, fields: Fields, vendor: str | None) -> Reading:
+def _read_odd_numbers(
+    shape: Shape,
+    numbers: tuple[Any, ...],
+    lifetimes: Mapping[str, Any] | None,
+    vendor: str | None,
+) -> Reading:
     """Read counts that are not all whole numbers from zero up.
 
     Cohere's own interface types its billed units as floats (Chat API reference,
     checked 2026-11-23), so ``7.0`` is seven.
     """
-    names = (shape.input, shape.output, shape.cache_read, shape.cache_write)
-    whole = {
-        name: int(value)
-        for name in names
-        if type(value := fields.get(name)) is float and value.is_integer()
-    }
-    reading = read_shape(shape, {**fields, **whole}, vendor) if whole else None
-    return reading or Reading(
-        None, "", f"{shape.source}: a count is no whole number from zero up"
-    )
+    whole = [
+        int(number) if type(number) is float and number.is_integer() else number
+        for number in numbers
+    ]
+    if list(map(type, whole)) == list(map(type, numbers)):
+        return Reading(
+            None, "", f"{shape.source}: a count is no whole number from zero up"
+        )
+    prompt, output, cached, written = whole
+    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
 
 
-def _impossible(shape: Shape, fields: Fields) -> str:
+def _impossible(
+    shape: Shape, total: int, cached: int | None, written: int | None
+) -> str:
     return (
-        f"{shape.source}: input {fields[shape.input]} is less than the cached tokens "
-        f"that it includes ({fields.get(shape.cache_read)} read, "
-        f"{fields.get(shape.cache_write)} written)"
+        f"{shape.source}: input {total} is less than the cached tokens "
+        f"that it includes ({cached} read, {written} written)"
     )
 
 

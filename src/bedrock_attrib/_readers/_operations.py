@@ -38,7 +38,8 @@ class Operation:
         read: Reads the parsed answer, before any body or stream is touched, or what was
             kept of it.
         members: Members of the answer that ``read`` looks at.
-        keep: Keeps of the answer what ``read`` looks at, until that is called.
+        keep: Keeps of the answer what ``read`` looks at, until that is called; None if
+            its body may say more.
         model: Model of an operation that names none.
         stream: Member of the answer that holds its event stream.
         read_events: Reads the final statement of a stream; None while it has not come.
@@ -50,7 +51,7 @@ class Operation:
     name: str
     read: Callable[[Any, ModelRef], Reading]
     members: tuple[str, ...] = ()
-    keep: Callable[[Parsed], Kept] = keep_nothing
+    keep: Callable[[Parsed], Kept | None] = keep_nothing
     model: ModelRef = NO_MODEL
     stream: str | None = None
     read_events: Callable[[Events, ModelRef], Reading | None] | None = None

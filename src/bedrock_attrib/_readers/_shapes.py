@@ -36,8 +36,11 @@ class Shape:
 
 def _converse_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
     details = fields.get("cacheDetails")
-    if not details:
-        return None
+    return converse_lifetimes(details) if details else None
+
+
+def converse_lifetimes(details: list[Fields]) -> Mapping[str, Any] | None:
+    """Cache writes by lifetime, as ``cacheDetails`` of Converse tells them apart."""
     lifetimes: dict[str, Any] = {}
     try:
         for detail in details:

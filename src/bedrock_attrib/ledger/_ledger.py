@@ -10,8 +10,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from .._batch import Batch, Entry, record_of
 from .._errors import LedgerError
 from .._faults import Faults
 from .._queue import BatchQueue
@@ -42,9 +43,12 @@ from ._telling import Telling
 _MOST_AT_ONCE = 20_000
 
 
+Item: TypeAlias = CallRecord | Entry | Correction
+
+
 class _Doubt(NamedTuple):
     was_committed: Callable[[], bool]
-    items: list[CallRecord | Correction]
+    items: list[Item]
 
 
 class Ledger:
@@ -88,7 +92,7 @@ class Ledger:
         """
         self.store = _opened(path, read_only=read_only)
         self._faults = Faults()
-        self._queue: BatchQueue[CallRecord | Correction] = BatchQueue(
+        self._queue: BatchQueue[Item] = BatchQueue(
             self._handle,
             name="bedrock-attrib-ledger",
             faults=self._faults,
@@ -117,6 +121,10 @@ class Ledger:
         """Records that were lost."""
         return self._queue.dropped + self._lost
 
+    def write_batch(self, batch: Batch) -> None:
+        """Take all of *batch*; records are made on the queue's thread."""
+        self._queue.put_all(batch.entries)
+
     def _forget_ids(self) -> None:
         self._interner.forget_all()
 
@@ -140,9 +148,7 @@ class Ledger:
         # Half a character, which no database takes, is no reason to lose a record.
         return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
-    def _handle(
-        self, items: list[CallRecord | Correction]
-    ) -> list[CallRecord | Correction]:
+    def _handle(self, items: list[Item]) -> list[Item]:
         """Write *items*; what could not be written is to be tried again."""
         try:
             items = items[self._settle_doubt(items) :]
@@ -168,9 +174,7 @@ class Ledger:
         self._telling.recovery()
         return []
 
-    def _write_what_fits(
-        self, items: list[CallRecord | Correction]
-    ) -> list[list[CallRecord | Correction]]:
+    def _write_what_fits(self, items: list[Item]) -> list[list[Item]]:
         """Write *items*, or give their halves if one of them can never be written."""
         try:
             try:
@@ -186,7 +190,7 @@ class Ledger:
             self._faults.note("ledger record", error)
         return []
 
-    def _settle_doubt(self, items: list[CallRecord | Correction]) -> int:
+    def _settle_doubt(self, items: list[Item]) -> int:
         """How many of *items*, from the first, were committed without our knowing."""
         doubt = self._doubt
         if doubt is None:
@@ -197,7 +201,7 @@ class Ledger:
         pairs = zip(items, doubt.items, strict=False)
         return sum(item is other for item, other in pairs) if was_committed else 0
 
-    def _write_together(self, items: list[CallRecord | Correction]) -> None:
+    def _write_together(self, items: list[Item]) -> None:
         try:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
@@ -212,10 +216,10 @@ class Ledger:
             self._transaction = None
         self._interner.keep()
 
-    def _write(
-        self, transaction: Transaction, items: list[CallRecord | Correction]
-    ) -> None:
-        records = [item for item in items if isinstance(item, CallRecord)]
+    def _write(self, transaction: Transaction, items: list[Item]) -> None:
+        records = [
+            record_of(item) for item in items if not isinstance(item, Correction)
+        ]
         transaction.write(self._maker.batch(records))
         # Rows first: their texts must have ids before anything is looked for.
         corrections = [

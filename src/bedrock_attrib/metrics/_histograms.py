@@ -7,6 +7,7 @@ from typing import Literal
 
 from opentelemetry.metrics import Histogram
 
+from .._batch import Entry, record_of
 from .._record import CallRecord
 from . import names
 from ._instruments import NO_SPAN, Instruments, is_seen
@@ -14,7 +15,7 @@ from ._neighbours import active_neighbours
 from ._points import error_pairs
 from ._series import Series
 
-Recording = tuple[Series, CallRecord]
+Recording = tuple[Series, CallRecord | Entry]
 
 
 class Histograms:
@@ -59,9 +60,10 @@ class Histograms:
             self._instruments.renew()
             self._create()
         neighbours = active_neighbours() if self._wanted == "auto" else ()
-        for series, record in batch:
+        for series, entry in batch:
             if series.labels.gen_ai is None:
                 continue
+            record = record_of(entry)
             muted = _NONE.union(*(each.emits(record) for each in neighbours))
             _record_one(self._by_name, muted, series, record)
 

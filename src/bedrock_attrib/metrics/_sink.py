@@ -9,6 +9,7 @@ from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
 
+from .._batch import Alike, Batch
 from .._errors import ConfigError
 from .._faults import Faults
 from .._queue import BatchQueue
@@ -18,6 +19,7 @@ from ._histograms import Histograms, Recording
 from ._instruments import Source
 from ._labels import TagLabels
 from ._meters import attach
+from ._series import Series
 from ._totals import Totals
 
 # A collection empties the queue first, so this only bounds what waits in it. The less
@@ -125,16 +127,36 @@ class OpenTelemetrySink:
     def write(self, record: CallRecord) -> None:
         """Count one call."""
         series = self._totals.add(record)
-        if self._instruments.is_outdated:
-            # The first call in a forked child: the queue's thread makes its
-            # instruments, which must not happen on the caller's.
+        if self._is_shown(series):
             self._queue.put((series, record))
-        elif (
+
+    def write_batch(self, batch: Batch) -> None:
+        """Count the calls of *batch*, those that are alike together."""
+        for record in batch.others():
+            self.write(record)
+        shown: dict[Alike, Series] = {}
+        for alike, counts in batch.alike.items():
+            series = self._totals.add_alike(alike, counts)
+            if self._is_shown(series):
+                shown[alike] = series
+        if shown:
+            self._queue.put_all(
+                [
+                    (shown[entry[0]], entry)
+                    for entry in batch.entries_alike()
+                    if entry[0] in shown
+                ]
+            )
+
+    def _is_shown(self, series: Series) -> bool:
+        """Whether calls of *series* are shown one by one, in histograms."""
+        # The first call in a forked child is, whatever it is: the queue's thread makes
+        # its instruments, which must not happen on the caller's.
+        return self._instruments.is_outdated or (
             self._is_wanted
             and series.labels.gen_ai is not None
             and (self._is_live or self._goes_live())
-        ):
-            self._queue.put((series, record))
+        )
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Add what *after* costs beyond *before*, under the labels of *after*.

@@ -10,6 +10,7 @@ from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
+from .._batch import Alike, Counts
 from .._cost import Cost
 from .._money import EXACT, ZERO, add, multiply
 from .._record import CallRecord, PriceStatus
@@ -95,6 +96,13 @@ class Totals:
 
     def add(self, record: CallRecord) -> Series:
         """Add one call, and say which series took it."""
+        return self._add(record, None)
+
+    def add_alike(self, alike: Alike, counts: Counts) -> Series:
+        """Add calls that are alike, by what each has used; which series took them."""
+        return self._add(alike.record, counts)
+
+    def _add(self, record: CallRecord, counts: Counts | None) -> Series:
         cost, usage = record.cost, record.usage
         if record.price_status is _UNPRICED:
             cost = None
@@ -115,6 +123,10 @@ class Totals:
                 route = self._routes.get(key)
                 if route is None:
                     route = self._find_route(key, record, cost)
+                if counts is not None:
+                    route.calls += len(counts)
+                    route.tally.extend(counts)
+                    return route.series
                 route.calls += 1
                 if usage is not None and cost is not None and cost.usage is usage:
                     # Rates are made for the units of one kind of usage.

@@ -315,6 +315,9 @@ class _OwnTill:
             assumed=assumed,
         )
 
+    def known(self, *_call: object) -> None:
+        """Nothing: somebody has derived the table to be asked."""
+
 
 def till_of(table: PriceTable, model: ModelRef, region: str) -> AnyTill:
     """Where *table* prices the calls of *model* that are made from *region*."""

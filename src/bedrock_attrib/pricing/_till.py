@@ -21,6 +21,22 @@ _Shape = tuple[str | None, ...]
 """Tier, latency mode, cache-write unit of unstated lifetime, then units of a usage."""
 
 
+class Known(NamedTuple):
+    """How usages of one shape are priced, as most calls are.
+
+    Attributes:
+        starts: First moment for which it holds.
+        ends: Last moment for which it holds.
+        most: Units in all for which it holds; above, a prompt may be a long one.
+        rates: The rates.
+    """
+
+    starts: datetime
+    ends: datetime
+    most: int
+    rates: Rates
+
+
 class AnyTill(Protocol):
     """What prices calls of one model in one region."""
 
@@ -36,21 +52,10 @@ class AnyTill(Protocol):
     ) -> Quote:
         """Price one call; never raises."""
 
-
-class _Known(NamedTuple):
-    """How usages of one shape are priced, as most calls are.
-
-    Attributes:
-        starts: First moment for which it holds.
-        ends: Last moment for which it holds.
-        most: Units in all for which it holds; above, a prompt may be a long one.
-        rates: The rates.
-    """
-
-    starts: datetime
-    ends: datetime
-    most: int
-    rates: Rates
+    def known(
+        self, usage: Usage, tier: str, latency_mode: str, assumed: Unit | None = None
+    ) -> Known | None:
+        """How calls like this one are surely priced; None if each has to be asked."""
 
 
 class Till:
@@ -72,7 +77,13 @@ class Till:
         self.model = model
         self._region = region
         self._currency = currency
-        self._known: dict[_Shape, _Known] = {}
+        self._known: dict[_Shape, Known] = {}
+
+    def known(
+        self, usage: Usage, tier: str, latency_mode: str, assumed: Unit | None = None
+    ) -> Known | None:
+        """How calls like one that was priced are priced; None if that is not sure."""
+        return self._known.get((tier, latency_mode, assumed, *usage))
 
     def quote(
         self,
@@ -99,5 +110,5 @@ class Till:
             if len(self._known) >= _MAX_SHAPES:
                 self._known.clear()
             most = card.long_plans[-1][0] if card.long_plans else _NO_LIMIT
-            self._known[shape] = _Known(card.starts, card.ends, most, plan.rates)
+            self._known[shape] = Known(card.starts, card.ends, most, plan.rates)
         return settle(plan, usage, self._currency)

@@ -80,7 +80,8 @@ class _Given(Taken):
 
     def _scope_here(self) -> Scope:
         scope = self.scope
-        return scope._replace(baggage=CarriedBaggage(scope.baggage, get_all()))
+        baggage = CarriedBaggage(scope.baggage, get_all())
+        return Scope(scope.tags, scope.spends, scope.removed, scope.block, baggage)
 
 
 _KINDS = (

@@ -1,0 +1,387 @@
+"""Calls that are alike are settled together, and come to what each alone comes to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+from botocore.client import BaseClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from bedrock_attrib import CallRecord, Recorder, Usage, attribution, instrument
+from bedrock_attrib._record import CallStart, PriceStatus
+from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
+
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+LUNA = "openai.gpt-5.6-luna"
+OTHERS = ("amazon.nova-lite-v1:0", "nobody.knows-v1:0", CLAUDE, LUNA)
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+
+
+class LetPass:
+    """A guard: with one, every call is settled by itself, as something special."""
+
+    def check(self, start: CallStart) -> None:
+        """Refuse nothing."""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """One endpoint for the tests of this file."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+def converse(client: BaseClient, model: str = CLAUDE) -> object:
+    """A plain call."""
+    return client.converse(modelId=model, messages=MESSAGES)
+
+
+def invoke(client: BaseClient, model: str = CLAUDE) -> object:
+    """A call whose headers say everything, but for cache writes."""
+    answer = client.invoke_model(modelId=model, body=b"{}")
+    return answer["body"].read()
+
+
+class Case(NamedTuple):
+    """One call."""
+
+    call: Callable[[BaseClient, str], object]
+    model: str
+    usage: Usage
+    team: str
+
+
+_COUNTS = st.sampled_from([0, 1, 199_000, 250_000])
+_SHAPES = st.sampled_from(
+    [
+        {},
+        {"cache_read_tokens": 90},
+        {"cache_write_5m_tokens": 40},
+        {
+            "cache_read_tokens": 0,
+            "cache_write_5m_tokens": 5,
+            "cache_write_1h_tokens": 9,
+        },
+    ]
+)
+_CASES = st.builds(
+    Case,
+    st.sampled_from([converse, invoke]),
+    st.sampled_from(OTHERS),
+    st.builds(
+        lambda prompt, output, cache: tokens(
+            input_tokens=prompt, output_tokens=output, **cache
+        ),
+        _COUNTS,
+        st.sampled_from([0, 900]),
+        _SHAPES,
+    ),
+    st.sampled_from(["search", "chat"]),
+)
+
+
+def _run(
+    simulator: Simulator, cases: list[Case], **wiring: Any
+) -> tuple[list[tuple[object, ...]], dict[str, object], list[object]]:
+    """Records, figures of a spend and points of metrics that *cases* come to."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    sink, queued = ListSink(), ListSink()
+    metrics = OpenTelemetrySink(meter_provider=provider, histograms=False)
+    recorder = Recorder(sinks=(metrics, sink, QueueSink(queued)), **wiring)
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(app="test") as spend:
+        for case in cases:
+            simulator.reply(Reply(usage=case.usage), times=1)
+            with attribution(team=case.team):
+                case.call(client, case.model)
+    figures = {
+        "cost": spend.cost,
+        "calls": spend.calls,
+        "unpriced": spend.unpriced_calls,
+        "usage": spend.usage,
+        "models": spend.by_model,
+    }
+    recorder.flush()
+    assert queued.records == sink.records
+    assert recorder.faults.counts() == {}
+    points = sorted(map(str, _points(reader)))
+    recorder.close()
+    provider.shutdown()
+    return [_comparable(record) for record in sink.records], figures, points
+
+
+_BY_CHANCE = ("id", "started_at", "duration_s", "request_id")
+
+
+def _comparable(record: CallRecord) -> tuple[object, ...]:
+    return record._replace(**dict.fromkeys(_BY_CHANCE)), record.cost and (
+        record.cost.total,
+        dict(record.cost.by_unit),
+        dict(record.cost.rates),
+    )
+
+
+def _points(reader: InMemoryMetricReader) -> Iterator[tuple[object, ...]]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    for resource in data.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if "age" in metric.name:
+                    continue
+                for point in metric.data.data_points:
+                    labels = sorted((point.attributes or {}).items())
+                    yield metric.name, labels, getattr(point, "value", None)
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(cases=st.lists(_CASES, min_size=1, max_size=12))
+def test_as_each_alone(simulator: Simulator, cases: list[Case]) -> None:
+    """Records, spends and metrics are those of calls that are settled one by one."""
+    cases = [*cases, *cases]  # whatever it is, it comes again
+    together = _run(simulator, cases)
+    alone = _run(simulator, cases, guards=(LetPass(),))
+    assert together == alone
+
+
+def test_the_price_changes_between_two(simulator: Simulator) -> None:
+    """Of calls that are alike, those after midnight have the new day's price."""
+    midnight = datetime(2026, 7, 30, tzinfo=UTC)
+    instant = timedelta(microseconds=1)
+    moments = [
+        midnight - timedelta(hours=1),
+        midnight - 2 * instant,
+        midnight - instant,
+        midnight,
+        midnight + instant,
+        midnight - instant,
+    ]
+    clock = iter(moments)
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,), clock=lambda: next(clock))
+    client = instrument(simulator.client(), recorder=recorder)
+    simulator.reply(
+        Reply(usage=tokens(input_tokens=200_000, output_tokens=10_000)),
+        times=len(moments),
+    )
+    for _ in moments:
+        converse(client, LUNA)
+    costs = [record.cost and record.cost.total for record in sink.records]
+    old, new = Decimal("0.286"), Decimal("0.0572")  # before and after the cut
+    assert costs == [old, old, old, new, new, old]
+    assert [record.started_at for record in sink.records] == moments
+
+
+def test_prompts_of_different_length(simulator: Simulator) -> None:
+    """Of calls that are alike, long ones have the long price, and empty ones none."""
+    now = datetime(2026, 8, 10, tzinfo=UTC)
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,), clock=lambda: now)
+    client = instrument(simulator.client(), recorder=recorder)
+    for prompt, output in _LENGTHS:
+        usage = tokens(input_tokens=prompt, output_tokens=output)
+        simulator.reply(Reply(usage=usage), times=1)
+        converse(client, LUNA)
+    found = [
+        (record.cost and record.cost.total, record.price_status.value)
+        for record in sink.records
+    ]
+    short = (Decimal("0.0572"), "priced")
+    assert found == [
+        short,
+        (Decimal("0.1518"), "priced"),  # 0.44 and 1.98 instead of 0.22 and 1.32
+        short,
+        (Decimal(0), "free"),
+        short,
+    ]
+
+
+_LENGTHS = (
+    (200_000, 10_000),
+    (300_000, 10_000),
+    (200_000, 10_000),
+    (0, 0),
+    (200_000, 10_000),
+)
+
+
+def test_seconds_of_the_system_clock(simulator: Simulator) -> None:
+    """Without a clock of its own, a recorder notes aware times of the system's."""
+    sink = ListSink()
+    client = instrument(simulator.client(), recorder=Recorder(sinks=(sink,)))
+    before = datetime.now(UTC)
+    for _ in range(3):
+        converse(client)
+    after = datetime.now(UTC)
+    times = [record.started_at for record in sink.records]
+    assert times == sorted(times)
+    assert before - timedelta(milliseconds=1) <= times[0]
+    assert times[-1] <= after
+    assert {moment.tzinfo for moment in times} == {UTC}
+
+
+def test_ids_differ(simulator: Simulator) -> None:
+    """No two records have one id, and all sinks are told the same."""
+    sinks = [ListSink(), ListSink()]
+    recorder = Recorder(sinks=(QueueSink(sinks[0]), sinks[1]))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(20):
+        converse(client)
+    recorder.flush()
+    first, second = ([record.id for record in sink.records] for sink in sinks)
+    assert first == second
+    assert len(set(first)) == 20
+    assert {len(each) for each in first} == {32}
+    recorder.close()
+
+
+def test_a_derived_sink_gets_every_record(simulator: Simulator) -> None:
+    """Whoever overrides `write` of a sink that takes batches is told one by one."""
+
+    class Filtering(OpenTelemetrySink):
+        seen = 0
+
+        def write(self, record: CallRecord) -> None:
+            self.seen += 1
+            super().write(record)
+
+    sink = Filtering(meter_provider=MeterProvider())
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(5):
+        converse(client)
+    recorder.flush()
+    assert sink.seen == 5
+    recorder.close()
+
+
+def test_full_queue_of_a_sink(simulator: Simulator) -> None:
+    """Of a batch that is too many for a queue, what it has room for is kept."""
+    sink = ListSink()
+    queue = QueueSink(sink, max_pending=7, interval_s=60)
+    recorder = Recorder(sinks=(queue,))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(10):
+        converse(client)
+    recorder.settle()
+    assert queue.dropped == 3
+    queue.flush(10)
+    assert len(sink.records) == 7
+    recorder.close()
+
+
+@pytest.mark.parametrize("interrupted", [1, 3, 6])
+def test_ctrl_c_in_the_middle_of_a_batch(
+    simulator: Simulator, interrupted: int
+) -> None:
+    """Whatever sink is interrupted, nobody misses a call, and none comes twice."""
+
+    class Interrupted(ListSink):
+        count = 0
+
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            self.count += 1
+            if self.count == interrupted:
+                raise KeyboardInterrupt
+
+    sinks = [ListSink(), Interrupted(), ListSink()]
+    recorder = Recorder(sinks=sinks)
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team="search") as spend:
+        for _ in range(3):
+            converse(client)
+        with pytest.raises(ValueError, match="at least 1"):
+            raise_from(client)
+        for _ in range(2):
+            converse(client)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.flush()
+    recorder.flush()
+    assert [len(sink.records) for sink in sinks] == [6, 6, 6]
+    assert spend.calls == 6
+
+
+def raise_from(client: BaseClient) -> None:
+    """A call that fails before it is sent."""
+
+    def refuse(**_: object) -> None:
+        raise ValueError("at least 1")
+
+    client.meta.events.register("before-call.bedrock-runtime", refuse, "refuse")
+    try:
+        converse(client)
+    finally:
+        client.meta.events.unregister("before-call.bedrock-runtime", refuse, "refuse")
+
+
+def test_ctrl_c_between_two_calls_of_a_batch(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had not been read when Ctrl-C came is read the next time."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team="search") as spend:
+        for _ in range(5):
+            converse(client)
+    reads = itertools.count(1)
+    take = recorder._settler._settle_plain  # noqa: SLF001 -- nothing else stands there
+
+    def interrupt(*args: Any) -> None:
+        take(*args)
+        if next(reads) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder._settler, "_settle_plain", interrupt)  # noqa: SLF001
+        with pytest.raises(KeyboardInterrupt):
+            recorder.flush()
+    assert spend.calls == 5
+    assert len(sink.records) == 5
+
+
+def test_a_call_used_again_keeps_nothing(simulator: Simulator) -> None:
+    """Whatever calls there were before, each has what it has itself."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    converse(client)
+    with attribution(team="search"):
+        converse(client)
+        with pytest.raises(ValueError, match="at least 1"):
+            raise_from(client)
+    converse(client, LUNA)
+    simulator.reply(Reply(error="ValidationException"), times=1)
+    with pytest.raises(client.exceptions.ValidationException):
+        converse(client)
+    converse(client)
+    found = [
+        (dict(record.tags), record.model.requested, record.outcome.value, record.error)
+        for record in sink.records
+    ]
+    assert found == [
+        ({}, CLAUDE, "ok", None),
+        ({"team": "search"}, CLAUDE, "ok", None),
+        ({"team": "search"}, CLAUDE, "error", "NotSent"),
+        ({}, LUNA, "ok", None),
+        ({}, CLAUDE, "error", "ValidationException"),
+        ({}, CLAUDE, "ok", None),
+    ]
+    statuses = {record.price_status for record in sink.records[:2]}
+    assert statuses == {PriceStatus.PRICED}
