@@ -124,27 +124,29 @@ def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     assert other.total.instead == Decimal("1.12")
 
 
+def own(
+    price: str, band: str = "", since: date | None = None, until: date | None = None
+) -> PriceRow:
+    """A row of one's own for a million input tokens of `NOVA`."""
+    return PriceRow(
+        model_id="amazon.nova-pro-v1:0",
+        region="us-east-1",
+        scope="geo",
+        tier="default",
+        latency_mode="standard",
+        context_band=band,
+        unit=Unit.INPUT_TOKEN,
+        price=Decimal(price),
+        per=1_000_000,
+        currency="USD",
+        sources=("contract",),
+        valid_from=since,
+        valid_to=until,
+    )
+
+
 def test_prices_of_their_days(keep: Keep) -> None:
     """A price that changes within the span holds from its day on."""
-
-    def own(
-        price: str, since: date | None = None, until: date | None = None
-    ) -> PriceRow:
-        return PriceRow(
-            model_id="amazon.nova-pro-v1:0",
-            region="us-east-1",
-            scope="geo",
-            tier="default",
-            latency_mode="standard",
-            context_band="",
-            unit=Unit.INPUT_TOKEN,
-            price=Decimal(price),
-            per=1_000_000,
-            currency="USD",
-            sources=("contract",),
-            valid_from=since,
-            valid_to=until,
-        )
 
     prices = PriceTable.bundled().with_overrides(
         rows=[
@@ -159,6 +161,39 @@ def test_prices_of_their_days(keep: Keep) -> None:
     )
     found = what_if(ledger, Alternative(model=NOVA), prices=prices)
     assert found.total.instead == Decimal(11)
+
+
+def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
+    """What was free stays so, and what has no price is not left out at zero."""
+    free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    lacking = {"price_status": PriceStatus.UNPRICED, "cost": None}
+    ledger = keep(make_record(None, **free), make_record(MILLION, **lacking))
+    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    total = what_if(ledger, Alternative(model=BANDED)).total
+    assert (total.calls, total.actual, total.instead) == (1, 0, 0)
+    assert (total.left_out, total.left_out_cost) == (1, None)
+
+
+def test_prices_of_long_prompts_change_on_days_of_their_own(keep: Keep) -> None:
+    """A price that long prompts alone have holds from its day on."""
+
+    prices = PriceTable.bundled().with_overrides(
+        rows=[
+            own("1"),
+            own("2", "over-200k", until=date(2026, 11, 24)),
+            own("20", "over-200k", since=date(2026, 11, 25)),
+        ]
+    )
+    long, short = (Usage({Unit.INPUT_TOKEN: n}) for n in (1_000_000, 100_000))
+    ledger = keep(
+        *(
+            make_record(usage, at=at, model=SONNET_5)
+            for usage in (long, short)
+            for at in (NOON.replace(day=20), NOON)
+        )
+    )
+    found = what_if(ledger, Alternative(model=NOVA), prices=prices)
+    assert found.total.instead == Decimal("22.2")  # 2 + 20, and 0.1 twice
 
 
 COUNTS = st.fixed_dictionaries(
