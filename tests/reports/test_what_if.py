@@ -147,7 +147,6 @@ def own(
 
 def test_prices_of_their_days(keep: Keep) -> None:
     """A price that changes within the span holds from its day on."""
-
     prices = PriceTable.bundled().with_overrides(
         rows=[
             own("1", until=date(2026, 11, 24)),
@@ -176,7 +175,6 @@ def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
 
 def test_prices_of_long_prompts_change_on_days_of_their_own(keep: Keep) -> None:
     """A price that long prompts alone have holds from its day on."""
-
     prices = PriceTable.bundled().with_overrides(
         rows=[
             own("1"),
