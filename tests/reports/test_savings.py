@@ -153,6 +153,20 @@ def test_where_nobody_waits(keep: Keep) -> None:
     }
 
 
+def test_where_nobody_waits_by_what_calls_of_one_job_do_not_share(keep: Keep) -> None:
+    """Each region of a job has the evidence of all of it."""
+    job = {"model": NOVA, "tags": {"app": "nightly"}}
+    ledger = keep(
+        make_record(LONG, region="us-east-1", **job),
+        make_record(LONG, region="us-west-2", **job),
+    )
+    found = way(savings(ledger, ("region",)), Way.BATCH).savings
+    assert {each.keys[0]: each.evidence for each in found} == {
+        "us-east-1": ("the tag app=nightly, and no streams",),
+        "us-west-2": ("the tag app=nightly, and no streams",),
+    }
+
+
 def test_filters_hold_and_an_empty_ledger_has_nothing(keep: Keep) -> None:
     """Calls outside the selection are in no figure."""
     ledger = keep(cached(10, 0))
