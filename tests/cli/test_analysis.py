@@ -396,6 +396,18 @@ WRONG = {
         ("forecast", "--ledger", "KEPT", "--budget", "lots"),
         "'lots' is no amount",
     ),
+    "no figure at all": (
+        ("what-if", "--ledger", "KEPT", "--cached", "nan"),
+        "Invalid value for '--cached': 'nan' is no number",
+    ),
+    "a threshold that nothing exceeds": (
+        ("anomalies", "--ledger", "KEPT", "--threshold", "inf"),
+        "Invalid value for '--threshold': 'inf' is no number",
+    ),
+    "an amount too long to write": (
+        ("forecast", "--ledger", "KEPT", "--budget", "1e999999"),
+        "'1e999999' is no amount",
+    ),
     "no value": (
         ("compare", "experiment", "a", "z", "--ledger", "KEPT"),
         "no call has experiment=z",

@@ -298,6 +298,8 @@ def test_unattributed(run: Run, ledger: Path) -> None:
     failed = run(*named, "14")
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["lacking"]["calls"] == 1
+    wrong = run(*named, "nan")
+    assert (wrong.returncode, "'nan' is no number" in wrong.stderr) == (2, True)
 
 
 def test_unpriced(run: Run, ledger: Path) -> None:

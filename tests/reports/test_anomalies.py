@@ -399,7 +399,11 @@ def test_wrong_figures_and_an_empty_ledger(keep: Callable[..., Ledger]) -> None:
     ledger = keep()
     with pytest.raises(ConfigError, match="by day or hour, not by week"):
         anomalies(ledger, step=Step.WEEK)
-    with pytest.raises(ConfigError, match="above zero"):
-        anomalies(ledger, threshold=0)
+    for threshold in (0, math.nan, math.inf):
+        with pytest.raises(ConfigError, match=f"{threshold} and the least .* zero or"):
+            anomalies(ledger, threshold=threshold)
+    for at_least in ("-1", "NaN", "Infinity"):
+        with pytest.raises(ConfigError, match=f"difference {at_least}; expected"):
+            anomalies(ledger, at_least=Decimal(at_least))
     found = anomalies(ledger)
     assert (found.anomalies, found.judged, found.since) == ((), 0, None)

@@ -156,6 +156,7 @@ def test_a_month_of_a_zone_with_a_longer_day(spend: Spend) -> None:
 WRONG = {
     "confidence": ({"confidence": 0.2}, "confidence is 0.2"),
     "budget": ({"budget": Decimal(0)}, "the budget is 0"),
+    "no budget": ({"budget": Decimal("NaN")}, "the budget is NaN"),
 }
 
 

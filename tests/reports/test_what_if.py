@@ -294,10 +294,15 @@ def test_an_empty_ledger(keep: Keep) -> None:
 WRONG = {
     "says nothing": (Alternative(), "what is to be different"),
     "share": (Alternative(cached_share=Decimal(2)), "the cached share is 2"),
+    "no share": (Alternative(cached_share=Decimal("NaN")), "cached share is NaN"),
     "uses": (Alternative(tier="flex", cache_uses=0), "cache uses are 0"),
     "cached batch": (
         Alternative(tier="batch", cached_share=Decimal("0.5")),
         "batch jobs have no prompt cache",
+    ),
+    "unknown tier": (
+        Alternative(tier="felx"),
+        "no price is known for the tier 'felx'; expected one of batch, default",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -138,8 +139,12 @@ def anomalies(
     """
     if step not in HISTORY:
         raise ConfigError(f"anomalies go by day or hour, not by {step}")
-    if (threshold is not None and threshold <= 0) or at_least < 0:
-        raise ConfigError("the threshold and the least difference must be above zero")
+    is_far = threshold is None or 0 < threshold < math.inf
+    if not is_far or not at_least.is_finite() or at_least < 0:
+        raise ConfigError(
+            f"the threshold is {threshold} and the least difference {at_least}; "
+            f"expected one above zero, and one of zero or more"
+        )
     dimensions = dimensions_of("anomalies", by, "Choose days or hours by the step")
     chosen = selection or Selection()
     with ledger.reading() as reader:

@@ -93,7 +93,7 @@ def forecast(
     """
     if not 0.5 <= confidence <= 0.99:  # noqa: PLR2004 - as documented
         raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.99")
-    if budget is not None and budget <= 0:
+    if budget is not None and (not budget.is_finite() or budget <= 0):
         raise ConfigError(f"the budget is {budget}; expected an amount above zero")
     chosen = selection or Selection()
     present = datetime.now(UTC) if now is None else now

@@ -8,8 +8,9 @@ import click
 
 from ...reports import Forecast, forecast
 from .._console import print_remarks, results
+from .._numbers import Within, amount
 from .._price_table import print_json
-from ._asked import Asked, amount, asks
+from ._asked import Asked, asks
 from ._shown import as_json, likely, money, percent
 
 _EPILOG = """
@@ -30,7 +31,7 @@ Examples:
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 0.99),
+    type=Within(0.5, 0.99),
     default=0.8,
     show_default=True,
     metavar="SHARE",

@@ -22,6 +22,7 @@ from ...reports import (
 from .._console import print_remarks, printable, shortened
 from .._figures import short_count, short_model
 from .._ledgers import by_option, ledger_option, names_option, selection_options
+from .._numbers import Within
 from .._price_table import json_option
 from .._tables import Column, new_list, new_table
 from ._formats import write_block, write_by_suffix, write_object
@@ -57,7 +58,7 @@ _to_file = output_option(
 @by_option("model,region,operation", "What to tell of calls without.")
 @click.option(
     "--fail-above",
-    type=click.FloatRange(0, 100),
+    type=Within(0, 100),
     metavar="PERCENT",
     help="End with code 1 when more calls than this lack a tag.",
 )
