@@ -103,6 +103,17 @@ def test_an_anomaly_does_not_hide_the_next(spend: Spend) -> None:
     ]
 
 
+def test_a_scatter_beyond_all_measure_surprises_nobody(spend: Spend) -> None:
+    """Three weeks from a cent to thousands leave anything to be expected."""
+    weekly = [1.0, 0.01, 1.0, 50_000.0, 400.0]  # the first day is cut
+    spent = [
+        Spent(MONDAY + week * 7 * DAY + 12 * HOUR, amount, {"team": "search"})
+        for week, amount in enumerate(weekly)
+    ]
+    found = anomalies(spend(spent))
+    assert (found.judged, found.irregular, found.anomalies) == (1, 0, ())
+
+
 def test_an_hour_of_the_night(spend: Spend) -> None:
     """By the hour, what is usual at noon is not at three in the morning."""
     draw = random.Random(6)
