@@ -338,6 +338,12 @@ def test_anomalies_that_are_not_there(kept: Path) -> None:
     assert (found["step"], found["anomalies"]) == ("hour", [])
 
 
+def test_anomalies_after_the_last_call(kept: Path) -> None:
+    """A span in which nothing can be does not end before it begins."""
+    shown = call("anomalies", "--ledger", kept, "--since", "2027-01-05").stdout
+    assert shown.startswith("No anomalies from 2027-01-05 00:00 to 2027-01-05 00:00")
+
+
 def test_an_hour_that_stands_out(tmp_path: Path) -> None:
     """An anomaly of an hour is told with its hour."""
     ledger = Ledger(tmp_path / "hours.db")
@@ -382,6 +388,16 @@ def test_forecast_of_little(kept: Path) -> None:
     few = call("forecast", *ads, "--until", "2026-10-02", "--budget", "3").stdout
     assert "no interval, with 4 days of history; 4 days of history, weekdays" in few
     assert "The budget of $3.0000 should last.\n" in few
+    assert "budget" not in none
+
+
+def test_a_budget_that_is_spent(kept: Path) -> None:
+    """It is told as spent, with history or without."""
+    search = ("--ledger", kept, "--where", "team=search", "--budget", "0.5")
+    for until, history in (("2026-09-28", "No whole day"), ("2026-09-30", "Expected")):
+        lines = call("forecast", *search, "--until", until).stdout.splitlines()
+        assert lines[1].startswith(history)
+        assert lines[2:] == ["The budget of $0.5000 is spent."]
 
 
 WRONG = {

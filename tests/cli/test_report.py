@@ -354,6 +354,9 @@ def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:
     shown = run("report", "--ledger", str(ledger), "--where", "team=nobody").stdout
     assert "No call is in it." in shown
     assert "bedrock-attrib doctor" in shown
+    later = ("report", "--ledger", str(ledger), "--since", "2099-01-01")
+    shown = run(*later).stdout
+    assert shown.startswith("Spend by team, at 2099-01-01 00:00 (UTC)\n")
 
 
 def test_nothing_to_find(run: Run, ledger: Path) -> None:

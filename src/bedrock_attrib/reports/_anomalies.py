@@ -156,7 +156,7 @@ def anomalies(
                 tuple(by), step, *empty, "USD", 0, 0, 0, (), tuple(remarks)
             )
         since, until = chosen.span(whole)
-        until = min(until, whole[1].astimezone(chosen.zone))
+        until = max(since, min(until, whole[1].astimezone(chosen.zone)))
         begin = max(whole[0].astimezone(chosen.zone), since - HISTORY[step])
         span = (min(begin, since), until)
         series = read_series(reader, by, chosen, step, span)

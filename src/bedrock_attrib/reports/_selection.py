@@ -154,8 +154,14 @@ def select(
     if until is None and isinstance(since, str) and _tidy(since) in _WHOLE:
         end = _moment(since, tz, present, is_end=True)
     if start is not None and end is not None and not is_before(start, end):
-        raise ConfigError(f"the span ends ({end}) before it begins ({start})")
+        raise ConfigError(
+            f"the span ends at {end:{_SHOWN}}, which is not after its begin, "
+            f"{start:{_SHOWN}}"
+        )
     return Selection(start, end, tz, tuple(parse_filter(each) for each in where))
+
+
+_SHOWN = "%Y-%m-%d %H:%M %Z"
 
 
 def _zone(zone: str | tzinfo) -> tzinfo:
