@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -19,7 +20,7 @@ from kept_spend import HAIKU
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from bedrock_attrib import Unit, Usage
+from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import Ledger
@@ -469,3 +470,23 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
         done = call(name, "--ledger", path, *more)
         assert "\x1b" not in done.stdout
         assert "\x07" not in done.stdout
+    wrong = call("compare", "team", "--baseline", "c", "--ledger", path, code=2)
+    assert "none of those compared: a?]0;x?0, a?]0;x?1" in wrong.stderr
+
+
+def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:
+    """It is what a caller wrote, told of what is lacking and of what drove a day."""
+    path = tmp_path / "hostile.db"
+    ledger, model = Ledger(path), "us.acme\x1b[2J.v1:0"
+    for number in range(30):
+        amount = Decimal(90 if number == 28 else 2)
+        cost = Cost(amount, "USD", {}, {})
+        ledger.write(make_record(at=START + number * DAY, model=model, cost=cost))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("what-if", "--scope", "global", "--ledger", path).stdout
+    assert "30 calls of us.acme?[2J.v1:0, $148.00: " in shown
+    assert "\x1b" not in shown
+    shown = call("anomalies", "--ledger", path).stdout
+    assert "us.acme?[2J.v1:0: $90.00, $2.0000 on average" in shown
+    assert "\x1b" not in shown

@@ -8,7 +8,7 @@ from decimal import Decimal
 import click
 
 from ...reports import Anomaly, AnomalyReport, Step, anomalies
-from .._console import print_remarks, results
+from .._console import print_remarks, printable, results
 from .._ledgers import by_option
 from .._numbers import Within, amount
 from .._price_table import print_block, print_json
@@ -119,6 +119,6 @@ def _story(each: Anomaly, found: AnomalyReport) -> Iterator[str]:
     for driver in each.drivers:
         unit = "" if driver.unit is None else f" {driver.unit}"
         yield (
-            f"{driver.model}{unit}: {money(driver.amount, currency)}, "
+            f"{printable(driver.model)}{unit}: {money(driver.amount, currency)}, "
             f"{money(driver.usual, currency)} on average"
         )

@@ -114,7 +114,7 @@ def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
         return
     items = [
         f"{calls(each.calls)} of {printable(each.model)}, "
-        f"{money(each.cost, currency)}: {each.reason}"
+        f"{money(each.cost, currency)}: {printable(each.reason)}"
         for each in left_out
     ]
     results().print()
