@@ -215,6 +215,7 @@ def test_what_if_as_json(kept: Path) -> None:
     # Of 28,154,000 tokens half at 1.1, three eighths at 0.11, an eighth at 1.375
     assert found["total"]["instead"] == "21.4850212500"[:-2]
     assert found["total"]["saved"] == "6.66897875"
+    assert found["total"]["saved_share"] == "0.236875"  # as the table has in percent
     batch = asked_json("what-if", "--batch", "--ledger", kept)
     assert batch["alternative"]["tier"] == "batch"
 

@@ -359,6 +359,24 @@ def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:
     assert shown.startswith("Spend by team, at 2099-01-01 00:00 (UTC)\n")
 
 
+@pytest.mark.parametrize(
+    ("format_name", "remark"),
+    [
+        ("focus", "--by and --top make no difference to this format\n"),
+        ("html", "--top makes no difference to this format\n"),
+        ("csv", ""),
+    ],
+)
+def test_options_that_a_format_does_not_follow(
+    run: Run, ledger: Path, format_name: str, remark: str
+) -> None:
+    """They are told, so that nobody takes all rows for the dearest ones."""
+    asked = ("report", "--ledger", str(ledger), "--by", "team", "--top", "1")
+    done = run(*asked, "--format", format_name)
+    assert (done.returncode, done.stderr.endswith(remark)) == (0, True)
+    assert ("no difference" in done.stderr) is bool(remark)
+
+
 def test_nothing_to_find(run: Run, ledger: Path) -> None:
     """It is said that nothing lacks anything."""
     span = ("--ledger", str(ledger), "--until", "2026-11-24")

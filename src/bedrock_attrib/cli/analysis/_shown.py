@@ -149,5 +149,6 @@ def _scalar_json(value: object) -> object:
 
 def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
-        return {"saved": as_json(value.saved)}
+        saved = {"saved": value.saved, "saved_share": value.saved_share}
+        return {name: as_json(each) for name, each in saved.items()}
     return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}
