@@ -160,6 +160,46 @@ def test_calls_without_a_price_are_told(keep: Keep) -> None:
     assert row in Reader(page).rows
 
 
+def cards(page: str) -> dict[str, str]:
+    """The key figures of *page*, by what they are of."""
+    found = re.findall(r"<div[^>]*><dt>(.*?)</dt><dd>(.*?)</dd></div>", page)
+    return {term: re.sub(r"<[^>]+>", " ", told) for term, told in found}
+
+
+def test_key_figures_of_what_has_no_price(keep: Keep) -> None:
+    """A dash stands for what nobody knows, with how many calls that are."""
+    odd = "acme.unheard-of-v1:0"
+    told = cards(render(keep(make_record(model=odd, tags={})), now=NOW))
+    assert told["Spend at list prices"].split() == "&ndash; none of it is known".split()
+    assert told["Spend without team"].split() == (
+        "&ndash; 1 call, 1 without a whole price".split()
+    )
+    failed = make_record(model=odd, outcome=Outcome.ABANDONED)
+    page = render(keep(make_record(tags={}), failed), now=NOW)
+    assert cards(page)["Failed or given up"].split() == (
+        "1 33.3 % of calls, &ndash; , 1 without a whole price".split()
+    )
+    assert cards(page)["Spend without team"].split() == (
+        "$0.00116 100.0 % of spend, 2 calls, 1 without a whole price".split()
+    )
+    rows = Reader(render(keep(), select(where=["model=acme*"]), now=NOW)).rows
+    assert ["without team", "1", "\u2013", "\u2013"] in rows
+
+
+def test_key_figures_of_other_currencies(keep: Keep) -> None:
+    """What is spent in them is told wherever the main one is."""
+    francs = Cost(Decimal("1.5"), "CHF", {}, {})
+    estimated = {"cost": francs, "price_status": PriceStatus.ESTIMATED, "tags": {}}
+    lost = make_record(outcome=Outcome.ABANDONED, **estimated)
+    told = cards(render(keep(make_record(), lost), now=NOW))
+    assert told["Spend at list prices"].split("  ") == [
+        "1.50 CHF + $0.00116",
+        "some of it from estimated counts or prices",
+    ]
+    assert told["Spend without team"] == "1.50 CHF  1 call"
+    assert "50.0 % of calls, 1.50 CHF" in told["Failed or given up"]
+
+
 def test_many_models_without_a_price_are_summed_up(keep: Keep) -> None:
     """The first dozen is named."""
     ledger = keep(*(make_record(model=f"acme.m{n}-v1:0") for n in range(14)))

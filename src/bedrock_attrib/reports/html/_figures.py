@@ -121,6 +121,13 @@ class Figures:
         """What *spend* is in the main currency."""
         return spend.cost.get(self.currency, ZERO)
 
+    def is_known(self, spend: Spend) -> bool:
+        """Whether it is known what *spend* is in the main currency, nothing included.
+
+        Not where nobody could price any of it, or it is in other currencies alone.
+        """
+        return self.currency in spend.cost or not (spend.cost or spend.unpriced)
+
     def ended(self, outcome: Outcome) -> Spend:
         """All calls that ended like this."""
         total = Spend()
