@@ -22,8 +22,8 @@ from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.html import render
+from bedrock_attrib.reports.html._collect import collect
 from bedrock_attrib.reports.html._details import by_hand
-from bedrock_attrib.reports.html._figures import collect
 
 Keep = Callable[..., Ledger]
 PACKAGE = Path(package.__file__).parent
