@@ -114,6 +114,19 @@ def test_a_scatter_beyond_all_measure_surprises_nobody(spend: Spend) -> None:
     assert (found.judged, found.irregular, found.anomalies) == (1, 0, ())
 
 
+def test_an_hour_that_comes_twice(spend: Spend) -> None:
+    """When clocks are put back, the second hour of a name has a past of its own."""
+    hour = datetime(2026, 10, 25, 1, tzinfo=UTC)  # two o'clock in Berlin, again
+    spent = [
+        Spent(hour + number * HOUR, 90.0 if number == 0 else 2.0, {"team": "search"})
+        for number in range(-100, 3)
+    ]
+    berlin = select("2026-10-25T01:00", "2026-10-25T03:00", zone="Europe/Berlin")
+    (found,) = anomalies(spend(spent), (), berlin, step=Step.HOUR).anomalies
+    assert found.start.isoformat() == "2026-10-25T02:00:00+01:00"
+    assert (found.stretches, found.drivers[0].usual) == (100, 2)
+
+
 def test_an_hour_of_the_night(spend: Spend) -> None:
     """By the hour, what is usual at noon is not at three in the morning."""
     draw = random.Random(6)
