@@ -51,6 +51,12 @@ def test_calls_without_tags_and_what_they_cost(keep: Keep) -> None:
     assert [row[0] for row in table.rows] == ["team", "team,app"]
 
 
+def test_columns_of_tags_that_are_called_as_others(keep: Keep) -> None:
+    """No two columns have one name: who reads them by it would take the wrong one."""
+    table = flat_unattributed(unattributed(keep(), by=["missing", "calls"]))
+    assert table.names[:3] == ("missing", "tag:missing", "tag:calls")
+
+
 def test_every_call_has_its_tags(keep: Keep) -> None:
     """No rows; and an empty ledger has none either."""
     assert unattributed(keep()).rows == ()

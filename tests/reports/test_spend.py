@@ -282,4 +282,5 @@ def test_a_report_as_a_plain_table(keep: Keep) -> None:
         *(2 * EACH, None, 50, EACH, Decimal("0.0077")),
     )
     assert rest[:3] == ("(rest)", None, 2)
-    assert flat_spend(spend_by(ledger, ["calls"])).names[0] == "tag:calls"
+    for name in ("calls", "cost_usd", "share_usd"):
+        assert flat_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
