@@ -359,6 +359,27 @@ def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:
     assert shown.startswith("Spend by team, at 2099-01-01 00:00 (UTC)\n")
 
 
+def test_calls_without_tag_and_price(run: Run, tmp_path: Path) -> None:
+    """An amount that is not the whole says so."""
+    path = tmp_path / "odd.db"
+    with closing(Ledger(path)) as ledger:
+        for model in ("acme.unheard-of-v1:0", NOVA):
+            ledger.write(make_record(tags={}, model=model))
+    shown = run("unattributed", "--ledger", str(path), "--by", "region").stdout
+    rows = [line.split() for line in shown.splitlines()]
+    assert [
+        "missing",
+        "region",
+        "first",
+        "(UTC)",
+        "last",
+        "calls",
+        "price",
+        "cost",
+    ] in (rows)
+    assert ["total", "2", "1", "$0.000018"] in rows
+
+
 @pytest.mark.parametrize(
     ("format_name", "remark"),
     [

@@ -120,6 +120,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
         return [money.text(row.spend.cost.get(money.currency)) for money in monies]
 
     lacking = found.lacking
+    no_price = [Column("no\nprice", is_number=True)] if lacking.unpriced else []
     table = new_table(
         "",
         (
@@ -128,12 +129,14 @@ def _unattributed_block(found: UnattributedReport) -> Group:
             Column("first (UTC)"),
             Column("last"),
             Column("calls", is_number=True),
+            *no_price,
             *(Column(money.heading, is_number=True) for money in monies),
         ),
         (
             "total",
             *[""] * (len(found.by) + 2),
             f"{lacking.calls:,}",
+            *(f"{lacking.unpriced:,}" for _ in no_price),
             *(money.text(lacking.cost.get(money.currency)) for money in monies),
         ),
     )
@@ -144,6 +147,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
             _hour(row.first_hour),
             _hour(row.last_hour),
             f"{row.spend.calls:,}",
+            *(f"{row.spend.unpriced:,}" for _ in no_price),
             *amounts(row),
         )
     percent = 100 * lacking.calls / found.total.calls
