@@ -433,3 +433,16 @@ def test_wrong_figures_and_an_empty_ledger(keep: Callable[..., Ledger]) -> None:
             anomalies(ledger, at_least=Decimal(at_least))
     found = anomalies(ledger)
     assert (found.anomalies, found.judged, found.since) == ((), 0, None)
+
+
+def test_what_differs_most_comes_first(spend: Spend) -> None:
+    """A day without spend differs by all that was expected, however little it cost."""
+    large = [100.0] * 30
+    large[25] = 0.0
+    small = [1.0] * 30
+    small[26] = 20.0
+    found = anomalies(spend([*days(large), *days(small, "ads")]), ("team",)).anomalies
+    assert [(each.keys, each.actual) for each in found] == [
+        (("search",), 0),
+        (("ads",), 20),
+    ]

@@ -214,3 +214,31 @@ def test_most_days_are_empty() -> None:
     outlook = Outlook.of(days)
     assert outlook is not None
     assert outlook.weekdays == (1.0,) * 7
+
+
+def test_the_ends_leave_out_as_much_on_either_side(spend: Spend) -> None:
+    """A tenth of all months lies above an interval of 80 %."""
+    amounts = [10.0 + n % 5 for n in range(49)]
+    ledger = spend(until(NOVEMBER_21, amounts))
+    found = forecast(ledger, now=NOVEMBER_21)
+    for end, expected in ((found.high, 0.1), (found.low, 0.9)):
+        assert end is not None
+        told = forecast(ledger, now=NOVEMBER_21, budget=Decimal(str(end)))
+        assert told.over_budget == pytest.approx(expected, abs=0.005)
+
+
+def test_a_budget_that_is_spent_is_so_today(spend: Spend) -> None:
+    """However far beyond it is."""
+    ledger = spend(until(NOVEMBER_21, [10.0] * 50))
+    for budget in (199, 2):
+        found = forecast(ledger, now=NOVEMBER_21, budget=Decimal(budget))
+        assert (found.budget_day, found.over_budget) == (date(2026, 11, 21), 1.0)
+
+
+def test_what_grows_week_by_week_goes_on_growing(spend: Spend) -> None:
+    """The level of today is that of the last two weeks, a week on."""
+    amounts = [10.0 * 1.2 ** (n / 7) for n in range(56)]
+    found = forecast(spend(until(NOVEMBER_21, amounts)), now=NOVEMBER_21)
+    ahead = sum(10.0 * 1.2 ** (n / 7) for n in range(56, 66))
+    assert found.expected is not None
+    assert found.expected - float(found.spent) == pytest.approx(ahead, rel=0.05)

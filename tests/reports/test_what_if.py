@@ -327,3 +327,26 @@ def test_assumptions_are_stated() -> None:
     assert "25% of each prompt" in text
     assert "by their geo ids" in text
     assert "failed calls stay free" in text
+
+
+def test_an_amount_at_a_price_that_is_only_likely(keep: Keep) -> None:
+    """The part of the other sum whose price nobody confirmed is told."""
+    likely = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    ledger = keep(make_record(MILLION, model=SONNET_5))
+    total = what_if(ledger, Alternative(model=likely)).total
+    assert total.instead
+    assert total.estimated == total.instead
+    assert what_if(ledger, Alternative(model=NOVA)).total.estimated == 0
+
+
+def test_calls_of_which_some_are_gone(keep: Keep) -> None:
+    """Those that are left are priced, the others told with what they cost."""
+    early = datetime(2026, 11, 20, tzinfo=UTC)
+    ledger = keep(
+        *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
+        *(make_record(MILLION, model=SONNET_5) for _ in range(3)),
+    )
+    ledger.forget(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
+    total = what_if(ledger, Alternative(model=BANDED)).total
+    assert (total.calls, total.actual) == (3, Decimal("9.9"))
+    assert (total.left_out, total.left_out_cost) == (2, Decimal("6.6"))
