@@ -88,7 +88,7 @@ def test_a_budget(spend: Spend) -> None:
     ample = forecast(ledger, budget=Decimal(900), now=NOVEMBER_21)
     assert (ample.over_budget, ample.budget_day) == (0.0, None)
     gone = forecast(ledger, budget=Decimal(50), now=NOVEMBER_21)
-    assert (gone.over_budget, gone.budget_day) == (1.0, date(2026, 11, 21))
+    assert (gone.over_budget, gone.budget_day) == (1.0, date(2026, 11, 20))
     assert short.expected is not None
     even = forecast(
         ledger, budget=Decimal(str(round(short.expected, 6))), now=NOVEMBER_21
@@ -227,12 +227,13 @@ def test_the_ends_leave_out_as_much_on_either_side(spend: Spend) -> None:
         assert told.over_budget == pytest.approx(expected, abs=0.005)
 
 
-def test_a_budget_that_is_spent_is_so_today(spend: Spend) -> None:
-    """However far beyond it is."""
-    ledger = spend(until(NOVEMBER_21, [10.0] * 50))
-    for budget in (199, 2):
-        found = forecast(ledger, now=NOVEMBER_21, budget=Decimal(budget))
-        assert (found.budget_day, found.over_budget) == (date(2026, 11, 21), 1.0)
+def test_a_budget_that_is_spent_is_so_by_now(spend: Spend) -> None:
+    """However far beyond it is, and when the month is over too."""
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    ledger = spend(until(december, [10.0] * 60))
+    for now, day in ((NOVEMBER_21 + DAY / 2, 21), (NOVEMBER_21, 20), (december, 30)):
+        found = forecast(ledger, now=now, budget=Decimal(150))
+        assert (found.budget_day, found.over_budget) == (date(2026, 11, day), 1.0)
 
 
 def test_what_grows_week_by_week_goes_on_growing(spend: Spend) -> None:

@@ -195,6 +195,12 @@ def test_hours_that_were_not_cut_are_not_told(keep: Keep) -> None:
     assert "(as at 2026-11-22T12:30+00:00), calls of that hour are missing" in told
 
 
+def test_an_hour_that_is_kept_from_its_middle_on_is_whole(keep: Keep) -> None:
+    """Where nothing was forgotten, no call is missing before the first."""
+    ledger = keep(make_record(at=NOON + timedelta(minutes=30)))
+    assert spend_by(ledger, (), select("2026-11-25T12:15")).remarks == ()
+
+
 def test_what_of_partly_priced_calls_is_in_the_amounts(keep: Keep) -> None:
     """Reports that compare whole prices leave them out, the others have the part."""
     part = make_record(price_status=PriceStatus.PARTIAL)
