@@ -350,3 +350,12 @@ def test_calls_of_which_some_are_gone(keep: Keep) -> None:
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual) == (3, Decimal("9.9"))
     assert (total.left_out, total.left_out_cost) == (2, Decimal("6.6"))
+
+
+def test_amounts_of_two_currencies_are_not_compared(keep: Keep) -> None:
+    """What was paid in one currency is no saving in another."""
+    euros = make_record(MILLION, model=NOVA, cost=Cost(Decimal(9), "EUR", {}, {}))
+    found = what_if(keep(euros), Alternative(tier="batch"))
+    assert (found.currency, found.total.saved) == ("EUR", None)
+    (left_out,) = found.left_out
+    assert (left_out.reason, left_out.cost) == ("the other price is in USD", 9)

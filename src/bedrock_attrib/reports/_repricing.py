@@ -175,6 +175,9 @@ class Repricer:
         quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
         if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
             return _left_out(part, actual, quote.reason)
+        if part.kind.currency not in (None, quote.cost.currency):
+            reason = f"the other price is in {quote.cost.currency}"
+            return _left_out(part, actual, reason)
         return Repriced(
             part.tags,
             part.kind,
