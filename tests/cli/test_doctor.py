@@ -200,6 +200,10 @@ def _torn(path: Path) -> None:
     path.write_bytes(content)
 
 
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
 def _folder(path: Path) -> None:
     path.mkdir()
 
@@ -223,6 +227,7 @@ def _of_all(path: Path) -> None:
         (_corrupt, "problem", "file is not a database"),
         (_torn, "problem", "calls.db"),
         (_folder, "problem", "calls.db is no file"),
+        (_loop, "problem", "calls.db cannot be looked at: Too many levels of symbolic"),
         (_empty, "note", "calls.db is empty"),
         (_no_call, "note", "calls.db has no call yet"),
         (_of_all, "warning", "has mode 0644: other users may read"),

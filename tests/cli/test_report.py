@@ -180,6 +180,30 @@ def test_a_file_tells_its_format(run: Run, ledger: Path, tmp_path: Path) -> None
     assert mode == 0o666 & ~mask
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_stays_what_it_is(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """A pipe is written to, and a link followed; else root would lose ``/dev/null``."""
+    pipe, link, file = (tmp_path / name for name in ("pipe", "link", "spend.csv"))
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    report = ("report", "--ledger", str(ledger), "--format", "csv", "-o")
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        assert run(*report, str(pipe)).returncode == 0
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        content = reader.read()
+    assert run(*report, str(link)).returncode == 0
+    assert link.is_symlink()
+    assert file.read_bytes() == content
+    assert content.startswith(b"team,calls,")
+    done = run(*report, str(tmp_path))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"Error: cannot write {tmp_path}: Is a directory\n",
+    )
+
+
 def test_focus(run: Run, ledger: Path, tmp_path: Path) -> None:
     """As CSV in a pipe, and with what to know of it on stderr."""
     done = run("report", "--ledger", str(ledger), "--format", "focus")

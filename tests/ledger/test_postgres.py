@@ -12,10 +12,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from kept_records import make_record
@@ -444,7 +446,110 @@ def test_who_reads_does_not_write(server: PostgresServer, schema: str) -> None:
     reader = PostgresStore(server.address(), schema=schema, read_only=True)
     with pytest.raises(LedgerError, match="read only"):
         Ledger(reader).forget(calls_before=ALWAYS[1])
+    with pytest.raises(LedgerError, match="read only"):
+        Ledger(reader).compact()
     reader.close()
+
+
+def make_older(server: PostgresServer, schema: str) -> None:
+    """Take away what migrations brought."""
+    execute(
+        server,
+        f'DROP TABLE "{schema}".marks',
+        f'ALTER TABLE "{schema}".calls DROP COLUMN request_hash',
+        f'DELETE FROM "{schema}".migrations WHERE number > 1',  # noqa: S608
+    )
+
+
+def test_a_ledger_that_is_brought_up_to_date_under_a_reader(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """Each moment is read as it is, and not brought up to date while it is read."""
+    ledger = Ledger(store)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    make_older(server, schema)
+    reader = PostgresStore(server.address(), schema=schema, read_only=True)
+    assert counted(reader) == (1, 1, 1)
+    with Ledger(reader).reading() as reading:
+        assert reading.span() is not None
+        with pytest.raises(LedgerError, match="lock timeout"):
+            PostgresStore(server.address(), schema=schema, lock_timeout_s=0.05)
+        assert [call.request_hash for call in reading.calls(*ALWAYS)] == [None]
+    PostgresStore(server.address(), schema=schema).close()
+    assert counted(reader) == (1, 1, 1)
+    reader.close()
+
+
+@contextmanager
+def marks_are_held(server: PostgresServer, schema: str) -> Iterator[None]:
+    """Nobody can set a mark; who tries waits until the end."""
+    with psycopg.connect(server.address()) as db:
+        db.execute(f'LOCK TABLE "{schema}".marks IN EXCLUSIVE MODE')
+        yield
+
+
+def wait_for_waiting(server: PostgresServer, count: int) -> None:
+    """Until *count* sessions wait for others."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(server.address(), autocommit=True) as db:
+        sql = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while db.execute(sql).fetchone() != (count,):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_late_call_comes_while_calls_are_forgotten(
+    server: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """Of the hours after those that were deleted, every call is there."""
+    writer = Ledger(store, interval_s=3600)
+    keeper = Ledger(PostgresStore(server.address(), schema=schema))
+    for at in (OLD, OLD + timedelta(days=40)):
+        writer.write(make_record(at=at))
+    assert writer.flush(10)
+    with ThreadPoolExecutor(1) as pool:
+        with marks_are_held(server, schema):
+            deleted = pool.submit(keeper.forget, calls_before=OLD + timedelta(days=2))
+            wait_for_waiting(server, 1)
+            writer.write(make_record(at=OLD + timedelta(days=1)))
+            assert writer.flush(10)
+        assert deleted.result(30) == 1
+    assert check_ledger(keeper) == []
+    assert counted(store) == (2, 2, 3)
+    keeper.close()
+
+
+def test_a_server_whose_transactions_do_not_see_what_others_do(
+    server: PostgresServer, schema: str
+) -> None:
+    """Its default is not relied on: who waits for a deletion then knows of it."""
+    options = quote("-c default_transaction_isolation=repeatable\\ read")
+    address = f"{server.address()}?options={options}"
+    writer, keeper = (
+        Ledger(PostgresStore(address, schema=schema), interval_s=3600) for _ in range(2)
+    )
+    later = OLD + timedelta(days=70)
+    for at, team in ((OLD, "gone"), (later, "stays")):
+        writer.write(make_record(at=at, tags={"team": team}))
+        assert writer.flush(10)
+    keeper.forget(calls_before=OLD + timedelta(days=1))
+    with ThreadPoolExecutor(2) as pool:
+        with marks_are_held(server, schema):
+            forgotten = pool.submit(keeper.forget, sums_before=later)
+            wait_for_waiting(server, 1)
+            writer.write(make_record(at=later, tags={"team": "gone"}))
+            written = pool.submit(writer.flush, 20)
+            wait_for_waiting(server, 2)
+        forgotten.result(30)
+        assert written.result(30)
+    assert check_ledger(keeper) == []
+    with keeper.reading() as reader:
+        found = {each.tags["team"]: each.calls for each in reader.sums(*ALWAYS)}
+    assert found == {"stays": 1, "gone": 1}
+    assert writer.dropped == 0
+    writer.close()
+    keeper.close()
 
 
 def test_an_address_that_changes(server: PostgresServer, schema: str) -> None:

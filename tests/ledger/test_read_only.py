@@ -7,16 +7,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from kept_records import NOON, make_record
 from old_ledgers import make_ledger_1
 
-from bedrock_attrib import LedgerError
+from bedrock_attrib import LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger, check_ledger, open_ledger
 from bedrock_attrib.ledger._store import Store
 
@@ -75,6 +77,22 @@ def test_a_ledger_that_is_written_is_read(path: Path) -> None:
         assert ledger.flush(10)
         assert counted(path) == (2, 2)
         assert names(path.parent) == ["calls.db", "calls.db-shm", "calls.db-wal"]
+
+
+def test_who_closes_last_leaves_nothing_beside_the_file(path: Path) -> None:
+    """What the last writer left in the log for a reader's sake is put into the file."""
+    ledger = Ledger(path, interval_s=60)
+    ledger.write(make_record())
+    assert ledger.flush(10)
+    with (
+        closing(Ledger(path, read_only=True)) as reading,
+        reading.reading() as reader,
+    ):
+        ledger.write(make_record())
+        ledger.close()
+        assert reader.count_calls() == 1
+    assert names(path.parent) == ["calls.db"]
+    assert counted(path) == (2, 2)
 
 
 def test_what_is_missing_is_not_made(tmp_path: Path) -> None:
@@ -140,14 +158,12 @@ def test_an_older_ledger_is_read_as_it_is(place: Place) -> None:
         for statement in ("DROP TABLE marks", columns, *versions):
             writing._db.execute(statement)  # type: ignore[attr-defined] # noqa: SLF001
     store.close()
-    older = (
-        place.func(*place.args, **place.keywords, read_only=True)
-        if schema
-        # type: ignore[attr-defined]
-        else (
-            Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
-        )
-    )
+    older: Store
+    if schema is None:
+        older = Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
+    else:
+        assert isinstance(place, partial)
+        older = place.func(*place.args, **place.keywords, read_only=True)
     with Ledger(older).reading() as reader:
         assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
         assert reader.calls_since() == NOON
@@ -200,11 +216,11 @@ _AS_NOBODY = """
 import os, sys, time
 from datetime import UTC, datetime
 from bedrock_attrib import LedgerError
-from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.ledger import open_ledger
 os.setgid(65534)
 os.setuid(65534)
 try:
-    with Ledger(sys.argv[1], read_only=True).reading() as reader:
+    with open_ledger(sys.argv[1], read_only=True).reading() as reader:
         sums = reader.sums(datetime(2020, 1, 1, tzinfo=UTC),
                            datetime(2100, 1, 1, tzinfo=UTC))
         print(reader.count_calls(), sum(each.calls for each in sums), flush=True)
@@ -229,10 +245,12 @@ def shared() -> Iterator[Path]:
         yield folder / "calls.db"
 
 
-def read_as_nobody(path: Path, meanwhile: Callable[[], None] = lambda: None) -> str:
+def read_as_nobody(
+    path: Path, meanwhile: Callable[[], None] = lambda: None, program: str = _AS_NOBODY
+) -> str:
     """What another user reads, who does something between two questions."""
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _AS_NOBODY, path],
+        [sys.executable, "-W", "error", "-c", program, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -278,6 +296,98 @@ def test_a_file_that_changes_under_a_reader_without_locks(shared: Path) -> None:
     assert read_as_nobody(shared) == "2 2\n2\n"
 
 
+@as_nobody
+def test_a_file_that_is_taken_away_under_a_reader_without_locks(shared: Path) -> None:
+    """It counts as written."""
+    told = read_as_nobody(shared, shared.unlink)
+    assert told.startswith("1 1\n")
+    assert told.endswith("was written while it was read: read it again\n")
+
+
+_NOT_READ_YET = """
+import os, sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger
+span = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+with Ledger(sys.argv[1]).reading() as reader:
+    reader.sums(*span)  # so that all is imported that nobody may not read
+os.setgid(65534)
+os.setuid(65534)
+try:
+    with Ledger(sys.argv[1], read_only=True).reading() as reader:
+        print(reader.count_calls(), flush=True)
+        sys.stdin.readline()
+        print(reader.sums(*span))
+except LedgerError as error:
+    print(error)
+"""
+
+
+@as_nobody
+def test_what_makes_no_sense_as_it_was_written_meanwhile(shared: Path) -> None:
+    """The reader is told that it was, whatever came of it."""
+    with closing(Ledger(shared, interval_s=60)) as ledger:
+        ledger.write(make_record(Usage({Unit.SEARCH_UNIT: 1})))
+
+    def spoil() -> None:
+        with closing(sqlite3.connect(shared)) as db, db:
+            db.execute("UPDATE more_sums SET total = 'many'")
+
+    told = read_as_nobody(shared, spoil, _NOT_READ_YET)
+    assert told.startswith("2\n")
+    assert told.endswith("was written while it was read: read it again\n")
+
+
+_CHECKED = """
+import os, sys
+from contextlib import contextmanager
+from bedrock_attrib import LedgerError
+from bedrock_attrib.ledger import Ledger, check_ledger
+
+class Written:
+    def __init__(self, store):
+        self.store = store
+
+    @contextmanager
+    def snapshot(self):
+        with self.store.snapshot() as found:
+            yield found
+            os.seteuid(0)
+            os.utime(sys.argv[1])
+            os.seteuid(65534)
+
+    def close(self):
+        self.store.close()
+
+check_ledger(sys.argv[1])  # so that all is imported that nobody may not read
+os.setegid(65534)
+os.seteuid(65534)
+try:
+    print(check_ledger(Ledger(Written(Ledger(sys.argv[1], read_only=True).store))))
+except LedgerError as error:
+    print(error)
+"""
+
+
+@as_nobody
+def test_a_file_that_is_written_while_it_is_checked_is_not_damaged(
+    shared: Path,
+) -> None:
+    """What was found would be of two moments, so that nothing is said of it."""
+    told = read_as_nobody(shared, program=_CHECKED)
+    assert told == f"{shared} was written while it was read: read it again\n"
+
+
+@as_nobody
+def test_a_folder_that_may_not_be_entered(shared: Path) -> None:
+    """It is told like all that is wrong with a ledger."""
+    shared.parent.chmod(0o700)
+    told = f"cannot open {shared} as a ledger: Permission denied; expected a file in"
+    assert read_as_nobody(shared).startswith(told)
+
+
 _KILLED = """
 import os, sys
 from kept_records import make_record
@@ -289,16 +399,37 @@ os._exit(0)
 """
 
 
-@as_nobody
-def test_what_a_killed_process_left_is_read(shared: Path) -> None:
-    """Its log is read by others too; only who may write puts it away."""
+def write_and_be_killed(path: Path) -> None:
+    """Write a call in a process that leaves the log and the memory beside the file."""
     subprocess.run(
-        [sys.executable, "-c", _KILLED, shared],
+        [sys.executable, "-c", _KILLED, path],
         check=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")},
     )
+
+
+@as_nobody
+def test_what_a_killed_process_left_is_read(shared: Path) -> None:
+    """Its log is read by others too; only who may write puts it away."""
+    write_and_be_killed(shared)
     assert read_as_nobody(shared) == "2 2\n2\n"
     shared.with_name("calls.db-shm").unlink()
     assert "bedrock-attrib ledger check" in read_as_nobody(shared)
     assert check_ledger(shared) == []
     assert read_as_nobody(shared) == "2 2\n2\n"
+
+
+@as_nobody
+def test_a_reader_waits_for_who_is_opening_the_file(shared: Path) -> None:
+    """What he shares with others is not ready yet, and he may not make it so."""
+    with closing(sqlite3.connect(shared, check_same_thread=False)) as db:
+        count = "SELECT count(*) FROM calls"
+        assert db.execute(count).fetchone() == (1,)
+        # (In this process it would release all locks that are held on it.)
+        spoil = "import sys; open(sys.argv[1], 'r+b').write(bytes(136))"
+        memory = shared.with_name("calls.db-shm")
+        subprocess.run([sys.executable, "-c", spoil, memory], check=True)
+        opening = threading.Timer(1, lambda: db.execute(count).fetchone())
+        opening.start()
+        assert read_as_nobody(shared) == "1 1\n1\n"
+        opening.join()

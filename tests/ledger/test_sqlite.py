@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,3 +108,24 @@ def test_what_cannot_be_written_is_counted(path: Path) -> None:
     with again.reading() as reader:
         assert [each.calls for each in reader.sums(*ALWAYS)] == [10]
     again.close()
+
+
+@pytest.mark.parametrize("first_call", [1750, 2026], ids=["sparse", "empty"])
+def test_a_span_of_centuries_with_many_tag_sets(path: Path, first_call: int) -> None:
+    """Months without calls cost nothing, nor do tag sets that are not in a month."""
+    start, now = datetime(1750, 1, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
+    with closing(Ledger(path, interval_s=60)) as ledger:
+        for at in (datetime(first_call, 1, 1, tzinfo=UTC), now):
+            ledger.write(make_record(at=at))
+        assert ledger.flush(10)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.executemany(
+                "INSERT INTO tag_sets (tags) VALUES (?)",
+                ((f'{{"team": "t{n}"}}',) for n in range(60_000)),
+            )
+        with ledger.reading() as reader:
+            began = time.perf_counter()
+            sums = reader.sums(start, now, tag_names=["team"])
+            took_s = time.perf_counter() - began
+    assert [(each.tags, each.calls) for each in sums] == [({"team": "search"}, 1)]
+    assert took_s < 4

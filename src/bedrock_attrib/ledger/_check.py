@@ -23,7 +23,14 @@ from ._figures import COUNTED, FIGURES
 from ._ledger import Ledger
 from ._open import open_ledger
 from ._snapshot import SQLiteSnapshot
-from ._store import CALLS_FROM, MARK, DamagedError, Readable
+from ._store import (
+    CALLS_FROM,
+    MARK,
+    TAGS_LOST,
+    DamagedError,
+    Readable,
+    WrittenMeanwhileError,
+)
 
 _HOUR_US = 3_600_000_000
 _MOST_TOLD = 20
@@ -45,7 +52,8 @@ def check_ledger(ledger: Ledger | Path | str) -> list[str]:
         The problems. A database that cannot be read, or not be read on, is one.
 
     Raises:
-        LedgerError: If there is no ledger of that name, or one of a newer library.
+        LedgerError: If there is no ledger of that name, or one of a newer library; or
+            if a file that one may only read was written meanwhile.
     """
     if not isinstance(ledger, Ledger):
         try:
@@ -62,6 +70,8 @@ def check_ledger(ledger: Ledger | Path | str) -> list[str]:
                     problems.append("and more")
                     break
                 problems.append(problem)
+    except WrittenMeanwhileError:
+        raise  # what was found may be of two moments
     except LedgerError as error:
         problems.append(f"the file is damaged: {error}")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -76,7 +86,7 @@ def _problems(store: Readable) -> Iterator[str]:
             # What is damaged further down would only be read wrongly.
             yield from (f"the file is damaged: {text}" for text in found)
             return
-    for (tag_set,) in store.rows(_TAGS_LOST):
+    for (tag_set,) in store.rows(TAGS_LOST):
         yield f"there are sums of a tag set that is not there ({tag_set})"
     whole = _whole_from(store)
     for hour, tag_set, kind in store.rows(_HOURS_AND_CALLS, (whole,)):
@@ -196,10 +206,6 @@ _MONTH_AND_HOURS = (
     f"WHERE level = {int(Level.HOUR)} AND bucket BETWEEN ? AND ? "
     f"GROUP BY tag_set, kind"
     f") AS both_sides GROUP BY tag_set, kind HAVING {_DIFFER}"
-)
-_TAGS_LOST = (
-    f"SELECT DISTINCT tag_set FROM sums WHERE level = {int(Level.MONTH)} "  # noqa: S608
-    "AND tag_set NOT IN (SELECT id FROM tag_sets)"
 )
 _BUCKETS = "SELECT DISTINCT bucket FROM sums WHERE level = ?"
 _MORE = "SELECT bucket, tag_set, kind, unit, total FROM more_sums WHERE level = ?"

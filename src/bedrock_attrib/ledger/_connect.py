@@ -64,6 +64,22 @@ _MODES = {
 }
 
 
+def refuse_missing(path: Path) -> None:
+    """Raise if there is no file."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise LedgerError(
+            f"there is no ledger {path}: name the file that the setting `ledger` "
+            f"names, or make one: bedrock-attrib demo --ledger demo.db"
+        ) from error
+    except OSError as error:
+        raise LedgerError(
+            f"cannot open {path} as a ledger: {error.strerror or error}; expected a "
+            f"file in folders that may be entered"
+        ) from error
+
+
 def create(path: Path) -> None:
     """Make an empty file for its owner alone, unless there is one.
 
@@ -119,11 +135,26 @@ def is_busy(error: BaseException) -> bool:
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+# What a reader without the right to write gets for a moment, while another process
+# opens or closes the ledger and makes or deletes the files beside it.
+_PASSING = (
+    sqlite3.SQLITE_READONLY_RECOVERY,
+    sqlite3.SQLITE_READONLY_CANTINIT,
+    sqlite3.SQLITE_READONLY_DIRECTORY,
+)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether another connection was in the way of one that may only read."""
+    return is_busy(error) or getattr(error, "sqlite_errorcode", 0) in _PASSING
+
+
 def patiently(
     action: Callable[[], Result],
     timeout_s: float,
     *,
     wait: Callable[[float], None] = time.sleep,
+    is_in_the_way: Callable[[BaseException], bool] = is_busy,
 ) -> Result:
     """Try *action* until no other connection is in the way.
 
@@ -131,13 +162,14 @@ def patiently(
         action: May raise that the database is busy.
         timeout_s: For how long.
         wait: Waits for some seconds.
+        is_in_the_way: Tells errors that pass from others.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         try:
             return action()
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= deadline:
+            if not is_in_the_way(error) or time.monotonic() >= deadline:
                 raise
         wait(_LOOK_EVERY_S)
 

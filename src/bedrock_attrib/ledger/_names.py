@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 
 from .._cost import Rates
+from .._errors import LedgerError
 from .._record import Tags
 from ._adding import Groups
 from ._clock import (
@@ -37,6 +38,8 @@ class Names:
         if tag_set not in known:
             texts = self.texts("tag_sets")
             known.update((number, Tags(tags)) for number, tags in parsed(texts))
+        if tag_set not in known:
+            raise tags_are_lost(tag_set)
         return known[tag_set]
 
     def kind(self, kind: int) -> Kind:
@@ -80,6 +83,13 @@ class FewTags:
                 self.tags.append(Tags(few))
             self.numbers[tag_set] = number
 
+    def number(self, tag_set: int) -> int:
+        """The number of a tag set."""
+        found = self.numbers.get(tag_set)
+        if found is None:
+            raise tags_are_lost(tag_set)
+        return found
+
     def values(self, level: Level, stretch: Stretch) -> Iterator[tuple[str, int, int]]:
         """Values of the question for each bucket of a stretch."""
         numbers = map(self.numbers.get, range(max(self.numbers, default=0) + 1))
@@ -89,11 +99,21 @@ class FewTags:
 
     def add_rows(self, rows: Iterable[Row], groups: Groups) -> None:
         """Add rows to *groups* by these numbers in the place of tag sets."""
-        numbers, figures, plus = self.numbers, groups.figures, operator.add
+        number, figures, plus = self.number, groups.figures, operator.add
         for row in rows:
-            key = (numbers[row[0]], row[1])
+            key = (number(row[0]), row[1])
             known, figure = figures.get(key), row[2:]
             figures[key] = figure if known is None else tuple(map(plus, known, figure))
+
+
+def tags_are_lost(tag_set: int) -> LedgerError:
+    """The error that calls or sums are of a tag set which is not there."""
+    return LedgerError(
+        f"the ledger has calls of a tag set that is not there ({tag_set}): whose they "
+        f"are is not known. A process with an older version of bedrock_attrib wrote "
+        f"them after tag sets were pruned: update it. All such ids are told by: "
+        f"bedrock-attrib ledger check; what to do: docs/reference/ledger.md#retention"
+    )
 
 
 def parsed(

@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from .._errors import ConfigError, LedgerError
+from .._errors import ConfigError
+from ._connect import refuse_missing
 from ._ledger import Ledger
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -43,9 +44,6 @@ def open_ledger(
 
         return Ledger(PostgresStore(text, read_only=read_only))
     path = Path(text)
-    if (must_exist or read_only) and not path.exists():
-        raise LedgerError(
-            f"there is no ledger {path}: name the file that the setting `ledger` "
-            f"names, or make one: bedrock-attrib demo --ledger demo.db"
-        )
+    if must_exist or read_only:
+        refuse_missing(path)
     return Ledger(path, read_only=read_only)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    suppress,
+)
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +21,9 @@ from ._connect import (
     Access,
     connect,
     is_of_something_else,
+    is_passing,
     patiently,
+    refuse_missing,
     refuse_newer,
     told,
 )
@@ -22,7 +31,7 @@ from ._forks import FORKS
 from ._older import Older
 from ._schema import NEWEST
 from ._snapshot import SQLiteSnapshot, snapshot
-from ._store import DamagedError, Transaction
+from ._store import DamagedError, Transaction, WrittenMeanwhileError
 
 _SCHEMA = (
     "SELECT name, (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
@@ -78,22 +87,40 @@ class ReadOnlySQLite:
         """Read more than once, of one moment.
 
         Raises:
-            LedgerError: If the file cannot be read.
+            LedgerError: If the file cannot be read; or was written meanwhile, where it
+                is read without a lock.
         """
-        if not self.path.exists():
-            raise LedgerError(
-                f"there is no ledger {self.path}: name the file that the setting "
-                f"`ledger` names, or make one: bedrock-attrib demo --ledger demo.db"
-            )
+        refuse_missing(self.path)
         if self.path.is_dir():
             raise LedgerError(f"{self.path} is a folder: name the file of a ledger")
-        with told(self.path), FORKS.reading(self.path), _opening(self.path) as access:
+        with told(self.path), FORKS.reading(self.path), ExitStack() as end:
             found = patiently(
-                partial(snapshot, self.path, access), self._busy_timeout_s
+                partial(self._opened, end),
+                self._busy_timeout_s,
+                is_in_the_way=partial(_may_pass, itertools.count()),
             )
-            with _closing(found):
-                found.older = _older(found, self.path)
-                yield found
+            found.older = _older(found, self.path)
+            yield found
+
+    def _opened(self, end: ExitStack) -> SQLiteSnapshot:
+        """Try to open it, as is right at this moment; *end* closes it."""
+        with ExitStack() as tried:
+            access = tried.enter_context(_opening(self.path))
+            found = snapshot(self.path, access)
+            tried.enter_context(_closing(found))
+            end.enter_context(tried.pop_all())
+        return found
+
+
+def _may_pass(looks: Iterator[int], error: BaseException) -> bool:
+    """Whether to try again to open the file; *looks* counts how often."""
+    is_missing = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CANTOPEN
+    # A file beside it was deleted under us; or is missing, and stays so.
+    return is_passing(error) or (is_missing and next(looks) < _MOST_LOOKS)
+
+
+# Each after a hundredth of a second.
+_MOST_LOOKS = 50
 
 
 @contextmanager
@@ -141,21 +168,31 @@ def _opening(path: Path) -> Iterator[Access]:
     real = Path(os.path.realpath(path))
     log, shared = (real.with_name(f"{real.name}{end}") for end in ("-wal", "-shm"))
     may_write = _may_write(real)
-    if may_write or shared.exists() or _has_content(log):
+    if may_write or _found(shared) is not None or _has_content(log):
         pid = os.getpid()
         try:
             yield Access.READ_ONLY
         finally:
-            # An empty log is ours, or that of somebody who has it open and keeps it.
-            if may_write and not _has_content(log) and os.getpid() == pid:
+            if may_write and os.getpid() == pid:
                 _put_away(path)
         return
     before = _state(real)
     try:
         yield Access.STILL
-    finally:
+    except (sqlite3.Error, LedgerError, *_OF_NONSENSE) as error:
         if _state(real) != before:
-            raise LedgerError(f"{path} was written while it was read: read it again")
+            raise _was_written(path) from error
+        raise
+    if _state(real) != before:
+        raise _was_written(path)
+
+
+# What reading raises where half of a page is of another moment.
+_OF_NONSENSE = (ArithmeticError, LookupError, TypeError, ValueError)
+
+
+def _was_written(path: Path) -> WrittenMeanwhileError:
+    return WrittenMeanwhileError(f"{path} was written while it was read: read it again")
 
 
 def _may_write(path: Path) -> bool:
@@ -167,16 +204,30 @@ def _may_write(path: Path) -> bool:
 
 
 def _has_content(log: Path) -> bool:
-    return log.exists() and log.stat().st_size > 0
+    found = _found(log)
+    return found is not None and found.st_size > 0
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    found = path.stat()
+def _found(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # it may be taken away at any moment
+        return None
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    found = _found(path)
+    if found is None:
+        return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _put_away(path: Path) -> None:
-    """Let SQLite delete the files that it made for us, if nobody else uses them."""
+    """Let SQLite put away the files beside *path*, if nobody else uses them.
+
+    What is in the log goes into the file: the last writer leaves that to a reader who
+    is still there.
+    """
     with (
         suppress(sqlite3.Error, LedgerError),
         closing(connect(path, Access.READ)) as db,

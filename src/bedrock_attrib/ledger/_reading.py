@@ -17,7 +17,7 @@ from ._rows import (
     Row,
 )
 from ._single_calls import SingleCalls
-from ._store import Readable, Store
+from ._store import PLACEHOLDER, Readable, Store
 from ._summing import Summing
 from ._totals import Totals
 from ._values import Kind, read_tags
@@ -254,7 +254,8 @@ class Reader:
 
     def tag_sets(self) -> list[Tags]:
         """Every tag set that was recorded and not forgotten."""
-        return [read_tags(text) for _, text in self._names.texts("tag_sets")]
+        texts = (text for _, text in self._names.texts("tag_sets"))
+        return [read_tags(text) for text in texts if text != PLACEHOLDER]
 
 
 @contextmanager

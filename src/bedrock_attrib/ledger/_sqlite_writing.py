@@ -12,6 +12,7 @@ from ._store import (
     FORGET_TAG_SETS,
     LAST_BEFORE,
     NEXT_GENERATION,
+    PLACEHOLDER,
     RAISE_MARK,
     UNUSED_TAG_SETS,
     hourly,
@@ -43,6 +44,8 @@ _FIND = (
     f"SELECT {', '.join(CALL_COLUMNS)} FROM calls "  # noqa: S608
     "WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
 )
+_HIGHEST = "SELECT max(id) FROM tag_sets"
+_HOLD_PLACE = insert("tag_sets", ("id", "tags"))
 _REPLACE = _CALL.replace("INSERT", "INSERT OR REPLACE", 1)
 
 
@@ -143,7 +146,11 @@ class SQLiteTransaction:
         """Delete tag sets of no call and no sum; how many there were."""
         if self._db.execute(UNUSED_TAG_SETS).fetchone() is None:
             return 0  # without looking at every call
+        (highest,) = self._db.execute(_HIGHEST).fetchone()
         deleted = self._db.execute(FORGET_TAG_SETS).rowcount
         if deleted:
             self._db.execute(NEXT_GENERATION)
+        if self._db.execute(_HIGHEST).fetchone() != (highest,):
+            self._db.execute("DELETE FROM tag_sets WHERE tags = ?", (PLACEHOLDER,))
+            self._db.execute(_HOLD_PLACE, (highest + 1, PLACEHOLDER))
         return deleted

@@ -39,10 +39,19 @@ def examine_ledger(name: str | None) -> Iterator[Finding]:
         )
         return
     path = Path(name)
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         yield _missing(path)
-        return
-    yield from _examine_file(path)
+    except OSError as error:
+        yield Finding(
+            _LEDGER,
+            State.PROBLEM,
+            f"{path} cannot be looked at: {error.strerror or error}",
+            "Run as its owner, or name a file in folders that may be entered.",
+        )
+    else:
+        yield from _examine_file(path)
 
 
 def _missing(path: Path) -> Finding:

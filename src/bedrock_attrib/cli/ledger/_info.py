@@ -71,7 +71,14 @@ def file_bytes(ledger: Ledger) -> int | None:
     if not isinstance(path, Path):
         return None
     files = (path, path.with_name(f"{path.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
+    return sum(map(_bytes_of, files))
+
+
+def _bytes_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # there is no log, or it was put away at this moment
+        return 0
 
 
 def _time(at: datetime | None) -> str | None:

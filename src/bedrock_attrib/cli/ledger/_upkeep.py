@@ -28,7 +28,8 @@ Examples:
   bedrock-attrib ledger prune --calls-older-than 90d --sums-older-than 400d
 
 Without their single calls, sums still answer every report, but spans are whole
-hours of UTC, and reasons of missing prices are not known any more.
+hours of UTC, and reasons of missing prices are not known any more. Forget no
+months until every process that writes the ledger has been updated.
 """
 _COMPACT_EPILOG = """
 \b

@@ -36,6 +36,8 @@ def output_option(
 def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
     """Open *name* for writing; a file is there when it is whole, and not before.
 
+    What is no file, as `/dev/null` or a named pipe, is written to and stays what it is.
+
     Args:
         name: Path, or ``-`` for stdout.
         is_binary: Whether a terminal would show nothing of it.
@@ -53,8 +55,12 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(name)
+    path = Path(os.path.realpath(name))  # a link stays one
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
         with NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
@@ -69,7 +75,7 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         _give_usual_mode(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot write {name}: {error.strerror or error}") from error
 
 
 def _give_usual_mode(path: Path) -> None:

@@ -23,6 +23,8 @@ from ._tables import LedgerSchema
 from ._writing import Connection, PostgresTransaction, lock_of, placed
 
 _TABLES = (*TEXT_OF, "calls", "sums", "more_sums")
+_CHANGING = ("calls", "sums", "more_sums")
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Rows that a reader asks for at once.
 _ROWS_AT_ONCE = 5_000
 
@@ -88,7 +90,6 @@ class PostgresStore:
         self._lock_timeout_ms = max(1, round(lock_timeout_s * 1000))
         self._tables = LedgerSchema(schema, self._begun, lambda: self._name)
         self._read_only = read_only
-        self._older: Older | None = None
         self._forget: list[Callable[[], None]] = []
         self._generation: int | None = None
         self._start_over()
@@ -134,7 +135,7 @@ class PostgresStore:
         try:
             if not self._is_current:
                 if self._read_only:
-                    self._older = self._tables.older(db)
+                    self._tables.older(db)
                 else:
                     self._tables.migrate(db)
                 self._is_current = True
@@ -165,7 +166,8 @@ class PostgresStore:
     @contextmanager
     def _begun(self, db: Connection) -> Iterator[None]:
         """A transaction with the schema in sight. Taken back unless all goes well."""
-        db.execute("BEGIN")
+        # Whatever the server's default: who waited for others must see what they did.
+        db.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         try:
             self._prepare(db)
             yield
@@ -236,8 +238,7 @@ class PostgresStore:
         Raises:
             LedgerError: If the server is away, refuses or is in the way.
         """
-        if self._read_only:
-            raise LedgerError("the ledger was opened to be read only")
+        self._refuse_to_write()
         if self._pid != os.getpid():
             self._leave_to_parent()
         with self._busy, self._told():
@@ -257,16 +258,41 @@ class PostgresStore:
         with self._told():
             db = self._connect()
             try:
-                db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                self._prepare(db)
+                older = self._begin_reading(db)
                 # A reader may think between two queries for as long as it likes.
                 db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                yield PostgresSnapshot(db, self._told, self._older)
+                yield PostgresSnapshot(db, self._told, older)
             finally:
                 db.close()
 
+    def _begin_reading(self, db: Connection) -> Older | None:
+        """Begin, and say how a ledger of an older schema is read."""
+        db.execute(_BEGIN_READING)
+        self._prepare(db)
+        if not self._read_only or self._tables.older(db) is None:
+            return None
+        # It must not be brought up to date while it is read as it is. A lock is taken
+        # before the moment is, which is that of the first query.
+        db.execute("ROLLBACK")
+        db.execute(_BEGIN_READING)
+        db.execute(f"SET LOCAL lock_timeout = {self._lock_timeout_ms:d}")
+        for table in _CHANGING:
+            name = sql.Identifier(self._schema, table)
+            db.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
+        self._prepare(db)
+        return self._tables.older(db)
+
+    def _refuse_to_write(self) -> None:
+        if self._read_only:
+            raise LedgerError("the ledger was opened to be read only")
+
     def compact(self) -> None:
-        """Give space that is not used any more back; others wait meanwhile."""
+        """Give space that is not used any more back; others wait meanwhile.
+
+        Raises:
+            LedgerError: If the store only reads, or the server is away or refuses.
+        """
+        self._refuse_to_write()
         with self._told():
             db = self._connect()
             try:

@@ -20,7 +20,6 @@ from .._schema import NEWEST, TEXT_OF
 from .._store import (
     CALLS_FROM,
     FORGET_TAG_SETS,
-    LAST_BEFORE,
     NEXT_GENERATION,
     RAISE_MARK,
     UNUSED_TAG_SETS,
@@ -71,6 +70,10 @@ _REPLACE = (
     "UPDATE calls SET "  # noqa: S608
     + ", ".join(f"{column} = ?" for column in CALL_COLUMNS[1:])
     + " WHERE key = ?"
+)
+_FORGET_CALLS = (
+    "WITH gone AS (DELETE FROM calls WHERE key < ? RETURNING key) "
+    "SELECT count(*), max(key) FROM gone"
 )
 _SUMS = [sums_of(_FRESH, level) for level in Level]
 _MORE = upsert(
@@ -190,11 +193,12 @@ class PostgresTransaction:
     def forget_calls(self, before_key: int) -> int:
         """Delete calls below a key, and remember the key; how many there were."""
         self._begin_once()
-        ((last,),) = self._db.execute(placed(LAST_BEFORE), (before_key,))
-        if last is None:
-            return 0
-        self._db.execute(placed(RAISE_MARK), (CALLS_FROM, end_of_hour(last)))
-        return self._forget("calls", "key < %s", (before_key,))
+        # Of those that are deleted: another host may write some more meanwhile.
+        statement = placed(_FORGET_CALLS)
+        ((deleted, last),) = self._db.execute(statement, (before_key,))
+        if last is not None:
+            self._db.execute(placed(RAISE_MARK), (CALLS_FROM, end_of_hour(last)))
+        return int(deleted)
 
     def forget_sums(self, level: int, before_bucket: int) -> int:
         """Delete sums below a bucket; how many there were."""
