@@ -23,6 +23,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
+from bedrock_attrib.cli.analysis._shown import money
 from bedrock_attrib.ledger import Ledger
 
 START = datetime(2026, 9, 28, 12, tzinfo=UTC)
@@ -491,3 +492,54 @@ def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:
     shown = call("anomalies", "--ledger", path).stdout
     assert "us.acme?[2J.v1:0: $90.00, $2.0000 on average" in shown
     assert "\x1b" not in shown
+
+
+def test_amounts_have_the_digits_that_count() -> None:
+    """Small ones more than large ones."""
+    amounts = ("12.346", "0.0123456", "0.0042", "0.0000004", "-0.0000001", "0")
+    assert [money(Decimal(each), "USD") for each in amounts] == [
+        *("$12.35", "$0.0123", "$0.004200", "<$0.000001", ">-$0.000001", "$0.00"),
+    ]
+    assert money(Decimal("-3.5"), "EUR") == "-3.5000 EUR"
+
+
+def test_figures_of_calls_side_by_side(tmp_path: Path) -> None:
+    """Each has its column: how calls ended, tokens, the cache, and how long it took."""
+    path = tmp_path / "sides.db"
+    ledger = Ledger(path)
+    usage = Usage({Unit.INPUT_TOKEN: 75, Unit.CACHE_READ_TOKEN: 25})
+    for number in range(1, 21):
+        took = {"duration_s": float(number), "time_to_first_chunk_s": 0.5}
+        ledger.write(make_record(usage, tags={"team": "a"}, **took))
+    lacking = {"cost": None, "price_status": PriceStatus.UNPRICED}
+    ledger.write(make_record(usage, tags={"team": "a"}, **lacking))
+    ledger.write(make_record(tags={"team": "b"}, outcome=Outcome.ABANDONED))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("compare", "team", "--ledger", path).stdout
+    calls = shown.partition("Calls")[2].splitlines()
+    assert calls[4].split() == [
+        *("a", "0", "0", "1", "2,100", "0", "25.0%", "10.00", "19.00", "0.50"),
+    ]
+    assert calls[5].split() == ["b", "0", "1", "0", "100", "50", "0.0%"]
+
+
+def test_waste_and_what_is_uncertain_of_it(tmp_path: Path) -> None:
+    """Failed and abandoned calls have their own cost, and remarks go to stderr."""
+    path = tmp_path / "waste.db"
+    ledger = Ledger(path)
+    million = Usage({Unit.INPUT_TOKEN: 1_000_000})
+    for outcome, count in ((Outcome.ERROR, 1), (Outcome.ABANDONED, 2)):
+        for _ in range(count):
+            fields = {"outcome": outcome, "attempts": 3}
+            ledger.write(make_record(million, model=HAIKU, **fields))
+    ledger.write(make_record(model="acme.unheard-of-v1:0"))
+    assert ledger.flush(10)
+    ledger.close()
+    done = call("savings", "--by", "team", "--ledger", path)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    model = HAIKU.removeprefix("global.")
+    assert ["search", model, *("1", "$1.0000", "2", "$2.0000", "6")] in rows
+    for command in ("savings", "anomalies", "forecast"):
+        told = call(command, "--ledger", path, "--until", "2026-11-25").stderr
+        assert "1 of 4 calls has no price" in told

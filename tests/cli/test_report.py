@@ -580,3 +580,64 @@ def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
     demo = json.loads(done.stdout)
     assert found["total"]["calls"] == demo["calls"] == 270
     assert Decimal(found["total"]["cost"]["USD"]) == Decimal(demo["total"])
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A dear call, a cheap one, one that failed and two that lack prices."""
+    path = tmp_path / "odd.db"
+    failed = {"outcome": Outcome.ERROR, "error": "X", "price_status": PriceStatus.FREE}
+    image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
+    with closing(Ledger(path)) as ledger:
+        for amount, team in (("200", "ads"), ("0.001", "search")):
+            cost = Cost(Decimal(amount), "USD", {}, {})
+            ledger.write(make_record(cost=cost, tags={"team": team}))
+        ledger.write(make_record(None, **failed))
+        ledger.write(make_record(image, model="one.same-v1:0"))
+        ledger.write(make_record(image, model="two.same-v1:0"))
+        ledger.write(make_record(image))
+    return path
+
+
+def test_a_small_amount_beside_a_large_one_is_not_nothing(run: Run, odd: Path) -> None:
+    """It is less than the last digit that is shown."""
+    shown = run("report", "--ledger", str(odd)).stdout
+    (ads, search) = (line.split() for line in shown.splitlines()[4:6])
+    assert (ads[0], ads[6]) == ("ads", "$200.00")
+    assert (search[0], search[6]) == ("search", "<$0.01")
+
+
+def test_models_that_are_one_in_short_are_told_apart(run: Run, odd: Path) -> None:
+    """Their whole ids stand there."""
+    shown = run("report", "--ledger", str(odd), "--by", "model").stdout
+    assert "\none.same-v1:0 " in shown
+    assert "\ntwo.same-v1:0 " in shown
+
+
+def test_a_report_by_unit_as_json_counts_calls_once(run: Run, odd: Path) -> None:
+    """In its total, as one call uses several units."""
+    asked = ("report", "--ledger", str(odd), "--json", "--by")
+    by_unit = json.loads(run(*asked, "unit").stdout)
+    by_team = json.loads(run(*asked, "team").stdout)
+    names = ("calls", "failed_calls", "abandoned_calls", "unpriced_calls")
+    assert [by_unit["total"][name] for name in names] == [6, 1, 0, 3]
+    assert [by_team["total"][name] for name in names] == [6, 1, 0, 3]
+    assert "calls" not in by_unit["rows"][0]
+
+
+def test_a_total_of_units_has_no_price_for_a_thousand(run: Run, tmp_path: Path) -> None:
+    """A thousand of what would be asked."""
+    path = tmp_path / "units.db"
+    with closing(Ledger(path)) as ledger:
+        ledger.write(make_record())
+    shown = run("report", "--ledger", str(path), "--by", "unit").stdout
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines()[2:7]}
+    assert rows["output_token"] == ["50", "$0.000825", "71.4%", "$0.0165"]
+    assert rows["total"] == ["$0.001155", "100.0%"]
+
+
+def test_units_without_a_price_as_json(run: Run, odd: Path) -> None:
+    """Only those that lack one are named."""
+    rows = json.loads(run("unpriced", "--ledger", str(odd), "--json").stdout)["rows"]
+    (partial,) = (row for row in rows if row["status"] == "partial")
+    assert partial["unpriced_units"] == ["output_image"]

@@ -276,3 +276,25 @@ def test_ctrl_c_ends_a_pipe_too(
         process.send_signal(2)
         _, remarks = process.communicate(timeout=30)
     assert (process.returncode, remarks) == (0, "")
+
+
+def test_the_rest_counts_failures_and_what_lacks_a_price(ledger: Ledger) -> None:
+    """A line that sums others up has the marks of each of them."""
+    for number in range(20):
+        keep(ledger, timedelta(minutes=1), tags={"team": f"t{number:02}"})
+    failed = {"outcome": Outcome.ERROR, "error": "X", "price_status": PriceStatus.FREE}
+    keep(ledger, timedelta(minutes=1), tags={"team": "z"}, cost=None, **failed)
+    unknown = {"cost": None, "price_status": PriceStatus.UNPRICED}
+    keep(ledger, timedelta(minutes=1), tags={"team": "z"}, **unknown)
+    rest = next(line for line in cells(ledger, height=14) if "more" in line)
+    assert rest[:2] == ["15", "more"]
+    assert rest[-3:] == ["16", "1", "?"]
+
+
+def test_who_calls_most_is_first_of_those_who_spend_alike(ledger: Ledger) -> None:
+    """Before their names count."""
+    free = {"cost": None, "price_status": PriceStatus.FREE}
+    keep(ledger, timedelta(hours=2), tags={"team": "a"}, **free)
+    keep(ledger, *[timedelta(hours=2)] * 2, tags={"team": "b"}, **free)
+    rates = read_rates(ledger, TEAM, Selection(), NOW)
+    assert [keys for keys, _ in rates.ordered()] == [("b",), ("a",)]

@@ -21,8 +21,9 @@ import bedrock_attrib.reports.html as package
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.reports import select
-from bedrock_attrib.reports.html import render
+from bedrock_attrib.reports.html import make_page, render
 from bedrock_attrib.reports.html._collect import collect
+from bedrock_attrib.reports.html._common import MOST_SHOWN
 from bedrock_attrib.reports.html._details import by_hand
 
 Keep = Callable[..., Ledger]
@@ -466,3 +467,45 @@ def test_colours_have_enough_contrast(scheme: int) -> None:
     ]
     assert min(texts) >= 4.5
     assert min(parts) >= 3
+
+
+def test_units_without_a_price_are_those_that_lack_one(keep: Keep) -> None:
+    """What has a price is not among them, and all such calls are counted."""
+    partial = make_record(Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1}))
+    ledger = keep(partial, make_record(model="acme.unheard-of-v1:0"), make_record())
+    rows = Reader(render(ledger, now=NOW)).rows
+    model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+    assert [model, "partial", "output_image", "1"] in rows
+    assert ["total", "", "", "2"] in rows
+
+
+def test_bars_are_of_one_currency(keep: Keep) -> None:
+    """Amounts of another are not added to them."""
+    francs = make_record(cost=Cost(Decimal(9), "CHF", {}, {}))
+    found = collect(keep(make_record(), francs), select(), ["team"])
+    (stretch,) = found.stretches
+    assert stretch.cost == {"team": {"search": Decimal("0.001155")}}
+
+
+def test_a_span_beyond_the_ledger_stays_where_it_is(keep: Keep) -> None:
+    """It is empty, and does not turn round."""
+    page = make_page(keep(make_record()), select("2030-01-01"), now=NOW)
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    assert (page.since, page.until, page.total.calls) == (at, at, 0)
+
+
+def test_the_share_of_prompts_from_the_cache(keep: Keep) -> None:
+    """It is of all tokens of prompts."""
+    usage = Usage({Unit.INPUT_TOKEN: 75, Unit.CACHE_READ_TOKEN: 25})
+    told = cards(render(keep(make_record(usage)), now=NOW))
+    assert told["Prompt tokens read from cache"] == "25.0 %  25 of 100"
+
+
+def test_what_is_not_shown_on_its_own_is_summed_up(keep: Keep) -> None:
+    """All of it: with those that are shown it comes to the total."""
+    count = MOST_SHOWN + 3
+    ledger = keep(*(make_record(tags={"team": f"t{n}"}) for n in range(count)))
+    rows = Reader(render(ledger, by=["team"], now=NOW)).rows
+    assert [row for row in rows if "others" in row[0]] == [
+        ["3 others", "$0.00346", "20.0 %", "3"]
+    ]
