@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -19,9 +20,10 @@ from kept_spend import HAIKU
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
-from bedrock_attrib import Unit, Usage
+from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
+from bedrock_attrib.cli.analysis._shown import money
 from bedrock_attrib.ledger import Ledger
 
 START = datetime(2026, 9, 28, 12, tzinfo=UTC)
@@ -214,6 +216,7 @@ def test_what_if_as_json(kept: Path) -> None:
     # Of 28,154,000 tokens half at 1.1, three eighths at 0.11, an eighth at 1.375
     assert found["total"]["instead"] == "21.4850212500"[:-2]
     assert found["total"]["saved"] == "6.66897875"
+    assert found["total"]["saved_share"] == "0.236875"  # as the table has in percent
     batch = asked_json("what-if", "--batch", "--ledger", kept)
     assert batch["alternative"]["tier"] == "batch"
 
@@ -338,6 +341,12 @@ def test_anomalies_that_are_not_there(kept: Path) -> None:
     assert (found["step"], found["anomalies"]) == ("hour", [])
 
 
+def test_anomalies_after_the_last_call(kept: Path) -> None:
+    """A span in which nothing can be does not end before it begins."""
+    shown = call("anomalies", "--ledger", kept, "--since", "2027-01-05").stdout
+    assert shown.startswith("No anomalies from 2027-01-05 00:00 to 2027-01-05 00:00")
+
+
 def test_an_hour_that_stands_out(tmp_path: Path) -> None:
     """An anomaly of an hour is told with its hour."""
     ledger = Ledger(tmp_path / "hours.db")
@@ -382,6 +391,16 @@ def test_forecast_of_little(kept: Path) -> None:
     few = call("forecast", *ads, "--until", "2026-10-02", "--budget", "3").stdout
     assert "no interval, with 4 days of history; 4 days of history, weekdays" in few
     assert "The budget of $3.0000 should last.\n" in few
+    assert "budget" not in none
+
+
+def test_a_budget_that_is_spent(kept: Path) -> None:
+    """It is told as spent, with history or without."""
+    search = ("--ledger", kept, "--where", "team=search", "--budget", "0.5")
+    for until, history in (("2026-09-28", "No whole day"), ("2026-09-30", "Expected")):
+        lines = call("forecast", *search, "--until", until).stdout.splitlines()
+        assert lines[1].startswith(history)
+        assert lines[2:] == ["The budget of $0.5000 is spent."]
 
 
 WRONG = {
@@ -395,6 +414,18 @@ WRONG = {
     "no amount": (
         ("forecast", "--ledger", "KEPT", "--budget", "lots"),
         "'lots' is no amount",
+    ),
+    "no figure at all": (
+        ("what-if", "--ledger", "KEPT", "--cached", "nan"),
+        "Invalid value for '--cached': 'nan' is no number",
+    ),
+    "a threshold that nothing exceeds": (
+        ("anomalies", "--ledger", "KEPT", "--threshold", "inf"),
+        "Invalid value for '--threshold': 'inf' is no number",
+    ),
+    "an amount too long to write": (
+        ("forecast", "--ledger", "KEPT", "--budget", "1e999999"),
+        "'1e999999' is no amount",
     ),
     "no value": (
         ("compare", "experiment", "a", "z", "--ledger", "KEPT"),
@@ -441,3 +472,74 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
         done = call(name, "--ledger", path, *more)
         assert "\x1b" not in done.stdout
         assert "\x07" not in done.stdout
+    wrong = call("compare", "team", "--baseline", "c", "--ledger", path, code=2)
+    assert "none of those compared: a?]0;x?0, a?]0;x?1" in wrong.stderr
+
+
+def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:
+    """It is what a caller wrote, told of what is lacking and of what drove a day."""
+    path = tmp_path / "hostile.db"
+    ledger, model = Ledger(path), "us.acme\x1b[2J.v1:0"
+    for number in range(30):
+        amount = Decimal(90 if number == 28 else 2)
+        cost = Cost(amount, "USD", {}, {})
+        ledger.write(make_record(at=START + number * DAY, model=model, cost=cost))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("what-if", "--scope", "global", "--ledger", path).stdout
+    assert "30 calls of us.acme?[2J.v1:0, $148.00: " in shown
+    assert "\x1b" not in shown
+    shown = call("anomalies", "--ledger", path).stdout
+    assert "us.acme?[2J.v1:0: $90.00, $2.0000 on average" in shown
+    assert "\x1b" not in shown
+
+
+def test_amounts_have_the_digits_that_count() -> None:
+    """Small ones more than large ones."""
+    amounts = ("12.346", "0.0123456", "0.0042", "0.0000004", "-0.0000001", "0")
+    assert [money(Decimal(each), "USD") for each in amounts] == [
+        *("$12.35", "$0.0123", "$0.004200", "<$0.000001", ">-$0.000001", "$0.00"),
+    ]
+    assert money(Decimal("-3.5"), "EUR") == "-3.5000 EUR"
+
+
+def test_figures_of_calls_side_by_side(tmp_path: Path) -> None:
+    """Each has its column: how calls ended, tokens, the cache, and how long it took."""
+    path = tmp_path / "sides.db"
+    ledger = Ledger(path)
+    usage = Usage({Unit.INPUT_TOKEN: 75, Unit.CACHE_READ_TOKEN: 25})
+    for number in range(1, 21):
+        took = {"duration_s": float(number), "time_to_first_chunk_s": 0.5}
+        ledger.write(make_record(usage, tags={"team": "a"}, **took))
+    lacking = {"cost": None, "price_status": PriceStatus.UNPRICED}
+    ledger.write(make_record(usage, tags={"team": "a"}, **lacking))
+    ledger.write(make_record(tags={"team": "b"}, outcome=Outcome.ABANDONED))
+    assert ledger.flush(10)
+    ledger.close()
+    shown = call("compare", "team", "--ledger", path).stdout
+    calls = shown.partition("Calls")[2].splitlines()
+    assert calls[4].split() == [
+        *("a", "0", "0", "1", "2,100", "0", "25.0%", "10.00", "19.00", "0.50"),
+    ]
+    assert calls[5].split() == ["b", "0", "1", "0", "100", "50", "0.0%"]
+
+
+def test_waste_and_what_is_uncertain_of_it(tmp_path: Path) -> None:
+    """Failed and abandoned calls have their own cost, and remarks go to stderr."""
+    path = tmp_path / "waste.db"
+    ledger = Ledger(path)
+    million = Usage({Unit.INPUT_TOKEN: 1_000_000})
+    for outcome, count in ((Outcome.ERROR, 1), (Outcome.ABANDONED, 2)):
+        for _ in range(count):
+            fields = {"outcome": outcome, "attempts": 3}
+            ledger.write(make_record(million, model=HAIKU, **fields))
+    ledger.write(make_record(model="acme.unheard-of-v1:0"))
+    assert ledger.flush(10)
+    ledger.close()
+    done = call("savings", "--by", "team", "--ledger", path)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    model = HAIKU.removeprefix("global.")
+    assert ["search", model, *("1", "$1.0000", "2", "$2.0000", "6")] in rows
+    for command in ("savings", "anomalies", "forecast"):
+        told = call(command, "--ledger", path, "--until", "2026-11-25").stderr
+        assert "1 of 4 calls has no price" in told

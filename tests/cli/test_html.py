@@ -15,6 +15,7 @@ from click.testing import Result
 from clicking import command_runner
 
 from bedrock_attrib import Ledger
+from bedrock_attrib._record import Outcome
 from bedrock_attrib.cli import commands
 
 
@@ -85,6 +86,20 @@ def test_what_was_written_is_told_as_json(tmp_path: Path) -> None:
         "remarks": [],
     }
     assert run("--ledger", "calls.db", "-o", "-", "--json").exit_code == 2
+
+
+def test_counts_of_each_sort_are_told_as_json(tmp_path: Path) -> None:
+    """Calls that ended otherwise or lack a price; bytes are no characters."""
+    ledger = Ledger("odd.db")
+    ledger.write(make_record(model="acme.unheard-of-v1:0", tags={"team": "größer"}))
+    ledger.write(make_record(outcome=Outcome.ABANDONED))
+    for _ in range(2):
+        ledger.write(make_record(outcome=Outcome.ERROR, error="Broken"))
+    ledger.close()
+    told = json.loads(run("--ledger", "odd.db", "-o", "page.html", "--json").stdout)
+    assert told["bytes"] == (tmp_path / "page.html").stat().st_size
+    names = ("calls", "failed_calls", "abandoned_calls", "unpriced_calls")
+    assert [told["total"][name] for name in names] == [4, 2, 1, 1]
 
 
 def test_a_report_as_html_is_the_same_page() -> None:

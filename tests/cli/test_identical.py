@@ -14,6 +14,7 @@ from kept_records import NOON, make_record
 pytest.importorskip("rich", reason="needs the extra cli")
 
 from bedrock_attrib import CallRecord, Unit, Usage
+from bedrock_attrib._record import PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import Ledger
 
@@ -114,6 +115,19 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     """The error says what was expected."""
     shown = savings(options=(f"--within={text}",), code=2)
     assert "is no time; expected such as 5m, 1h or 7d" in " ".join(shown.split())
+
+
+def test_what_nobody_can_price_is_not_nothing() -> None:
+    """Repeats without a price are counted as such, without an amount."""
+    shown = savings(
+        *(
+            asked(A, minute)._replace(cost=None, price_status=PriceStatus.UNPRICED)
+            for minute in range(3)
+        )
+    )
+    assert ["total", "3", "1", "2", "66.7%", "2", "unpriced"] in lines(shown)
+    assert "kept for 5 min: 2 calls, 2 unpriced;" in shown
+    assert "$0.00" not in shown
 
 
 def test_no_more_requests_are_named_than_asked_for() -> None:

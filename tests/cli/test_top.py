@@ -26,7 +26,7 @@ from bedrock_attrib.cli import commands
 from bedrock_attrib.cli._console import results
 from bedrock_attrib.cli.top import _display, _watch
 from bedrock_attrib.cli.top._rates import read_rates
-from bedrock_attrib.cli.top._show import frame, plain_line
+from bedrock_attrib.cli.top._show import frame, json_line, plain_line
 from bedrock_attrib.reports import Selection, dimension_named
 
 NOW = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)
@@ -140,7 +140,13 @@ def test_a_line_counts_what_has_no_price(ledger: Ledger) -> None:
     """No spend is not the same as spend that nobody knows."""
     keep(ledger, timedelta(minutes=30), cost=None, price_status=PriceStatus.UNPRICED)
     line = plain_line(read_rates(ledger, TEAM, Selection(), NOW))
-    assert line.endswith("24 h $0.00  1 call in 1 h (1 without a price)")
+    assert line == (
+        "2026-11-25T13:00:00Z  $0.00/min  5 min $0.00  1 h ?  24 h ?  "
+        "1 call in 1 h (1 without a price)"
+    )
+    told = json.loads(json_line(read_rates(ledger, TEAM, Selection(), NOW)))
+    windows = ("last_5_min", "last_hour", "last_24_h")
+    assert [told["total"][each]["cost"] for each in windows] == ["0", None, None]
 
 
 def test_a_misspelt_filter_is_told_of(ledger: Ledger) -> None:
@@ -171,6 +177,7 @@ def test_json_has_exact_amounts(ledger: Ledger) -> None:
         "failed_calls": 0,
         "unpriced_calls": 0,
         "cost": "0.001155",
+        "other_costs": {},
     }
     windows = {"last_5_min": once, "last_hour": once, "last_24_h": once}
     assert told["currency"] == "USD"
@@ -183,6 +190,19 @@ def test_another_currency_is_shown_where_there_is_no_other(ledger: Ledger) -> No
     francs = Cost(Decimal("1.5"), "CHF", {}, {})
     keep(ledger, timedelta(minutes=1), cost=francs)
     assert cells(ledger)[3][:3] == ["search", "0.300", "CHF"]
+
+
+def test_what_is_spent_in_other_currencies_is_told(ledger: Ledger) -> None:
+    """It is in no amount that is shown, so that it has its own place."""
+    francs = Cost(Decimal("1.5"), "CHF", {}, {})
+    keep(ledger, timedelta(minutes=1), timedelta(hours=2), cost=francs)
+    keep(ledger, timedelta(minutes=1))
+    assert shown(ledger)[-1] == "Not in these amounts, in 24 h: 3.00 CHF"
+    rates = read_rates(ledger, TEAM, Selection(), NOW)
+    assert "  24 h $0.00116 and 3.00 CHF  2 calls in 1 h  " in plain_line(rates)
+    told = json.loads(json_line(rates))
+    assert told["total"]["last_hour"]["other_costs"] == {"CHF": "1.5"}
+    assert told["lines"][0]["last_24_h"]["other_costs"] == {"CHF": "3"}
 
 
 def test_a_filter_chooses_calls(ledger: Ledger) -> None:
@@ -256,3 +276,25 @@ def test_ctrl_c_ends_a_pipe_too(
         process.send_signal(2)
         _, remarks = process.communicate(timeout=30)
     assert (process.returncode, remarks) == (0, "")
+
+
+def test_the_rest_counts_failures_and_what_lacks_a_price(ledger: Ledger) -> None:
+    """A line that sums others up has the marks of each of them."""
+    for number in range(20):
+        keep(ledger, timedelta(minutes=1), tags={"team": f"t{number:02}"})
+    failed = {"outcome": Outcome.ERROR, "error": "X", "price_status": PriceStatus.FREE}
+    keep(ledger, timedelta(minutes=1), tags={"team": "z"}, cost=None, **failed)
+    unknown = {"cost": None, "price_status": PriceStatus.UNPRICED}
+    keep(ledger, timedelta(minutes=1), tags={"team": "z"}, **unknown)
+    rest = next(line for line in cells(ledger, height=14) if "more" in line)
+    assert rest[:2] == ["15", "more"]
+    assert rest[-3:] == ["16", "1", "?"]
+
+
+def test_who_calls_most_is_first_of_those_who_spend_alike(ledger: Ledger) -> None:
+    """Before their names count."""
+    free = {"cost": None, "price_status": PriceStatus.FREE}
+    keep(ledger, timedelta(hours=2), tags={"team": "a"}, **free)
+    keep(ledger, *[timedelta(hours=2)] * 2, tags={"team": "b"}, **free)
+    rates = read_rates(ledger, TEAM, Selection(), NOW)
+    assert [keys for keys, _ in rates.ordered()] == [("b",), ("a",)]

@@ -296,3 +296,20 @@ def test_p_values_are_corrected_after_holm() -> None:
     """As in the paper: times how many are left, and never falling."""
     assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
     assert holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_answers_are_no_part_of_the_cache_share(keep: Keep) -> None:
+    """It is a share of prompts, however long their answers are."""
+    units = (Unit.INPUT_TOKEN, Unit.CACHE_READ_TOKEN, Unit.OUTPUT_TOKEN)
+    usage = Usage(dict.fromkeys(units, 500))
+    side = compare(keep(of("a", usage=usage), of("b")), "experiment", ["a", "b"])
+    assert side.sides[0].cache_share == 0.5
+
+
+def test_no_interval_says_that_calls_earn_money(keep: Keep) -> None:
+    """Its lower end is nothing at least, however few calls cost most of it."""
+    calls = [*(of("a", 1) for _ in range(20)), *(of("a", 10**6) for _ in range(2))]
+    found = compare(keep(*calls, of("b")), "experiment", ["a", "b"])
+    interval = found.sides[0].interval
+    assert interval is not None
+    assert interval.low == 0.0

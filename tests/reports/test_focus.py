@@ -194,3 +194,40 @@ def test_what_is_not_focus_is_told(
     """The error says what is known."""
     with pytest.raises(ConfigError, match=message):
         focus_table(keep(), account=ACCOUNT, **arguments)  # type: ignore[arg-type]
+
+
+def test_what_is_estimated_stands_apart(keep: Keep) -> None:
+    """Amounts of another status are not added to those of plain prices."""
+    ledger = keep(make_record(), make_record(price_status=PriceStatus.ESTIMATED))
+    rows = focus_table(ledger, account=ACCOUNT).records()
+    found = {
+        (row["x_Unit"], row["x_PriceStatus"], row["ConsumedQuantity"]) for row in rows
+    }
+    assert found == {
+        ("input_token", "priced", 100),
+        ("input_token", "estimated", 100),
+        ("output_token", "priced", 50),
+        ("output_token", "estimated", 50),
+    }
+
+
+@pytest.mark.parametrize(("month", "following"), [(10, 11), (2, 3), (11, 12)])
+def test_a_billing_period_is_a_month(keep: Keep, month: int, following: int) -> None:
+    """It ends where the next month begins, however many days it has."""
+    ledger = keep(make_record(at=NOON.replace(month=month)))
+    row = next(focus_table(ledger, account=ACCOUNT).records())
+    assert row["BillingPeriodStart"] == datetime(2026, month, 1, tzinfo=UTC)
+    assert row["BillingPeriodEnd"] == datetime(2026, following, 1, tzinfo=UTC)
+
+
+def test_periods_before_and_after_the_ledger_are_not_looked_at(keep: Keep) -> None:
+    """A long span takes no longer than what there is in it."""
+    steps: list[tuple[int, int]] = []
+    table = focus_table(
+        keep(make_record()),
+        select("1971-01-01", "2299-01-01"),
+        account=ACCOUNT,
+        progress=lambda done, of: steps.append((done, of)),
+    )
+    assert len(list(table.rows)) == 2
+    assert steps == [(1, 1)]

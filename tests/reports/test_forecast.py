@@ -88,7 +88,7 @@ def test_a_budget(spend: Spend) -> None:
     ample = forecast(ledger, budget=Decimal(900), now=NOVEMBER_21)
     assert (ample.over_budget, ample.budget_day) == (0.0, None)
     gone = forecast(ledger, budget=Decimal(50), now=NOVEMBER_21)
-    assert (gone.over_budget, gone.budget_day) == (1.0, date(2026, 11, 21))
+    assert (gone.over_budget, gone.budget_day) == (1.0, date(2026, 11, 20))
     assert short.expected is not None
     even = forecast(
         ledger, budget=Decimal(str(round(short.expected, 6))), now=NOVEMBER_21
@@ -156,6 +156,7 @@ def test_a_month_of_a_zone_with_a_longer_day(spend: Spend) -> None:
 WRONG = {
     "confidence": ({"confidence": 0.2}, "confidence is 0.2"),
     "budget": ({"budget": Decimal(0)}, "the budget is 0"),
+    "no budget": ({"budget": Decimal("NaN")}, "the budget is NaN"),
 }
 
 
@@ -213,3 +214,32 @@ def test_most_days_are_empty() -> None:
     outlook = Outlook.of(days)
     assert outlook is not None
     assert outlook.weekdays == (1.0,) * 7
+
+
+def test_the_ends_leave_out_as_much_on_either_side(spend: Spend) -> None:
+    """A tenth of all months lies above an interval of 80 %."""
+    amounts = [10.0 + n % 5 for n in range(49)]
+    ledger = spend(until(NOVEMBER_21, amounts))
+    found = forecast(ledger, now=NOVEMBER_21)
+    for end, expected in ((found.high, 0.1), (found.low, 0.9)):
+        assert end is not None
+        told = forecast(ledger, now=NOVEMBER_21, budget=Decimal(str(end)))
+        assert told.over_budget == pytest.approx(expected, abs=0.005)
+
+
+def test_a_budget_that_is_spent_is_so_by_now(spend: Spend) -> None:
+    """However far beyond it is, and when the month is over too."""
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    ledger = spend(until(december, [10.0] * 60))
+    for now, day in ((NOVEMBER_21 + DAY / 2, 21), (NOVEMBER_21, 20), (december, 30)):
+        found = forecast(ledger, now=now, budget=Decimal(150))
+        assert (found.budget_day, found.over_budget) == (date(2026, 11, day), 1.0)
+
+
+def test_what_grows_week_by_week_goes_on_growing(spend: Spend) -> None:
+    """The level of today is that of the last two weeks, a week on."""
+    amounts = [10.0 * 1.2 ** (n / 7) for n in range(56)]
+    found = forecast(spend(until(NOVEMBER_21, amounts)), now=NOVEMBER_21)
+    ahead = sum(10.0 * 1.2 ** (n / 7) for n in range(56, 66))
+    assert found.expected is not None
+    assert found.expected - float(found.spent) == pytest.approx(ahead, rel=0.05)

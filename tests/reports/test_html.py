@@ -21,9 +21,10 @@ import bedrock_attrib.reports.html as package
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.reports import select
-from bedrock_attrib.reports.html import render
+from bedrock_attrib.reports.html import make_page, render
+from bedrock_attrib.reports.html._collect import collect
+from bedrock_attrib.reports.html._common import MOST_SHOWN
 from bedrock_attrib.reports.html._details import by_hand
-from bedrock_attrib.reports.html._figures import collect
 
 Keep = Callable[..., Ledger]
 PACKAGE = Path(package.__file__).parent
@@ -158,6 +159,46 @@ def test_calls_without_a_price_are_told(keep: Keep) -> None:
     page = render(keep(make_record(model="acme.unheard-of-v1:0")), now=NOW)
     row = ["acme.unheard-of-v1:0", "unpriced", "input_token, output_token", "1"]
     assert row in Reader(page).rows
+
+
+def cards(page: str) -> dict[str, str]:
+    """The key figures of *page*, by what they are of."""
+    found = re.findall(r"<div[^>]*><dt>(.*?)</dt><dd>(.*?)</dd></div>", page)
+    return {term: re.sub(r"<[^>]+>", " ", told) for term, told in found}
+
+
+def test_key_figures_of_what_has_no_price(keep: Keep) -> None:
+    """A dash stands for what nobody knows, with how many calls that are."""
+    odd = "acme.unheard-of-v1:0"
+    told = cards(render(keep(make_record(model=odd, tags={})), now=NOW))
+    assert told["Spend at list prices"].split() == "&ndash; none of it is known".split()
+    assert told["Spend without team"].split() == (
+        "&ndash; 1 call, 1 without a whole price".split()
+    )
+    failed = make_record(model=odd, outcome=Outcome.ABANDONED)
+    page = render(keep(make_record(tags={}), failed), now=NOW)
+    assert cards(page)["Failed or given up"].split() == (
+        "1 33.3 % of calls, &ndash; , 1 without a whole price".split()
+    )
+    assert cards(page)["Spend without team"].split() == (
+        "$0.00116 100.0 % of spend, 2 calls, 1 without a whole price".split()
+    )
+    rows = Reader(render(keep(), select(where=["model=acme*"]), now=NOW)).rows
+    assert ["without team", "1", "\u2013", "\u2013"] in rows
+
+
+def test_key_figures_of_other_currencies(keep: Keep) -> None:
+    """What is spent in them is told wherever the main one is."""
+    francs = Cost(Decimal("1.5"), "CHF", {}, {})
+    estimated = {"cost": francs, "price_status": PriceStatus.ESTIMATED, "tags": {}}
+    lost = make_record(outcome=Outcome.ABANDONED, **estimated)
+    told = cards(render(keep(make_record(), lost), now=NOW))
+    assert told["Spend at list prices"].split("  ") == [
+        "1.50 CHF + $0.00116",
+        "some of it from estimated counts or prices",
+    ]
+    assert told["Spend without team"] == "1.50 CHF  1 call"
+    assert "50.0 % of calls, 1.50 CHF" in told["Failed or given up"]
 
 
 def test_many_models_without_a_price_are_summed_up(keep: Keep) -> None:
@@ -426,3 +467,45 @@ def test_colours_have_enough_contrast(scheme: int) -> None:
     ]
     assert min(texts) >= 4.5
     assert min(parts) >= 3
+
+
+def test_units_without_a_price_are_those_that_lack_one(keep: Keep) -> None:
+    """What has a price is not among them, and all such calls are counted."""
+    partial = make_record(Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1}))
+    ledger = keep(partial, make_record(model="acme.unheard-of-v1:0"), make_record())
+    rows = Reader(render(ledger, now=NOW)).rows
+    model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+    assert [model, "partial", "output_image", "1"] in rows
+    assert ["total", "", "", "2"] in rows
+
+
+def test_bars_are_of_one_currency(keep: Keep) -> None:
+    """Amounts of another are not added to them."""
+    francs = make_record(cost=Cost(Decimal(9), "CHF", {}, {}))
+    found = collect(keep(make_record(), francs), select(), ["team"])
+    (stretch,) = found.stretches
+    assert stretch.cost == {"team": {"search": Decimal("0.001155")}}
+
+
+def test_a_span_beyond_the_ledger_stays_where_it_is(keep: Keep) -> None:
+    """It is empty, and does not turn round."""
+    page = make_page(keep(make_record()), select("2030-01-01"), now=NOW)
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    assert (page.since, page.until, page.total.calls) == (at, at, 0)
+
+
+def test_the_share_of_prompts_from_the_cache(keep: Keep) -> None:
+    """It is of all tokens of prompts."""
+    usage = Usage({Unit.INPUT_TOKEN: 75, Unit.CACHE_READ_TOKEN: 25})
+    told = cards(render(keep(make_record(usage)), now=NOW))
+    assert told["Prompt tokens read from cache"] == "25.0 %  25 of 100"
+
+
+def test_what_is_not_shown_on_its_own_is_summed_up(keep: Keep) -> None:
+    """All of it: with those that are shown it comes to the total."""
+    count = MOST_SHOWN + 3
+    ledger = keep(*(make_record(tags={"team": f"t{n}"}) for n in range(count)))
+    rows = Reader(render(ledger, by=["team"], now=NOW)).rows
+    assert [row for row in rows if "others" in row[0]] == [
+        ["3 others", "$0.00346", "20.0 %", "3"]
+    ]

@@ -136,6 +136,12 @@ def test_repeats_without_a_price_are_told(keep: Keep) -> None:
     odd = {"cost": None, "price_status": PriceStatus.UNPRICED}
     found = identical_requests(keep(asked(A), asked(A, 1, **odd), asked(A, 2)))
     assert found.total.repeats == Repeats(2, COST, unpriced=1)
+    none = identical_requests(keep(asked(B, 3, **odd), asked(B, 4, **odd)), top=1)
+    (found,) = (each for each in none.lifetimes if each.within_s is None)
+    assert found.repeats == Repeats(3, COST, unpriced=2)
+    alone = select("2026-11-25T12:03")
+    total = identical_requests(keep(), selection=alone).total
+    assert total.repeats == Repeats(1, None, unpriced=1)
 
 
 def test_calls_that_are_never_hashed_are_not_missing(keep: Keep) -> None:

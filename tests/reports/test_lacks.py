@@ -51,6 +51,12 @@ def test_calls_without_tags_and_what_they_cost(keep: Keep) -> None:
     assert [row[0] for row in table.rows] == ["team", "team,app"]
 
 
+def test_columns_of_tags_that_are_called_as_others(keep: Keep) -> None:
+    """No two columns have one name: who reads them by it would take the wrong one."""
+    table = flat_unattributed(unattributed(keep(), by=["missing", "calls"]))
+    assert table.names[:3] == ("missing", "tag:missing", "tag:calls")
+
+
 def test_every_call_has_its_tags(keep: Keep) -> None:
     """No rows; and an empty ledger has none either."""
     assert unattributed(keep()).rows == ()
@@ -123,3 +129,26 @@ def test_filters_and_spans_hold(keep: Keep) -> None:
     assert [row.calls for row in unpriced(ledger, chosen).rows] == [1]
     assert unattributed(ledger, ["x"], chosen).lacking.calls == 1
     assert unpriced(ledger, select("2030-01-01")).rows == ()
+
+
+def test_the_first_and_the_last_hour_are_of_all_kinds(keep: Keep) -> None:
+    """Calls that end otherwise are of the same row, and widen its hours."""
+    failed = {"outcome": Outcome.ERROR, "error": "X", "price_status": PriceStatus.FREE}
+    ledger = keep(
+        make_record(tags={}),
+        make_record(tags={}, at=NOON - DAY, **failed),
+        make_record(tags={}, at=NOON + DAY, **(failed | {"error": "Y"})),
+    )
+    (row,) = unattributed(ledger).rows
+    assert row.first_hour == datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert row.last_hour == datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> None:
+    """A unit that only kept calls used is not among those of forgotten ones."""
+    odd = {"model": "acme.unheard-of-v1:0"}
+    image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
+    ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))
+    ledger.forget(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
+    usage = {row.reason[:9]: row.usage for row in unpriced(ledger).rows}
+    assert usage["not known"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}

@@ -181,3 +181,32 @@ def test_a_month_without_any_price(keep: Keep) -> None:
     found = forecast(keep(of(**UNPRICED)), now=NOON + DAY)
     assert (found.spent, found.expected) == (None, None)
     assert forecast(keep(), Selection(), now=NOON - 400 * DAY).spent == 0
+
+
+def test_hours_that_were_not_cut_are_not_told(keep: Keep) -> None:
+    """Only where a forgotten hour is divided is something missing."""
+    ledger = keep(
+        make_record(at=NOON - 3 * DAY), make_record(at=NOON - DAY), make_record(at=NOON)
+    )
+    ledger.forget(calls_before=NOON - 2 * DAY)
+    for since in ("2026-11-20T12:30", "2026-11-24T12:05", "2026-11-23T12:00"):
+        assert spend_by(ledger, (), select(since)).remarks == ()
+    (told,) = spend_by(ledger, (), select("2026-11-22T12:30")).remarks
+    assert "(as at 2026-11-22T12:30+00:00), calls of that hour are missing" in told
+
+
+def test_an_hour_that_is_kept_from_its_middle_on_is_whole(keep: Keep) -> None:
+    """Where nothing was forgotten, no call is missing before the first."""
+    ledger = keep(make_record(at=NOON + timedelta(minutes=30)))
+    assert spend_by(ledger, (), select("2026-11-25T12:15")).remarks == ()
+
+
+def test_what_of_partly_priced_calls_is_in_the_amounts(keep: Keep) -> None:
+    """Reports that compare whole prices leave them out, the others have the part."""
+    part = make_record(price_status=PriceStatus.PARTIAL)
+    ledger = keep(make_record(tags={"team": "ads"}), part)
+    start = "1 of 2 calls has a price for a part alone: "
+    assert (
+        f"{start}none of it is in these amounts" in (what_if(ledger, BATCH).remarks[0])
+    )
+    assert f"{start}that part alone is in these amounts" in savings(ledger).remarks[0]

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from kept_records import make_record
 
-from bedrock_attrib import CallRecord, Unit, Usage
+from bedrock_attrib import CallRecord, PriceTable, Unit, Usage
 from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.pricing import PriceRow
 from bedrock_attrib.reports import Savings, Way, WayReport, savings, select
 
 Keep = Callable[..., Ledger]
@@ -153,6 +154,20 @@ def test_where_nobody_waits(keep: Keep) -> None:
     }
 
 
+def test_where_nobody_waits_by_what_calls_of_one_job_do_not_share(keep: Keep) -> None:
+    """Each region of a job has the evidence of all of it."""
+    job = {"model": NOVA, "tags": {"app": "nightly"}}
+    ledger = keep(
+        make_record(LONG, region="us-east-1", **job),
+        make_record(LONG, region="us-west-2", **job),
+    )
+    found = way(savings(ledger, ("region",)), Way.BATCH).savings
+    assert {each.keys[0]: each.evidence for each in found} == {
+        "us-east-1": ("the tag app=nightly, and no streams",),
+        "us-west-2": ("the tag app=nightly, and no streams",),
+    }
+
+
 def test_filters_hold_and_an_empty_ledger_has_nothing(keep: Keep) -> None:
     """Calls outside the selection are in no figure."""
     ledger = keep(cached(10, 0))
@@ -165,3 +180,49 @@ def test_a_ledger_without_calls(keep: Keep) -> None:
     """There is nothing to save where nothing was spent."""
     found = savings(keep())
     assert (found.ways, found.since) == ((), None)
+
+
+def test_failed_calls_alone_cost_nothing(keep: Keep) -> None:
+    """They are free, which is not the same as without a price."""
+    free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    found = savings(keep(make_record(None, error="X", **free)), ("team",))
+    assert found.spent == 0
+    assert [(waste.failed, waste.failed_cost) for waste in found.wasted] == [(1, 0)]
+
+
+def test_many_quick_calls_are_not_slow_together(keep: Keep) -> None:
+    """Who waits five seconds each time waits."""
+    ledger = keep(*(make_record(LONG, model=NOVA, duration_s=5.0) for _ in range(9)))
+    assert saved(savings(ledger, ("team",)), Way.BATCH) == {}
+
+
+def test_who_uses_the_cache_already_is_not_told_to(keep: Keep) -> None:
+    """A fifth of the prompts from the cache is enough."""
+    usage = Usage({**LONG, Unit.CACHE_READ_TOKEN: 3_000})
+    ledger = keep(*(make_record(usage, model=SONNET_5) for _ in range(100)))
+    assert saved(savings(ledger, ("team",)), Way.CACHE_MORE) == {}
+
+
+def test_a_way_that_costs_more_is_no_chance(keep: Keep) -> None:
+    """It is neither told nor in the total."""
+    dear = PriceTable.bundled().with_overrides(
+        rows=[
+            PriceRow(
+                model_id="amazon.nova-pro-v1:0",
+                region="us-east-1",
+                scope="geo",
+                tier="batch",
+                latency_mode="standard",
+                context_band="",
+                unit=unit,
+                price=Decimal(99),
+                per=1_000_000,
+                currency="USD",
+                sources=("contract",),
+            )
+            for unit in LONG
+        ]
+    )
+    ledger = keep(make_record(LONG, model=NOVA, tags={"app": "nightly"}))
+    report = way(savings(ledger, ("team",), prices=dear), Way.BATCH)
+    assert (report.savings, report.total, report.left_out) == ((), 0, ())

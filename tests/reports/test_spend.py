@@ -282,4 +282,51 @@ def test_a_report_as_a_plain_table(keep: Keep) -> None:
         *(2 * EACH, None, 50, EACH, Decimal("0.0077")),
     )
     assert rest[:3] == ("(rest)", None, 2)
-    assert flat_spend(spend_by(ledger, ["calls"])).names[0] == "tag:calls"
+    for name in ("calls", "cost_usd", "share_usd"):
+        assert flat_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
+
+
+def test_what_is_partly_priced_is_in_no_mean(keep: Keep) -> None:
+    """It counts among those without a whole price; the part is in the cost."""
+    part = {
+        "price_status": PriceStatus.PARTIAL,
+        "cost": Cost(Decimal(1), "USD", {}, {}),
+    }
+    total = spend_by(keep(make_record(), make_record(**part)), ()).total
+    assert (total.unpriced, total.cost) == (1, {"USD": 1 + EACH})
+    assert total.per_call("USD") == EACH
+    assert total.per_1000_tokens("USD") == Decimal("0.0077")
+
+
+def test_the_rest_has_all_figures_of_what_it_sums_up(keep: Keep) -> None:
+    """Attempts, seconds, estimates and means of rows that are not shown."""
+    estimated = {"price_status": PriceStatus.ESTIMATED, "attempts": 3}
+    ledger = keep(
+        *(make_record(tags={"team": "a"}) for _ in range(3)),
+        make_record(tags={"team": "b"}, **estimated),
+        make_record(tags={"team": "c"}, outcome=Outcome.ABANDONED),
+    )
+    report = spend_by(ledger, ["team"], top=1)
+    assert report.rest is not None
+    rest = report.rest.spend
+    assert (rest.calls, rest.attempts, rest.duration_s) == (2, 4, 2.5)
+    assert (rest.failed, rest.abandoned, rest.unpriced) == (0, 1, 0)
+    assert (rest.cost, rest.estimated) == ({"USD": 2 * EACH}, {"USD": EACH})
+    assert (rest.per_call("USD"), report.hidden_rows) == (EACH, 2)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "span"),
+    [
+        ("2030-01-01", None, ("2030-01-01", "2030-01-01")),
+        (None, "2001-01-01", ("2001-01-02", "2001-01-02")),
+        (None, None, ("2026-11-25T12", "2026-11-25T13")),
+    ],
+)
+def test_a_span_with_one_end_outside_the_ledger_is_empty(
+    keep: Keep, since: str | None, until: str | None, span: tuple[str, str]
+) -> None:
+    """It does not turn round where the ledger begins or ends."""
+    report = spend_by(keep(make_record()), (), select(since, until))
+    expected = tuple(datetime.fromisoformat(each).replace(tzinfo=UTC) for each in span)
+    assert (report.since, report.until) == expected

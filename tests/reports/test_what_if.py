@@ -124,28 +124,29 @@ def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     assert other.total.instead == Decimal("1.12")
 
 
+def own(
+    price: str, band: str = "", since: date | None = None, until: date | None = None
+) -> PriceRow:
+    """A row of one's own for a million input tokens of `NOVA`."""
+    return PriceRow(
+        model_id="amazon.nova-pro-v1:0",
+        region="us-east-1",
+        scope="geo",
+        tier="default",
+        latency_mode="standard",
+        context_band=band,
+        unit=Unit.INPUT_TOKEN,
+        price=Decimal(price),
+        per=1_000_000,
+        currency="USD",
+        sources=("contract",),
+        valid_from=since,
+        valid_to=until,
+    )
+
+
 def test_prices_of_their_days(keep: Keep) -> None:
     """A price that changes within the span holds from its day on."""
-
-    def own(
-        price: str, since: date | None = None, until: date | None = None
-    ) -> PriceRow:
-        return PriceRow(
-            model_id="amazon.nova-pro-v1:0",
-            region="us-east-1",
-            scope="geo",
-            tier="default",
-            latency_mode="standard",
-            context_band="",
-            unit=Unit.INPUT_TOKEN,
-            price=Decimal(price),
-            per=1_000_000,
-            currency="USD",
-            sources=("contract",),
-            valid_from=since,
-            valid_to=until,
-        )
-
     prices = PriceTable.bundled().with_overrides(
         rows=[
             own("1", until=date(2026, 11, 24)),
@@ -159,6 +160,38 @@ def test_prices_of_their_days(keep: Keep) -> None:
     )
     found = what_if(ledger, Alternative(model=NOVA), prices=prices)
     assert found.total.instead == Decimal(11)
+
+
+def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
+    """What was free stays so, and what has no price is not left out at zero."""
+    free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
+    lacking = {"price_status": PriceStatus.UNPRICED, "cost": None}
+    ledger = keep(make_record(None, **free), make_record(MILLION, **lacking))
+    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    total = what_if(ledger, Alternative(model=BANDED)).total
+    assert (total.calls, total.actual, total.instead) == (1, 0, 0)
+    assert (total.left_out, total.left_out_cost) == (1, None)
+
+
+def test_prices_of_long_prompts_change_on_days_of_their_own(keep: Keep) -> None:
+    """A price that long prompts alone have holds from its day on."""
+    prices = PriceTable.bundled().with_overrides(
+        rows=[
+            own("1"),
+            own("2", "over-200k", until=date(2026, 11, 24)),
+            own("20", "over-200k", since=date(2026, 11, 25)),
+        ]
+    )
+    long, short = (Usage({Unit.INPUT_TOKEN: n}) for n in (1_000_000, 100_000))
+    ledger = keep(
+        *(
+            make_record(usage, at=at, model=SONNET_5)
+            for usage in (long, short)
+            for at in (NOON.replace(day=20), NOON)
+        )
+    )
+    found = what_if(ledger, Alternative(model=NOVA), prices=prices)
+    assert found.total.instead == Decimal("22.2")  # 2 + 20, and 0.1 twice
 
 
 COUNTS = st.fixed_dictionaries(
@@ -261,10 +294,15 @@ def test_an_empty_ledger(keep: Keep) -> None:
 WRONG = {
     "says nothing": (Alternative(), "what is to be different"),
     "share": (Alternative(cached_share=Decimal(2)), "the cached share is 2"),
+    "no share": (Alternative(cached_share=Decimal("NaN")), "cached share is NaN"),
     "uses": (Alternative(tier="flex", cache_uses=0), "cache uses are 0"),
     "cached batch": (
         Alternative(tier="batch", cached_share=Decimal("0.5")),
         "batch jobs have no prompt cache",
+    ),
+    "unknown tier": (
+        Alternative(tier="felx"),
+        "no price is known for the tier 'felx'; expected one of batch, default",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),
@@ -289,3 +327,35 @@ def test_assumptions_are_stated() -> None:
     assert "25% of each prompt" in text
     assert "by their geo ids" in text
     assert "failed calls stay free" in text
+
+
+def test_an_amount_at_a_price_that_is_only_likely(keep: Keep) -> None:
+    """The part of the other sum whose price nobody confirmed is told."""
+    likely = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    ledger = keep(make_record(MILLION, model=SONNET_5))
+    total = what_if(ledger, Alternative(model=likely)).total
+    assert total.instead
+    assert total.estimated == total.instead
+    assert what_if(ledger, Alternative(model=NOVA)).total.estimated == 0
+
+
+def test_calls_of_which_some_are_gone(keep: Keep) -> None:
+    """Those that are left are priced, the others told with what they cost."""
+    early = datetime(2026, 11, 20, tzinfo=UTC)
+    ledger = keep(
+        *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
+        *(make_record(MILLION, model=SONNET_5) for _ in range(3)),
+    )
+    ledger.forget(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
+    total = what_if(ledger, Alternative(model=BANDED)).total
+    assert (total.calls, total.actual) == (3, Decimal("9.9"))
+    assert (total.left_out, total.left_out_cost) == (2, Decimal("6.6"))
+
+
+def test_amounts_of_two_currencies_are_not_compared(keep: Keep) -> None:
+    """What was paid in one currency is no saving in another."""
+    euros = make_record(MILLION, model=NOVA, cost=Cost(Decimal(9), "EUR", {}, {}))
+    found = what_if(keep(euros), Alternative(tier="batch"))
+    assert (found.currency, found.total.saved) == ("EUR", None)
+    (left_out,) = found.left_out
+    assert (left_out.reason, left_out.cost) == ("the other price is in USD", 9)

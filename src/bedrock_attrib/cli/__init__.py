@@ -11,6 +11,7 @@ import click
 
 from .._errors import BedrockAttribError
 from ._completion import completion
+from ._console import harmless
 from .analysis import ANALYSES
 from .demo import demo
 from .doctor import doctor
@@ -57,7 +58,8 @@ class _Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_PIPE_CLOSED)
         except BedrockAttribError as error:
-            raise _Failure(str(error)) from error
+            # Messages name what tags hold, which may come from strangers.
+            raise _Failure(harmless(str(error))) from error
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         return done

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from .._cost import Rates
 from .._record import CallRecord, Tags
+from ._by_use import sums_by_use
 from ._figures import Sum
 from ._names import Names
 from ._raw import Total, Value
@@ -27,6 +28,7 @@ class Reader:
 
     def __init__(self, store: Readable) -> None:
         """Read from *store*, which stands still."""
+        self._store = store
         self._names = names = Names(store)
         self._summing = Summing(store, names)
         self._single = SingleCalls(store, names)
@@ -179,6 +181,28 @@ class Reader:
             kinds: Which kinds to keep; None for all.
         """
         return self._summing.sums_by_reason(start, end, kinds=kinds)
+
+    def sums_by_use(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        lengths: Sequence[int] = (),
+        kinds: Callable[[Kind], bool] | None = None,
+    ) -> list[tuple[int, Sum]]:
+        """What single calls add up to by tags, kind, units used, and length of prompt.
+
+        For prices that hang on one of these. A sum stands for calls that used the same
+        units, some of each. With it comes the highest of *lengths* that each of their
+        prompts exceeds; 0 where that is none. Calls that were forgotten are not in it.
+
+        Args:
+            start: First moment, aware.
+            end: The moment after the last, aware.
+            lengths: Tokens of prompts, cached ones included, that are told apart.
+            kinds: Which kinds to keep; None for all.
+        """
+        return sums_by_use(self._store, self._names, (start, end), lengths, kinds)
 
     def hours(
         self, start: datetime, end: datetime

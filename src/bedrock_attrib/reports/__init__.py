@@ -11,16 +11,16 @@ from ._csv import write_csv
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._flat import ColumnType, FlatColumn, FlatTable
 from ._forecast import Forecast, forecast
-from ._identical import (
+from ._identical import identical_requests
+from ._json import write_json
+from ._remarks import remarks_of
+from ._repeats import (
     CacheLifetime,
     IdenticalRequests,
     IdenticalRow,
     RepeatedRequest,
     Repeats,
-    identical_requests,
 )
-from ._json import write_json
-from ._remarks import remarks_of
 from ._savings import Savings, Waste, savings
 from ._selection import Filter, Selection, parse_filter, select
 from ._sides import Latency, Side, Verdict

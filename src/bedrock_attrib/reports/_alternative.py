@@ -46,13 +46,15 @@ class Alternative:
         """See whether it can be priced at all.
 
         Raises:
-            ConfigError: If it says nothing, a share is none, or nobody knows the model.
+            ConfigError: If it says nothing, a share is none, or nobody knows the model
+                or the tier.
         """
         if (self.model, self.tier, self.scope, self.cached_share) == (None,) * 4:
             raise ConfigError(
                 "say what is to be different: the model, tier, scope or cached share"
             )
-        if self.cached_share is not None and not 0 <= self.cached_share <= 1:
+        share = self.cached_share
+        if share is not None and (share.is_nan() or not 0 <= share <= 1):
             raise ConfigError(
                 f"the cached share is {self.cached_share}; expected 0 to 1"
             )
@@ -62,6 +64,8 @@ class Alternative:
             raise ConfigError("batch jobs have no prompt cache; leave the share out")
         if self.model is not None:
             _check_model(self.model, prices)
+        if self.tier is not None:
+            _check_tier(self.tier, prices)
 
     def model_of(self, kind: Kind) -> ModelRef | None:
         """The model that would be called; None where no id has that scope."""
@@ -131,6 +135,15 @@ def _check_model(model: str, prices: PriceTable) -> None:
     similar = similar_model_ids(model_id, prices.model_ids)
     hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
     raise ConfigError(f"no price is known for the model {model!r}{hint}")
+
+
+def _check_tier(tier: str, prices: PriceTable) -> None:
+    known = {row.tier for row in prices.rows()}
+    if tier not in known:
+        raise ConfigError(
+            f"no price is known for the tier {tier!r}; expected one of "
+            f"{', '.join(sorted(known))}"
+        )
 
 
 def _prefix(scope: Scope, region: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from .._errors import ConfigError
 from .._money import ZERO, add
 from .._usage import Unit
 from ..ledger import Ledger, Reader
-from ._calendar import Step
+from ._calendar import Step, earliest, latest
 from ._calls import QUOTIENT
 from ._dimensions import dimension_named, dimensions_of
 from ._outliers import HISTORY, Judge, Outlier
@@ -20,6 +21,8 @@ from ._selection import Selection
 from ._series import Keys, Series, read_series
 
 _DRIVERS = 3
+Amounts = dict[tuple[str, Unit | None], Decimal]
+"""What was spent by model and unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +141,12 @@ def anomalies(
     """
     if step not in HISTORY:
         raise ConfigError(f"anomalies go by day or hour, not by {step}")
-    if (threshold is not None and threshold <= 0) or at_least < 0:
-        raise ConfigError("the threshold and the least difference must be above zero")
+    is_far = threshold is None or 0 < threshold < math.inf
+    if not is_far or not at_least.is_finite() or at_least < 0:
+        raise ConfigError(
+            f"the threshold is {threshold} and the least difference {at_least}; "
+            f"expected one above zero, and one of zero or more"
+        )
     dimensions = dimensions_of("anomalies", by, "Choose days or hours by the step")
     chosen = selection or Selection()
     with ledger.reading() as reader:
@@ -151,15 +158,15 @@ def anomalies(
                 tuple(by), step, *empty, "USD", 0, 0, 0, (), tuple(remarks)
             )
         since, until = chosen.span(whole)
-        until = min(until, whole[1].astimezone(chosen.zone))
-        begin = max(whole[0].astimezone(chosen.zone), since - HISTORY[step])
-        span = (min(begin, since), until)
+        start, end = (each.astimezone(chosen.zone) for each in whole)
+        until = latest(since, earliest(until, end))
+        begin = latest(start, since - HISTORY[step])
+        span = (earliest(begin, since), until)
         series = read_series(reader, by, chosen, step, span)
         judge = Judge(series, since, threshold, float(at_least))
-        found = [_anomaly(series, each) for each in judge.outliers()]
-        found.sort(key=_by_difference)
+        found = sorted(judge.outliers(), key=_by_difference)
         remarks = remarks_on(reader, chosen, span, dimensions)
-        told = tuple(_with_drivers(reader, by, chosen, series, each) for each in found)
+        told = tuple(_anomaly(reader, by, chosen, series, each) for each in found)
     return AnomalyReport(
         tuple(by),
         step,
@@ -174,11 +181,28 @@ def anomalies(
     )
 
 
-def _anomaly(series: Series, found: Outlier) -> Anomaly:
+def _by_difference(each: Outlier) -> tuple[float, int, tuple[str, ...]]:
+    text = tuple(key or "" for key in each.keys)
+    return -abs(float(each.actual) - each.expected), each.place, text
+
+
+def _anomaly(
+    reader: Reader,
+    by: Sequence[str],
+    selection: Selection,
+    series: Series,
+    found: Outlier,
+) -> Anomaly:
+    begin, start, end = (
+        series.edges[place]
+        for place in (found.place - found.stretches, found.place, found.place + 1)
+    )
+    actual = _by_unit(reader, by, selection, found.keys, (start, end))
+    before = _by_unit(reader, by, selection, found.keys, (begin, start))
     return Anomaly(
         found.keys,
-        series.edges[found.place],
-        series.edges[found.place + 1],
+        start,
+        end,
         found.actual,
         found.expected,
         found.low,
@@ -186,40 +210,23 @@ def _anomaly(series: Series, found: Outlier) -> Anomaly:
         float(found.actual) > found.expected,
         found.is_seasonal,
         found.stretches,
-        (),
+        tuple(_drivers(actual, before, found.stretches)),
     )
 
 
-def _by_difference(each: Anomaly) -> tuple[float, datetime, tuple[str, ...]]:
-    text = tuple(key or "" for key in each.keys)
-    return -abs(float(each.actual) - each.expected), each.start, text
-
-
-def _with_drivers(
-    reader: Reader,
-    by: Sequence[str],
-    selection: Selection,
-    series: Series,
-    anomaly: Anomaly,
-) -> Anomaly:
-    """*anomaly* with what changed most, by model and unit."""
-    place = series.edges.index(anomaly.start)
-    begin = series.edges[place - anomaly.stretches]
-    actual = _by_unit(reader, by, selection, anomaly.keys, (anomaly.start, anomaly.end))
-    before = _by_unit(reader, by, selection, anomaly.keys, (begin, anomaly.start))
+def _drivers(actual: Amounts, before: Amounts, stretches: int) -> list[Driver]:
+    """What changed most, by model and unit."""
     drivers = [
         Driver(
             model,
             unit,
             actual.get((model, unit), ZERO),
-            QUOTIENT.divide(
-                before.get((model, unit), ZERO), Decimal(anomaly.stretches)
-            ),
+            QUOTIENT.divide(before.get((model, unit), ZERO), Decimal(stretches)),
         )
         for model, unit in actual | before
     ]
     drivers.sort(key=lambda each: (-abs(each.amount - each.usual), each.model))
-    return replace(anomaly, drivers=tuple(drivers[:_DRIVERS]))
+    return drivers[:_DRIVERS]
 
 
 def _by_unit(
@@ -228,9 +235,9 @@ def _by_unit(
     selection: Selection,
     keys: Keys,
     span: tuple[datetime, datetime],
-) -> dict[tuple[str, Unit | None], Decimal]:
+) -> Amounts:
     reads = [dimension_named(name).read for name in by]
-    found: dict[tuple[str, Unit | None], Decimal] = {}
+    found: Amounts = {}
     for part in reader.sums(*span):
         is_wanted = selection.lets_pass(part.tags, part.kind) and keys == tuple(
             read(part.tags, part.kind) for read in reads[: len(keys)]

@@ -23,6 +23,16 @@ def is_before(one: datetime, other: datetime) -> bool:
     return one.astimezone(UTC) < other.astimezone(UTC)
 
 
+def earliest(one: datetime, other: datetime) -> datetime:
+    """The one that comes first."""
+    return other if is_before(other, one) else one
+
+
+def latest(one: datetime, other: datetime) -> datetime:
+    """The one that comes last."""
+    return other if is_before(one, other) else one
+
+
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The begin of *day* in *zone*."""
     return datetime(day.year, day.month, day.day, tzinfo=zone)

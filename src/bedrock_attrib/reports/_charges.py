@@ -25,7 +25,6 @@ class Charge:
         rate: The price of one; None where none is known.
         quantity: How many of the unit.
         amount: What they cost; zero without a price, as FOCUS allows no null.
-        calls: Calls that used the unit.
         status: How far the amount can be trusted.
     """
 
@@ -35,7 +34,6 @@ class Charge:
     rate: Rate | None
     quantity: int
     amount: Decimal
-    calls: int
     status: PriceStatus
 
 
@@ -59,14 +57,12 @@ def charges_of(reader: Reader, parts: Iterable[Sum]) -> list[Charge]:
                 rate,
                 quantity,
                 amount or ZERO,
-                part.calls,
                 status,
             )
             known = charges.setdefault(_told_apart(charge), charge)
             if known is not charge:
                 known.quantity += quantity
                 known.amount = add(known.amount, charge.amount)
-                known.calls += part.calls
     return sorted(charges.values(), key=_order)
 
 

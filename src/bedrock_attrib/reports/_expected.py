@@ -15,6 +15,7 @@ _MOSTLY_ACTIVE = 0.8
 _LEAST_SPREAD = 0.05  # of what is expected: a calm month is no promise
 # A robust spread of residuals knows as much as a plain one of half as many.
 _EFFICIENCY = 0.5
+_HIGHEST = 700.0  # of logarithms: what lies above has no end that a float could hold
 _LITTLE = 0.05  # of a usual amount: what lies below is not told apart by logarithms
 
 
@@ -43,7 +44,7 @@ def _logarithms(usual: float) -> _Scale:
     beside = usual * _LITTLE
     return _Scale(
         lambda amount: math.log(amount + beside),
-        lambda height: max(0.0, math.exp(height) - beside),
+        lambda height: max(0.0, math.exp(min(height, _HIGHEST)) - beside),
         lambda _: _LEAST_SPREAD,
     )
 

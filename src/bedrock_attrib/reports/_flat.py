@@ -57,3 +57,11 @@ class FlatTable:
         """Rows by heading."""
         names = self.names
         return (dict(zip(names, row, strict=True)) for row in self.rows)
+
+
+def key_columns(
+    by: Iterable[str], others: Iterable[FlatColumn]
+) -> tuple[FlatColumn, ...]:
+    """Columns of dimensions; one that has the name of another column is of a tag."""
+    taken = {column.name for column in others}
+    return tuple(FlatColumn(f"tag:{name}" if name in taken else name) for name in by)

@@ -45,8 +45,8 @@ class Forecast:
         budget: What may be spent in the month; None where nothing was said.
         over_budget: How likely it is to be more, from 0 to 1; None like ``low``, and
             without a budget.
-        budget_day: Day on which the budget will be spent, if all goes as expected;
-            None if it will last.
+        budget_day: Day on which the budget will be spent, if all goes as expected, or
+            the last that was looked at where it is; None if it will last.
         remarks: What a reader of the figures must know, in sentences.
     """
 
@@ -93,7 +93,7 @@ def forecast(
     """
     if not 0.5 <= confidence <= 0.99:  # noqa: PLR2004 - as documented
         raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.99")
-    if budget is not None and budget <= 0:
+    if budget is not None and (not budget.is_finite() or budget <= 0):
         raise ConfigError(f"the budget is {budget}; expected an amount above zero")
     chosen = selection or Selection()
     present = datetime.now(UTC) if now is None else now
@@ -131,7 +131,7 @@ def forecast(
         over,
         None
         if budget is None
-        else _budget_day(as_of, spent, outlook, ahead, float(budget)),
+        else _budget_day(at.date(), spent, outlook, ahead, float(budget)),
         tuple(remarks),
     )
 
@@ -206,14 +206,14 @@ def _ends(
 
 
 def _budget_day(
-    as_of: datetime,
+    today: date,
     spent: float,
     outlook: Outlook | None,
     ahead: Sequence[tuple[date, float]],
     budget: float,
 ) -> date | None:
     if spent > budget:
-        return as_of.date()
+        return today
     if outlook is None:
         return None
     total = spent

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .._money import ZERO, add
-from ._calendar import Step
+from ._calendar import Step, is_before
 from ._expected import History
 from ._series import Keys, Series
 
@@ -85,7 +85,7 @@ class Judge:
         self._slots = [_slot(step, start) for start in bounds[:-1]]
         self._wholes = [self.series.is_whole(at) for at in range(len(self._slots))]
         first = next(
-            (i for i, end in enumerate(bounds[1:]) if end > self.since),
+            (i for i, end in enumerate(bounds[1:]) if is_before(self.since, end)),
             len(self._slots),
         )
         plans = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -11,11 +11,11 @@ from itertools import pairwise
 from .._cost import Cost, Rates
 from .._money import ZERO, add
 from .._record import PriceStatus, Quote, Tags
-from .._usage import Unit, Usage
+from .._usage import PROMPT_UNITS, Unit, Usage
 from ..ledger import Kind, Reader, Sum
 from ..pricing import PriceTable
+from ..pricing._rows import band_threshold
 from ._alternative import Alternative
-from ._calls import selected_calls
 from ._known import NOT_WHOLLY_PRICED
 from ._selection import Selection
 
@@ -74,22 +74,23 @@ class Repricer:
     ) -> Iterator[Repriced]:
         """Every group of calls of a span, in pieces.
 
-        Sums are priced where a price is the same for all calls that are in them; else
-        each call is priced by itself.
+        Sums are priced where a price is the same for all calls that are in them. Where
+        it hangs on the length of a prompt, single calls are added up by that, and by
+        which units they used.
         """
         whole = self._parts(reader, selection, since, until)
-        single = {part.kind for part in whole if self._hangs_on_length(part.kind)}
-        units = _units_by_kind(part for part in whole if part.kind not in single)
-        cuts = self._cuts(units, since, until)
+        lengths = {kind: self._lengths(kind) for kind in {part.kind for part in whole}}
+        units = _units_by_kind(whole)
+        cuts = self._cuts(units, lengths, since, until)
         for start, end in pairwise(cuts):
             is_whole = (start, end) == (since, until)
             parts = whole if is_whole else self._parts(reader, selection, start, end)
             for part in parts:
-                if part.kind in units:
+                if part.kind in units and not lengths[part.kind]:
                     yield self._of_sum(part, start)
-        if single:
-            parts = [part for part in whole if part.kind in single]
-            yield from self._one_by_one(reader, selection, (since, until), parts)
+        if any(lengths.values()):
+            parts = [part for part in whole if lengths[part.kind]]
+            yield from self._by_length(reader, cuts, parts, lengths)
 
     def _parts(
         self, reader: Reader, selection: Selection, since: datetime, until: datetime
@@ -101,33 +102,53 @@ class Repricer:
             and self.wanted(part.tags, part.kind, part.usage)
         ]
 
-    def _hangs_on_length(self, kind: Kind) -> bool:
+    def _lengths(self, kind: Kind) -> tuple[int, ...]:
+        """Tokens of a prompt above which calls of *kind* would have other prices."""
         model = self.alternative.model_of(kind)
-        if model is None or model.model_id is None:
-            return False
-        return any(row.context_band for row in self.prices.rows(model=model.model_id))
+        is_free = kind.price_status is PriceStatus.FREE  # and stays so
+        if is_free or model is None or model.model_id is None:
+            return ()
+        bands = {row.context_band for row in self.prices.rows(model=model.model_id)}
+        return tuple(sorted(map(band_threshold, filter(None, bands))))
 
     def _cuts(
-        self, units: dict[Kind, Usage], since: datetime, until: datetime
+        self,
+        units: dict[Kind, Usage],
+        lengths: Mapping[Kind, tuple[int, ...]],
+        since: datetime,
+        until: datetime,
     ) -> list[datetime]:
         """The ends of a span, and the days in it on which a price changes."""
         first = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         cuts, day = [since], first + timedelta(days=1)
-        before = [self._rates(kind, usage, first) for kind, usage in units.items()]
-        while day < until and units:
-            now = [self._rates(kind, usage, day) for kind, usage in units.items()]
+        asked = [
+            (kind, self._one_of_each(usage, length))
+            for kind, usage in units.items()
+            for length in (0, *lengths[kind])
+        ]
+        before = [self._terms(kind, usage, first) for kind, usage in asked]
+        while day < until and asked:
+            now = [self._terms(kind, usage, day) for kind, usage in asked]
             if now != before:
                 cuts.append(day)
             before, day = now, day + timedelta(days=1)
         return [*cuts, until]
 
-    def _rates(self, kind: Kind, usage: Usage, at: datetime) -> Rates | None:
-        cost = self._quote(kind, self._one_of_each(usage), at).cost
-        return None if cost is None else cost.rates
+    def _terms(
+        self, kind: Kind, usage: Usage, at: datetime
+    ) -> tuple[PriceStatus, str, Rates | None]:
+        quote = self._quote(kind, usage, at)
+        cost = quote.cost
+        return quote.status, quote.reason, None if cost is None else cost.rates
 
-    def _one_of_each(self, usage: Usage) -> Usage:
+    def _one_of_each(self, usage: Usage, length: int) -> Usage:
+        """One of each unit that there would be, in a prompt of more than *length*."""
         counts = self.alternative.usage_of(usage)
-        return Usage.of({unit: 1 for unit, count in counts.items() if count})
+        ones = {unit: 1 for unit, count in counts.items() if count}
+        prompt = next((unit for unit in ones if unit in PROMPT_UNITS), None)
+        if prompt is not None:
+            ones[prompt] += length
+        return Usage.of(ones)
 
     def _quote(self, kind: Kind, usage: Usage, at: datetime) -> Quote:
         model = self.alternative.model_of(kind)
@@ -144,69 +165,55 @@ class Repricer:
             at=at,
         )
 
-    def _of_sum(self, part: Sum, at: datetime) -> Repriced:
+    def _of_sum(self, part: Sum, at: datetime, length: int = 0) -> Repriced:
+        """*part* priced twice; each of its prompts has more than *length* tokens."""
         actual, reason = _actual(part.kind, part.cost)
         if reason:
             return _left_out(part, actual, reason)
         if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
             return _as_it_was(part)
-        counts = self.alternative.usage_of(part.usage)
-        quote = self._quote(part.kind, self._one_of_each(part.usage), at)
+        quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
         if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
             return _left_out(part, actual, quote.reason)
+        if part.kind.currency not in (None, quote.cost.currency):
+            reason = f"the other price is in {quote.cost.currency}"
+            return _left_out(part, actual, reason)
         return Repriced(
             part.tags,
             part.kind,
             part.calls,
             actual,
-            _amount(quote.cost, counts),
+            _amount(quote.cost, self.alternative.usage_of(part.usage)),
             quote.status is PriceStatus.ESTIMATED,
             "",
         )
 
-    def _one_by_one(
+    def _by_length(
         self,
         reader: Reader,
-        selection: Selection,
-        span: tuple[datetime, datetime],
+        cuts: Sequence[datetime],
         parts: Sequence[Sum],
+        lengths: Mapping[Kind, tuple[int, ...]],
     ) -> Iterator[Repriced]:
-        missing = dict.fromkeys(((p.tags, _bare(p.kind)) for p in parts), 0)
-        amounts = dict.fromkeys(missing, ZERO)
-        for part in parts:
-            key = (part.tags, _bare(part.kind))
-            missing[key] += part.calls
-            amounts[key] = add(amounts[key], part.cost or ZERO)
-        kinds = {part.kind for part in parts}.__contains__
-        for record, kind in selected_calls(reader, selection, *span, kinds=kinds):
-            key = (record.tags, kind)
-            if key not in missing:
-                continue
-            cost = None if record.cost is None else record.cost.total
-            missing[key] -= 1
-            amounts[key] = add(amounts[key], (cost or ZERO).copy_negate())
-            one = Usage({}) if record.usage is None else record.usage
-            part = Sum(record.tags, kind, 1, 1, 0.0, 0, 0.0, one, cost, {})
-            if self.wanted(record.tags, kind, one):
-                yield self._of_call(part, record.started_at)
+        missing = {(part.tags, part.kind): part.calls for part in parts}
+        amounts = {(p.tags, p.kind): _actual(p.kind, p.cost)[0] for p in parts}
+        kinds = {part.kind for part in parts}
+        limits = sorted({each for kind in kinds for each in lengths[kind]})
+        for start, end in pairwise(cuts):
+            for length, part in reader.sums_by_use(
+                start, end, lengths=limits, kinds=kinds.__contains__
+            ):
+                key = (part.tags, part.kind)
+                if key not in missing:
+                    continue
+                missing[key] -= part.calls
+                amounts[key] = _less(amounts[key], part.cost)
+                if self.wanted(part.tags, part.kind, part.usage):
+                    yield self._of_sum(part, start, length)
         for (tags, kind), calls in missing.items():
             if calls > 0:
                 amount = amounts[tags, kind]
                 yield Repriced(tags, kind, calls, amount, None, False, _GONE)  # noqa: FBT003 - as named there
-
-    def _of_call(self, part: Sum, at: datetime) -> Repriced:
-        actual, reason = _actual(part.kind, part.cost)
-        if reason:
-            return _left_out(part, actual, reason)
-        if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
-            return _as_it_was(part)
-        quote = self._quote(part.kind, self.alternative.usage_of(part.usage), at)
-        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
-            return _left_out(part, actual, quote.reason)
-        is_estimated = quote.status is PriceStatus.ESTIMATED
-        return Repriced(
-            part.tags, part.kind, 1, actual, quote.cost.total, is_estimated, ""
-        )
 
 
 def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
@@ -225,6 +232,11 @@ def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
     return (ZERO if cost is None else cost), ""
 
 
+def _less(cost: Decimal | None, part: Decimal | None) -> Decimal | None:
+    """*cost* without that of a part; None where it is not known."""
+    return cost if cost is None or part is None else add(cost, part.copy_negate())
+
+
 def _left_out(part: Sum, actual: Decimal | None, reason: str) -> Repriced:
     return Repriced(part.tags, part.kind, part.calls, actual, None, False, reason)  # noqa: FBT003 - as named there
 
@@ -238,8 +250,3 @@ def _amount(cost: Cost, counts: Usage) -> Decimal:
     """*counts* at the rates of *cost*, exact."""
     known: dict[Unit, int] = {unit: counts.get(unit, 0) for unit in cost.rates}
     return Cost.at(cost.rates, Usage.of(known), cost.currency).total
-
-
-def _bare(kind: Kind) -> Kind:
-    """*kind* as single calls show it, which are priced call by call."""
-    return replace(kind, rates_id=None)

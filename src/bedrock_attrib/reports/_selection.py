@@ -78,15 +78,26 @@ def parse_filter(text: str) -> Filter:
 
 
 def _patterns(values: str) -> list[str]:
-    patterns = [""]
+    wanted = [[""]]  # of each value, what stands between its stars
     for part in _VALUE_PARTS.finditer(values.strip()):
         if part["comma"]:
-            patterns.append("")
+            wanted.append([""])
         elif part["any"]:
-            patterns[-1] += ".*"
+            wanted[-1].append("")
         else:
-            patterns[-1] += re.escape(part["plain"] or part["text"])
-    return [pattern.removeprefix("\\ ") for pattern in patterns]
+            wanted[-1][-1] += re.escape(part["plain"] or part["text"])
+    return [_pattern(*texts) for texts in wanted]
+
+
+def _pattern(first: str, *others: str) -> str:
+    first = first.removeprefix("\\ ")
+    if not others:
+        return first
+    # Where a text was found once it stays: to look for it further on would find no
+    # more, and take for ever in a tag that nearly matches.
+    *between, last = others
+    found = "".join(f"(?>.*?{text})" for text in between if text)
+    return f"{first}{found}.*{last}"
 
 
 _NO_FILTERS = frozenset({"unit", *Step})
@@ -154,8 +165,14 @@ def select(
     if until is None and isinstance(since, str) and _tidy(since) in _WHOLE:
         end = _moment(since, tz, present, is_end=True)
     if start is not None and end is not None and not is_before(start, end):
-        raise ConfigError(f"the span ends ({end}) before it begins ({start})")
+        raise ConfigError(
+            f"the span ends at {end:{_SHOWN}}, which is not after its begin, "
+            f"{start:{_SHOWN}}"
+        )
     return Selection(start, end, tz, tuple(parse_filter(each) for each in where))
+
+
+_SHOWN = "%Y-%m-%d %H:%M %Z"
 
 
 def _zone(zone: str | tzinfo) -> tzinfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .._usage import Unit
-from ._flat import ColumnType, FlatColumn, FlatTable, Value
+from ._flat import ColumnType, FlatColumn, FlatTable, Value, key_columns
 from ._spend_by import SpendReport, SpendRow
 
 REST = "(rest)"
@@ -20,20 +20,15 @@ def flat_spend(report: SpendReport) -> FlatTable:
     ``share_usd`` (percent), ``per_call_usd`` and ``per_1000_tokens_usd``
     (``per_1000_usd`` by unit). Columns of counts are named as their units.
     """
-    columns = [*_key_columns(report), *_count_columns(report)]
+    figures = [*_count_columns(report)]
     for currency in report.currencies:
-        columns += [
+        figures += [
             FlatColumn(f"{name}_{currency.lower()}", ColumnType.AMOUNT)
             for name in _amount_names(report)
         ]
+    columns = (*key_columns(report.by, figures), *figures)
     rows = [*report.rows, *([report.rest] if report.rest else [])]
-    return FlatTable(tuple(columns), [tuple(_values(report, row)) for row in rows])
-
-
-def _key_columns(report: SpendReport) -> Iterator[FlatColumn]:
-    others = {column.name for column in _count_columns(report)}
-    for name in report.by:
-        yield FlatColumn(f"tag:{name}" if name in others else name)
+    return FlatTable(columns, [tuple(_values(report, row)) for row in rows])
 
 
 def _count_columns(report: SpendReport) -> Iterator[FlatColumn]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from .._errors import ConfigError
 from ..ledger import Ledger
 from ._dimensions import dimension_named, dimensions_of, tag_named
-from ._flat import ColumnType, FlatColumn, FlatTable
+from ._flat import ColumnType, FlatColumn, FlatTable, key_columns
 from ._remarks import remarks_on
 from ._selection import Selection
 from ._spend import Spend, ordered_currencies
@@ -157,21 +157,21 @@ def _by_cost(row: UnattributedRow, currencies: Sequence[str]) -> tuple[object, .
 
 def flat_unattributed(report: UnattributedReport) -> FlatTable:
     """*report* as a table."""
-    return FlatTable(
-        (
-            FlatColumn("missing"),
-            *map(FlatColumn, report.by),
-            FlatColumn("first_hour", ColumnType.TIME),
-            FlatColumn("last_hour", ColumnType.TIME),
-            FlatColumn("calls", ColumnType.COUNT),
-            FlatColumn("unpriced_calls", ColumnType.COUNT),
-            FlatColumn("input_tokens", ColumnType.COUNT),
-            FlatColumn("output_tokens", ColumnType.COUNT),
-            *(
-                FlatColumn(f"cost_{currency.lower()}", ColumnType.AMOUNT)
-                for currency in report.currencies
-            ),
+    missing = FlatColumn("missing")
+    figures = (
+        FlatColumn("first_hour", ColumnType.TIME),
+        FlatColumn("last_hour", ColumnType.TIME),
+        FlatColumn("calls", ColumnType.COUNT),
+        FlatColumn("unpriced_calls", ColumnType.COUNT),
+        FlatColumn("input_tokens", ColumnType.COUNT),
+        FlatColumn("output_tokens", ColumnType.COUNT),
+        *(
+            FlatColumn(f"cost_{currency.lower()}", ColumnType.AMOUNT)
+            for currency in report.currencies
         ),
+    )
+    return FlatTable(
+        (missing, *key_columns(report.by, (missing, *figures)), *figures),
         [
             (
                 ",".join(row.missing),

@@ -134,8 +134,8 @@ class Clues:
             evidence = _why_patient(tags, some)
             if evidence:
                 found.patient[tags, model] = evidence
-                keys = keys_of(tags, some[0].kind)
-                found.offline.setdefault(keys, set()).add(evidence)
+                for keys in {keys_of(tags, part.kind) for part in some}:
+                    found.offline.setdefault(keys, set()).add(evidence)
         return found
 
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 import click
 
 from ...reports import Anomaly, AnomalyReport, Step, anomalies
-from .._console import print_remarks, results
+from .._console import print_remarks, printable, results
 from .._ledgers import by_option
+from .._numbers import Within, amount
 from .._price_table import print_block, print_json
 from .._tables import new_list
-from ._asked import Asked, amount, asks
+from ._asked import Asked, asks
 from ._shown import as_json, money, named, span
 
 _EPILOG = """
@@ -35,7 +36,7 @@ Examples:
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, min_open=True),
+    type=Within(0, min_open=True),
     metavar="SIGMAS",
     help="How far beyond the usual scatter; as far as keeps false alarms rare, if not "
     "given.",
@@ -118,6 +119,6 @@ def _story(each: Anomaly, found: AnomalyReport) -> Iterator[str]:
     for driver in each.drivers:
         unit = "" if driver.unit is None else f" {driver.unit}"
         yield (
-            f"{driver.model}{unit}: {money(driver.amount, currency)}, "
+            f"{printable(driver.model)}{unit}: {money(driver.amount, currency)}, "
             f"{money(driver.usual, currency)} on average"
         )

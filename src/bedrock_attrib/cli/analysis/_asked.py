@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from decimal import Decimal, InvalidOperation
 from functools import wraps
 from typing import Any, NamedTuple
-
-import click
 
 from ...ledger import Ledger
 from ...reports import Selection
@@ -50,18 +47,3 @@ def asks(command: Command) -> Command:
         command(asked=Asked(ledger_name, selection, as_json), **others)
 
     return bare_ledger_option(selection_options(json_option(run)))
-
-
-def amount(
-    _ctx: click.Context, _param: click.Parameter, text: str | None
-) -> Decimal | None:
-    """The exact amount that an option states, from zero up."""
-    if text is None:
-        return None
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal(-1)
-    if not found.is_finite() or found < 0:
-        raise click.BadParameter(f"{text!r} is no amount; expected such as 12.50")
-    return found

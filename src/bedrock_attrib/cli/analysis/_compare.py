@@ -10,6 +10,7 @@ from rich.table import Table
 from ..._usage import Usage
 from ...reports import Comparison, Side, compare
 from .._console import print_remarks, results, shortened
+from .._numbers import Within
 from .._price_table import print_block, print_json
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
@@ -47,7 +48,7 @@ _CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "given up", "unprice
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 0.999),
+    type=Within(0.5, 0.999),
     default=0.95,
     show_default=True,
     metavar="SHARE",

@@ -8,8 +8,9 @@ import click
 
 from ...reports import Forecast, forecast
 from .._console import print_remarks, results
+from .._numbers import Within, amount
 from .._price_table import print_json
-from ._asked import Asked, amount, asks
+from ._asked import Asked, asks
 from ._shown import as_json, likely, money, percent
 
 _EPILOG = """
@@ -30,7 +31,7 @@ Examples:
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 0.99),
+    type=Within(0.5, 0.99),
     default=0.8,
     show_default=True,
     metavar="SHARE",
@@ -59,7 +60,8 @@ def _lines(found: Forecast) -> list[str]:
     spent = "no call has a price" if found.spent is None else f"{spent} spent"
     lines = [f"{found.month:%B %Y}: {spent} by {found.as_of:%Y-%m-%d %H:%M %Z}."]
     if found.expected is None:
-        return [*lines, "No whole day of history: nothing can be said of its end."]
+        lines.append("No whole day of history: nothing can be said of its end.")
+        return [*lines, *_of_budget(found)]
     expected = money(found.expected, found.currency)
     if found.low is None or found.high is None:
         between = f"no interval, with {found.days} days of history"
@@ -78,6 +80,10 @@ def _of_budget(found: Forecast) -> list[str]:
     if found.budget is None:
         return []
     budget = money(found.budget, found.currency)
+    if found.spent is not None and found.spent > found.budget:
+        return [f"The budget of {budget} is spent."]
+    if found.expected is None:
+        return []
     over = found.over_budget
     going = "" if over is None else f" Going over it: {likely(over)} likely."
     if found.budget_day is None:

@@ -119,8 +119,11 @@ def _cells(row: IdenticalRow, found: IdenticalRequests) -> tuple[str, ...]:
 
 
 def _cost(repeats: Repeats, found: IdenticalRequests) -> str:
-    lacking = f" + {repeats.unpriced:,} unpriced" if repeats.unpriced else ""
-    return money(repeats.cost, found.currency) + lacking
+    lacking = f"{repeats.unpriced:,} unpriced" if repeats.unpriced else ""
+    if repeats.cost is None:
+        return lacking
+    amount = money(repeats.cost, found.currency)
+    return f"{amount} + {lacking}" if lacking else amount
 
 
 def _print_lifetimes(found: IdenticalRequests) -> None:

@@ -19,13 +19,15 @@ _NONE = "(none)"
 _UNPRICED = "unpriced"
 _MODELS = frozenset({"model", "requested_model"})
 _FULL, _SMALL = 10, Decimal("0.01")
+_SMALLEST = "0.000001"  # that is shown
 _LEAST = 0.01
 
 
 def money(amount: Decimal | float | None, currency: str) -> str:
     """*amount*, rounded to what a reader can use: ``$12.35``, ``$0.0042``.
 
-    Without one nothing has a price, which is not the same as no cost.
+    Without one nothing has a price, which is not the same as no cost. Nor is what would
+    be rounded to nothing.
     """
     if amount is None:
         return _UNPRICED
@@ -33,7 +35,9 @@ def money(amount: Decimal | float | None, currency: str) -> str:
     size = abs(value)
     decimals = 2 if not size or size >= _FULL else 4 if size >= _SMALL else 6
     text = f"{size:,.{decimals}f}"
-    sign = "-" if value < 0 and Decimal(text.replace(",", "")) else ""
+    sign = "-" if value < 0 else ""
+    if value and not Decimal(text.replace(",", "")):
+        text, sign = _SMALLEST, "<" if value > 0 else ">-"
     return f"{sign}${text}" if currency == "USD" else f"{sign}{text} {currency}"
 
 
@@ -114,7 +118,7 @@ def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
         return
     items = [
         f"{calls(each.calls)} of {printable(each.model)}, "
-        f"{money(each.cost, currency)}: {each.reason}"
+        f"{money(each.cost, currency)}: {printable(each.reason)}"
         for each in left_out
     ]
     results().print()
@@ -149,5 +153,6 @@ def _scalar_json(value: object) -> object:
 
 def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
-        return {"saved": as_json(value.saved)}
+        saved = {"saved": value.saved, "saved_share": value.saved_share}
+        return {name: as_json(each) for name, each in saved.items()}
     return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}

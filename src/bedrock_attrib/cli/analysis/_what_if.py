@@ -12,6 +12,7 @@ from ..._model_id import Scope
 from ...reports import Alternative, Repricing, WhatIf, what_if
 from .._console import print_remarks, results
 from .._ledgers import by_option
+from .._numbers import Within
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
@@ -50,7 +51,7 @@ _CALLS = ("calls",)
 )
 @click.option(
     "--cached",
-    type=click.FloatRange(0, 1),
+    type=Within(0, 1),
     metavar="SHARE",
     help="Share of each prompt that is a cached prefix; 0 for no caching.",
 )

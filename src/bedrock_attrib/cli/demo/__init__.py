@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .._numbers import Within
 from ._prometheus import DEFAULT_PORT
 
 _LONGEST_S = 30.0
@@ -25,7 +26,7 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.option(
     "--duration",
-    type=click.FloatRange(1, _LONGEST_S),
+    type=Within(1, _LONGEST_S),
     default=12.0,
     show_default=True,
     metavar="SECONDS",

@@ -95,4 +95,4 @@ def report(  # noqa: PLR0913 - one for each option
         focus_version=focus_version,
         period=period,
     )
-    print_remarks(chosen.write(asked))
+    print_remarks((*chosen.write(asked), *chosen.passed_over(asked)))

@@ -83,10 +83,21 @@ class Format(NamedTuple):
     Attributes:
         write: Writes what was asked for; gives remarks for stderr.
         suffixes: How names of files end that have it.
+        unheeded: Options that make no difference to it, of ``--by`` and ``--top``.
     """
 
     write: Callable[[Asked], tuple[str, ...]]
     suffixes: tuple[str, ...] = ()
+    unheeded: tuple[str, ...] = ()
+
+    def passed_over(self, asked: Asked) -> tuple[str, ...]:
+        """A remark on options that were given and make no difference, if any."""
+        given = {"--by": bool(asked.by), "--top": asked.top is not None}
+        names = [name for name in self.unheeded if given[name]]
+        if not names:
+            return ()
+        verb = "makes" if len(names) == 1 else "make"
+        return (f"{' and '.join(names)} {verb} no difference to this format",)
 
 
 def _table(asked: Asked) -> tuple[str, ...]:
@@ -241,8 +252,8 @@ FORMATS: dict[str, Format] = {
     "csv": Format(_csv, (".csv",)),
     "json": Format(_json, (".json",)),
     "parquet": Format(_parquet, (".parquet", ".pq")),
-    "html": Format(_html, (".html", ".htm")),
-    "focus": Format(_focus),
+    "html": Format(_html, (".html", ".htm"), unheeded=("--top",)),
+    "focus": Format(_focus, unheeded=("--by", "--top")),
 }
 """What ``--format`` may be, and what names of files ask for."""
 

@@ -22,6 +22,7 @@ from ...reports import (
 from .._console import print_remarks, printable, shortened
 from .._figures import short_count, short_model
 from .._ledgers import by_option, ledger_option, names_option, selection_options
+from .._numbers import Within
 from .._price_table import json_option
 from .._tables import Column, new_list, new_table
 from ._formats import write_block, write_by_suffix, write_object
@@ -57,7 +58,7 @@ _to_file = output_option(
 @by_option("model,region,operation", "What to tell of calls without.")
 @click.option(
     "--fail-above",
-    type=click.FloatRange(0, 100),
+    type=Within(0, 100),
     metavar="PERCENT",
     help="End with code 1 when more calls than this lack a tag.",
 )
@@ -119,6 +120,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
         return [money.text(row.spend.cost.get(money.currency)) for money in monies]
 
     lacking = found.lacking
+    no_price = [Column("no\nprice", is_number=True)] if lacking.unpriced else []
     table = new_table(
         "",
         (
@@ -127,12 +129,14 @@ def _unattributed_block(found: UnattributedReport) -> Group:
             Column("first (UTC)"),
             Column("last"),
             Column("calls", is_number=True),
+            *no_price,
             *(Column(money.heading, is_number=True) for money in monies),
         ),
         (
             "total",
             *[""] * (len(found.by) + 2),
             f"{lacking.calls:,}",
+            *(f"{lacking.unpriced:,}" for _ in no_price),
             *(money.text(lacking.cost.get(money.currency)) for money in monies),
         ),
     )
@@ -143,6 +147,7 @@ def _unattributed_block(found: UnattributedReport) -> Group:
             _hour(row.first_hour),
             _hour(row.last_hour),
             f"{row.spend.calls:,}",
+            *(f"{row.spend.unpriced:,}" for _ in no_price),
             *amounts(row),
         )
     percent = 100 * lacking.calls / found.total.calls

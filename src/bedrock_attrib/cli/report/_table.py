@@ -159,6 +159,8 @@ def span_text(since: datetime | None, until: datetime | None) -> str:
     if since is None or until is None:
         return "no calls"
     zone = f"{since.tzinfo}"
+    if since == until:
+        return f"at {since:%Y-%m-%d %H:%M} ({zone})"
     if _is_midnight(since) and _is_midnight(until):
         last = (until - timedelta(days=1)).date()
         if last == since.date():

@@ -17,6 +17,7 @@ from ...ledger import Ledger
 from ...reports import Dimension, Selection, dimensions_of, remarks_of, select
 from .._console import is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
+from .._numbers import Within
 from .._price_table import json_option
 from ._rates import Rates, read_rates
 from ._show import frame, json_line, plain_line
@@ -36,7 +37,7 @@ Show = Callable[[Rates, str | None], None]
 @by_option("team,model")
 @click.option(
     "--interval",
-    type=click.FloatRange(0.2, 3600),
+    type=Within(0.2, 3600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",

@@ -18,6 +18,7 @@ _SHORT, _HOUR, _DAY = range(3)
 
 Keys = tuple[str | None, ...]
 Spends = tuple[Spend, Spend, Spend]
+Amounts = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 def _new_spends() -> Spends:
@@ -42,21 +43,32 @@ class Rates:
     total: Spends = field(default_factory=_new_spends)
     currency: str = "USD"
 
-    def amounts(self, spends: Spends) -> tuple[Decimal, Decimal, Decimal]:
+    def amount(self, spend: Spend) -> Decimal | None:
+        """The amount in the currency that is shown; None where nobody knows it."""
+        found = spend.cost.get(self.currency)
+        return ZERO if found is None and not spend.unpriced else found
+
+    def amounts(self, spends: Spends) -> Amounts:
         """Amounts of the windows, in the currency that is shown."""
-        short, hour, day = (spend.cost.get(self.currency, ZERO) for spend in spends)
+        short, hour, day = map(self.amount, spends)
         return short, hour, day
 
-    def per_minute(self, spends: Spends) -> Decimal:
+    def others(self, spend: Spend) -> dict[str, Decimal]:
+        """Amounts in all other currencies, by their names."""
+        names = sorted(spend.cost.keys() - {self.currency})
+        return {name: spend.cost[name] for name in names}
+
+    def per_minute(self, spends: Spends) -> Decimal | None:
         """Spend a minute, over the last five."""
-        return self.amounts(spends)[_SHORT] / MINUTES
+        short = self.amounts(spends)[_SHORT]
+        return None if short is None else short / MINUTES
 
     def ordered(self) -> list[tuple[Keys, Spends]]:
         """The lines, those first that spend most now, then in the hour, then today."""
         return sorted(
             self.lines.items(),
             key=lambda line: (
-                tuple(amount.copy_negate() for amount in self.amounts(line[1])),
+                tuple((each or ZERO).copy_negate() for each in self.amounts(line[1])),
                 -line[1][_DAY].calls,
                 tuple(key or "" for key in line[0]),
             ),

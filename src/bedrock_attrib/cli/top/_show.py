@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from rich import box
@@ -31,8 +31,13 @@ _NO_CONTROL |= dict.fromkeys(
 )
 
 
-def money(amount: Decimal, currency: str) -> str:
-    """*amount* with as many decimals as its size needs: ``$12.30``, ``$0.00042``."""
+def money(amount: Decimal | None, currency: str) -> str:
+    """*amount* with as many decimals as its size needs: ``$12.30``, ``$0.00042``.
+
+    A question mark where nobody knows it.
+    """
+    if amount is None:
+        return "?"
     size = abs(amount)
     places = 2 if size == 0 or size >= 1 else min(10, 2 - size.adjusted())
     sign = "$" if currency == "USD" else ""
@@ -79,7 +84,7 @@ def frame(
     table.add_section()
     cells = _cells(rates, rates.total, is_wide=is_wide)
     table.add_row("total", *blanks, *cells, style="bold")
-    return Group(_heading(rates, is_wide=is_wide), table, _closing(remark))
+    return Group(_heading(rates, is_wide=is_wide), table, _closing(rates, remark))
 
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
@@ -122,11 +127,18 @@ _WORDS = (
 _SHORT_WORDS = ("Bedrock  ", "/min  ", " in 1 h  ", " in 24 h")
 
 
-def _closing(remark: str | None) -> Text:
+def _closing(rates: Rates, remark: str | None) -> Text:
+    others = rates.others(rates.total[_DAY])
+    if remark is None and others:
+        remark = f"Not in these amounts, in 24 h: {_listed(others)}"
     if remark is not None:
         return Text(remark, style="yellow", no_wrap=True, overflow="ellipsis")
     legend = "Estimates from list prices   ? some calls lack a price   Ctrl-C ends"
     return Text(legend, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _listed(amounts: Mapping[str, Decimal]) -> str:
+    return ", ".join(money(each, currency) for currency, each in amounts.items())
 
 
 def _headings(*, is_wide: bool) -> tuple[str, ...]:
@@ -172,9 +184,11 @@ def plain_line(rates: Rates) -> str:
     counted = "1 call" if calls == 1 else f"{calls:,} calls"
     lacking = rates.total[_HOUR].unpriced
     without = f" ({lacking:,} without a price)" if lacking else ""
+    others = rates.others(rates.total[_DAY])
+    more = f" and {_listed(others)}" if others else ""
     line = (
         f"{rates.at:%Y-%m-%dT%H:%M:%SZ}  {rate}/min  5 min {short}  1 h {hour}  "
-        f"24 h {day}  {counted} in 1 h{without}  {dearest}"
+        f"24 h {day}{more}  {counted} in 1 h{without}  {dearest}"
     )
     return line.rstrip()
 
@@ -202,7 +216,12 @@ def _windows(rates: Rates, spends: Spends) -> JsonObject:
             "calls": spend.calls,
             "failed_calls": spend.failed,
             "unpriced_calls": spend.unpriced,
-            "cost": plain(amount),
+            # What nobody could price is not zero.
+            "cost": None if amount is None else plain(amount),
+            "other_costs": {
+                currency: plain(other)
+                for currency, other in rates.others(spend).items()
+            },
         }
         for name, spend, amount in zip(
             ("last_5_min", "last_hour", "last_24_h"),

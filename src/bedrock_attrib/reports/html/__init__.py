@@ -12,8 +12,9 @@ from .._dimensions import PAGE_BY
 from .._selection import Selection
 from .._spend import Spend
 from ._charts import chart_data, over_time, tokens
+from ._collect import Progress, collect
 from ._details import about, by_hand, every_row, price_age
-from ._figures import Figures, Progress, collect
+from ._figures import Figures
 from ._gaps import failures, gaps
 from ._markup import text
 from ._overview import key_figures, tops

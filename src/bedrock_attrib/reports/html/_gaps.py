@@ -130,13 +130,13 @@ def _unattributed(figures: Figures) -> str:
     rows: list[Row] = []
     for tag in figures.tags:
         lacking = figures.of[tag].get(None, Spend())
-        amount = figures.amount(lacking)
+        whole = total if figures.is_known(lacking) else 0
         rows.append(
             [
                 f"without {text(tag)}",
                 f"{lacking.calls:,}",
                 amounts(lacking.cost) if lacking.calls else "&ndash;",
-                share(amount, total),
+                share(figures.amount(lacking), whole),
             ]
         )
     columns = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..._money import ZERO, add
+from ..._money import ZERO
 from ..._record import Outcome
 from ..._usage import (
     OUTPUT_TOKEN_UNITS,
@@ -36,14 +36,11 @@ def key_figures(figures: Figures) -> str:
     prompt = tokens_of(total, PROMPT_UNITS)
     read = total.usage.get(Unit.CACHE_READ_TOKEN, 0)
     each = total.per_call(figures.currency)
-    estimated = total.estimated.get(figures.currency, ZERO)
     cards = [
         _key(
             "Spend at list prices",
             amounts(total.cost, 2 if abs(amount) >= 1 else None),
-            f"{share(estimated, amount)} of it from estimated counts or prices"
-            if estimated
-            else "every count stated by AWS",
+            _certainty(figures),
             is_big=True,
         ),
         _key(
@@ -67,7 +64,7 @@ def key_figures(figures: Figures) -> str:
             "Failed or given up",
             f"{failed.calls + abandoned.calls:,}",
             f"{share(failed.calls + abandoned.calls, total.calls)} of calls, "
-            f"{text(_waste(figures, failed, abandoned))}",
+            f"{_waste(figures, failed, abandoned)}",
         ),
         _key(
             "Calls without a whole price",
@@ -79,11 +76,24 @@ def key_figures(figures: Figures) -> str:
     return f'<dl class="key">{"".join(cards)}</dl>'
 
 
+def _certainty(figures: Figures) -> str:
+    total = figures.total
+    if not total.cost:
+        return "none of it is known" if total.unpriced else "nothing had to be paid"
+    estimated = total.estimated.get(figures.currency)
+    if estimated:
+        part = share(estimated, figures.amount(total))
+        return f"{part} of it from estimated counts or prices"
+    if total.estimated:
+        return "some of it from estimated counts or prices"
+    return "every count stated by AWS"
+
+
 def _waste(figures: Figures, *spends: Spend) -> str:
-    total = ZERO
+    total = Spend()
     for spend in spends:
-        total = add(total, figures.amount(spend))
-    return money(total, figures.currency)
+        merge(total, spend)
+    return f"{_spent(figures, total)}{_lacking(total)}"
 
 
 def _without_first_tag(figures: Figures) -> str:
@@ -91,13 +101,23 @@ def _without_first_tag(figures: Figures) -> str:
         return ""
     tag = figures.tags[0]
     lacking = figures.of[tag].get(None, Spend())
-    amount = figures.amount(lacking)
-    return _key(
-        f"Spend without {text(tag)}",
-        text(money(amount, figures.currency)),
-        f"{share(amount, figures.amount(figures.total))} of spend, "
-        f"{lacking.calls:,} calls",
-    )
+    calls = "1 call" if lacking.calls == 1 else f"{lacking.calls:,} calls"
+    more = f"{calls}{_lacking(lacking)}"
+    if figures.is_known(lacking):
+        part = share(figures.amount(lacking), figures.amount(figures.total))
+        more = f"{part} of spend, {more}"
+    return _key(f"Spend without {text(tag)}", _spent(figures, lacking), more)
+
+
+def _spent(figures: Figures, spend: Spend) -> str:
+    """What *spend* is in each currency; nothing is only what is known to be so."""
+    if spend.cost or spend.unpriced:
+        return amounts(spend.cost)
+    return text(money(ZERO, figures.currency))
+
+
+def _lacking(spend: Spend) -> str:
+    return f", {spend.unpriced:,} without a whole price" if spend.unpriced else ""
 
 
 def _key(term: str, figure: str, more: str, *, is_big: bool = False) -> str:

@@ -1,0 +1,42 @@
+"""Numbers that options take: within a range, or an exact amount."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+_MOST = Decimal(10) ** 15
+
+
+class Within(click.FloatRange):
+    """Numbers of a range, of which what is not a number is none."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The number that *value* states."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number; expected one", param, ctx)
+        return found
+
+
+def amount(
+    _ctx: click.Context, _param: click.Parameter, text: str | None
+) -> Decimal | None:
+    """The exact amount that an option states, from zero up."""
+    if text is None:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not found.is_finite() or not 0 <= found <= _MOST:
+        raise click.BadParameter(f"{text!r} is no amount; expected such as 12.50")
+    return found
