@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,12 +19,14 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from bedrock_attrib import CallRecord, Recorder, Usage, attribution, instrument
 from bedrock_attrib._record import CallStart, PriceStatus
 from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 LUNA = "openai.gpt-5.6-luna"
 OTHERS = ("amazon.nova-lite-v1:0", "nobody.knows-v1:0", CLAUDE, LUNA)
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
@@ -267,6 +270,64 @@ def test_a_derived_sink_gets_every_record(simulator: Simulator) -> None:
         converse(client)
     recorder.flush()
     assert sink.seen == 5
+    recorder.close()
+
+
+@pytest.mark.parametrize("is_ledger", [True, False])
+def test_a_derived_queue_gets_every_record(
+    simulator: Simulator, tmp_path: Path, is_ledger: bool
+) -> None:
+    """So it is where a sink with a queue is derived, which may let records pass."""
+
+    class FilteringQueue(QueueSink):
+        def write(self, record: CallRecord) -> None:
+            if record.tags:
+                super().write(record)
+
+    class FilteringLedger(Ledger):
+        def write(self, record: CallRecord) -> None:
+            if record.tags:
+                super().write(record)
+
+    kept = ListSink()
+    ledger = FilteringLedger(tmp_path / "calls.db")
+    recorder = Recorder(sinks=(ledger if is_ledger else FilteringQueue(kept),))
+    client = instrument(simulator.client(), recorder=recorder)
+    for tags in ({}, {"team": "a"}, {}, {"team": "b"}):
+        with attribution(**tags):
+            converse(client)
+    recorder.flush()
+    if is_ledger:
+        with ledger.reading() as reader:
+            found = list(reader.calls(*EVER))
+    else:
+        found = kept.records
+    assert [dict(record.tags) for record in found] == [{"team": "a"}, {"team": "b"}]
+    recorder.close()
+
+
+def test_a_sink_with_batches_of_its_own(simulator: Simulator) -> None:
+    """Whatever else a user's sink has, it is told of one record after the other."""
+
+    class Database(ListSink):
+        def __init__(self) -> None:
+            super().__init__()
+            self.saved: list[CallRecord] = []
+
+        def write(self, record: CallRecord) -> None:
+            self.write_batch([record])
+
+        def write_batch(self, records: list[CallRecord]) -> None:
+            self.saved += records
+
+    sink = Database()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(5):
+        converse(client)
+    recorder.flush()
+    assert recorder.faults.counts() == {}
+    assert len(sink.saved) == 5
     recorder.close()
 
 

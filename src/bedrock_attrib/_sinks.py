@@ -68,9 +68,13 @@ class LossySink(Sink, Protocol):
 
 @runtime_checkable
 class BatchSink(Sink, Protocol):
-    """A sink that takes calls as they are settled: many at once, most of them alike."""
+    """A sink that takes calls as they are settled: many at once, most of them alike.
 
-    def write_batch(self, batch: Batch) -> None:
+    For this library's own: it is known by the name of its method, which is therefore
+    none that a sink of somebody else may have.
+    """
+
+    def write_together(self, batch: Batch) -> None:
         """Take all of *batch*, instead of one ``write`` for each of its records."""
 
 
@@ -84,10 +88,10 @@ def batch_writer(sink: Sink) -> BatchWriter:
     A sink that is derived from one of those, with a ``write`` of its own, gets records.
     """
     if isinstance(sink, BatchSink) and _has_its_own(sink):
-        write_batch = sink.write_batch
+        write_together = sink.write_together
 
         def tell(batch: Batch, _note: Callable[[BaseException], None]) -> None:
-            write_batch(batch)
+            write_together(batch)
 
         return tell
     write = sink.write
@@ -108,9 +112,9 @@ def batch_writer(sink: Sink) -> BatchWriter:
 
 
 def _has_its_own(sink: BatchSink) -> bool:
-    """Whether ``write_batch`` is of the class that ``write`` is of, or a later one."""
+    """Whether ``write_together`` is of the class that ``write`` is of, or a later one."""
     for kind in type(sink).__mro__:
-        if "write_batch" in vars(kind):
+        if "write_together" in vars(kind):
             return True
         if "write" in vars(kind):
             return False
@@ -158,7 +162,6 @@ class QueueSink:
             max_pending=max_pending,
             interval_s=interval_s,
         )
-        self.write = self._queue.put  # one call less on the caller's thread
         if isinstance(sink, CorrectingSink):
             # Only then: whoever has a `correct` is told of corrections.
             self.correct = self._correct_by(sink)
@@ -176,7 +179,11 @@ class QueueSink:
 
         return correct
 
-    def write_batch(self, batch: Batch) -> None:
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+        self._queue.put(record)
+
+    def write_together(self, batch: Batch) -> None:
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

@@ -99,7 +99,6 @@ class Ledger:
             max_pending=max_pending,
             interval_s=interval_s,
         )
-        self.write = self._queue.put  # one call less for whoever settles calls
         self.renew()
         if isinstance(self.store, ReopeningStore):
             self.store.when_reopened(self._forget_ids)
@@ -121,7 +120,11 @@ class Ledger:
         """Records that were lost."""
         return self._queue.dropped + self._lost
 
-    def write_batch(self, batch: Batch) -> None:
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+        self._queue.put(record)
+
+    def write_together(self, batch: Batch) -> None:
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

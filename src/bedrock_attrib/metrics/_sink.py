@@ -130,7 +130,7 @@ class OpenTelemetrySink:
         if self._is_shown(series):
             self._queue.put((series, record))
 
-    def write_batch(self, batch: Batch) -> None:
+    def write_together(self, batch: Batch) -> None:
         """Count the calls of *batch*, those that are alike together."""
         for record in batch.others():
             self.write(record)
