@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from ._batch import Batch, Entry, record_of
-from ._faults import Faults
+from ._faults import Faults, Note, for_each
 from ._queue import BatchQueue
 from ._record import CallRecord, CallStart
 
@@ -74,12 +74,17 @@ class BatchSink(Sink, Protocol):
     none that a sink of somebody else may have.
     """
 
-    def write_together(self, batch: Batch) -> None:
-        """Take all of *batch*, instead of one ``write`` for each of its records."""
+    def write_together(self, batch: Batch, note: Note) -> None:
+        """Take all of *batch*, instead of one ``write`` for each of its records.
+
+        Args:
+            batch: Calls that were settled together.
+            note: Takes a fault with some of them, which the others are not to miss.
+        """
 
 
-BatchWriter = Callable[[Batch, Callable[[BaseException], None]], None]
-"""Tells a sink of a batch, and takes what notes a fault with a single record."""
+BatchWriter = Callable[[Batch, Note], None]
+"""Tells a sink of a batch; see `BatchSink.write_together`."""
 
 
 def batch_writer(sink: Sink) -> BatchWriter:
@@ -88,31 +93,17 @@ def batch_writer(sink: Sink) -> BatchWriter:
     A sink that is derived from one of those, with a ``write`` of its own, gets records.
     """
     if isinstance(sink, BatchSink) and _has_its_own(sink):
-        write_together = sink.write_together
-
-        def tell(batch: Batch, _note: Callable[[BaseException], None]) -> None:
-            write_together(batch)
-
-        return tell
+        return sink.write_together
     write = sink.write
 
-    def tell_each(batch: Batch, note: Callable[[BaseException], None]) -> None:
-        interrupt: BaseException | None = None
-        for record in batch.records():
-            try:
-                write(record)
-            except Exception as fault:  # the barrier around a sink
-                note(fault)
-            except BaseException as other:  # as of Ctrl-C, once all have been told
-                interrupt = other
-        if interrupt is not None:
-            raise interrupt
+    def tell_each(batch: Batch, note: Note) -> None:
+        for_each(batch.records, write, note)
 
     return tell_each
 
 
 def _has_its_own(sink: BatchSink) -> bool:
-    """Whether ``write_together`` is of the class that ``write`` is of, or a later one."""
+    """Whether ``write_together`` comes from where ``write`` does, or later."""
     for kind in type(sink).__mro__:
         if "write_together" in vars(kind):
             return True
@@ -183,7 +174,7 @@ class QueueSink:
         """Take one record."""
         self._queue.put(record)
 
-    def write_together(self, batch: Batch) -> None:
+    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from .._batch import Batch, Entry, record_of
 from .._errors import LedgerError
-from .._faults import Faults
+from .._faults import Faults, Note
 from .._queue import BatchQueue
 from .._record import CallRecord
 from ._clock import (
@@ -124,7 +124,7 @@ class Ledger:
         """Take one record."""
         self._queue.put(record)
 
-    def write_together(self, batch: Batch) -> None:
+    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 
