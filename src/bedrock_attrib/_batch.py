@@ -140,12 +140,16 @@ class Batch:
         """
         if not self._alike:
             found: dict[Alike, Counts] = {}
+            last: object = None
+            same: Counts = []
             for entry in self.entries:
-                if not isinstance(entry, CallRecord):
-                    same = found.get(entry[0])
-                    if same is None:
-                        same = found[entry[0]] = []
-                    same.append(entry[3])
+                alike = entry[0]
+                if alike is not last:
+                    if isinstance(entry, CallRecord):
+                        continue
+                    last = alike
+                    same = found.setdefault(entry[0], [])
+                same.append(entry[3])  # type: ignore[arg-type]  # no record begins so
             self._alike = found
         return self._alike
 

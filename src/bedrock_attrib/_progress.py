@@ -23,11 +23,20 @@ class Progress:
         steps: What is still to be done with them; None while there may be more.
     """
 
-    __slots__ = ("_attempts", "_passed_over", "_scopes", "_start", "batch", "steps")
+    __slots__ = (
+        "_attempts",
+        "_entries",
+        "_passed_over",
+        "_scopes",
+        "_start",
+        "batch",
+        "steps",
+    )
 
     def __init__(self) -> None:
         """Start with none."""
         self.batch = Batch()
+        self._entries = self.batch.entries
         self.steps: Iterator[Callable[[], None]] | None = None
         self._scopes: list[Scope] = []
         self._passed_over = 0
@@ -37,7 +46,7 @@ class Progress:
     def add(self, record: CallRecord, scope: Scope) -> None:
         """Add a call that is like no other, which counts for the blocks of *scope*."""
         self._scopes.append(scope)
-        self.batch.entries.append(record)  # from here on it is there
+        self._entries.append(record)  # from here on it is there
 
     def add_alike(
         self,
@@ -50,13 +59,13 @@ class Progress:
     ) -> None:
         """Add a call that is like others, which counts for the blocks of *scope*."""
         self._scopes.append(scope)
-        self.batch.entries.append(
+        self._entries.append(
             (alike, IDS.take(), started_at, counts, duration_s, request_id)
         )
 
     def pass_over(self, position: int) -> None:
         """Go on after what came at *position*, whether or not a call came of it."""
-        self._passed_over = position + 1 - len(self.batch.entries)
+        self._passed_over = position + 1 - len(self._entries)
 
     def resume(self) -> int:
         """Where to begin, or to go on after an interrupt.
@@ -64,7 +73,7 @@ class Progress:
         What is interrupted each time, as by an exception of a price table of one's own,
         is passed over.
         """
-        count = len(self.batch.entries)
+        count = len(self._entries)
         del self._scopes[count:]
         start = count + self._passed_over
         self._attempts = self._attempts + 1 if start == self._start else 1
@@ -77,16 +86,23 @@ class Progress:
     def spent_alike(self) -> dict[tuple[Scope, Alike], Counts]:
         """Counts of calls that are like others and count for a block, by both."""
         spent: dict[tuple[Scope, Alike], Counts] = {}
-        for entry, scope in zip(self.batch.entries, self._scopes, strict=True):
-            if scope.spends and not isinstance(entry, CallRecord):
-                spent.setdefault((scope, entry[0]), []).append(entry[3])
+        last: tuple[object, object] = (None, None)
+        same: Counts = []
+        for entry, scope in zip(self._entries, self._scopes, strict=True):
+            # Those of one block come one after the other, as a rule.
+            if scope is not last[0] or entry[0] is not last[1]:
+                if isinstance(entry, CallRecord) or not scope.spends:
+                    continue
+                last = key = (scope, entry[0])
+                same = spent.setdefault(key, [])
+            same.append(entry[3])  # type: ignore[arg-type]  # no record begins so
         return spent
 
     def spent_apart(self) -> list[tuple[Scope, CallRecord]]:
         """Calls that are like no other and count for a block."""
         return [
             (scope, entry)
-            for entry, scope in zip(self.batch.entries, self._scopes, strict=True)
+            for entry, scope in zip(self._entries, self._scopes, strict=True)
             if scope.spends and isinstance(entry, CallRecord)
         ]
 
