@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -586,6 +588,47 @@ def test_a_tier_that_is_no_text(simulator: Simulator) -> None:
     ]
     assert calls == [4]  # a label is text
     assert recorder.faults.counts() == {"pricing": 1, "OpenTelemetrySink": 1}
+    recorder.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
+    """A block counts, in a forked child, no call that its parent is still settling."""
+
+    class Waiting(PriceTable):
+        def quote(self, model: ModelRef, *args: Any, **kwargs: Any) -> Quote:
+            if model.requested == LUNA:
+                is_inside.set()
+                assert may_go_on.wait(10)
+            return super().quote(model, *args, **kwargs)
+
+    is_inside, may_go_on = threading.Event(), threading.Event()
+    loaded = PriceTable.bundled()._loaded  # noqa: SLF001 -- no public way to derive
+    recorder = Recorder(Waiting(loaded))
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team="search") as spend:
+        for _ in range(3):
+            converse(client)
+        before = spend.calls
+        for model in (CLAUDE, CLAUDE, LUNA):
+            converse(client, model)
+        thread = threading.Thread(target=recorder.settle)
+        thread.start()
+        assert is_inside.wait(10)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:  # pragma: no cover -- in the child
+            converse(client)
+            os.write(writer, str(spend.calls).encode())
+            os._exit(0)
+        may_go_on.set()
+        thread.join()
+    os.waitpid(child, 0)
+    assert before == 3
+    assert os.read(reader, 10) == b"4"
+    assert spend.calls == 6
+    os.close(reader)
+    os.close(writer)
     recorder.close()
 
 
