@@ -543,7 +543,8 @@ def test_ctrl_c_while_closing(simulator: Simulator) -> None:
 
         def write(self, record: CallRecord) -> None:
             super().write(record)
-            raise KeyboardInterrupt
+            if len(self.records) == 1:
+                raise KeyboardInterrupt
 
         def close(self) -> None:
             self.is_closed = True
@@ -557,6 +558,25 @@ def test_ctrl_c_while_closing(simulator: Simulator) -> None:
         recorder.close()
     assert [len(sink.records) for sink in sinks] == [4, 4]
     assert [sink.is_closed for sink in sinks] == [True, True]
+
+
+def test_ctrl_c_twice(simulator: Simulator) -> None:
+    """Who presses Ctrl-C again need not wait for a slow sink; others are told."""
+
+    class Slow(ListSink):
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            raise KeyboardInterrupt
+
+    sinks = [Slow(), ListSink()]
+    recorder = Recorder(sinks=sinks)
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(4):
+        converse(client)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.flush()
+    assert [len(sink.records) for sink in sinks] == [2, 4]
+    recorder.close()
 
 
 def test_a_tier_that_is_no_text(simulator: Simulator) -> None:
@@ -592,6 +612,7 @@ def test_a_tier_that_is_no_text(simulator: Simulator) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
     """A block counts, in a forked child, no call that its parent is still settling."""
 

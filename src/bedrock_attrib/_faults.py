@@ -63,7 +63,7 @@ def for_each(
     """Do *do* for each of *items*, whatever is raised meanwhile.
 
     Ctrl-C, or what else is no fault, is raised when all is done: the one item that it
-    came in the middle of is not done again.
+    came in the middle of is not done again. Pressed twice, it is raised at once.
 
     Args:
         items: Gives them, when asked again the same.
@@ -83,7 +83,9 @@ def for_each(
                 except Exception as fault:  # noqa: BLE001 -- a barrier
                     note(fault)
             is_over = True
-        except BaseException as other:  # noqa: BLE001 -- raised when all is done
+        except BaseException as other:
+            if isinstance(other, KeyboardInterrupt) and interrupt is not None:
+                raise  # somebody does not want to wait for something slow
             interrupt = other
     if interrupt is not None:
         raise interrupt
