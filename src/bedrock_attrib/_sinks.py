@@ -152,6 +152,7 @@ class QueueSink:
             faults=self._faults,
             max_pending=max_pending,
             interval_s=interval_s,
+            is_resumed=True,
         )
         if isinstance(sink, CorrectingSink):
             # Only then: whoever has a `correct` is told of corrections.
@@ -179,14 +180,19 @@ class QueueSink:
         self._queue.put_all(batch.entries)
 
     def _write_all(self, items: list[CallRecord | Entry | Callable[[], None]]) -> None:
-        for item in items:
-            try:
-                if isinstance(item, tuple):
-                    self._sink.write(record_of(item))
-                else:
-                    item()
-            except Exception as error:
-                self._faults.note(type(self._sink).__name__, error)
+        done = 0
+        try:
+            for item in items:
+                done += 1
+                try:
+                    if isinstance(item, tuple):
+                        self._sink.write(record_of(item))
+                    else:
+                        item()
+                except Exception as error:
+                    self._faults.note(type(self._sink).__name__, error)
+        finally:  # what Ctrl-C leaves comes again
+            del items[:done]
 
     def flush(self, timeout_s: float) -> bool:
         """Hand on what is pending, on this thread, and flush the sink."""
