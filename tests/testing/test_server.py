@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_fault_of_the_server_is_shown(
     simulator.close()
 
     assert "ValueError: invalid literal for int()" in capfd.readouterr().err
+
+
+def test_a_body_in_chunks(simulator: Simulator) -> None:
+    """A body without a length is read whole, and the connection goes on after it."""
+    url = urlsplit(simulator.endpoint_url)
+    pieces = [b'{"mess', b'ages": ', b"[]}"]
+    connection = HTTPConnection("127.0.0.1", url.port or 0, timeout=5.0)
+    statuses = []
+    for body in (iter(pieces), b"{}", iter(pieces)):
+        connection.request("POST", "/model/a.b/converse", body)
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+    assert statuses == [200, 200, 200]
+    assert [request.body_bytes for request in simulator.requests] == [16, 2, 16]
 
 
 def test_a_client_may_end_the_connection_itself(simulator: Simulator) -> None:

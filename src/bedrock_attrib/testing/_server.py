@@ -105,17 +105,28 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
         request = WireRequest(
             method=self.command,
             path=self._relative_path(),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(length) if length else b"",
+            body=self._body(),
         )
         answer = self.server.respond(request)
         if self._waited(answer.delay_s) and answer.ending is not Ending.NO_ANSWER:
             self._send(answer)
         self._end(answer)
+
+    def _body(self) -> bytes:
+        """The whole body, so that the next request is read from its first byte on."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pieces: list[bytes] = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # fields after the last chunk
+        return b"".join(pieces)
 
     def _relative_path(self) -> str:
         """The path where the whole URL is asked for, as by aiobotocore with httpx."""
