@@ -58,9 +58,7 @@ class Tally:
 
     def take(self) -> dict[Unit, int]:
         """The sums so far, which the tally then forgets."""
-        while True:
-            sums = self.read()
-            nothing = dict.fromkeys(sums, 0)
-            if self._sums is sums:  # as in `_fold`
-                self._sums = nothing
-                return sums
+        self._fold()
+        nothing: dict[Unit, int] = {}
+        sums, self._sums = self._sums, nothing  # as in `_fold`: nothing comes between
+        return sums
