@@ -343,6 +343,48 @@ def test_a_sink_with_batches_of_its_own(simulator: Simulator) -> None:
     recorder.close()
 
 
+def test_a_sink_behind_another_object(simulator: Simulator) -> None:
+    """What passes everything on to a sink of ours is told of each record."""
+
+    class Proxy:
+        def __init__(self, sink: QueueSink) -> None:
+            self.sink = sink
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.sink, name)
+
+    kept = ListSink()
+    recorder = Recorder(sinks=(Proxy(QueueSink(kept)),))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(4):
+        converse(client)
+    recorder.flush()
+    assert len(kept.records) == 4
+    recorder.close()
+
+
+def test_an_answer_that_cannot_be_read(simulator: Simulator) -> None:
+    """A plain answer that breaks its reader is recorded as unknown, among others."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+
+    def spoil(parsed: dict[str, Any], **_: object) -> None:
+        parsed["trace"] = {"promptRouter": 7}
+
+    event = "after-call.bedrock-runtime.Converse"
+    for is_spoilt in (False, True, False, False):
+        if is_spoilt:
+            client.meta.events.register_first(event, spoil, "spoil")
+        converse(client)
+        client.meta.events.unregister(event, spoil, "spoil")
+    found = [record.price_status.value for record in sink.records]
+    assert found == ["priced", "unpriced", "priced", "priced"]
+    assert sink.records[1].price_reason == ("the usage could not be read; see the log")
+    assert recorder.faults.counts() == {"reader": 1}
+    recorder.close()
+
+
 def test_full_queue_of_a_sink(simulator: Simulator) -> None:
     """Of a batch that is too many for a queue, what it has room for is kept."""
     sink = ListSink()
