@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,15 +20,25 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from bedrock_attrib import CallRecord, Recorder, Usage, attribution, instrument
-from bedrock_attrib._record import CallStart, PriceStatus
+from bedrock_attrib import (
+    CallRecord,
+    ModelRef,
+    PriceTable,
+    Recorder,
+    Usage,
+    attribution,
+    instrument,
+)
+from bedrock_attrib._record import CallStart, PriceStatus, Quote
 from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 LUNA = "openai.gpt-5.6-luna"
 OTHERS = ("amazon.nova-lite-v1:0", "nobody.knows-v1:0", CLAUDE, LUNA)
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
@@ -270,6 +285,106 @@ def test_a_derived_sink_gets_every_record(simulator: Simulator) -> None:
     recorder.close()
 
 
+@pytest.mark.parametrize("is_ledger", [True, False])
+def test_a_derived_queue_gets_every_record(
+    simulator: Simulator, tmp_path: Path, *, is_ledger: bool
+) -> None:
+    """So it is where a sink with a queue is derived, which may let records pass."""
+
+    class FilteringQueue(QueueSink):
+        def write(self, record: CallRecord) -> None:
+            if record.tags:
+                super().write(record)
+
+    class FilteringLedger(Ledger):
+        def write(self, record: CallRecord) -> None:
+            if record.tags:
+                super().write(record)
+
+    kept = ListSink()
+    ledger = FilteringLedger(tmp_path / "calls.db")
+    recorder = Recorder(sinks=(ledger if is_ledger else FilteringQueue(kept),))
+    client = instrument(simulator.client(), recorder=recorder)
+    for tags in ({}, {"team": "a"}, {}, {"team": "b"}):
+        with attribution(**tags):
+            converse(client)
+    recorder.flush()
+    if is_ledger:
+        with ledger.reading() as reader:
+            found = list(reader.calls(*EVER))
+    else:
+        found = kept.records
+    assert [dict(record.tags) for record in found] == [{"team": "a"}, {"team": "b"}]
+    recorder.close()
+
+
+def test_a_sink_with_batches_of_its_own(simulator: Simulator) -> None:
+    """Whatever else a user's sink has, it is told of one record after the other."""
+
+    class Database(ListSink):
+        def __init__(self) -> None:
+            super().__init__()
+            self.saved: list[CallRecord] = []
+
+        def write(self, record: CallRecord) -> None:
+            self.write_batch([record])
+
+        def write_batch(self, records: list[CallRecord]) -> None:
+            self.saved += records
+
+    sink = Database()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(5):
+        converse(client)
+    recorder.flush()
+    assert recorder.faults.counts() == {}
+    assert len(sink.saved) == 5
+    recorder.close()
+
+
+def test_a_sink_behind_another_object(simulator: Simulator) -> None:
+    """What passes everything on to a sink of ours is told of each record."""
+
+    class Proxy:
+        def __init__(self, sink: QueueSink) -> None:
+            self.sink = sink
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.sink, name)
+
+    kept = ListSink()
+    recorder = Recorder(sinks=(Proxy(QueueSink(kept)),))
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(4):
+        converse(client)
+    recorder.flush()
+    assert len(kept.records) == 4
+    recorder.close()
+
+
+def test_an_answer_that_cannot_be_read(simulator: Simulator) -> None:
+    """A plain answer that breaks its reader is recorded as unknown, among others."""
+    sink = ListSink()
+    recorder = Recorder(sinks=(sink,))
+    client = instrument(simulator.client(), recorder=recorder)
+
+    def spoil(parsed: dict[str, Any], **_: object) -> None:
+        parsed["trace"] = {"promptRouter": 7}
+
+    event = "after-call.bedrock-runtime.Converse"
+    for is_spoilt in (False, True, False, False):
+        if is_spoilt:
+            client.meta.events.register_first(event, spoil, "spoil")
+        converse(client)
+        client.meta.events.unregister(event, spoil, "spoil")
+    found = [record.price_status.value for record in sink.records]
+    assert found == ["priced", "unpriced", "priced", "priced"]
+    assert sink.records[1].price_reason == ("the usage could not be read; see the log")
+    assert recorder.faults.counts() == {"reader": 1}
+    recorder.close()
+
+
 def test_full_queue_of_a_sink(simulator: Simulator) -> None:
     """Of a batch that is too many for a queue, what it has room for is kept."""
     sink = ListSink()
@@ -354,6 +469,247 @@ def test_ctrl_c_between_two_calls_of_a_batch(
             recorder.flush()
     assert spend.calls == 5
     assert len(sink.records) == 5
+
+
+# Where a call is read and priced, or taken out of what is pending.
+_READING = frozenset(
+    {
+        "_handle_pending",
+        "resume",
+        "_settle_rest",
+        "_settle_plain",
+        "_settle_one",
+        "_settle_read",
+        "read_converse",
+        "build_record",
+        "holds",
+        "add",
+        "add_alike",
+        "spent_alike",
+        "spent_apart",
+        "records",
+    }
+)
+_ROOMS = (
+    "_queue.py",
+    "_settler.py",
+    "_progress.py",
+    "_batch.py",
+    "_settlement.py",
+    "_answers.py",
+)
+
+
+class Interruption:
+    """Ctrl-C at a given line of those where calls are read, counted from one."""
+
+    def __init__(self, line: int) -> None:
+        self.lines_left = line
+        self.where = ""
+
+    def __call__(self, frame: FrameType, event: str, _arg: object) -> object:
+        """Trace a function, and interrupt it when its line has come."""
+        code = frame.f_code
+        if code.co_name not in _READING or not code.co_filename.endswith(_ROOMS):
+            return None
+        if event == "line" and not self.where:
+            self.lines_left -= 1
+            if not self.lines_left:
+                self.where = f"{code.co_name}, line {frame.f_lineno}"
+                raise KeyboardInterrupt
+        return self
+
+
+def test_ctrl_c_at_any_line(simulator: Simulator) -> None:
+    """Wherever Ctrl-C comes while calls are read, each counts once, for everybody."""
+    sinks = [ListSink(), ListSink()]
+    recorder = Recorder(sinks=sinks)
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(3):
+        converse(client)
+    recorder.flush()
+    for line in itertools.count(1):
+        before = len(sinks[0].records)
+        with attribution(team="search") as spend:
+            for model in (CLAUDE, "nobody.knows-v1:0", CLAUDE):
+                converse(client, model)
+        interruption = Interruption(line)
+        tracer = sys.gettrace()
+        sys.settrace(interruption)
+        try:
+            recorder.settle()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(tracer)
+        found = [len(sink.records) - before for sink in sinks]
+        assert found == [3, 3], interruption.where
+        assert spend.calls == 3, interruption.where
+        if not interruption.where:
+            break
+    assert line > 100
+    assert recorder.faults.counts() == {}
+    recorder.close()
+
+
+@pytest.mark.parametrize("refused", [KeyboardInterrupt, SystemExit])
+def test_a_call_that_interrupts_each_time(
+    simulator: Simulator, refused: type[BaseException]
+) -> None:
+    """A call that can never be priced, for want of a fault, holds no other one up."""
+
+    class Refusing(PriceTable):
+        def quote(self, model: ModelRef, *args: Any, **kwargs: Any) -> Quote:
+            if model.requested == LUNA:
+                raise refused
+            return super().quote(model, *args, **kwargs)
+
+    sink = ListSink()
+    bundled = PriceTable.bundled()
+    recorder = Recorder(Refusing(bundled._loaded), sinks=(sink,))  # noqa: SLF001 -- no public way to derive
+    client = instrument(simulator.client(), recorder=recorder)
+    for model in (CLAUDE, LUNA, CLAUDE):
+        converse(client, model)
+    with pytest.raises(refused):
+        recorder.flush()
+    recorder.flush()
+    assert [record.model.requested for record in sink.records] == [CLAUDE, CLAUDE]
+    recorder.close()
+
+
+def test_ctrl_c_while_closing(simulator: Simulator) -> None:
+    """What is pending when a recorder is closed is told in spite of Ctrl-C."""
+
+    class Interrupted(ListSink):
+        is_closed = False
+
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            if len(self.records) == 1:
+                raise KeyboardInterrupt
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    sinks = [Interrupted(), Interrupted()]
+    recorder = Recorder(sinks=sinks)
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(4):
+        converse(client)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.close()
+    assert [len(sink.records) for sink in sinks] == [4, 4]
+    assert [sink.is_closed for sink in sinks] == [True, True]
+
+
+def test_ctrl_c_twice(simulator: Simulator) -> None:
+    """Who presses Ctrl-C again need not wait for a slow sink; others are told."""
+
+    class Slow(ListSink):
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            raise KeyboardInterrupt
+
+    sinks = [Slow(), ListSink()]
+    recorder = Recorder(sinks=sinks)
+    client = instrument(simulator.client(), recorder=recorder)
+    for _ in range(4):
+        converse(client)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.flush()
+    assert [len(sink.records) for sink in sinks] == [2, 4]
+    recorder.close()
+
+
+def test_a_tier_that_is_no_text(simulator: Simulator) -> None:
+    """An answer that names a list for its tier is recorded, and no other one missed."""
+    reader = InMemoryMetricReader()
+    metrics = OpenTelemetrySink(
+        meter_provider=MeterProvider(metric_readers=[reader]), histograms=False
+    )
+    sink = ListSink()
+    recorder = Recorder(sinks=(metrics, sink))
+    client = instrument(simulator.client(), recorder=recorder)
+
+    def spoil(parsed: dict[str, Any], **_: object) -> None:
+        parsed["serviceTier"] = {"type": ["flex"]}
+
+    event = "after-call.bedrock-runtime.Converse"
+    with attribution(team="search") as spend:
+        converse(client)
+        client.meta.events.register_first(event, spoil, "spoil")
+        converse(client)
+        client.meta.events.unregister(event, spoil, "spoil")
+        for _ in range(3):
+            converse(client)
+    statuses = [record.price_status.value for record in sink.records]
+    assert statuses == ["priced", "unpriced", "priced", "priced", "priced"]
+    assert spend.calls == 5
+    calls = [
+        value for name, _, value in _points(reader) if name == "bedrock_attrib.calls"
+    ]
+    assert calls == [4]  # a label is text
+    assert recorder.faults.counts() == {"pricing": 1, "OpenTelemetrySink": 1}
+    recorder.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
+    """A block counts, in a forked child, no call that its parent is still settling."""
+
+    class Waiting(PriceTable):
+        def quote(self, model: ModelRef, *args: Any, **kwargs: Any) -> Quote:
+            if model.requested == LUNA:
+                is_inside.set()
+                assert may_go_on.wait(10)
+            return super().quote(model, *args, **kwargs)
+
+    is_inside, may_go_on = threading.Event(), threading.Event()
+    loaded = PriceTable.bundled()._loaded  # noqa: SLF001 -- no public way to derive
+    recorder = Recorder(Waiting(loaded))
+    client = instrument(simulator.client(), recorder=recorder)
+    with attribution(team="search") as spend:
+        for _ in range(3):
+            converse(client)
+        before = spend.calls
+        for model in (CLAUDE, CLAUDE, LUNA):
+            converse(client, model)
+        thread = threading.Thread(target=recorder.settle)
+        thread.start()
+        assert is_inside.wait(10)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:  # pragma: no cover -- in the child
+            converse(client)
+            os.write(writer, str(spend.calls).encode())
+            os._exit(0)
+        may_go_on.set()
+        thread.join()
+    os.waitpid(child, 0)
+    assert before == 3
+    assert os.read(reader, 10) == b"4"
+    assert spend.calls == 6
+    os.close(reader)
+    os.close(writer)
+    recorder.close()
+
+
+def test_after_a_change_of_prices(simulator: Simulator) -> None:
+    """Calls after a change of prices are known to be alike, as those before were."""
+    midnight = datetime(2026, 7, 30, tzinfo=UTC)
+    moments = [midnight - timedelta(hours=1)] * 3 + [midnight] * 3
+    clock = iter(moments)
+    recorder = Recorder(clock=lambda: next(clock))
+    client = instrument(simulator.client(), recorder=recorder)
+    found = []
+    for _ in moments:
+        converse(client, LUNA)
+        recorder.settle()
+        route = recorder._routes["Converse", LUNA, "us-east-1"]  # noqa: SLF001 -- nobody else sees how fast it is
+        found += [alike and alike.record.started_at for alike in route.alike.values()]
+    assert found == [None, *[moments[0]] * 2, *[midnight] * 3]
+    recorder.close()
 
 
 def test_a_call_used_again_keeps_nothing(simulator: Simulator) -> None:

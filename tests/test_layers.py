@@ -43,6 +43,7 @@ ROOMS = {
         "_call",
         "_settlement",
         "_profiles",
+        "_progress",
         "_settler",
         "_open_streams",
         "_reported",

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -219,6 +220,45 @@ def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:
     assert batches == [[2]]
     assert queue.dropped == 2
     assert list(faults.counts().values()) == [1]
+
+
+def test_thread_outlives_what_is_no_fault(make: Make, faults: Faults) -> None:
+    """A handler that raises what is no fault, on the thread, leaves it running."""
+    handled: Batches = []
+
+    def handle(batch: list[int]) -> None:
+        handled.append(batch)
+        if batch == [1]:
+            raise CancelledError
+
+    queue = make(handle, interval_s=0.01)
+    queue.put(1)
+    wait_for(lambda: handled == [[1]])
+    queue.put(2)
+    wait_for(lambda: handled == [[1], [2]])
+    assert list(faults.counts().values()) == [1]
+
+
+def test_interrupted_batch_of_one_that_may_not_drop(make: Make) -> None:
+    """What is left of an interrupted batch is kept, however much it is."""
+    handled: Batches = []
+
+    def handle(batch: list[int]) -> None:
+        if not handled:
+            handled.append([batch.pop(0)])
+            raise KeyboardInterrupt
+        handled.append(batch)
+
+    queue = make(handle, max_pending=2, may_drop=False, is_resumed=True)
+    for item in range(2):
+        queue.put(item)
+    for item in range(2, 5):  # as of other threads, while one handles
+        queue.put_from_finalizer(item)
+    with pytest.raises(KeyboardInterrupt):
+        queue.drain()
+    queue.drain()
+    assert handled == [[0], [1, 2, 3, 4]]
+    assert queue.dropped == 0
 
 
 def test_full_queue_drops(make: Make) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -384,3 +386,14 @@ def test_usage_is_copied() -> None:
     """What is reported may be changed afterwards."""
     counts = {Unit.INPUT_TOKEN: 1200, Unit.OUTPUT_TOKEN: 540}
     assert report("Converse", Usage(counts)).usage == USAGE
+
+
+def test_a_recorder_is_let_go() -> None:
+    """A recorder that was told of a call outside of every block is let go."""
+    recorder = Recorder()
+    recorder.record("Converse", USAGE, model_id=CLAUDE, region="us-east-1")
+    recorder.close()
+    kept = weakref.ref(recorder)
+    del recorder
+    gc.collect()
+    assert kept() is None

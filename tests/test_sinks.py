@@ -157,6 +157,28 @@ def test_one_bad_record(records: list[CallRecord]) -> None:
     queued.close()
 
 
+def test_ctrl_c_in_the_middle(records: list[CallRecord]) -> None:
+    """What Ctrl-C leaves of what is handed on comes the next time."""
+
+    class Interrupted(Slow):
+        def write(self, record: CallRecord) -> None:
+            super().write(record)
+            if len(self.records) == 1:
+                raise KeyboardInterrupt
+
+    sink = Interrupted()
+    queue = QueueSink(sink, interval_s=60)
+    for record in records:
+        queue.write(record)
+    with pytest.raises(KeyboardInterrupt):
+        queue.flush(10)
+    assert sink.records == records[:1]
+    assert queue.flush(10)
+    assert sink.records == records
+    assert queue.dropped == 0
+    queue.close()
+
+
 def test_full_queue(records: list[CallRecord]) -> None:
     """Above the bound records are dropped and counted, and nobody waits."""
     slow = Slow()

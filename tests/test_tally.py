@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_taking_forgets() -> None:
     tally = Tally()
     tally.add(Usage({Unit.INPUT_TOKEN: 3}))
     assert tally.take() == {Unit.INPUT_TOKEN: 3}
-    assert tally.take() == {Unit.INPUT_TOKEN: 0}
+    assert tally.take() == {}
     tally.add(Usage({Unit.INPUT_TOKEN: 4}))
     assert tally.take() == {Unit.INPUT_TOKEN: 4}
 
@@ -49,3 +51,32 @@ def test_another_usage_is_refused() -> None:
     tally.add(Usage({Unit.INPUT_TOKEN: 3, Unit.OUTPUT_TOKEN: 4}))
     with pytest.raises(ValueError, match="zip"):
         tally.read()
+
+
+class Interrupting(int):
+    """A count in whose adding up a signal arrives."""
+
+    handle: Callable[[], None]
+
+    def __radd__(self, other: int) -> int:
+        self.handle()
+        return int(self) + other
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_handler_adds_in_the_middle(*, is_read: bool) -> None:
+    """What a signal's handler adds while sums are read is counted, and once."""
+    tally = Tally()
+    count = Interrupting(1)
+    seen: list[int] = []
+
+    def handle() -> None:
+        count.handle = lambda: None
+        tally.add(Usage({Unit.INPUT_TOKEN: 10}))
+        if is_read:
+            seen.append(tally.read()[Unit.INPUT_TOKEN])
+
+    count.handle = handle
+    tally.add(Usage.of({Unit.INPUT_TOKEN: count}))
+    assert tally.read() == {Unit.INPUT_TOKEN: 11}
+    assert seen == ([11] if is_read else [])

@@ -115,36 +115,15 @@ class Batch:
 
     Attributes:
         entries: All of them, in the order in which they ended.
-        alike: Counts of those that are like others, by what they are like.
     """
 
-    __slots__ = ("_records", "alike", "entries")
+    __slots__ = ("_alike", "_records", "entries")
 
     def __init__(self) -> None:
         """Start with none."""
         self.entries: list[CallRecord | Entry] = []
-        self.alike: dict[Alike, Counts] = {}
+        self._alike: dict[Alike, Counts] = {}
         self._records: list[CallRecord] = []
-
-    def add(self, record: CallRecord) -> None:
-        """Add a call that is like no other."""
-        self.entries.append(record)
-
-    def add_alike(
-        self,
-        alike: Alike,
-        started_at: datetime | float,
-        counts: dict[Unit, int],
-        duration_s: float,
-        request_id: str | None,
-    ) -> None:
-        """Add a call that is like others."""
-        entry = (alike, IDS.take(), started_at, counts, duration_s, request_id)
-        self.entries.append(entry)
-        same = self.alike.get(alike)
-        if same is None:
-            same = self.alike[alike] = []
-        same.append(counts)
 
     def others(self) -> Iterator[CallRecord]:
         """The calls that are like no other."""
@@ -154,8 +133,28 @@ class Batch:
         """The calls that are like others."""
         return [entry for entry in self.entries if not isinstance(entry, CallRecord)]
 
+    def alike(self) -> dict[Alike, Counts]:
+        """Counts of those that are like others, by what they are like.
+
+        As the records, found out when this is first asked for: once all are there.
+        """
+        if not self._alike:
+            found: dict[Alike, Counts] = {}
+            last: object = None
+            same: Counts = []
+            for entry in self.entries:
+                alike = entry[0]
+                if alike is not last:
+                    if isinstance(entry, CallRecord):
+                        continue
+                    last = alike
+                    same = found.setdefault(entry[0], [])
+                same.append(entry[3])  # type: ignore[arg-type]  # no record begins so
+            self._alike = found
+        return self._alike
+
     def records(self) -> Sequence[CallRecord]:
-        """The records of all of them, made when this is first asked for."""
+        """The records of all of them."""
         if not self._records:
             self._records = [record_of(entry) for entry in self.entries]
         return self._records

@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from threading import RLock
+from typing import TypeAlias, TypeVar
 
 logger = logging.getLogger("bedrock_attrib")
+
+Item = TypeVar("Item")
+Note: TypeAlias = Callable[[BaseException], None]
+"""Takes a fault that was contained."""
 
 
 class Faults:
@@ -47,6 +53,42 @@ class Faults:
         """Number of faults so far, by place."""
         with self._lock:
             return dict(self._counts)
+
+
+def for_each(
+    items: Callable[[], Iterable[Item]],
+    do: Callable[[Item], None],
+    note: Note,
+) -> None:
+    """Do *do* for each of *items*, whatever is raised meanwhile.
+
+    Ctrl-C, or what else is no fault, is raised when all is done: the one item that it
+    came in the middle of is not done again. Pressed twice, it is raised at once.
+
+    Args:
+        items: Gives them, when asked again the same.
+        do: What is done.
+        note: Takes each fault.
+    """
+    rest: Iterator[Item] | None = None
+    interrupt: BaseException | None = None
+    is_over = False
+    while not is_over:
+        try:
+            if rest is None:
+                rest = iter(list(items()))
+            for item in rest:
+                try:
+                    do(item)
+                except Exception as fault:  # noqa: BLE001 -- a barrier
+                    note(fault)
+            is_over = True
+        except BaseException as other:
+            if isinstance(other, KeyboardInterrupt) and interrupt is not None:
+                raise  # somebody does not want to wait for something slow
+            interrupt = other
+    if interrupt is not None:
+        raise interrupt
 
 
 def _tell(where: str, error: BaseException, *, is_new: bool) -> None:

@@ -9,6 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import repeat, starmap
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -50,8 +51,8 @@ class BatchQueue(Generic[Item]):
             handle: Takes a non-empty batch, oldest first, on the queue's thread or
                 on a thread that calls `drain`; never two batches at once. What it
                 gives back could not be handled now, and comes again after a while.
-                So does what it leaves in the batch when it is interrupted, as by
-                Ctrl-C, if *is_resumed*.
+                So does what it leaves in the batch, if *is_resumed*, when Ctrl-C
+                interrupts it.
             name: Name of the thread, and the place in which faults are noted.
             faults: Told about an exception of *handle*; its batch is then lost.
             max_pending: Items kept at most.
@@ -192,12 +193,14 @@ class BatchQueue(Generic[Item]):
         return True
 
     def _handle_pending(self) -> None:
-        batch = [self._pending.popleft() for _ in range(len(self._pending))]
-        if not batch:
-            return
-        self._handled += len(batch)
+        batch: list[Item] = []
         try:
-            rest = self._handle(batch)
+            # In one step, so that Ctrl-C takes nothing out that is then nowhere.
+            takes = repeat((), len(self._pending))
+            batch.extend(starmap(self._pending.popleft, takes))
+            count = len(batch)
+            rest = self._handle(batch) if batch else None
+            self._handled += count
         except Exception as error:
             self._faults.note(self._name, error)
             self.dropped += len(batch)
@@ -207,14 +210,19 @@ class BatchQueue(Generic[Item]):
             raise
         else:
             if rest:
-                self._put_back(rest)
+                self._handled -= self._put_back(rest)
 
-    def _put_back(self, items: Sequence[Item]) -> None:
-        """Keep *items* before what is pending, the oldest where there is no room."""
-        kept = items[: self._limit]  # none once it is closed
+    def _put_back(self, items: Sequence[Item]) -> int:
+        """Keep *items* before what is pending, the oldest where there is no room.
+
+        Returns:
+            How many are kept.
+        """
+        # None once it is closed; but all where nothing may be dropped.
+        kept = items[: self._limit] if self._may_drop else items
         self.dropped += len(items) - len(kept)
-        self._handled -= len(kept)
         self._pending.extendleft(reversed(kept))
+        return len(kept)
 
     def close(self) -> None:
         """Handle what is pending, then stop; later items are dropped and counted."""
@@ -229,7 +237,13 @@ class BatchQueue(Generic[Item]):
         closed = self._closed
         while not closed.is_set():
             self._wake.get()
-            self._look_until_idle()
+            try:
+                self._look_until_idle()
+            except BaseException as error:
+                # Nobody presses Ctrl-C here: it is what a sink raised, as one does
+                # whose task was cancelled. Others still need this thread.
+                self._faults.note(self._name, error)
+                self._wake.put(None)
 
     def _look_until_idle(self) -> None:
         """Handle what comes, until nothing has come for a whole interval."""

@@ -325,7 +325,7 @@ class Recorder(Endings):
         own = with_changes(self.tags_of(scope), check_tags(tags or {}))
         now = moment(self._clock())
         call = Call(self, route, scope, own, report.start(now))
-        if self._settle not in scope.settlers:
+        if scope.spends and self._settle not in scope.settlers:
             scope.settle_with(self._settle)
         try:
             fill(call, report)
@@ -376,13 +376,15 @@ class Recorder(Endings):
         if self._drains is not None:
             self._drains.close()
         self._give_up_streams()
-        self._ended.close()
-        self.flush()
-        for sink in self.sinks:
-            try:
-                sink.close()
-            except Exception as fault:
-                self.faults.note(type(sink).__name__, fault)
+        try:
+            self._ended.close()
+        finally:  # Ctrl-C is no reason to keep back what has been settled
+            self.flush()
+            for sink in self.sinks:
+                try:
+                    sink.close()
+                except Exception as fault:
+                    self.faults.note(type(sink).__name__, fault)
 
 
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()

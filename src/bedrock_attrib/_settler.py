@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,10 +12,11 @@ from ._call import Call, Plain, plain_call
 from ._faults import Faults
 from ._model_id import ModelKind
 from ._profiles import Answer, ProfilePricing
+from ._progress import Progress
 from ._record import CallRecord, Outcome, Reading
 from ._routes import Route
 from ._settlement import alike_of, build_record, judge_dropped, read_stream
-from ._sinks import Sink, batch_writer
+from ._sinks import BatchWriter, Sink, batch_writer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -48,8 +49,6 @@ class Settler:
         self._prices = prices
         self._sinks = [(type(sink).__name__, batch_writer(sink)) for sink in sinks]
         self._faults = faults
-        # What is to be added to spends with the batch in the making.
-        self._spent: dict[tuple[Scope, Alike], Counts] = {}
 
     def prices(self) -> PriceTable:
         """The price table in use; the bundled one is loaded when first needed."""
@@ -61,33 +60,68 @@ class Settler:
         return self._prices
 
     def settle_all(self, ended: list[Ended]) -> None:
-        """Settle *ended*, in its order; nothing of ours raises.
+        """Settle *ended*, in its order, and take all out of it; no fault is raised.
 
-        Ctrl-C may: what has been settled by then is told and taken out of *ended*.
+        Ctrl-C is, and whatever else is no fault: once all are settled and told, as it
+        would cost calls or count them twice to leave off in the middle.
         """
-        batch: Batch = Batch()
-        done = 0
-        try:
+        progress = Progress()
+        interrupt: BaseException | None = None
+        is_over = False
+        while not is_over:
             try:
-                for item in ended:
-                    done += 1
-                    try:
-                        if not isinstance(item, (Call, Answer)):
-                            self._settle_plain(item, batch)
-                        elif isinstance(item, Call):
-                            self._settle_one(item, batch)
-                        else:
-                            whole, batch = batch, Batch()
-                            self._tell(whole)
-                            self._correct(item)
-                    except Exception as fault:
-                        self._faults.note("settling", fault)
-            finally:
-                self._tell(batch)
-        finally:
-            del ended[:done]
+                self._settle_rest(ended, progress)
+                is_over = True
+            except BaseException as other:
+                interrupt = other
+        if interrupt is not None:
+            raise interrupt
 
-    def _settle_plain(self, plain: Plain, batch: Batch) -> None:
+    def _settle_rest(self, ended: list[Ended], progress: Progress) -> None:
+        """Go on with *ended* from where *progress* is."""
+        start = progress.resume()
+        for position, item in enumerate(ended[start:], start):
+            try:
+                if not isinstance(item, (Call, Answer)):
+                    self._settle_plain(item, progress)
+                elif isinstance(item, Call):
+                    self._settle_one(item, progress)
+                else:
+                    progress.pass_over(position)
+            except Exception as fault:
+                self._faults.note("settling", fault)
+                progress.pass_over(position)
+        if progress.steps is None:
+            answers = [item for item in ended if isinstance(item, Answer)]
+            progress.steps = iter(self._steps(progress, answers))
+        ended.clear()
+        self._take(progress.steps)
+
+    def _take(self, steps: Iterator[Callable[[], None]]) -> None:
+        """Take *steps*, each once, even if it is interrupted."""
+        for step in steps:
+            try:
+                step()
+            except Exception as fault:
+                self._faults.note("settling", fault)
+
+    def _steps(
+        self, progress: Progress, answers: list[Answer]
+    ) -> list[Callable[[], None]]:
+        """What is to be done once all calls are there: everybody is told of them."""
+        batch = progress.batch
+        steps: list[Callable[[], None]] = []
+        for scope, record in progress.spent_apart():
+            steps.append(partial(_add, scope, record))
+        for (scope, alike), counts in progress.spent_alike().items():
+            steps.append(partial(_add_alike, scope, alike, counts))
+        if batch.entries:
+            for name, write in self._sinks:
+                steps.append(partial(self._tell, batch, name, write))
+        steps += [partial(self._correct, answer) for answer in answers]
+        return steps
+
+    def _settle_plain(self, plain: Plain, progress: Progress) -> None:
         """Settle a call of which nothing is left but what its answer said."""
         _, route, scope, tags, at, duration_s, request_id, kept = plain
         try:
@@ -102,24 +136,27 @@ class Settler:
             or reading.missing
             or reading.invoked_model is not None
         ):
-            self._settle_read(plain_call(plain), reading, batch)
+            self._settle_read(plain_call(plain), reading, progress)
             return
         tier, mode = reading.tier, reading.latency_mode
         key = (tags.key, tier, mode, reading.assumed, *counts)
-        alike = route.alike.get(key)
-        if alike is not None and alike.holds(at, counts):
-            batch.add_alike(alike, at, counts, duration_s, request_id)
-            if scope.spends:
-                self._spent.setdefault((scope, alike), []).append(counts)
+        try:
+            alike = route.alike.get(key)
+        except TypeError:  # a broken answer names no tier but a list or the like
+            self._settle_read(plain_call(plain), reading, progress)
             return
-        record = self._settle_read(plain_call(plain), reading, batch)
-        if alike is None:
-            _learn(route, key, record, reading)
+        if alike is not None and alike.holds(at, counts):
+            progress.add_alike(alike, at, counts, duration_s, request_id, scope)
+            return
+        record = self._settle_read(plain_call(plain), reading, progress)
+        _learn(route, key, record, reading)
 
-    def _settle_one(self, call: Call, batch: Batch) -> None:
-        self._settle_read(call, self._reading_of(call), batch)
+    def _settle_one(self, call: Call, progress: Progress) -> None:
+        self._settle_read(call, self._reading_of(call), progress)
 
-    def _settle_read(self, call: Call, reading: Reading, batch: Batch) -> CallRecord:
+    def _settle_read(
+        self, call: Call, reading: Reading, progress: Progress
+    ) -> CallRecord:
         try:
             record = build_record(call, reading, self._prices or self.prices())
         except Exception as fault:
@@ -133,40 +170,19 @@ class Settler:
             and prices is not None
         ):
             record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        batch.add(record)
-        for kept in call.scope.spends:
-            spend = kept()
-            if spend is not None:
-                spend.add(record)
+        progress.add(record, call.scope)
         if call.span is not None:
             _mark_span(call.span, record, self._faults)
         if profiles is not None and has_to_wait:
             profiles.remember(record, reading, call.scope.spends)
         return record
 
-    def _tell(self, batch: Batch) -> None:
-        """Tell everybody of *batch*."""
-        spent, self._spent = self._spent, {}
-        for (scope, alike), counts in spent.items():
-            for kept in scope.spends:
-                spend = kept()
-                if spend is not None:
-                    try:
-                        spend.add_alike(alike, counts)
-                    except Exception as fault:
-                        self._faults.note("settling", fault)
-        if not batch.entries:
-            return
-        interrupt: BaseException | None = None
-        for name, write in self._sinks:
-            try:
-                write(batch, partial(self._faults.note, name))
-            except Exception as fault:
-                self._faults.note(name, fault)
-            except BaseException as other:
-                interrupt = other
-        if interrupt is not None:
-            raise interrupt
+    def _tell(self, batch: Batch, name: str, write: BatchWriter) -> None:
+        """Tell a sink of *batch*."""
+        try:
+            write(batch, partial(self._faults.note, name))
+        except Exception as fault:
+            self._faults.note(name, fault)
 
     def _correct(self, answer: Answer) -> None:
         """Correct some of the calls that waited for *answer*."""
@@ -192,6 +208,22 @@ class Settler:
         return Reading()
 
 
+def _add(scope: Scope, record: CallRecord) -> None:
+    """Add a call to what the blocks around it have spent."""
+    for kept in scope.spends:
+        spend = kept()
+        if spend is not None:
+            spend.add(record)
+
+
+def _add_alike(scope: Scope, alike: Alike, counts: Counts) -> None:
+    """Add calls that are alike to what the blocks around them have spent."""
+    for kept in scope.spends:
+        spend = kept()
+        if spend is not None:
+            spend.add_alike(alike, counts)
+
+
 # Kinds of calls on one route that are known at most; tags may differ with every call.
 _MOST_ALIKE = 1024
 
@@ -201,10 +233,11 @@ def _learn(
 ) -> None:
     """Find out what calls like the one of *record* have in common, if it has any like.
 
-    The first of a kind is only noted: it may be the only one.
+    The first of a kind is only noted: it may be the only one. What was known before
+    stays known unless something else holds now, as after a change of prices.
     """
     if key in route.alike:
-        route.alike[key] = alike_of(record, reading, route.till)
+        route.alike[key] = alike_of(record, reading, route.till) or route.alike[key]
         return
     if len(route.alike) >= _MOST_ALIKE:
         route.alike.clear()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from ._batch import Batch, Entry, record_of
-from ._faults import Faults
+from ._faults import Faults, Note, for_each
 from ._queue import BatchQueue
 from ._record import CallRecord, CallStart
 
@@ -68,14 +68,23 @@ class LossySink(Sink, Protocol):
 
 @runtime_checkable
 class BatchSink(Sink, Protocol):
-    """A sink that takes calls as they are settled: many at once, most of them alike."""
+    """A sink that takes calls as they are settled: many at once, most of them alike.
 
-    def write_batch(self, batch: Batch) -> None:
-        """Take all of *batch*, instead of one ``write`` for each of its records."""
+    For this library's own: it is known by the name of its method, which is therefore
+    none that a sink of somebody else may have.
+    """
+
+    def write_together(self, batch: Batch, note: Note) -> None:
+        """Take all of *batch*, instead of one ``write`` for each of its records.
+
+        Args:
+            batch: Calls that were settled together.
+            note: Takes a fault with some of them, which the others are not to miss.
+        """
 
 
-BatchWriter = Callable[[Batch, Callable[[BaseException], None]], None]
-"""Tells a sink of a batch, and takes what notes a fault with a single record."""
+BatchWriter = Callable[[Batch, Note], None]
+"""Tells a sink of a batch; see `BatchSink.write_together`."""
 
 
 def batch_writer(sink: Sink) -> BatchWriter:
@@ -84,33 +93,19 @@ def batch_writer(sink: Sink) -> BatchWriter:
     A sink that is derived from one of those, with a ``write`` of its own, gets records.
     """
     if isinstance(sink, BatchSink) and _has_its_own(sink):
-        write_batch = sink.write_batch
-
-        def tell(batch: Batch, _note: Callable[[BaseException], None]) -> None:
-            write_batch(batch)
-
-        return tell
+        return sink.write_together
     write = sink.write
 
-    def tell_each(batch: Batch, note: Callable[[BaseException], None]) -> None:
-        interrupt: BaseException | None = None
-        for record in batch.records():
-            try:
-                write(record)
-            except Exception as fault:  # the barrier around a sink
-                note(fault)
-            except BaseException as other:  # as of Ctrl-C, once all have been told
-                interrupt = other
-        if interrupt is not None:
-            raise interrupt
+    def tell_each(batch: Batch, note: Note) -> None:
+        for_each(batch.records, write, note)
 
     return tell_each
 
 
 def _has_its_own(sink: BatchSink) -> bool:
-    """Whether ``write_batch`` is of the class that ``write`` is of, or a later one."""
+    """Whether ``write_together`` comes from where ``write`` does, or later."""
     for kind in type(sink).__mro__:
-        if "write_batch" in vars(kind):
+        if "write_together" in vars(kind):
             return True
         if "write" in vars(kind):
             return False
@@ -157,8 +152,8 @@ class QueueSink:
             faults=self._faults,
             max_pending=max_pending,
             interval_s=interval_s,
+            is_resumed=True,
         )
-        self.write = self._queue.put  # one call less on the caller's thread
         if isinstance(sink, CorrectingSink):
             # Only then: whoever has a `correct` is told of corrections.
             self.correct = self._correct_by(sink)
@@ -176,19 +171,28 @@ class QueueSink:
 
         return correct
 
-    def write_batch(self, batch: Batch) -> None:
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+        self._queue.put(record)
+
+    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 
     def _write_all(self, items: list[CallRecord | Entry | Callable[[], None]]) -> None:
-        for item in items:
-            try:
-                if isinstance(item, tuple):
-                    self._sink.write(record_of(item))
-                else:
-                    item()
-            except Exception as error:
-                self._faults.note(type(self._sink).__name__, error)
+        done = 0
+        try:
+            for item in items:
+                done += 1
+                try:
+                    if isinstance(item, tuple):
+                        self._sink.write(record_of(item))
+                    else:
+                        item()
+                except Exception as error:
+                    self._faults.note(type(self._sink).__name__, error)
+        finally:  # what Ctrl-C leaves comes again
+            del items[:done]
 
     def flush(self, timeout_s: float) -> bool:
         """Hand on what is pending, on this thread, and flush the sink."""

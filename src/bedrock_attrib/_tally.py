@@ -12,7 +12,8 @@ class Tally:
 
     Adding a usage is an append; a few hundred are then summed column by column, which
     takes a fifth of the time of adding count by count. Not safe to use from two threads
-    at once: its owner holds a lock. It may be read in the middle of adding.
+    at once: its owner holds a lock. A signal's handler may add and read in the middle
+    of either.
     """
 
     __slots__ = ("_pending", "_sums")
@@ -36,17 +37,19 @@ class Tally:
             self._fold()
 
     def _fold(self) -> None:
-        # What is pending and its sums are taken at once and put at once, between two
-        # calls: a signal's handler may fold in the middle, and comes to the same.
-        pending, sums = self._pending[:], self._sums
-        if not pending:
-            return
-        columns = zip(*map(dict.values, pending), strict=True)
-        self._sums = {
-            unit: sums.get(unit, 0) + sum(column)
-            for unit, column in zip(sums or pending[0], columns, strict=True)
-        }
-        self._pending.clear()
+        while self._pending:
+            sums, pending = self._sums, self._pending[:]
+            columns = zip(*map(dict.values, pending), strict=True)
+            folded = {
+                unit: sums.get(unit, 0) + sum(column)
+                for unit, column in zip(sums or pending[0], columns, strict=True)
+            }
+            done = slice(len(pending))
+            # A signal's handler, or a finalizer, may have folded too since we began.
+            # It may add, too; but none comes in between the lines that follow.
+            if self._sums is sums:
+                self._sums = folded
+                del self._pending[done]
 
     def read(self) -> dict[Unit, int]:
         """The sums so far, by unit."""
@@ -55,6 +58,7 @@ class Tally:
 
     def take(self) -> dict[Unit, int]:
         """The sums so far, which the tally then forgets."""
-        sums = self.read()
-        self._sums = dict.fromkeys(sums, 0)
+        self._fold()
+        nothing: dict[Unit, int] = {}
+        sums, self._sums = self._sums, nothing  # as in `_fold`: nothing comes between
         return sums

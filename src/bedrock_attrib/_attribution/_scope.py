@@ -14,7 +14,9 @@ from ._tags import MOST_TAGS, Changes, with_changes
 
 
 class Scope:
-    """The attribution in force: tags, and every enclosing block's spend; immutable.
+    """The attribution in force: tags, and every enclosing block's spend.
+
+    Never changes, but for who its spends have to ask.
 
     Attributes:
         tags: Tags of the block and those around it.

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from .._batch import Batch, Entry, record_of
 from .._errors import LedgerError
-from .._faults import Faults
+from .._faults import Faults, Note
 from .._queue import BatchQueue
 from .._record import CallRecord
 from ._clock import (
@@ -99,7 +99,6 @@ class Ledger:
             max_pending=max_pending,
             interval_s=interval_s,
         )
-        self.write = self._queue.put  # one call less for whoever settles calls
         self.renew()
         if isinstance(self.store, ReopeningStore):
             self.store.when_reopened(self._forget_ids)
@@ -121,7 +120,11 @@ class Ledger:
         """Records that were lost."""
         return self._queue.dropped + self._lost
 
-    def write_batch(self, batch: Batch) -> None:
+    def write(self, record: CallRecord) -> None:
+        """Take one record."""
+        self._queue.put(record)
+
+    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 

@@ -11,7 +11,7 @@ from opentelemetry.metrics import MeterProvider
 
 from .._batch import Alike, Batch
 from .._errors import ConfigError
-from .._faults import Faults
+from .._faults import Faults, Note, for_each
 from .._queue import BatchQueue
 from .._record import CallRecord
 from . import names
@@ -130,15 +130,25 @@ class OpenTelemetrySink:
         if self._is_shown(series):
             self._queue.put((series, record))
 
-    def write_batch(self, batch: Batch) -> None:
+    def write_together(self, batch: Batch, note: Note) -> None:
         """Count the calls of *batch*, those that are alike together."""
-        for record in batch.others():
-            self.write(record)
         shown: dict[Alike, Series] = {}
-        for alike, counts in batch.alike.items():
-            series = self._totals.add_alike(alike, counts)
+
+        def count(alike: Alike) -> None:
+            series = self._totals.add_alike(alike, batch.alike()[alike])
             if self._is_shown(series):
                 shown[alike] = series
+
+        try:
+            for_each(batch.others, self.write, note)
+        finally:
+            try:
+                for_each(batch.alike, count, note)
+            finally:
+                self._show(batch, shown)
+
+    def _show(self, batch: Batch, shown: Mapping[Alike, Series]) -> None:
+        """Show those calls of *batch* one by one that are like those in *shown*."""
         if shown:
             self._queue.put_all(
                 [
