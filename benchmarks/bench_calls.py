@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import random
 import statistics
 import sys
 import time
@@ -50,9 +51,9 @@ class Figures:
         saturated_us: Added CPU time of the caller's thread, mean of 256 calls in a
             row, one of which settles them all: the median of many such runs.
         process_us: The same, with the CPU time of all other threads.
-        blocks_us: As ``process_us``, where blocks of calls take turns instead of calls:
-            what a call does to the processor's caches is paid by the next one then,
-            not by a bare one in between.
+        blocks_us: CPU time of the whole process, where blocks of calls take turns, in
+            random order, instead of calls: what a call does to the processor's caches
+            is paid by the next one then, not by a bare one in between.
     """
 
     bare_us: float
@@ -155,17 +156,18 @@ def _take_turns_in_blocks(
     recorder: Recorder,
     calls: int,
 ) -> float:
-    process_start, main_start = time.process_time_ns(), time.thread_time_ns()
+    size = max(8, min(_BLOCK, calls // 16))
     added = []
-    blocks = max(8, calls // _BLOCK)
-    size = min(calls, _BLOCK)
-    for _ in range(blocks):
-        without_ns = _time_of_block(operation, bare, size)
-        added.append(_time_of_block(operation, metered, size) - without_ns)
-    main_ns = time.thread_time_ns() - main_start
-    recorder.flush()
-    elsewhere_ns = time.process_time_ns() - process_start - main_ns
-    return (statistics.median(added) + elsewhere_ns / blocks) / size / 1000
+    for _ in range(_BLOCKS):
+        times = {}
+        for client in random.sample([bare, metered], 2):
+            start = time.process_time_ns()
+            _time_of_block(operation, client, size)
+            if client is metered:
+                recorder.flush()
+            times[client] = time.process_time_ns() - start
+        added.append(times[metered] - times[bare])
+    return statistics.median(added) / size / 1000
 
 
 def _time_of_block(operation: Operation, client: BaseClient, calls: int) -> int:
@@ -178,7 +180,8 @@ def _time_of_block(operation: Operation, client: BaseClient, calls: int) -> int:
 
 # As many calls as the recorder lets gather before a caller settles them.
 _RUN = 256
-_BLOCK = 512
+_BLOCK = 250
+_BLOCKS = 32
 _EVENTS = 5_000
 
 
