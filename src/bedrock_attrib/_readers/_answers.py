@@ -25,7 +25,9 @@ Kept = Parsed | tuple[Any, ...]
 """An answer, or what was kept of it until it is read: little, and flat.
 
 Hundreds of answers wait, and to fetch from far memory what is spread over many objects
-takes longer than all else. Callers may change their answers meanwhile.
+takes longer than all else. Callers may change their answers meanwhile, so nothing of
+them is kept but what stands deep inside: the details of cache writes and of a trace,
+which take longer to copy than to keep.
 """
 
 _NOTHING: Parsed = {}
