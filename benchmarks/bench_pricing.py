@@ -11,8 +11,8 @@ import timeit
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bedrock_attrib._model_id import ModelRef, parse_model_id
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.model_id import ModelRef, parse_model_id
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.pricing import PriceTable, _load
 
 AT = datetime(2026, 11, 15, 12, tzinfo=UTC)

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_attrib import PriceTable, Unit, Usage
-from bedrock_attrib._cost import Rate
-from bedrock_attrib._model_id import parse_model_id
+from bedrock_attrib._model.cost import Rate
+from bedrock_attrib._model.model_id import parse_model_id
 from bedrock_attrib.pricing.price_list._names import OTHER_IDS
 
 _MILLION = 1_000_000

@@ -29,8 +29,8 @@ from bedrock_attrib import (
     attribution,
     instrument,
 )
-from bedrock_attrib._record import CallStart, PriceStatus, Quote
-from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib._model.record import CallStart, PriceStatus, Quote
+from bedrock_attrib._sinks.protocols import QueueSink
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens

@@ -20,8 +20,8 @@ from botocore.exceptions import (
 )
 
 from bedrock_attrib import CallRecord, Recorder, attribution, instrument
-from bedrock_attrib._record import Outcome, PriceStatus
-from bedrock_attrib.billing.profiles import ProfileResolver
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

@@ -41,7 +41,7 @@ from bedrock_attrib import (
     current_tags,
     instrument,
 )
-from bedrock_attrib._record import Tags
+from bedrock_attrib._model.record import Tags
 from bedrock_attrib.testing import (
     ListSink,
     Reply,

@@ -24,7 +24,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

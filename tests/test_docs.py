@@ -18,7 +18,7 @@ import pytest
 from pages import read_blocks
 
 import bedrock_attrib
-from bedrock_attrib._errors import MissingExtraError
+from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.testing import Reply, bedrock_simulator, tokens
 
 ROOT = Path(__file__).parent.parent

@@ -29,10 +29,10 @@ from botocore.eventstream import EventStream
 
 from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
 from bedrock_attrib._config import Config
-from bedrock_attrib._drains import Drains
-from bedrock_attrib._faults import Faults
-from bedrock_attrib._leftovers import can_be_read_on, read_on
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._instrument.abandoned_streams import can_be_read_on, read_on
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._runtime.background import Drains
+from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

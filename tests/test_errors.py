@@ -17,7 +17,7 @@ from bedrock_attrib import (
     PriceNotFoundError,
     TagPolicyError,
 )
-from bedrock_attrib._errors import MissingExtraError, RefusedError
+from bedrock_attrib.errors import MissingExtraError, RefusedError
 
 AT = datetime(2026, 11, 15, 12, tzinfo=UTC)
 NOT_FOUND = PriceNotFoundError(

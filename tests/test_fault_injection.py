@@ -11,19 +11,19 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-import bedrock_attrib._endings as endings_module
-import bedrock_attrib._feeds as feeds_module
-import bedrock_attrib._handlers as client_module
-import bedrock_attrib._readers._streams as events_module
-import bedrock_attrib._recorder as recorder_module
-import bedrock_attrib._settler as settler_module
+import bedrock_attrib._instrument.event_handlers as client_module
+import bedrock_attrib._instrument.observers as feeds_module
+import bedrock_attrib._readers.streams as events_module
+import bedrock_attrib._recording.finalizer as settler_module
+import bedrock_attrib._recording.lifecycle as endings_module
+import bedrock_attrib._recording.recorder as recorder_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
 from bedrock_attrib._attribution import Spend
-from bedrock_attrib._call import Call
-from bedrock_attrib._record import PriceStatus
-from bedrock_attrib._routes import Routes
-from bedrock_attrib._settler import Settler
-from bedrock_attrib.pricing._till import Till
+from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib._recording.call import Call
+from bedrock_attrib._recording.call_target import Routes
+from bedrock_attrib._recording.finalizer import Settler
+from bedrock_attrib.pricing._model_pricer import Till
 from bedrock_attrib.testing import (
     ListSink,
     Reply,

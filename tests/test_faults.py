@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from bedrock_attrib._faults import Faults
+from bedrock_attrib._runtime.contained_errors import Faults
 
 
 def raised(error: Exception) -> Exception:

@@ -25,7 +25,7 @@ from bedrock_attrib import (
     configure,
 )
 from bedrock_attrib import httpx as door
-from bedrock_attrib._record import CallStart
+from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

@@ -35,7 +35,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._errors import MissingExtraError
+from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.instrumentor import BedrockAttribInstrumentor
 from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
 

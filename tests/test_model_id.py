@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_attrib._model_id import ModelKind, ModelRef, Scope, parse_model_id
+from bedrock_attrib._model.model_id import ModelKind, ModelRef, Scope, parse_model_id
 
 HERE = "arn:aws:bedrock:us-east-1:111122223333"
 FOUNDATION = ModelKind.FOUNDATION_MODEL

@@ -20,9 +20,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bedrock_attrib import Ledger, Recorder, attribution, instrument
-from bedrock_attrib._call import Call
 from bedrock_attrib._config import Config
-from bedrock_attrib._record import Reading
+from bedrock_attrib._model.record import Reading
+from bedrock_attrib._recording.call import Call
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     Fault,
@@ -141,7 +141,7 @@ def _use_with_faults_of_ours(
 
     for place in ("read_stream", "build_record"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"bedrock_attrib._settler.{place}", boom)
+            patch.setattr(f"bedrock_attrib._recording.finalizer.{place}", boom)
             client.converse(modelId=MODEL, messages=MESSAGES)
             answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
             list(answer["stream"])

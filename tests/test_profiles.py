@@ -33,9 +33,9 @@ from bedrock_attrib import (
     pricing,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._record import PriceStatus
-from bedrock_attrib._sinks import CorrectingSink, QueueSink
-from bedrock_attrib.billing.profiles import ProfileResolver
+from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib._sinks.protocols import CorrectingSink, QueueSink
+from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     InferenceProfile,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bedrock_attrib._faults import Faults
-from bedrock_attrib._queue import BatchQueue
+from bedrock_attrib._runtime.batch_queue import BatchQueue
+from bedrock_attrib._runtime.contained_errors import Faults
 
 Batches = list[list[int]]
 

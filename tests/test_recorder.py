@@ -31,8 +31,8 @@ from bedrock_attrib import (
     instrument,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._record import Outcome, PriceStatus
-from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._sinks.protocols import QueueSink
 from bedrock_attrib.pricing import Discount
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
 

@@ -26,7 +26,7 @@ from bedrock_attrib import (
     instrument,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._record import CallStart
+from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, bedrock_simulator, tokens
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from bedrock_attrib import CallRecord, Recorder, instrument
-from bedrock_attrib._record import CallStart
-from bedrock_attrib._sinks import (
+from bedrock_attrib._model.record import CallStart
+from bedrock_attrib._sinks.protocols import (
     CorrectingSink,
     Guard,
     QueueSink,

@@ -30,8 +30,8 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._record import Outcome, PriceStatus
-from bedrock_attrib._sinks import QueueSink
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._sinks.protocols import QueueSink
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedrock_attrib import Recorder, instrument
-from bedrock_attrib._summary import SummarySink
+from bedrock_attrib._exit_summary import SummarySink
 from bedrock_attrib.testing import ListSink, Simulator, bedrock_simulator
 
 MICRO = "us.amazon.nova-micro-v1:0"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedrock_attrib import Unit, Usage
-from bedrock_attrib._tally import Tally
+from bedrock_attrib._model.usage_sum import Tally
 
 COUNTS = st.tuples(st.integers(0, 10**12), st.integers(0, 10**12))
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib import ConfigError, Unit, Usage
-from bedrock_attrib._usage import (
+from bedrock_attrib._model.usage import (
     CACHE_WRITE_UNITS,
     GUARDRAIL_CHECKS_UNITS,
     GUARDRAIL_UNITS,

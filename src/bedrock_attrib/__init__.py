@@ -3,10 +3,14 @@
 from typing import TYPE_CHECKING
 
 from ._attribution import Spend, attribution
-from ._client import instrument, uninstrument
-from ._cost import Cost
-from ._defaults import configure, current_tags, get_recorder
-from ._errors import (
+from ._default_recorder import configure, current_tags, get_recorder
+from ._instrument.instrument import instrument, uninstrument
+from ._model.cost import Cost
+from ._model.model_id import ModelRef
+from ._model.record import CallRecord
+from ._model.usage import Unit, Usage
+from ._recording.recorder import Recorder
+from .errors import (
     BedrockAttribError,
     BudgetExceededError,
     ConfigError,
@@ -14,10 +18,6 @@ from ._errors import (
     PriceNotFoundError,
     TagPolicyError,
 )
-from ._model_id import ModelRef
-from ._record import CallRecord
-from ._recorder import Recorder
-from ._usage import Unit, Usage
 
 if TYPE_CHECKING:
     from .ledger import Ledger

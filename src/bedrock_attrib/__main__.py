@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ._errors import MissingExtraError
+from .errors import MissingExtraError
 
 _EXTRA = "cli"
 _NEEDS_NO_EXTRA = "run"
@@ -17,7 +17,7 @@ def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     try:
         if sys.argv[1:2] == [_NEEDS_NO_EXTRA]:
-            from ._launch import launch  # noqa: PLC0415 -- it alone needs no extra
+            from ._run import launch  # noqa: PLC0415 -- it alone needs no extra
 
             launch(sys.argv[2:])
         # Not at the top: without its extra the command must end with a message.

@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from ._attribution import check_tags
-from ._errors import ConfigError
-from ._faults import logger
+from ._runtime.contained_errors import logger
+from .errors import ConfigError
 
 _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"

@@ -7,11 +7,11 @@ from typing import Any
 
 from opentelemetry.metrics import MeterProvider
 
-from ._client import instrument_from_outside, uninstrument
-from ._defaults import configure, get_recorder, has_recorder
-from ._errors import ConfigError, MissingExtraError
-from ._faults import logger
-from ._recorder import Recorder
+from ._default_recorder import configure, get_recorder, has_recorder
+from ._instrument.instrument import instrument_from_outside, uninstrument
+from ._recording.recorder import Recorder
+from ._runtime.contained_errors import logger
+from .errors import ConfigError, MissingExtraError
 
 try:
     from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # not in its __all__

@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ._attribution import Wrappers, async_generator_function, attribution
-from ._faults import Faults
-from ._recorder import flush_all
+from ._recording.recorder import flush_all
+from ._runtime.contained_errors import Faults
 
 __all__ = ["flush", "flush_after"]
 

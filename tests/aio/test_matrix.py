@@ -33,8 +33,8 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._feeds import error_name
-from bedrock_attrib._record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._instrument.observers import error_name
+from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     Fault,

@@ -12,7 +12,7 @@ from aio_clients import client_of
 
 from bedrock_attrib import Recorder, instrument
 from bedrock_attrib._config import Config
-from bedrock_attrib._request_hash import RequestHasher
+from bedrock_attrib._recording.request_hash import RequestHasher
 from bedrock_attrib.testing import ListSink, Simulator
 
 KEY = "a secret of thirty-two characters"

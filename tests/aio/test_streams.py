@@ -21,7 +21,7 @@ from botocore.exceptions import ReadTimeoutError
 from cells import MESSAGES, MODEL, USAGE, WRITES
 
 from bedrock_attrib import CallRecord, Recorder, Unit, instrument
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

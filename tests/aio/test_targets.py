@@ -22,7 +22,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._record import CallStart
+from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import ListSink, Simulator
 
 

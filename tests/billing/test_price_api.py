@@ -16,14 +16,14 @@ from botocore.config import Config
 from botocore.stub import Stubber
 from offers import as_api, product, sold
 
-from bedrock_attrib._errors import ConfigError
-from bedrock_attrib.billing.price_api import (
+from bedrock_attrib.aws.prices import (
     PriceApiError,
     bedrock_client,
     pricing_client,
     read_price_list,
     read_rate_cards,
 )
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.pricing.price_list import collect
 
 NOVA = product("USE1-NovaLite-input-tokens", "0.00006", sku="A", model="Nova Lite")

@@ -19,8 +19,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from bedrock_attrib._model_id import ModelKind, ModelRef, Scope
-from bedrock_attrib.billing.profiles import ProfileResolver
+from bedrock_attrib._model.model_id import ModelKind, ModelRef, Scope
+from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

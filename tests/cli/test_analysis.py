@@ -21,7 +21,7 @@ from kept_spend import HAIKU
 pytest.importorskip("rich", reason="needs the extra cli")
 
 from bedrock_attrib import Cost, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.cli.analysis._shown import money
 from bedrock_attrib.ledger import Ledger

@@ -17,7 +17,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 
 import click
 
-from bedrock_attrib._launch import USAGE
+from bedrock_attrib._run import USAGE
 from bedrock_attrib.cli import commands
 
 Run = Callable[..., CompletedProcess[str]]

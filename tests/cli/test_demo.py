@@ -21,7 +21,7 @@ import pytest
 pytest.importorskip("rich", reason="needs the extra cli")
 
 from bedrock_attrib import PriceTable
-from bedrock_attrib._model_id import parse_model_id
+from bedrock_attrib._model.model_id import parse_model_id
 from bedrock_attrib.cli.demo._jobs import JOBS
 
 Run = Callable[..., CompletedProcess[str]]

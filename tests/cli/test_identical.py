@@ -14,7 +14,7 @@ from kept_records import NOON, make_record
 pytest.importorskip("rich", reason="needs the extra cli")
 
 from bedrock_attrib import CallRecord, Unit, Usage
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import Ledger
 

@@ -25,7 +25,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 from kept_records import NOON, make_record
 
 from bedrock_attrib import Cost, Ledger, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import check_ledger
 

@@ -21,7 +21,7 @@ from clicking import command_runner
 from rich.console import Console
 
 from bedrock_attrib import Cost, Ledger, LedgerError
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.cli._console import results
 from bedrock_attrib.cli.top import _display, _watch

@@ -90,7 +90,10 @@ def test_async(
     endpoint: Simulator, everything: list[CallRecord], *, streaming: bool
 ) -> None:
     """Async runs, which go through aiobotocore, are metered once each."""
-    pytest.importorskip("bedrock_attrib.aio", reason="no async door in this version")
+    pytest.importorskip(
+        "bedrock_attrib._instrument.async_streams",
+        reason="no async door in this version",
+    )
 
     async def hear(chunk: object) -> None:
         """Take a piece of the answer."""

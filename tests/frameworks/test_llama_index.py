@@ -82,7 +82,10 @@ def test_a_client_that_is_passed_in(
 def test_async(endpoint: Simulator, everything: list[CallRecord]) -> None:
     """With aioboto3, each call makes a client of its own, and is metered once."""
     pytest.importorskip("aioboto3", reason="aioboto3 is missing")
-    pytest.importorskip("bedrock_attrib.aio", reason="no async door in this version")
+    pytest.importorskip(
+        "bedrock_attrib._instrument.async_streams",
+        reason="no async door in this version",
+    )
 
     async def ask(team: str) -> None:
         with attribution(team=team):
@@ -100,7 +103,10 @@ def test_async(endpoint: Simulator, everything: list[CallRecord]) -> None:
 def test_async_stream(endpoint: Simulator, everything: list[CallRecord]) -> None:
     """An async stream is one record too."""
     pytest.importorskip("aioboto3", reason="aioboto3 is missing")
-    pytest.importorskip("bedrock_attrib.aio", reason="no async door in this version")
+    pytest.importorskip(
+        "bedrock_attrib._instrument.async_streams",
+        reason="no async door in this version",
+    )
 
     async def main() -> str:
         with attribution(team="search"):

@@ -11,7 +11,7 @@ import pytest
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._sqlite.store import SQLiteStore
 from bedrock_attrib.ledger._store import Store
 
 Place = Callable[[], Store]

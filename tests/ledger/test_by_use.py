@@ -10,7 +10,7 @@ from kept_records import NOON, make_record
 
 from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.ledger._reading import Reader
+from bedrock_attrib.ledger._query.reader import Reader
 
 Keep = Callable[..., Ledger]
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

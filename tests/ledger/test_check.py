@@ -14,7 +14,7 @@ from kept_records import NOON, make_record
 
 from bedrock_attrib import CallRecord, Cost, Ledger, Unit, Usage
 from bedrock_attrib.ledger import check_ledger
-from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._sqlite.store import SQLiteStore
 from bedrock_attrib.ledger._store import Store
 
 Keep = Callable[..., Ledger]

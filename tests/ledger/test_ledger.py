@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kept_records import MODEL, NOON, RECORDS, USAGE, make_record
 
 from bedrock_attrib import CallRecord, Unit, Usage
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.ledger._clock import cover
 from bedrock_attrib.ledger._store import Store

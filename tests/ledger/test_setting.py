@@ -18,7 +18,7 @@ from bedrock_attrib import (
     configure,
     instrument,
 )
-from bedrock_attrib._defaults import _losses
+from bedrock_attrib._default_recorder import _losses
 from bedrock_attrib.ledger import open_ledger
 from bedrock_attrib.reports import spend_by
 from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator, tokens

@@ -14,7 +14,7 @@ from kept_records import make_record
 
 from bedrock_attrib import LedgerError
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.ledger._sqlite import SQLiteStore
+from bedrock_attrib.ledger._sqlite.store import SQLiteStore
 
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 

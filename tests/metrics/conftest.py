@@ -18,10 +18,10 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 
-from bedrock_attrib._cost import Cost
-from bedrock_attrib._model_id import parse_model_id
-from bedrock_attrib._record import CallRecord, Outcome, PriceStatus, Tags
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.cost import Cost
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bedrock_attrib._model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._record import CallRecord, Outcome
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
+from bedrock_attrib._model.record import CallRecord, Outcome
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.metrics import SemConv
 
 if TYPE_CHECKING:

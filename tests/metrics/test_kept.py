@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bedrock_attrib._faults import Faults
-from bedrock_attrib._record import CallRecord, Tags
+from bedrock_attrib._model.record import CallRecord, Tags
+from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv
-from bedrock_attrib.metrics._kept import Kept
+from bedrock_attrib.metrics._retired import Kept
 
 CALLS = "bedrock_attrib.calls"
 COST = "bedrock_attrib.cost"

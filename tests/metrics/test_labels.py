@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from bedrock_attrib._cost import Cost
-from bedrock_attrib._errors import ConfigError
-from bedrock_attrib._model_id import parse_model_id
-from bedrock_attrib._record import CallRecord, Outcome, Tags
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.cost import Cost
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.record import CallRecord, Outcome, Tags
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.metrics import SemConv
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 
-from bedrock_attrib._record import CallRecord, Tags
+from bedrock_attrib._model.record import CallRecord, Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 otlp = pytest.importorskip(

@@ -18,8 +18,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from pages import read_blocks
 
-from bedrock_attrib._cost import Cost
-from bedrock_attrib._record import CallRecord, PriceStatus, Tags
+from bedrock_attrib._model.cost import Cost
+from bedrock_attrib._model.record import CallRecord, PriceStatus, Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 exporter = pytest.importorskip(

@@ -20,12 +20,12 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 
-from bedrock_attrib._cost import Cost
-from bedrock_attrib._faults import Faults
-from bedrock_attrib._model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._record import CallRecord, Outcome, PriceStatus, Tags
-from bedrock_attrib._sinks import SettlingSink
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.cost import Cost
+from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._sinks.protocols import SettlingSink
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from bedrock_attrib._usage import Usage
+from bedrock_attrib._model.usage import Usage
 from bedrock_attrib.pricing import PriceTable
 
 NOV = datetime(2026, 11, 15, 9, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from offers import as_json, product
 
-from bedrock_attrib._usage import Unit
+from bedrock_attrib._model.usage import Unit
 from bedrock_attrib.pricing import PriceChange, PriceRow, PriceTable
 from bedrock_attrib.pricing.price_list import collect, read_offer_file, write_prices
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.pricing import Discount, PriceTable
 
 NOV = datetime(2026, 11, 15, tzinfo=UTC)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bedrock_attrib._errors import ConfigError, PriceNotFoundError
-from bedrock_attrib._model_id import parse_model_id
-from bedrock_attrib._record import PriceStatus
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib.errors import ConfigError, PriceNotFoundError
 from bedrock_attrib.pricing import Commitment, Discount, PriceRow, PriceTable
 
 NOV = datetime(2026, 11, 15, tzinfo=UTC)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from bedrock_attrib._errors import ConfigError
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.pricing import PriceTable, _load, _schema
 
 COLUMNS = (
@@ -147,7 +147,7 @@ def test_calls_never_import_pydantic():
     code = (
         "import sys, datetime as d\n"
         "from bedrock_attrib.pricing import PriceTable\n"
-        "from bedrock_attrib._usage import Usage\n"
+        "from bedrock_attrib._model.usage import Usage\n"
         "PriceTable.bundled().price('amazon.nova-micro-v1:0', "
         "Usage({'input_token': 1}), region='us-east-1', at=d.datetime.now(d.UTC))\n"
         "print('pydantic' in sys.modules)"

@@ -9,9 +9,9 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bedrock_attrib._model_id import ModelKind, ModelRef, Scope, parse_model_id
-from bedrock_attrib._record import PriceStatus
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.model_id import ModelKind, ModelRef, Scope, parse_model_id
+from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.pricing import Discount, PriceRow, PriceTable
 
 TABLE = PriceTable.bundled()

@@ -10,10 +10,10 @@ from decimal import Decimal
 
 import pytest
 
-from bedrock_attrib._errors import PriceNotFoundError
-from bedrock_attrib._model_id import ModelKind, ModelRef, Scope, parse_model_id
-from bedrock_attrib._record import PriceStatus, Quote
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.model_id import ModelKind, ModelRef, Scope, parse_model_id
+from bedrock_attrib._model.record import PriceStatus, Quote
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib.errors import PriceNotFoundError
 from bedrock_attrib.pricing import PriceTable
 
 NOV = datetime(2026, 11, 15, tzinfo=UTC)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from bedrock_attrib._usage import Usage
+from bedrock_attrib._model.usage import Usage
 from bedrock_attrib.pricing import PriceRow, PriceTable
 
 _UNITS = {"input_text_token": "input_token", "output_text_token": "output_token"}

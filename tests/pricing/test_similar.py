@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bedrock_attrib.pricing import PriceTable
-from bedrock_attrib.pricing._similar import similar_model_ids
+from bedrock_attrib.pricing._suggest import similar_model_ids
 
 CASES = [
     ("claude-sonnet-4-6", "anthropic.claude-sonnet-4-6"),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import CallRecord, Unit
-from bedrock_attrib._model_id import ModelKind
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.model_id import ModelKind
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

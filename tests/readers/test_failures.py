@@ -7,8 +7,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from bedrock_attrib import CallRecord, Recorder, instrument
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib._readers import status_without_answer
-from bedrock_attrib._record import Outcome, PriceStatus
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
 MODEL = "amazon.nova-lite-v1:0"

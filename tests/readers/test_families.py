@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import Unit
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 PLAIN = tokens(input_tokens=11, output_tokens=4)

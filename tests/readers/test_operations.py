@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import Unit, Usage
-from bedrock_attrib._model_id import parse_model_id
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._readers import operation_named
-from bedrock_attrib._record import PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 GUARDRAIL = {

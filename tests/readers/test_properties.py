@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_attrib._model_id import ModelRef, parse_model_id
+from bedrock_attrib._model.model_id import ModelRef, parse_model_id
+from bedrock_attrib._model.record import Reading
+from bedrock_attrib._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from bedrock_attrib._readers import (
     OPERATIONS,
     Events,
@@ -19,8 +21,6 @@ from bedrock_attrib._readers import (
     read_unfinished,
     request_reader,
 )
-from bedrock_attrib._record import Reading
-from bedrock_attrib._usage import CACHE_WRITE_UNITS, Unit, Usage
 
 MODELS = [
     parse_model_id(model_id)

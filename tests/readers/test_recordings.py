@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bedrock_attrib import CallRecord, Recorder, Unit, Usage, instrument
-from bedrock_attrib._record import Outcome, PriceStatus
-from bedrock_attrib._usage import CACHE_WRITE_UNITS
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.usage import CACHE_WRITE_UNITS
 from bedrock_attrib.testing import (
     ListSink,
     Recording,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import Unit
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 PICTURE = b64encode(b"\x89PNG" * 50_000).decode()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import CallRecord, Unit
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.testing import Reply, ToolUse, tokens
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -18,7 +18,7 @@ from kept_spend import HAIKU, Spent, keep_spend
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import Step, anomalies, select
-from bedrock_attrib.reports._robust import student_quantile
+from bedrock_attrib.reports._statistics.robust import student_quantile
 
 Spend = Callable[[list[Spent]], Ledger]
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)

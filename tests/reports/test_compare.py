@@ -12,10 +12,15 @@ from kept_records import NOON, make_record
 from kept_spend import HAIKU
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import Verdict, compare, select
-from bedrock_attrib.reports._bootstrap import difference, holm, interval, resample
+from bedrock_attrib.reports._statistics.bootstrap import (
+    difference,
+    holm,
+    interval,
+    resample,
+)
 
 Keep = Callable[..., Ledger]
 

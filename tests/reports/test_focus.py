@@ -11,7 +11,7 @@ import pytest
 from kept_records import NOON, make_record
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.focus import Account, focus_table, unit_noun
 

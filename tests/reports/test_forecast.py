@@ -15,8 +15,8 @@ from kept_spend import Spent, keep_spend
 from bedrock_attrib import ConfigError
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import forecast, select
-from bedrock_attrib.reports._outlook import Outlook
-from bedrock_attrib.reports._robust import quantile
+from bedrock_attrib.reports._analysis.outlook import Outlook
+from bedrock_attrib.reports._statistics.robust import quantile
 
 Spend = Callable[[list[Spent]], Ledger]
 DAY = timedelta(days=1)

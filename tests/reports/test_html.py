@@ -19,7 +19,7 @@ from kept_records import NOON, make_record
 
 import bedrock_attrib.reports.html as package
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.html import make_page, render
 from bedrock_attrib.reports.html._collect import collect

@@ -11,7 +11,7 @@ from browser import Browser, Page, chromium, running_browser
 from kept_records import NOON, make_record
 
 from bedrock_attrib import Ledger, Unit, Usage
-from bedrock_attrib._record import Outcome
+from bedrock_attrib._model.record import Outcome
 from bedrock_attrib.reports.html import render
 
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 from kept_records import NOON, make_record
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import (
     IdenticalRequests,

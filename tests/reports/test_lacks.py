@@ -10,7 +10,7 @@ import pytest
 from kept_records import NOON, make_record
 
 from bedrock_attrib import ConfigError, Ledger, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.reports import (
     flat_unattributed,
     flat_unpriced,

@@ -12,7 +12,7 @@ from kept_records import NOON, make_record
 from kept_spend import HAIKU
 
 from bedrock_attrib import CallRecord, ConfigError, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import (
     Alternative,

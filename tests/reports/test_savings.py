@@ -8,7 +8,7 @@ from decimal import Decimal
 from kept_records import make_record
 
 from bedrock_attrib import CallRecord, PriceTable, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.pricing import PriceRow
 from bedrock_attrib.reports import Savings, Way, WayReport, savings, select

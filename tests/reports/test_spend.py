@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kept_records import NOON, make_record
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.reports import flat_spend, select, spend_by
 
 Keep = Callable[..., Ledger]

@@ -14,8 +14,8 @@ from kept_records import NOON, make_record
 from kept_spend import HAIKU
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, PriceTable, Unit, Usage
-from bedrock_attrib._model_id import Scope, parse_model_id
-from bedrock_attrib._record import Outcome, PriceStatus
+from bedrock_attrib._model.model_id import Scope, parse_model_id
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.pricing import PriceRow
 from bedrock_attrib.reports import Alternative, what_if

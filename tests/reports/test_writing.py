@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 
 from bedrock_attrib import ConfigError
-from bedrock_attrib._errors import MissingExtraError
+from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.reports import (
     ColumnType,
     FlatColumn,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bedrock_attrib import Unit, Usage
-from bedrock_attrib._record import PriceStatus
+from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -38,7 +38,7 @@ def main() -> None:
     origin = str(spec.origin) if spec else "nowhere"
     check(holds="site-packages" in origin, message=f"imported from {origin}")
     folder = Path(origin).parent
-    for name in ("py.typed", "pricing/prices.json", "_autostart/sitecustomize.py"):
+    for name in ("py.typed", "pricing/prices.json", "_run/autostart/sitecustomize.py"):
         check(holds=(folder / name).is_file(), message=f"the wheel lacks {name}")
 
     command = [str(Path(sys.executable).parent / "bedrock-attrib"), "--help"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ._block import attribution
-from ._decorate import Taken, bring
-from ._kinds import Wrappers, async_generator_function
-from ._scope import NO_SCOPE, Scope, Stay, Steps, current_scope
-from ._spend import Spend
-from ._tags import LONGEST_VALUE, check_tags, with_changes
+from .._model.tags import LONGEST_VALUE, check_tags, with_changes
+from .block import attribution
+from .context import NO_SCOPE, Scope, Stay, Steps, current_scope
+from .decorator import Taken, bring
+from .function_wrappers import Wrappers, async_generator_function
+from .spend import Spend
 
 __all__ = [
     "LONGEST_VALUE",

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from ._answers import Kept, needs_body
-from ._bodies import read_body
-from ._failures import (
+from .bodies import read_body
+from .failures import (
     is_turned_away,
     status_of_refusal,
     status_without_answer,
     with_earlier_attempts,
 )
-from ._http import (
+from .json_scan import outer_value, whole_object
+from .operations import OPERATIONS, Operation, operation_named
+from .raw_http import (
     events_of,
     has_guardrail_in,
     read_document_of,
     read_headers,
     read_http_body,
 )
-from ._json import outer_value, whole_object
-from ._operations import OPERATIONS, Operation, operation_named
-from ._request import RequestFacts, RequestReader, merge_request, request_reader
-from ._streams import TAIL, Events, is_final, read_unfinished
+from .requests import RequestFacts, RequestReader, merge_request, request_reader
+from .responses import Kept, needs_body
+from .streams import TAIL, Events, is_final, read_unfinished
 
 __all__ = [
     "OPERATIONS",

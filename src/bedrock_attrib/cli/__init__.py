@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from .._errors import BedrockAttribError
+from ..errors import BedrockAttribError
 from ._completion import completion
 from ._console import harmless
 from .analysis import ANALYSES

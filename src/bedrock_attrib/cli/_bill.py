@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import MAX_PREC, Context, Decimal
 
-from .._cost import Rate
-from .._record import CallRecord, Outcome, PriceStatus
-from .._usage import CACHE_WRITE_UNITS, Unit, Usage
+from .._model.cost import Rate
+from .._model.record import CallRecord, Outcome, PriceStatus
+from .._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 
 # Sums of decimals are exact at this precision.
 _EXACT = Context(prec=MAX_PREC)

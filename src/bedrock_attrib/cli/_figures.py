@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from .._cost import Rate
-from .._record import PriceStatus
+from .._model.cost import Rate
+from .._model.record import PriceStatus
 
 # Release date and first version of a model id, as AWS writes them.
 _RELEASE = re.compile(r"(-\d{8})?(-v1)?(:0)?$|-1:0$")

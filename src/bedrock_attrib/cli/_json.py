@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .._record import PriceStatus
+from .._model.record import PriceStatus
 from ._bill import Bill, Line
 
 JsonObject = dict[str, object]

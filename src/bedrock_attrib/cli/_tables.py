@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .._record import PriceStatus
-from .._usage import Unit
+from .._model.record import PriceStatus
+from .._model.usage import Unit
 from ._bill import NO_TAG, Bill, Key, Line
 from ._console import results
 from ._figures import dollars, short_model

@@ -11,11 +11,11 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from .._cost import Rate
-from .._record import PriceStatus
-from .._usage import Unit, Usage
+from .._model.cost import Rate
+from .._model.record import PriceStatus
+from .._model.usage import Unit, Usage
 from ..pricing import Explanation, PriceTable, UnitExplanation
-from ..pricing._similar import similar_model_ids
+from ..pricing._suggest import similar_model_ids
 from ._console import remarks, results
 from ._figures import decimals_of, dollars
 from ._json import JsonObject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .._launch import launch
+from .._run import launch
 
 
 @click.command(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from .._defaults import get_recorder
-from .._errors import ConfigError
-from .._recorder import Recorder
+from .._default_recorder import get_recorder
+from .._recording.recorder import Recorder
+from ..errors import ConfigError
 from ._hooks import Hooks
-from ._routes import Routes
+from ._url_matching import Routes
 
 __all__ = ["async_event_hooks", "event_hooks", "instrument", "uninstrument"]
 

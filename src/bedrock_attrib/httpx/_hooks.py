@@ -6,10 +6,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from .._call import Call
-from .._defaults import get_recorder
-from .._errors import RefusedError
-from .._faults import Faults
+from .._default_recorder import get_recorder
+from .._model.record import PriceStatus, Reading
 from .._readers import (
     Operation,
     has_guardrail_in,
@@ -19,9 +17,11 @@ from .._readers import (
     read_headers,
     whole_object,
 )
-from .._record import PriceStatus, Reading
-from .._recorder import Recorder
-from ._feeds import (
+from .._recording.call import Call
+from .._recording.recorder import Recorder
+from .._runtime.contained_errors import Faults
+from ..errors import RefusedError
+from ._observers import (
     UNPACKED,
     BodyFeed,
     Feed,
@@ -30,9 +30,9 @@ from ._feeds import (
     frames,
     server_sent,
 )
-from ._routes import MODEL_IN_BODY, Routes, Where, guardrail_in
 from ._streams import Watcher, watched
 from ._trace import SENT, follow
+from ._url_matching import MODEL_IN_BODY, Routes, Where, guardrail_in
 
 _KEY = "bedrock_attrib"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"

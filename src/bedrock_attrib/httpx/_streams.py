@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Hashable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
-from .._faults import Faults
-from ._feeds import Feed
+from .._runtime.contained_errors import Faults
+from ._observers import Feed
 
 
 class Watcher:

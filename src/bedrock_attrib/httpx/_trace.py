@@ -13,7 +13,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
-from .._call import Call
+from .._recording.call import Call
 
 SENT: Mapping[str, Any] = {"attempt": 1}
 """What stands for the attempts of a call that may have reached AWS."""

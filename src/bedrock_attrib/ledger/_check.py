@@ -8,8 +8,8 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from .._errors import LedgerError
-from .._money import ZERO, add
+from .._model.money import ZERO, add
+from ..errors import LedgerError
 from ._clock import (
     HOUR_OF_KEY,
     Level,
@@ -19,10 +19,10 @@ from ._clock import (
     moment,
     month_of,
 )
-from ._figures import COUNTED, FIGURES
 from ._ledger import Ledger
 from ._open import open_ledger
-from ._snapshot import SQLiteSnapshot
+from ._query.aggregate import COUNTED, FIGURES
+from ._sqlite.snapshot import SQLiteSnapshot
 from ._store import (
     CALLS_FROM,
     MARK,

@@ -12,23 +12,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .._batch import Batch, Entry, record_of
-from .._errors import LedgerError
-from .._faults import Faults, Note
-from .._queue import BatchQueue
-from .._record import CallRecord
+from .._model.call_groups import Batch, Entry, record_of
+from .._model.record import CallRecord
+from .._runtime.batch_queue import BatchQueue
+from .._runtime.contained_errors import Faults, Note
+from ..errors import LedgerError
 from ._clock import (
     NUMBERS,
 )
-from ._correcting import Correction, correct
-from ._forgetting import forget
-from ._read_only import ReadOnlySQLite
-from ._reading import Reader, reading
+from ._corrections import Correction, correct
+from ._messages import Telling
+from ._query.reader import Reader, reading
+from ._retention import forget
 from ._rows import (
     Interner,
     RowMaker,
 )
-from ._sqlite import SQLiteStore
+from ._sqlite.read_only import ReadOnlySQLite
+from ._sqlite.store import SQLiteStore
 from ._store import (
     CommitInDoubtError,
     ReopeningStore,
@@ -37,7 +38,6 @@ from ._store import (
     Transaction,
     UnfitError,
 )
-from ._telling import Telling
 
 # Records of one transaction: as many more make it no faster, and readers wait.
 _MOST_AT_ONCE = 20_000

@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from .._errors import ConfigError
-from ._connect import refuse_missing
+from ..errors import ConfigError
 from ._ledger import Ledger
+from ._sqlite.connect import refuse_missing
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .._money import ZERO, add, multiply
-from .._record import CallRecord, Tags
-from .._usage import Unit, Usage
+from .._model.money import ZERO, add, multiply
+from .._model.record import CallRecord, Tags
+from .._model.usage import Unit, Usage
 from ._clock import NUMBERS, day_of, first_key, hour_of, microseconds, month_of
+from ._codec import is_derived, write_kind, write_rates, write_tags
 from ._schema import UNIT_COLUMNS
-from ._values import is_derived, write_kind, write_rates, write_tags
 
 # Calls by this many of a unit are kept exactly too, but not in a column of 64 bits
 # whose sums must never overflow.

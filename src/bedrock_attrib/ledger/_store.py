@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
-from .._errors import LedgerError
+from ..errors import LedgerError
 from ._clock import Level
-from ._older import Older
+from ._old_schema import Older
 from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
 from ._schema import UNIT_COLUMNS
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from opentelemetry.metrics import Histogram
 
-from .._batch import Entry, record_of
-from .._record import CallRecord
+from .._model.call_groups import Entry, record_of
+from .._model.record import CallRecord
 from . import names
 from ._instruments import NO_SPAN, Instruments, is_seen
-from ._neighbours import active_neighbours
+from ._other_instrumentations import active_neighbours
 from ._points import error_pairs
 from ._series import Series
 

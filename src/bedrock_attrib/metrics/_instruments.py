@@ -22,11 +22,10 @@ from opentelemetry.metrics import (
     Observation,
 )
 
-from .._faults import Faults
+from .._runtime.contained_errors import Faults
 from . import names
-from ._inherited import forget_recordings
-from ._kept import Kept
-from ._labels import Pairs, clean
+from ._attributes import Pairs, clean
+from ._fork_cleanup import forget_recordings
 from ._points import (
     INFERENCE_POINTS,
     calls_points,
@@ -34,6 +33,7 @@ from ._points import (
     overflow_points,
     usage_points,
 )
+from ._retired import Kept
 from ._totals import Reading, Totals
 
 # Points are read on another thread than the call's, whose current span has nothing

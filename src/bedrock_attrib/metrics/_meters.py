@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
-from .._processes import when_a_pool_child_ends
+from .._runtime.shutdown import when_a_pool_child_ends
 from . import names
+from ._export_now import push
 from ._instruments import Instruments, Source
-from ._push import push
 
 
 class _Meters:

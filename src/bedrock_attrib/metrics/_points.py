@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from .._money import add
-from .._usage import (
+from .._model.money import add
+from .._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
     PROMPT_UNITS,
@@ -15,7 +15,7 @@ from .._usage import (
     unit_class,
 )
 from . import names
-from ._labels import Pairs
+from ._attributes import Pairs
 from ._series import ALL_TAGS, VALUES_CAP
 from ._totals import Reading
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from .._model_id import ModelRef
-from .._record import CallRecord
-from .._tally import Tally
-from .._usage import Unit
+from .._model.model_id import ModelRef
+from .._model.record import CallRecord
+from .._model.usage import Unit
+from .._model.usage_sum import Tally
 from . import names
-from ._labels import Pairs, clean
-from ._operations import operation_name
+from ._attributes import Pairs, clean
+from ._operation_names import operation_name
 
 # A cap is shown under the name of the setting that raises it.
 VALUES_CAP = "max_values_per_tag"

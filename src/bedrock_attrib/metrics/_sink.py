@@ -9,15 +9,15 @@ from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
 
-from .._batch import Alike, Batch
-from .._errors import ConfigError
-from .._faults import Faults, Note, for_each
-from .._queue import BatchQueue
-from .._record import CallRecord
+from .._model.call_groups import Alike, Batch
+from .._model.record import CallRecord
+from .._runtime.batch_queue import BatchQueue
+from .._runtime.contained_errors import Faults, Note, for_each
+from ..errors import ConfigError
 from . import names
+from ._attributes import TagLabels
 from ._histograms import Histograms, Recording
 from ._instruments import Source
-from ._labels import TagLabels
 from ._meters import attach
 from ._series import Series
 from ._totals import Totals

@@ -10,12 +10,12 @@ from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
-from .._batch import Alike, Counts
-from .._cost import Cost
-from .._money import EXACT, ZERO, add, multiply
-from .._record import CallRecord, PriceStatus
-from .._usage import Unit, Usage
-from ._labels import TagLabels
+from .._model.call_groups import Alike, Counts
+from .._model.cost import Cost
+from .._model.money import EXACT, ZERO, add, multiply
+from .._model.record import CallRecord, PriceStatus
+from .._model.usage import Unit, Usage
+from ._attributes import TagLabels
 from ._series import (
     Cell,
     Labels,

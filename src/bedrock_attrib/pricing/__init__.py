@@ -4,7 +4,7 @@ from ._commitments import Commitment
 from ._compare import PriceChange
 from ._discounts import Discount
 from ._explain import Explanation, UnitExplanation
-from ._resolve import Try
+from ._lookup import Try
 from ._rows import PriceRow
 from ._table import PriceTable
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from .._errors import ConfigError
-from .._model_id import ModelKind, parse_model_id
-from .._usage import Usage
+from .._model.model_id import ModelKind, parse_model_id
+from .._model.usage import Usage
+from ..errors import ConfigError
 
 IMPORTED_MODEL_PRICES = "custom-model-import"
 """Model id under which price lists keep the units of imported models."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from .._model_id import Scope
-from .._usage import Unit
+from .._model.model_id import Scope
+from .._model.usage import Unit
+from ._lookup import find_row
 from ._price_list import PriceList
-from ._question import Question
-from ._resolve import find_row
+from ._query import Question
 from ._rows import DEFAULT_REGION, PriceRow
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from .._errors import ConfigError
-from ._exact import EXACT
+from .._model.exact_division import EXACT
+from ..errors import ConfigError
 
 _HUNDRED = Decimal(100)
 

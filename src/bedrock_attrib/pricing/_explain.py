@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from .._cost import Rate
-from .._model_id import ModelRef
-from .._record import Quote
-from .._usage import Unit, Usage
-from ._card import Card, PlanBook
-from ._exact import EXACT
-from ._resolve import Try
+from .._model.cost import Rate
+from .._model.exact_division import EXACT
+from .._model.model_id import ModelRef
+from .._model.record import Quote
+from .._model.usage import Unit, Usage
+from ._lookup import Try
+from ._rate_sheet import Card, PlanBook
 from ._rows import PriceRow
 
 

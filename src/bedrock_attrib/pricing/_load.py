@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 from ._price_list import PriceList, RawRow
 
 _BUNDLED = Path(__file__).with_name("prices.json")

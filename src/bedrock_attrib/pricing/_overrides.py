@@ -9,12 +9,12 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from .._errors import ConfigError
-from .._model_id import parse_model_id
-from .._usage import Unit
+from .._model.exact_division import divide_evenly
+from .._model.model_id import parse_model_id
+from .._model.usage import Unit
+from ..errors import ConfigError
 from ._commitments import Commitment, check_amount
 from ._discounts import Discount
-from ._exact import divide_evenly
 from ._load import load_prices
 from ._price_list import PriceList
 from ._rows import PriceRow

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from .._errors import ConfigError
-from .._model_id import Scope
-from .._usage import Unit, Usage
+from .._model.model_id import Scope
+from .._model.usage import Unit, Usage
+from ..errors import ConfigError
 from ._commitments import Commitment
 from ._discounts import Discount
 from ._rows import DEFAULT_REGION, PriceRow

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
 from ._rows import DEFAULT_REGION, PriceRow
 

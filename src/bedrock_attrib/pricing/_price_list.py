@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypedDict
 
-from .._usage import Unit
+from .._model.usage import Unit
 from ._rows import ModelRows, PriceRow
 
 SCHEMA_VERSION = 1

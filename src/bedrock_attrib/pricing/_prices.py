@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from .._errors import ConfigError
-from .._model_id import ModelRef, parse_model_id
+from .._model.model_id import ModelRef, parse_model_id
+from ..errors import ConfigError
 from ._commitments import Commitment
 from ._discounts import Discount
 from ._overrides import Overrides
 from ._price_list import PriceList
-from ._question import obstacle_of
+from ._query import obstacle_of
 from ._rows import PriceRow
 
 

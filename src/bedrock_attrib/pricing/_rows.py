@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from .._usage import Unit
-from ._exact import divide_evenly
+from .._model.exact_division import divide_evenly
+from .._model.usage import Unit
 
 DEFAULT_REGION = "default"
 

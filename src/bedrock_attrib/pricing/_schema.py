@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from .._errors import ConfigError
-from .._model_id import Scope
-from .._usage import Unit
+from .._model.model_id import Scope
+from .._model.usage import Unit
+from ..errors import ConfigError
 from ._price_list import COLUMNS
 from ._rows import Dated
 

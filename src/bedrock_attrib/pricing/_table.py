@@ -8,22 +8,22 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from .._cost import Cost
-from .._errors import PriceNotFoundError
-from .._model_id import ModelRef, parse_model_id
-from .._money import ZERO
-from .._record import Quote
-from .._usage import Unit, Usage
-from ._cards import CardBox
+from .._model.cost import Cost
+from .._model.model_id import ModelRef, parse_model_id
+from .._model.money import ZERO
+from .._model.record import Quote
+from .._model.usage import Unit, Usage
+from ..errors import PriceNotFoundError
 from ._commitments import Commitment
 from ._compare import PriceChange, compare_lists
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
+from ._model_pricer import AnyTill, Till
 from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
+from ._rate_sheets import CardBox
 from ._rows import PriceRow
-from ._till import AnyTill, Till
 
 _MAX_TILLS = 4096
 

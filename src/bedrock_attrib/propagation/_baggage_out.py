@@ -10,9 +10,9 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Setter, default_setter
 
 from .._attribution import current_scope
-from .._defaults import get_recorder
-from .._errors import ConfigError
-from .._faults import Faults
+from .._default_recorder import get_recorder
+from .._runtime.contained_errors import Faults
+from ..errors import ConfigError
 
 # W3C Baggage, "Limits", and opentelemetry-api 1.45.2, checked 2026-11-25: what is more
 # may be dropped on the way, or refused as a whole.

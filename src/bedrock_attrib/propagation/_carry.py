@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 from opentelemetry.baggage import get_all
 
 from .._attribution import Scope, Stay, Steps, Taken, bring, current_scope
-from .._baggage import CarriedBaggage, baggage_in_force
-from .._record import Tags
+from .._attribution.incoming_baggage import CarriedBaggage, baggage_in_force
+from .._model.record import Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

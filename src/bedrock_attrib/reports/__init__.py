@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from ._alternative import Alternative
-from ._anomalies import Anomaly, AnomalyReport, Driver, anomalies
-from ._bootstrap import Difference, Interval
-from ._calendar import Step
-from ._compare import Comparison, compare
-from ._csv import write_csv
-from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
-from ._flat import ColumnType, FlatColumn, FlatTable
-from ._forecast import Forecast, forecast
-from ._identical import identical_requests
-from ._json import write_json
-from ._remarks import remarks_of
-from ._repeats import (
+from ._analysis.alternative import Alternative
+from ._analysis.anomalies import Anomaly, AnomalyReport, Driver, anomalies
+from ._analysis.compare import Comparison, compare
+from ._analysis.compared_groups import Latency, Side, Verdict
+from ._analysis.forecast import Forecast, forecast
+from ._analysis.identical import identical_requests
+from ._analysis.repeats import (
     CacheLifetime,
     IdenticalRequests,
     IdenticalRow,
     RepeatedRequest,
     Repeats,
 )
-from ._savings import Savings, Waste, savings
+from ._analysis.savings import Savings, Waste, savings
+from ._analysis.savings_options import Saving, Way, WayReport
+from ._analysis.what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
+from ._calendar import Step
+from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._selection import Filter, Selection, parse_filter, select
-from ._sides import Latency, Side, Verdict
-from ._spend import Spend, Whole
-from ._spend_by import SpendReport, SpendRow, spend_by
-from ._spend_flat import flat_spend
-from ._unattributed import (
+from ._statistics.bootstrap import Difference, Interval
+from ._tables.csv_writer import write_csv
+from ._tables.json_writer import write_json
+from ._tables.remarks import remarks_of
+from ._tables.spend import Spend, Whole
+from ._tables.spend_by import SpendReport, SpendRow, spend_by
+from ._tables.spend_table import flat_spend
+from ._tables.table import ColumnType, FlatColumn, FlatTable
+from ._tables.unattributed import (
     UnattributedReport,
     UnattributedRow,
     flat_unattributed,
     unattributed,
 )
-from ._unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
-from ._ways import Saving, Way, WayReport
-from ._what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
+from ._tables.unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
 
 __all__ = [
     "NAMES",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .._errors import ConfigError
-from .._record import Tags
+from .._model.record import Tags
+from ..errors import ConfigError
 from ..ledger import Kind
 
 

@@ -6,7 +6,7 @@ brings; 1.4 has other names for who provides. Read 2026-11-25.
 
 from __future__ import annotations
 
-from ._flat import ColumnType
+from ._tables.table import ColumnType
 
 _AMOUNTS = frozenset(
     """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .._errors import ConfigError
-from .._record import Tags
+from .._model.record import Tags
+from ..errors import ConfigError
 from ..ledger import Kind
 from ._calendar import Step, is_before, midnight, next_month
 from ._dimensions import Dimension, dimension_named

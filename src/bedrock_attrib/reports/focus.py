@@ -14,17 +14,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from .._cost import Rate
-from .._errors import ConfigError
-from .._usage import Unit
+from .._model.cost import Rate
+from .._model.usage import Unit
+from ..errors import ConfigError
 from ..ledger import Ledger
 from ._calendar import Step, edges, is_before
-from ._charges import Charge, charges_of
-from ._flat import ColumnType, FlatColumn, FlatTable, Value
 from ._focus_columns import EXTENSIONS, columns_of
-from ._remarks import remarks_of
 from ._selection import Selection
-from ._spend_by import Progress
+from ._tables.charges import Charge, charges_of
+from ._tables.remarks import remarks_of
+from ._tables.spend_by import Progress
+from ._tables.table import ColumnType, FlatColumn, FlatTable, Value
 
 COST_BASIS = "estimate from list prices"
 _PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, BinaryIO
 
-from .._errors import ConfigError, MissingExtraError
-from ._flat import ColumnType, FlatTable, Value
+from ..errors import ConfigError, MissingExtraError
+from ._tables.table import ColumnType, FlatTable, Value
 
 _EXTRA = "reports"
 _ROWS_OF_A_GROUP = 50_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from .._usage import Usage
+from .._model.usage import Usage
 from . import _counts
 from ._event_stream import encode_event
 from ._reply import Reply, ToolUse

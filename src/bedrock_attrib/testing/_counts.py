@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .._usage import CACHE_WRITE_UNITS, Unit, Usage
+from .._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from ._wire import JsonObject
 
 # Headers of InvokeModel: seen in real answers, 2025-02 to 2026-05; botocore's model

@@ -12,7 +12,7 @@ import struct
 from binascii import crc32
 from collections.abc import Iterator, Mapping
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 
 _PRELUDE = struct.Struct("!II")
 _CRC = struct.Struct("!I")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 
-from .._usage import Usage
+from .._model.usage import Usage
 from . import _counts
 from ._converse import GUARDRAIL_ID, assessment, padded
 from ._event_stream import encode_event

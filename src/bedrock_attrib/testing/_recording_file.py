@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 
 
 def _strict_base64(text: str) -> str:

@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.model import Shape, StructureShape
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 from ._event_stream import split_frames
 from ._wire import Answer
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
-from .._errors import ConfigError
-from .._usage import Unit, Usage
+from .._model.usage import Unit, Usage
+from ..errors import ConfigError
 
 DEFAULT_USAGE = Usage({Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 8})
 

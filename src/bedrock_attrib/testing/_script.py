@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from .._errors import ConfigError
+from ..errors import ConfigError
 from ._reply import Reply
 
 _DEFAULT_REPLY = Reply()

@@ -12,7 +12,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from .._model_id import parse_model_id
+from .._model.model_id import parse_model_id
 from ._account import Account, InferenceProfile
 from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._record import CallRecord
+from .._model.record import CallRecord
 
 
 class ListSink:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .._defaults import configure
-from .._record import CallRecord
+from .._default_recorder import configure
+from .._model.record import CallRecord
 from ._simulator import Simulator, bedrock_simulator
 from ._sink import ListSink
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from offers import JsonObject, as_api, as_csv, as_json, offer, product, sold
 
-from bedrock_attrib._errors import ConfigError
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.pricing.price_list import Sku, read_offer_file, read_product
 
 LINES = [

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from offers import as_csv, as_json, offer, product
 
-from bedrock_attrib._errors import ConfigError
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.pricing import PriceTable
 from bedrock_attrib.pricing.price_list import (
     ImportedPrices,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from offers import JsonObject, as_json, product, sold
 
-from bedrock_attrib._usage import Unit
+from bedrock_attrib._model.usage import Unit
 from bedrock_attrib.pricing import PriceRow
 from bedrock_attrib.pricing.price_list import ImportedPrices, collect, read_offer_file
 

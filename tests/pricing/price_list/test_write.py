@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from offers import product, sold
 
-from bedrock_attrib._errors import ConfigError
-from bedrock_attrib._usage import Unit, Usage
+from bedrock_attrib._model.usage import Unit, Usage
+from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.pricing import Discount, PriceRow, PriceTable
 from bedrock_attrib.pricing.price_list import ImportedPrices, collect, write_prices
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import click
 from rich.table import Table
 
-from ..._usage import Usage
+from ..._model.usage import Usage
 from ...reports import Comparison, Side, compare
 from .._console import print_remarks, results, shortened
 from .._numbers import Within

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from ..._model_id import Scope
+from ..._model.model_id import Scope
 from ...reports import Alternative, Repricing, WhatIf, what_if
 from .._console import print_remarks, results
 from .._ledgers import by_option

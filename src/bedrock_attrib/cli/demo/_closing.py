@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ..._record import CallRecord
+from ..._model.record import CallRecord
 from .._bill import (
     BY_APP,
     BY_APP_AND_MODEL,

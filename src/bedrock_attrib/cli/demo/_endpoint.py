@@ -14,9 +14,9 @@ import boto3
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 
-from ..._client import instrument
-from ..._record import CallRecord
-from ..._recorder import Recorder
+from ..._instrument.instrument import instrument
+from ..._model.record import CallRecord
+from ..._recording.recorder import Recorder
 from ...ledger import open_ledger
 from ...metrics import OpenTelemetrySink
 from ...pricing import PriceTable

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..._usage import Unit, Usage
+from ..._model.usage import Unit, Usage
 from ...testing import Fault, FaultKind, tokens
 
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

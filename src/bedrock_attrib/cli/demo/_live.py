@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..._usage import Unit
+from ..._model.usage import Unit
 from .._bill import Bill, Key, Line
 from .._console import is_animated
 from .._figures import LEGEND, dollars, marks, short_count, short_model

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ..._usage import Unit, Usage
+from ..._model.usage import Unit, Usage
 from ...testing import Reply
 from ._jobs import JOBS, Job, Turn
 

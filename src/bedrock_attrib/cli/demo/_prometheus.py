@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..._errors import ConfigError, MissingExtraError
+from ...errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.progress import track
 from rich.text import Text
 
-from ..._record import CallRecord
+from ..._model.record import CallRecord
 from ...testing import Recording, load_recordings, replay
 from .._bill import BY_MODEL, Bill, bill_of, not_priced
 from .._console import is_animated, remarks, results

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..._cost import Rate
-from ..._record import PriceStatus
-from ..._usage import Unit
+from ..._model.cost import Rate
+from ..._model.record import PriceStatus
+from ..._model.usage import Unit
 from .._bill import Bill, Line, add_exactly, estimated, not_priced
 from .._figures import decimals_of, dollars, list_price, short_model
 from .._tables import (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..._errors import BedrockAttribError
+from ...errors import BedrockAttribError
 from ...ledger import Ledger, open_ledger
 from ._findings import Finding, State
 from ._settings import without_secrets

@@ -13,8 +13,8 @@ from pathlib import Path
 from opentelemetry.metrics import get_meter_provider
 
 from ..._config import Config, origins
-from ..._errors import ConfigError
-from ..._faults import logger
+from ..._runtime.contained_errors import logger
+from ...errors import ConfigError
 from ...pricing import PriceTable
 from ._findings import Finding, State
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from ...pricing import PriceTable
 from .._console import remarks
 from .._json import JsonObject

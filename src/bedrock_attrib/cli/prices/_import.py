@@ -118,13 +118,13 @@ def _from_files(files: Sequence[Path]) -> Iterator[Sku]:
 
 def _from_api(regions: Sequence[str]) -> Iterator[Sku]:
     # boto3 takes 200 ms to import, and files need none of it.
-    from ...billing.price_api import pricing_client, read_price_list  # noqa: PLC0415
+    from ...aws.prices import pricing_client, read_price_list  # noqa: PLC0415
 
     return read_price_list(pricing_client(), regions=regions)
 
 
 def _from_rate_cards(models: Sequence[str], regions: Sequence[str]) -> ImportedPrices:
-    from ...billing.price_api import bedrock_client, read_rate_cards  # noqa: PLC0415 - as above
+    from ...aws.prices import bedrock_client, read_rate_cards  # noqa: PLC0415 - as above
     from ...pricing.price_list import collect, map_rate_card_line  # noqa: PLC0415
 
     today = datetime.now(UTC).date()

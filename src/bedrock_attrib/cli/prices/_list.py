@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from ..._usage import Unit
+from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
 from .._console import remarks
 from .._price_table import (

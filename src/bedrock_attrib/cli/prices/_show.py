@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from ..._model_id import parse_model_id
-from ..._usage import Unit
+from ..._model.model_id import parse_model_id
+from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
-from ...pricing._similar import similar_model_ids
+from ...pricing._suggest import similar_model_ids
 from .._console import remarks, results
 from .._price_table import (
     DAY,

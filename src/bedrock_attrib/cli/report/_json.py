@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from ..._usage import Unit
+from ..._model.usage import Unit
 from ...reports import (
     Spend,
     SpendReport,

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import click
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from .._ledgers import Command
 
 STDOUT = "-"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..._errors import ConfigError, LedgerError
+from ...errors import ConfigError, LedgerError
 from ...ledger import Ledger
 from ...reports import Dimension, Selection, dimensions_of, remarks_of, select
 from .._console import is_animated, print_remarks, remarks, results

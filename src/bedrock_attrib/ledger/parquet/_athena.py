@@ -8,7 +8,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from ._columns import AMOUNT, schema_of
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html, checked 2026-11-25.

@@ -10,16 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..._cost import Rates
-from ..._errors import ConfigError
-from ..._money import multiply
-from ..._record import Tags
-from ..._usage import Unit, Usage
+from ..._model.cost import Rates
+from ..._model.money import multiply
+from ..._model.record import Tags
+from ..._model.usage import Unit, Usage
+from ...errors import ConfigError
 from .._clock import microseconds_of
-from .._reading import Reader
+from .._codec import Kind, cost_of, write_rates
+from .._query.reader import Reader
 from .._rows import CALL_COLUMNS, Row, long_hash, long_request_id
 from .._schema import UNIT_COLUMNS
-from .._values import Kind, cost_of, write_rates
 
 DECIMALS = 18
 # Athena's decimals, and Arrow's of 128 bits, have at most 38 digits.

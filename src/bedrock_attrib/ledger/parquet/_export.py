@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from ..._errors import ConfigError, LedgerError
+from ...errors import ConfigError, LedgerError
 from .._ledger import Ledger
-from .._reading import Reader
+from .._query.reader import Reader
 from ._columns import ColumnMaker, batched, schema_of
 
 _DAY = timedelta(days=1)

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors, sql
 
-from ..._errors import LedgerError
-from .._older import Older
+from ...errors import LedgerError
+from .._old_schema import Older
 from .._rows import Row
 from .._schema import TEXT_OF
 from .._store import GENERATION, MARK, CommitInDoubtError, StaleIdsError, UnfitError

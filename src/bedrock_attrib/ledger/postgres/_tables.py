@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 
 from psycopg import sql
 
-from ..._errors import LedgerError
-from .._older import Older
+from ...errors import LedgerError
+from .._old_schema import Older
 from .._schema import NEWEST, after
 from ._writing import Connection
 

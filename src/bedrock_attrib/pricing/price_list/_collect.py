@@ -10,9 +10,9 @@ from itertools import groupby
 
 from .._rows import PriceRow
 from .._table import PriceTable
-from ._known import KnownPrices
+from ._conflicts import settle
 from ._mapping import Mapped, map_sku
-from ._settle import settle
+from ._plausibility import KnownPrices
 from ._sku import Reason, Sku, UnmappedError
 
 _EXAMPLES = 3

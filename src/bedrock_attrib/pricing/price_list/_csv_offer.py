@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from ._attributes import FIELDS, plain_name, read_publication
 from ._sku import Sku
 

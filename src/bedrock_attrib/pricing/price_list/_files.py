@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from ._csv_offer import read_csv_offer
 from ._json_offer import read_json_offer
 from ._sku import Sku

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..._model_id import parse_model_id
+from ..._model.model_id import parse_model_id
 from ._models import MODELS
 from ._names import IMAGE_SERVICES, OTHER_IDS
 from ._sku import Reason, Sku, UnmappedError

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from ._attributes import FIELDS, known_fields, plain_name, read_publication
 from ._sku import Sku
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ..._usage import CACHE_WRITE_UNITS, OUTPUT_TOKEN_UNITS, Unit
+from ..._model.usage import CACHE_WRITE_UNITS, OUTPUT_TOKEN_UNITS, Unit
 from .._rows import PriceRow
 from ._amounts import read_amount
 from ._identity import identify

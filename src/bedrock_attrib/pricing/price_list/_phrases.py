@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from ..._model_id import Scope
-from ..._usage import Unit
+from ..._model.model_id import Scope
+from ..._model.usage import Unit
 from ._sku import Reason
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from ..._errors import BedrockAttribError
+from ...errors import BedrockAttribError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..._model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
-from ..._usage import GUARDRAIL_CHECKS_UNITS
+from ..._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
+from ..._model.usage import GUARDRAIL_CHECKS_UNITS
 from ._models import KNOWN_STEMS
 from ._names import IMAGES_CREATED
 from ._phrases import (

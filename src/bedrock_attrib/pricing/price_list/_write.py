@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from ..._errors import ConfigError
+from ...errors import ConfigError
 from .._price_file import (
     make_price_file,
     render_list_prices,

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ..._money import ZERO, add
-from ..._usage import (
+from ..._model.money import ZERO, add
+from ..._model.usage import (
     OUTPUT_TOKEN_UNITS,
     PROMPT_UNITS,
     Unit,
 )
 from .._calendar import Step
-from .._spend import Spend
+from .._tables.spend import Spend
 from ._common import MOST_SHOWN, REST, TOKENS, TOP, card, dearest, label_of, tokens_of
 from ._figures import Figures
 from ._markup import (

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from ..._errors import ConfigError
-from ..._money import ZERO, add
+from ..._model.money import ZERO, add
+from ...errors import ConfigError
 from ...ledger import Ledger, Reader, Sum
 from .._calendar import Step, edges
 from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
-from .._known import NOT_WHOLLY_PRICED
-from .._remarks import remarks_on
 from .._selection import Selection
-from .._spend import Spend
+from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.remarks import remarks_on
+from .._tables.spend import Spend
 from ._figures import MAIN_CURRENCY, Charge, ChargeKey, Figures, Stretch
 
 Progress = Callable[[int, int], None]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from ..._usage import (
+from ..._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
     PROMPT_UNITS,
     Unit,
 )
 from .._calendar import Step
-from .._spend import Spend
+from .._tables.spend import Spend
 from ._figures import Figures
 
 TOP = 8

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from ..._money import ZERO, add
-from ..._usage import (
+from ..._model.money import ZERO, add
+from ..._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
     PROMPT_UNITS,
     Unit,
     unit_class,
 )
-from .._spend import Spend, merge
+from .._tables.spend import Spend, merge
 from ._common import card, tokens_of
 from ._figures import ChargeKey, Figures
 from ._markup import (

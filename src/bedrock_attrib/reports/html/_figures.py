@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from ..._money import ZERO
-from ..._record import Outcome
-from ..._usage import Unit
+from ..._model.money import ZERO
+from ..._model.record import Outcome
+from ..._model.usage import Unit
 from .._calendar import Step
-from .._spend import Spend, merge
+from .._tables.spend import Spend, merge
 
 Keys = tuple[str | None, ...]
 MAIN_CURRENCY = "USD"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..._record import Outcome
-from ..._usage import (
+from ..._model.record import Outcome
+from ..._model.usage import (
     Unit,
 )
-from .._spend import Spend, merge
+from .._tables.spend import Spend, merge
 from ._common import MOST_SHOWN, card
 from ._figures import Figures
 from ._markup import (

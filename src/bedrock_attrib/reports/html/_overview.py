@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..._money import ZERO
-from ..._record import Outcome
-from ..._usage import (
+from ..._model.money import ZERO
+from ..._model.record import Outcome
+from ..._model.usage import (
     OUTPUT_TOKEN_UNITS,
     PROMPT_UNITS,
     Unit,
 )
-from .._spend import Spend, merge
+from .._tables.spend import Spend, merge
 from ._common import MOST_SHOWN, TOP, card, dearest, tokens_of
 from ._figures import Figures
 from ._markup import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..._usage import Unit
+from ..._model.usage import Unit
 from .._converse import argument_parts, tool_use_id
 from .._wire import Exchange, JsonObject
 from ._shape import Family, counts_of, reason, renamed, usage_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._usage import unit_class
+from ..._model.usage import unit_class
 from .._wire import AwsError, Exchange, JsonObject
 from ._shape import INPUT_ONLY, NO_COUNT, Family, counts_of, renamed, usage_of
 

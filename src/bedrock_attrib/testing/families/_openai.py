@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ..._usage import Usage
+from ..._model.usage import Usage
 from .. import _counts
 from .._converse import tool_use_id
 from .._wire import Exchange, JsonObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..._usage import Usage
+from ..._model.usage import Usage
 from .. import _counts
 from .._wire import Exchange, JsonObject
 

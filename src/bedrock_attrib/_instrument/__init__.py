@@ -1,0 +1,1 @@
+"""The botocore door: event handlers, stream and body observers, targets."""

@@ -1,0 +1,162 @@
+"""How the rest of a stream is read that its caller left: within bounds of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from socket import socket
+from time import perf_counter
+from typing import Any
+
+from botocore.eventstream import EventStream
+
+from .._readers import is_final
+from .._recording.call import Call
+from .._runtime.background import Drains
+from .._runtime.contained_errors import logger
+from .observers import StreamFeed, error_name
+
+
+def can_be_read_on(stream: EventStream) -> bool:
+    """Whether waiting for *stream* can be bounded, and it is still connected."""
+    return _socket_of(stream) is not None
+
+
+def read_on(
+    stream: EventStream,
+    take: Callable[[Any], bool],
+    *,
+    until: float,
+    max_events: int,
+) -> None:
+    """Read *stream* on, and give its connection back, or close it.
+
+    A server that falls silent is waited for until *until* at the longest. That one
+    sends bytes without ever completing an event is not expected of AWS.
+
+    Args:
+        stream: Botocore's own stream, which nobody else reads.
+        take: Told about each event; True when no further one is needed.
+        until: ``perf_counter`` at which to stop.
+        max_events: Events to read at most.
+    """
+    connection = _socket_of(stream)
+    if connection is None:
+        return
+    patience_s = connection.gettimeout()
+    is_over = False
+    try:
+        events = iter(stream)
+        for _ in range(max_events):
+            left_s = until - perf_counter()
+            if left_s <= 0:
+                break
+            connection.settimeout(_shorter(left_s, patience_s))
+            event = next(events, _END)
+            if event is _END:
+                is_over = True
+                break
+            if take(event):
+                # What ends the answer comes along with the last event. Read, it puts
+                # the connection back into its pool, with the patience of its owner.
+                connection.settimeout(patience_s)
+                is_over = len(list(islice(events, _MOST_AFTER_LAST))) < _MOST_AFTER_LAST
+                break
+    finally:
+        if is_over:
+            with suppress(OSError):  # closed, as the pool had no room
+                connection.settimeout(patience_s)
+        else:
+            stream.close()
+
+
+_END = object()
+_MOST_AFTER_LAST = 8
+
+
+def _shorter(left_s: float, patience_s: float | None) -> float:
+    return left_s if patience_s is None else min(left_s, patience_s)
+
+
+def _socket_of(stream: EventStream) -> socket | None:
+    """The socket that *stream* reads from, by urllib3's public attributes.
+
+    None where the answer is not read from one, or has come to its end; and for an
+    answer after which the server closes, whose socket has left its connection.
+    """
+    raw = getattr(stream, "_raw_stream", None)
+    found = getattr(getattr(raw, "connection", None), "sock", None)
+    return found if hasattr(found, "settimeout") else None
+
+
+class AbandonedFeed(StreamFeed):
+    """Reads a stream on in the background when its caller has dropped it."""
+
+    __slots__ = ("_drains", "_is_drained", "_stream", "_until")
+
+    def __init__(self, call: Call, stream: EventStream, drains: Drains) -> None:
+        """Watch the stream of *call*.
+
+        Args:
+            call: The call.
+            stream: Botocore's own stream, from which the caller's reads. It and the
+                call are held apart, so that the collection of a cycle which the
+                caller's stream is part of does not end them before it is noticed.
+            drains: Reads it on.
+        """
+        super().__init__(call)
+        self._stream = stream
+        self._drains = drains
+        self._is_drained = False
+        self._until = 0.0
+        drains.hold(self)
+
+    def dropped(self) -> None:
+        """The caller's stream is gone. In a finalizer, so nothing here may wait."""
+        was_held = self._drains.release(self)
+        call = self._call
+        if call.ended is not None or not was_held:
+            return  # over, or a forked child's copy: the socket is the parent's to read
+        call.paused = call.paused or perf_counter()
+        if self._drains.is_closed:
+            self._recorder.call_dropped(call)
+        else:
+            self._recorder.look_again(self._is_done)
+
+    def _is_done(self) -> bool:
+        """Whether the call has ended; starts the reading, and sees to its bound."""
+        call = self._call
+        if call.ended is None and not self._is_drained:
+            self._is_drained = True
+            # From now: that the stream was dropped is noticed within seconds only.
+            self._until = perf_counter() + self._drains.max_s
+            if not (
+                can_be_read_on(self._stream) and self._drains.submit(self._read_on)
+            ):
+                self._recorder.call_dropped(call)
+        elif perf_counter() > self._until:
+            self._recorder.call_dropped(call)
+        return call.ended is not None
+
+    def _read_on(self) -> None:
+        """On a thread of its own: read on until the counts are known, or it is late."""
+        call = self._call
+        try:
+            if call.ended is None:
+                most = self._drains.max_events
+                read_on(self._stream, self._took, until=self._until, max_events=most)
+        except Exception as error:  # that of a stream which nobody reads any more
+            logger.debug("an abandoned stream broke off: %s", error_name(error))
+        finally:
+            self._recorder.stream_drained(call)
+
+    def _took(self, event: Any) -> bool:
+        """Note an event; whether the call has ended, and no other one is needed."""
+        events = self._events
+        if events.first is None:
+            events.first = event
+        self.saw((event,), 1)
+        if is_final(event):
+            self._recorder.stream_drained(self._call)
+        return self._call.ended is not None

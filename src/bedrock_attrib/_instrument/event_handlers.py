@@ -1,0 +1,293 @@
+"""What happens at botocore's events of one call: it opens, is answered or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import botocore.exceptions
+from botocore.hooks import BaseEventHooks
+
+from .._default_recorder import get_recorder
+from .._readers import OPERATIONS, is_turned_away, needs_body
+from .._recording.call import NO_RETRIES, Call
+from .._recording.recorder import Recorder
+from .._runtime.contained_errors import Faults
+from ..errors import RefusedError
+from .async_streams import is_async, watch_aio_body, watch_aio_stream
+from .observers import error_name
+from .sync_streams import watch_body, watch_stream
+
+SERVICE = "bedrock-runtime"
+WHO = f"bedrock-attrib-who.{SERVICE}"
+"""Event to which the handlers that stand on an emitter answer with themselves."""
+
+_KEY = "bedrock_attrib"
+_NOTHING: Mapping[str, Any] = {}
+
+# Raised before a byte of the request can have reached AWS. botocore 1.44.5.
+_BEFORE_SENDING = (
+    botocore.exceptions.EndpointConnectionError,
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.InvalidEndpointConfigurationError,
+    botocore.exceptions.SSLError,
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.NoAuthTokenError,
+    botocore.exceptions.UnknownSignatureVersionError,
+)
+
+
+class Handlers:
+    """The event handlers of one instrumented target.
+
+    All state of a call stands in botocore's context of that call.
+
+    Attributes:
+        recorder: The recorder that was asked for; None for whichever is the default.
+        is_on: False once the target is no longer instrumented. Clients that were made
+            from a session keep its handlers.
+        gives_way: Whether whoever instruments with another recorder replaces them, as
+            they were put there from outside of the application's code.
+    """
+
+    def __init__(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
+        """Make handlers that tell *recorder*."""
+        self.recorder = recorder
+        self.gives_way = gives_way
+        self.is_on = True
+
+    def register(self, events: BaseEventHooks) -> None:
+        """Put the handlers on an emitter.
+
+        Parameters are seen after all other handlers have changed them, answers before
+        any other handler has replaced their streams.
+        """
+        self.unregister(events)  # what stands there has the same ids and is in the way
+        events.register_last(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.register_last(event, self.send, _id_of(event))
+        events.register_last(_TRIED, self.tried, _id_of(_TRIED))
+        events.register_first(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.register_first(_FAIL, self.fail, _id_of(_FAIL))
+        events.register_last(WHO, self.who, _id_of(WHO))
+
+    def unregister(self, events: BaseEventHooks) -> None:
+        """Take the handlers off an emitter."""
+        events.unregister(_START, self.start, _id_of(_START))
+        for event in _SEND:
+            events.unregister(event, self.send, _id_of(event))
+        events.unregister(_TRIED, self.tried, _id_of(_TRIED))
+        events.unregister(_ANSWER, self.answer, _id_of(_ANSWER))
+        events.unregister(_FAIL, self.fail, _id_of(_FAIL))
+        events.unregister(WHO, self.who, _id_of(WHO))
+
+    def __deepcopy__(self, _memo: object) -> Handlers:
+        """These handlers: a copy of a session is metered by the same recorder."""
+        return self
+
+    def tells(self, recorder: Recorder | None) -> bool:
+        """Whether calls go to *recorder*, None standing for the default one."""
+        return is_same_recorder(self.recorder, recorder)
+
+    def who(self, **_kwargs: Any) -> Handlers:
+        """Answer that these handlers stand on the emitter."""
+        return self
+
+    # `event_name` and the like are named, as collecting them takes longer.
+
+    def start(
+        self,
+        params: Mapping[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
+    ) -> None:
+        """Open the call, once its parameters are known."""
+        region = context.get("client_region")
+        # A URL that is signed for somebody else names no region, and is no call.
+        if region is None or _KEY in context or not self.is_on:
+            return
+        try:
+            recorder = self.recorder or get_recorder()
+        except Exception as fault:
+            _no_recorder.note("default recorder", fault)
+            return
+        try:
+            call = recorder.start(model.name, params, region)
+            # botocore writes down here each attempt that it is about to make, and
+            # does not mind that the dictionary is there already: 1.44.5.
+            call.retries = context.setdefault("retries", {})
+            context[_KEY] = call
+        except RefusedError:
+            raise
+        except Exception as fault:
+            recorder.faults.note("start", fault)
+
+    def send(
+        self, params: Mapping[str, Any], context: dict[str, Any], **_: Any
+    ) -> None:
+        """Note how large the request of a stream is, which may be left unread."""
+        call: Call | None = context.get(_KEY)
+        if call is None:
+            return
+        try:
+            body = params.get("body")
+            if isinstance(body, (bytes, bytearray)):
+                call.request_bytes = len(body)
+        except Exception as fault:
+            call.recorder.faults.note("send", fault)
+
+    def tried(
+        self,
+        response: tuple[Any, Any] | None,
+        caught_exception: Exception | None,
+        request_dict: Mapping[str, Any],
+        endpoint: Any = None,  # noqa: ARG002 -- as above
+        operation: Any = None,  # noqa: ARG002 -- as above
+        attempts: int = 0,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
+    ) -> None:
+        """Note an attempt that failed, and that AWS may have billed all the same.
+
+        botocore asks after every attempt whether to try again; None has no opinion.
+        """
+        if response is not None and response[0].status_code < _FIRST_ERROR:
+            return
+        call: Call | None = request_dict["context"].get(_KEY)
+        if call is None:
+            return
+        try:
+            error = _doubtful_error(response, caught_exception)
+            if error is not None:
+                call.doubtful_attempts = (*call.doubtful_attempts, error)
+                call.is_plain = False
+        except Exception as fault:
+            call.recorder.faults.note("attempt", fault)
+
+    def answer(
+        self,
+        http_response: Any,
+        parsed: Any,
+        context: dict[str, Any],
+        model: Any = None,  # noqa: ARG002 -- as above
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
+    ) -> None:
+        """Read the answer, or watch the stream that it opens."""
+        call: Call | None = context.pop(_KEY, None)
+        if call is None:
+            return
+        try:
+            row = call.route.operation
+            status = http_response.status_code
+            if call.is_plain and row.stream is None and status < _FIRST_ERROR:
+                said = parsed.get("ResponseMetadata") or _NOTHING
+                kept = None if said.get("RetryAttempts") else row.keep(parsed)
+                if kept is not None:
+                    call.end_plainly(said.get("RequestId"), kept)
+                    return
+            _take_answer(call, status, parsed)
+        except Exception as fault:
+            call.recorder.faults.note("answer", fault)
+            _end_without_answer(call)
+
+    def fail(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
+        """Finish a call that got no answer."""
+        call: Call | None = context.pop(_KEY, None)
+        if call is None:
+            return
+        try:
+            call.attempts = call.retries.get("attempt", 1)
+            was_sent = not isinstance(exception, _BEFORE_SENDING)
+            call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
+        except Exception as fault:
+            call.recorder.faults.note("fail", fault)
+
+
+def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
+    """Whether *one* is *other*, None standing for the default one."""
+    return (one or get_recorder()) is (other or get_recorder())
+
+
+# As botocore has it: 1.44.5.
+_FIRST_ERROR = HTTPStatus.MULTIPLE_CHOICES.value
+
+# For calls that have no recorder, as the default one could not be made.
+_no_recorder = Faults()
+
+_START = f"before-parameter-build.{SERVICE}"
+_TRIED = f"needs-retry.{SERVICE}"
+_ANSWER = f"after-call.{SERVICE}"
+_FAIL = f"after-call-error.{SERVICE}"
+# A handler costs every call a microsecond, so only streams have this one.
+_SEND = tuple(
+    f"before-call.{SERVICE}.{name}"
+    for name, row in OPERATIONS.items()
+    if row.stream is not None
+)
+
+
+def _id_of(event: str) -> str:
+    return f"bedrock-attrib-{event}"
+
+
+def _doubtful_error(
+    response: tuple[Any, Any] | None, exception: Exception | None
+) -> str | None:
+    """What failed in an attempt; None where AWS has not billed it."""
+    if response is None:
+        if exception is None or isinstance(exception, _BEFORE_SENDING):
+            return None
+        return error_name(exception)
+    http_response, parsed = response
+    status = http_response.status_code
+    return None if is_turned_away(status) else _error_code(parsed, status)
+
+
+def _error_code(parsed: Any, status: int) -> str:
+    return str(parsed.get("Error", {}).get("Code") or status)
+
+
+def _end_without_answer(call: Call) -> None:
+    try:
+        call.recorder.answer_lost(call)
+    except Exception as fault:
+        call.recorder.faults.note("answer", fault)
+
+
+def _take_answer(call: Call, status: int, parsed: Any) -> None:
+    recorder = call.recorder
+    call.retries = NO_RETRIES  # large, and of no more use
+    metadata = parsed.get("ResponseMetadata") or {}
+    call.request_id = metadata.get("RequestId")
+    retries = metadata.get("RetryAttempts")
+    if retries:
+        call.attempts = retries + 1
+    if status >= _FIRST_ERROR:
+        recorder.turned_away(call, status, _error_code(parsed, status))
+        return
+    row = call.route.operation
+    if row.stream is not None:
+        call.answer = row.read(parsed, call.route.model)
+        stream = parsed[row.stream]
+        if is_async(stream):
+            watch_aio_stream(stream, call)
+        else:
+            parsed[row.stream] = watch_stream(stream, call)
+        return
+    if row.body is not None:
+        headers = metadata.get("HTTPHeaders") or {}
+        if needs_body(headers) or call.has_guardrail:
+            call.answer = row.read(parsed, call.route.model)
+            body, length = parsed[row.body], headers.get("content-length")
+            watch = watch_aio_body if is_async(body) else watch_body
+            watch(body, call, int(length) if length else None)
+            return
+    recorder.answered(call, row.keep(parsed) or _NOTHING)

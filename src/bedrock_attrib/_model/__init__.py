@@ -1,0 +1,1 @@
+"""Values of the library: usage, cost, model ids, tags and call records."""

@@ -1,0 +1,243 @@
+"""What is billed: units, and disjoint counts by unit."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from enum import StrEnum
+from typing import Self
+
+from ..errors import ConfigError
+
+
+class Unit(StrEnum):
+    """What AWS bills by. Each token or piece is counted under one unit only.
+
+    Names follow the dimensions of AWS' price list. A bracket names the variant
+    that a price hangs on, such as the size and quality of an image. ``input_token``
+    never includes cached tokens.
+    """
+
+    INPUT_TOKEN = "input_token"
+    OUTPUT_TOKEN = "output_token"
+    CACHE_READ_TOKEN = "cache_read_token"
+    CACHE_WRITE_5M_TOKEN = "cache_write_5m_token"
+    CACHE_WRITE_30M_TOKEN = "cache_write_30m_token"
+    CACHE_WRITE_1H_TOKEN = "cache_write_1h_token"
+    INPUT_SPEECH_TOKEN = "input_speech_token"
+    OUTPUT_SPEECH_TOKEN = "output_speech_token"
+    INPUT_IMAGE_TOKEN = "input_image_token"
+
+    INPUT_IMAGE = "input_image"
+    INPUT_IMAGE_STANDARD = "input_image[standard]"
+    INPUT_IMAGE_DOCUMENT = "input_image[document]"
+    INPUT_AUDIO_SECOND = "input_audio_second"
+    INPUT_VIDEO_SECOND = "input_video_second"
+
+    OUTPUT_IMAGE = "output_image"
+    OUTPUT_IMAGE_UP_TO_1024_STANDARD = "output_image[up-to-1024x1024/standard]"
+    OUTPUT_IMAGE_UP_TO_1024_PREMIUM = "output_image[up-to-1024x1024/premium]"
+    OUTPUT_IMAGE_UP_TO_2048_STANDARD = "output_image[up-to-2048x2048/standard]"
+    OUTPUT_IMAGE_UP_TO_2048_PREMIUM = "output_image[up-to-2048x2048/premium]"
+    OUTPUT_IMAGE_512_STANDARD = "output_image[512x512/standard]"
+    OUTPUT_IMAGE_512_UP_TO_50_STEPS = "output_image[512x512/up-to-50-steps]"
+    OUTPUT_IMAGE_512_OVER_50_STEPS = "output_image[512x512/over-50-steps]"
+    OUTPUT_IMAGE_1024_UP_TO_50_STEPS = "output_image[1024x1024/up-to-50-steps]"
+    OUTPUT_IMAGE_1024_OVER_50_STEPS = "output_image[1024x1024/over-50-steps]"
+    OUTPUT_VIDEO_SECOND = "output_video_second"
+    OUTPUT_VIDEO_SECOND_540P = "output_video_second[540p/24fps]"
+    OUTPUT_VIDEO_SECOND_720P = "output_video_second[720p/24fps]"
+
+    SEARCH_UNIT = "search_unit"
+    TEXT_REQUEST = "text_request"
+    WEB_GROUNDING_REQUEST = "web_grounding_request"
+
+    GUARDRAIL_CONTENT_TEXT_UNIT = "guardrail_content_text_unit"
+    GUARDRAIL_CONTENT_IMAGE_UNIT = "guardrail_content_image_unit"
+    GUARDRAIL_TOPIC_TEXT_UNIT = "guardrail_topic_text_unit"
+    GUARDRAIL_WORD_TEXT_UNIT = "guardrail_word_text_unit"
+    GUARDRAIL_SENSITIVE_INFORMATION_TEXT_UNIT = (
+        "guardrail_sensitive_information_text_unit"
+    )
+    GUARDRAIL_SENSITIVE_INFORMATION_FREE_TEXT_UNIT = (
+        "guardrail_sensitive_information_free_text_unit"
+    )
+    GUARDRAIL_CONTEXTUAL_GROUNDING_TEXT_UNIT = (
+        "guardrail_contextual_grounding_text_unit"
+    )
+    GUARDRAIL_AUTOMATED_REASONING_TEXT_UNIT = "guardrail_automated_reasoning_text_unit"
+    GUARDRAIL_CHECKS_CONTENT_TEXT_UNIT = "guardrail_checks_content_text_unit"
+    GUARDRAIL_CHECKS_PROMPT_ATTACK_TEXT_UNIT = (
+        "guardrail_checks_prompt_attack_text_unit"
+    )
+    GUARDRAIL_CHECKS_SENSITIVE_INFORMATION_TEXT_UNIT = (
+        "guardrail_checks_sensitive_information_text_unit"
+    )
+
+    INPUT_TPM_HOUR = "input_tpm_hour"
+    OUTPUT_TPM_HOUR = "output_tpm_hour"
+    CUSTOM_MODEL_UNIT_MINUTE = "custom_model_unit_minute[v1.0]"
+    CUSTOM_MODEL_UNIT_MINUTE_OTHER_REGIONS = (
+        "custom_model_unit_minute[v1.0/other-regions]"
+    )
+    CUSTOM_MODEL_UNIT_STORAGE_MONTH = "custom_model_unit_storage_month"
+
+
+CACHE_WRITE_UNITS = frozenset(
+    {
+        Unit.CACHE_WRITE_5M_TOKEN,
+        Unit.CACHE_WRITE_30M_TOKEN,
+        Unit.CACHE_WRITE_1H_TOKEN,
+    }
+)
+PROMPT_UNITS = CACHE_WRITE_UNITS | {
+    Unit.INPUT_TOKEN,
+    Unit.CACHE_READ_TOKEN,
+    Unit.INPUT_SPEECH_TOKEN,
+    Unit.INPUT_IMAGE_TOKEN,
+}
+"""Units whose sum is the length of the prompt in tokens."""
+OUTPUT_TOKEN_UNITS = frozenset({Unit.OUTPUT_TOKEN, Unit.OUTPUT_SPEECH_TOKEN})
+
+GUARDRAIL_UNITS = frozenset(unit for unit in Unit if unit.startswith("guardrail_"))
+GUARDRAIL_CHECKS_UNITS = frozenset(
+    unit for unit in Unit if unit.startswith("guardrail_checks_")
+)
+
+
+def unit_class(unit: Unit) -> str:
+    """The coarse class of *unit*: ``input``, ``output``, ``cache_read``, ….
+
+    A class is the unit's name without its measure and variant:
+    ``output_image[512x512/standard]`` is of class ``output_image``, all cache
+    writes are ``cache_write``, all guardrail policies ``guardrail``.
+    """
+    return _UNIT_CLASSES[unit]
+
+
+def _classify(unit: Unit) -> str:
+    if unit in GUARDRAIL_UNITS:
+        return "guardrail"
+    if unit in CACHE_WRITE_UNITS:
+        return "cache_write"
+    name = unit.split("[", 1)[0]
+    return name.removesuffix("_token") if name.endswith("_token") else name
+
+
+_UNIT_CLASSES = {unit: _classify(unit) for unit in Unit}
+
+
+_new = object.__new__  # to look it up on each class costs a third of a usage
+
+
+class Usage(Mapping[Unit, int]):
+    """Disjoint counts by unit, immutable.
+
+    An absent unit was not reported; zero was reported as zero. Two usages add up
+    with ``+``.
+
+    Example:
+        >>> Usage({Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 40}).output_tokens
+        40
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, counts: Mapping[Unit, int] | Mapping[str, int]) -> None:
+        """Check and copy *counts*.
+
+        Args:
+            counts: Whole numbers from zero up, by unit or unit name.
+
+        Raises:
+            ConfigError: If a unit is not known or a count is not such a number.
+        """
+        self._counts = {
+            _known_unit(unit): _checked_count(unit, count)
+            for unit, count in counts.items()
+        }
+
+    @classmethod
+    def of(cls, counts: dict[Unit, int]) -> Self:
+        """Wrap *counts* without a check or a copy, for trusted callers."""
+        usage = _new(cls)
+        usage._counts = counts
+        return usage
+
+    def __getitem__(self, unit: Unit) -> int:
+        return self._counts[unit]
+
+    def __iter__(self) -> Iterator[Unit]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    # The mapping's own views run in Python; those of a dictionary do not.
+
+    def keys(self) -> KeysView[Unit]:
+        """The units that were reported."""
+        return self._counts.keys()
+
+    def values(self) -> ValuesView[int]:
+        """The counts."""
+        return self._counts.values()
+
+    def items(self) -> ItemsView[Unit, int]:
+        """Units with their counts."""
+        return self._counts.items()
+
+    def __contains__(self, unit: object) -> bool:
+        return unit in self._counts
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._counts.items()))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Usage):
+            return self._counts == other._counts
+        return Mapping.__eq__(self, other)
+
+    def __add__(self, other: Usage) -> Usage:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        total = dict(self._counts)
+        for unit, count in other._counts.items():
+            total[unit] = total.get(unit, 0) + count
+        return Usage.of(total)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{unit}: {count}" for unit, count in self._counts.items())
+        return f"Usage({{{inner}}})"
+
+    @property
+    def input_tokens(self) -> int | None:
+        """Length of the prompt in tokens, cached ones included; None if unknown."""
+        return _sum_known(self._counts, PROMPT_UNITS)
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens generated; None if unknown."""
+        return _sum_known(self._counts, OUTPUT_TOKEN_UNITS)
+
+
+def _sum_known(counts: Mapping[Unit, int], units: frozenset[Unit]) -> int | None:
+    known = [count for unit, count in counts.items() if unit in units]
+    return sum(known) if known else None
+
+
+def _known_unit(unit: str) -> Unit:
+    try:
+        return Unit(unit)
+    except ValueError:
+        raise ConfigError(
+            f"unknown unit {unit!r}; expected one of bedrock_attrib.Unit, such as "
+            f"{Unit.INPUT_TOKEN.value!r}"
+        ) from None
+
+
+def _checked_count(unit: str, count: int) -> int:
+    if type(count) is not int or count < 0:
+        raise ConfigError(
+            f"count of {unit} is {count!r}; expected a whole number from zero up"
+        )
+    return count

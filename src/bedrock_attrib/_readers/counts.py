@@ -1,0 +1,178 @@
+"""How a spelling of token counts is read into disjoint counts by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._model.record import Reading
+from .._model.usage import Unit
+from .usage_formats import Fields, Shape, anthropic_lifetimes
+
+LIFETIME_UNITS = {
+    "5m": Unit.CACHE_WRITE_5M_TOKEN,
+    "30m": Unit.CACHE_WRITE_30M_TOKEN,
+    "1h": Unit.CACHE_WRITE_1H_TOKEN,
+}
+# Vendors whose models sell one thirty-minute cache write; all others start at five
+# minutes. AWS price list of 2026-10-08, checked 2026-11-23.
+_UNSTATED_LIFETIME = {
+    "openai": Unit.CACHE_WRITE_30M_TOKEN,
+    "moonshotai": Unit.CACHE_WRITE_30M_TOKEN,
+    "zai": Unit.CACHE_WRITE_30M_TOKEN,
+}
+
+
+def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | None:
+    """Counts of *fields*, spelled as *shape*; None if neither side stands there.
+
+    Cached tokens are taken out of an inclusive input. A negative rest, or counts by
+    lifetime that pass their own total, are not believed; the note says so.
+
+    Args:
+        shape: The spelling.
+        fields: Object that may hold the counts, as whole numbers.
+        vendor: Vendor of the model, for the lifetime of cache writes not told apart.
+    """
+    if shape.flatten is not None:
+        fields = shape.flatten(fields)
+    get = fields.get
+    prompt, output = get(shape.input), get(shape.output)
+    cached, written = get(shape.cache_read), get(shape.cache_write)
+    if prompt is None and output is None:
+        return None
+    if written is None or shape.lifetimes is None:
+        lifetimes = None
+    else:
+        lifetimes = shape.lifetimes(fields)
+    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
+
+
+def read_numbers(
+    shape: Shape,
+    prompt: Any,
+    output: Any,
+    cached: Any,
+    written: Any,
+    lifetimes: Mapping[str, Any] | None,
+    vendor: str | None,
+) -> Reading:
+    """Counts of fields that have been looked up, as `read_shape` says.
+
+    Args:
+        shape: The spelling.
+        prompt: What is stated for the input; None for nothing, as in all of these.
+        output: What is stated for the output.
+        cached: What is stated for tokens read from the cache.
+        written: What is stated for tokens written to the cache.
+        lifetimes: Cache writes by lifetime, where told apart.
+        vendor: Vendor of the model.
+    """
+    if not (
+        (prompt is None or (type(prompt) is int and prompt >= 0))
+        and (output is None or (type(output) is int and output >= 0))
+        and (cached is None or (type(cached) is int and cached >= 0))
+        and (written is None or (type(written) is int and written >= 0))
+    ):
+        numbers = (prompt, output, cached, written)
+        return _read_odd_numbers(shape, numbers, lifetimes, vendor)
+    counts: dict[Unit, int] = {}
+    reading = Reading(counts, shape.source)
+    if prompt is not None:
+        if shape.includes_cache:
+            total = prompt
+            prompt -= (cached or 0) + (written or 0)
+            if prompt < 0:
+                why = _impossible(shape, total, cached, written)
+                return Reading(None, "", why)
+        counts[_INPUT] = prompt
+    if output is not None:
+        counts[_OUTPUT] = output
+    if cached is not None:
+        counts[_CACHE_READ] = cached
+    if written is not None:
+        add_cache_writes(counts, reading, written, lifetimes, vendor)
+    return reading
+
+
+# Looking a member up on its enum costs more than the rest of a line.
+_INPUT, _OUTPUT = Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN
+_CACHE_READ = Unit.CACHE_READ_TOKEN
+
+
+def _read_odd_numbers(
+    shape: Shape,
+    numbers: tuple[Any, ...],
+    lifetimes: Mapping[str, Any] | None,
+    vendor: str | None,
+) -> Reading:
+    """Read counts that are not all whole numbers from zero up.
+
+    Cohere's own interface types its billed units as floats (Chat API reference,
+    checked 2026-11-23), so ``7.0`` is seven.
+    """
+    whole = [
+        int(number) if type(number) is float and number.is_integer() else number
+        for number in numbers
+    ]
+    if list(map(type, whole)) == list(map(type, numbers)):
+        return Reading(
+            None, "", f"{shape.source}: a count is no whole number from zero up"
+        )
+    prompt, output, cached, written = whole
+    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
+
+
+def _impossible(
+    shape: Shape, total: int, cached: int | None, written: int | None
+) -> str:
+    return (
+        f"{shape.source}: input {total} is less than the cached tokens "
+        f"that it includes ({cached} read, {written} written)"
+    )
+
+
+def add_cache_writes(
+    counts: dict[Unit, int],
+    reading: Reading,
+    written: int,
+    lifetimes: Mapping[str, Any] | None,
+    vendor: str | None,
+) -> None:
+    """Split *written* tokens by lifetime into *counts*; mark what had to be assumed."""
+    rest = written
+    if lifetimes is not None:
+        split: dict[Unit, int] = {}
+        for lifetime, count in lifetimes.items():
+            unit = LIFETIME_UNITS.get(lifetime)
+            if unit is None or type(count) is not int or count < 0:
+                _doubt(reading, "cache writes of a lifetime that is not known")
+            elif count:
+                split[unit] = count
+                rest -= count
+        if rest < 0:
+            stated = written - rest
+            _doubt(reading, f"{stated} cache writes by lifetime, but {written} in all")
+            rest = written
+        else:
+            counts.update(split)
+    if rest or not written:
+        unit = _UNSTATED_LIFETIME.get(vendor or "", Unit.CACHE_WRITE_5M_TOKEN)
+        counts[unit] = counts.get(unit, 0) + rest
+        reading.assumed = unit if rest else None
+
+
+def _doubt(reading: Reading, note: str) -> None:
+    reading.estimated = True
+    reading.note = note
+
+
+def split_cache_writes(
+    counts: dict[Unit, int], reading: Reading, usage: Fields, vendor: str | None
+) -> None:
+    """Split cache writes of assumed lifetime, where Anthropic's *usage* tells it."""
+    lifetimes = anthropic_lifetimes(usage)
+    if lifetimes is not None and reading.assumed is not None:
+        written = counts.pop(reading.assumed)
+        reading.assumed = None
+        add_cache_writes(counts, reading, written, lifetimes, vendor)

@@ -1,0 +1,70 @@
+"""Whether a call that failed was billed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._model.record import PriceStatus
+
+# Statuses with which the runtime turns a request away before a model runs. A
+# validation error or a throttled call is not billed: AWS, "Amazon Bedrock pricing",
+# checked 2026-11-23.
+_TURNED_AWAY = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
+
+
+def is_turned_away(http_status: int) -> bool:
+    """Whether an answer with this status from 300 up says that no model ran."""
+    return http_status in _TURNED_AWAY
+
+
+def status_of_refusal(http_status: int, error: str) -> tuple[PriceStatus, str]:
+    """Price status and reason of an answer with an error status.
+
+    Args:
+        http_status: From 300 up.
+        error: AWS error code.
+    """
+    if is_turned_away(http_status):
+        return PriceStatus.FREE, f"turned away with {error}; nothing was used"
+    return (
+        PriceStatus.UNPRICED,
+        f"failed with {error} ({http_status}); AWS does not say whether that is billed",
+    )
+
+
+def status_without_answer(error: str, *, was_sent: bool) -> tuple[PriceStatus, str]:
+    """Price status and reason of a call that got no answer.
+
+    Args:
+        error: Class name of the exception.
+        was_sent: Whether the request may have reached AWS.
+    """
+    if was_sent:
+        reason = f"{error}: no answer came, and AWS may have billed the call"
+        return PriceStatus.UNPRICED, reason
+    return PriceStatus.FREE, f"{error}: the request was not sent"
+
+
+def with_earlier_attempts(
+    status: PriceStatus, reason: str, failed: Sequence[str]
+) -> tuple[PriceStatus, str]:
+    """Price status and reason of a call, some of whose attempts may be billed too.
+
+    Args:
+        status: Price status of the last attempt.
+        reason: Its reason.
+        failed: What went wrong in each attempt before it that may have been billed.
+    """
+    if not failed:
+        return status, reason
+    attempts = "an earlier attempt" if len(failed) == 1 else "earlier attempts"
+    more = f"AWS may have billed {attempts} too: {', '.join(failed)}"
+    reason = f"{reason}; {more}" if reason else more
+    return _NOT_ALL_KNOWN.get(status, status), reason
+
+
+_NOT_ALL_KNOWN = {
+    PriceStatus.PRICED: PriceStatus.PARTIAL,
+    PriceStatus.ESTIMATED: PriceStatus.PARTIAL,
+    PriceStatus.FREE: PriceStatus.UNPRICED,
+}

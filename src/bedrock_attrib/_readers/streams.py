@@ -1,0 +1,236 @@
+"""What the events of a stream say: the last ones, or the first if it was dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._model.model_id import ModelRef
+from .._model.record import Reading
+from .._model.usage import Unit
+from .bodies import add_chunk_trace, find_usage, read_tier
+from .counts import read_shape, split_cache_writes
+from .json_scan import whole_object
+from .responses import read_converse_metadata
+from .usage_formats import ANTHROPIC, INVOCATION_METRICS, Fields
+
+Event = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Events:
+    """The few events of a stream that are remembered while it is open.
+
+    Attributes:
+        first: The first event, or None before it came.
+        tail: The last events, at most `TAIL`, oldest first.
+        count: Number of events seen.
+        request_bytes: Size of the request body; None when not known.
+    """
+
+    first: Event | None = None
+    tail: list[Event] = field(default_factory=list)
+    count: int = 0
+    request_bytes: int | None = None
+
+
+# A larger request holds an image or a document, whose size says nothing of tokens.
+_LARGEST_TEXT = 65_536
+
+TAIL = 2
+"""Events to remember: Anthropic states its own counts in the last but one."""
+
+
+def is_final(event: Event) -> bool:
+    """Whether *event* is the one in which a stream of any operation states its counts.
+
+    False for the few families whose last statement is known only by what follows it.
+    """
+    return "metadata" in event or _METRICS_NAME in _chunk(event)
+
+
+def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
+    """Final statement of ConverseStream; None while it has not come."""
+    for event in reversed(events.tail):
+        if "metadata" in event:
+            return read_converse_metadata(event["metadata"], model)
+    return None
+
+
+def read_invoke_events(events: Events, model: ModelRef) -> Reading | None:
+    """Final statement of InvokeModelWithResponseStream; None while it has not come."""
+    chunks = [_chunk(event) for event in events.tail]
+    for chunk in reversed(chunks):
+        metrics = _metrics(chunk)
+        if metrics is None:
+            continue
+        reading = read_shape(INVOCATION_METRICS, metrics, model.vendor)
+        if reading is not None and reading.counts is not None:
+            _correct_by_anthropic(reading.counts, reading, events, chunks, model)
+            break
+    else:
+        reading = _read_own_end(events, chunks, model)
+    return add_chunk_trace(chunks, reading)
+
+
+_METRICS = "amazon-bedrock-invocationMetrics"
+_METRICS_NAME = _METRICS.encode()
+
+
+def _metrics(chunk: bytes) -> Mapping[str, Any] | None:
+    if _METRICS_NAME not in chunk:
+        return None
+    metrics = (whole_object(chunk) or {}).get(_METRICS)
+    return metrics if isinstance(metrics, Mapping) else None
+
+
+def _correct_by_anthropic(
+    counts: dict[Unit, int],
+    reading: Reading,
+    events: Events,
+    chunks: list[bytes],
+    model: ModelRef,
+) -> None:
+    """Prefer Anthropic's own last count of output, and its split of cache writes.
+
+    The metrics undercount the output of streams that mix text with tool use or
+    thinking (six of six recorded ones, checked 2026-11-23).
+    """
+    for chunk in reversed(chunks):
+        if _DELTA_NAME in chunk:
+            usage = _anthropic_usage(chunk)
+            output = usage.get(ANTHROPIC.output)
+            if type(output) is int and 0 <= output != counts.get(Unit.OUTPUT_TOKEN):
+                counts[Unit.OUTPUT_TOKEN] = output
+                reading.source = "invocationMetrics (output_tokens: message_delta)"
+            break
+    if reading.assumed is not None and events.first is not None:
+        usage = _anthropic_usage(_chunk(events.first))
+        split_cache_writes(counts, reading, usage, model.vendor)
+
+
+_DELTA_NAME = b'"message_delta"'
+
+
+def _anthropic_usage(chunk: bytes) -> Fields:
+    """``usage`` of Anthropic's first or last statement; empty where there is none."""
+    document = whole_object(chunk) or {}
+    message = document.get("message")
+    usage = (message if isinstance(message, Mapping) else document).get("usage")
+    return usage if isinstance(usage, Mapping) else {}
+
+
+def _read_own_end(
+    events: Events, chunks: list[bytes], model: ModelRef
+) -> Reading | None:
+    """Final counts in the family's own words, where the stream ends without metrics.
+
+    Both input and output must have been stated, in a chunk that is the last to speak.
+    """
+    for chunk in reversed(chunks):
+        document = whole_object(chunk)
+        if document is not None and any(is_end(document) for is_end in _ENDS):
+            reading = _read_with_first(document, events, model)
+            if reading is not None and reading.counts is not None:
+                read_tier(document, reading)
+                return reading if reading.counts.keys() >= _BOTH_SIDES else None
+    return None
+
+
+_BOTH_SIDES = frozenset({Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN})
+
+
+def _ends_choices(document: Mapping[str, Any]) -> bool:
+    choices = document.get("choices")
+    return isinstance(choices, list) and all(
+        isinstance(choice, Mapping) and choice.get("finish_reason")
+        for choice in choices
+    )
+
+
+# OpenAI's Responses API: its API reference, streaming events, checked 2026-11-25.
+# (No set: what stands there may be anything, and not all of it can be hashed.)
+_RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+# By what the last chunk with counts is known: real streams of 2025 and 2026, checked
+# 2026-11-23. Some families count along in every chunk.
+_ENDS: tuple[Callable[[Mapping[str, Any]], Any], ...] = (
+    lambda document: document.get("type") == "message_delta",  # Anthropic
+    lambda document: "metadata" in document,  # Nova
+    lambda document: document.get("stop_reason"),  # Llama
+    lambda document: document.get("completionReason"),  # Titan
+    lambda document: document.get("is_finished"),  # Cohere
+    lambda document: document.get("type") in _RESPONSES_ENDS,
+    _ends_choices,  # all that follow OpenAI
+)
+
+
+def _read_with_first(
+    document: Mapping[str, Any], events: Events, model: ModelRef
+) -> Reading | None:
+    """Counts of a late chunk, over what the first one stated in the same spelling."""
+    found = find_usage(document)
+    if found is None:
+        return None
+    shape, fields = found
+    first = whole_object(_chunk(events.first)) if events.first is not None else None
+    before = find_usage(first) if first is not None else None
+    if before is not None and before[0] is shape:
+        later = {name: value for name, value in fields.items() if value is not None}
+        fields = {**before[1], **later}
+    return read_shape(shape, fields, model.vendor)
+
+
+def read_unfinished(
+    events: Events, model: ModelRef, *, tokens_per_event: float, tokens_per_byte: float
+) -> Reading:
+    """Estimate what a stream used that ended before its final statement.
+
+    What the events did say is kept: Anthropic states input and cache in its first
+    event, others count along. The rest is estimated from the number of events seen and
+    the size of the request. AWS bills a dropped stream and may go on generating, so
+    the output is a lower bound.
+
+    Args:
+        events: What was seen.
+        model: The model that answered.
+        tokens_per_event: Output tokens that an event carries, as learned.
+        tokens_per_byte: Input tokens for a byte of the request, as learned.
+    """
+    said = _said_so_far(events, model)
+    counts = dict(said.counts or {}) if said is not None else {}
+    # Events are counted when the caller stops; while it reads, one is sure.
+    seen = max(1, round(max(1, events.count) * tokens_per_event))
+    counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
+    size = events.request_bytes
+    missing = ""
+    if Unit.INPUT_TOKEN not in counts:
+        if size is not None and size <= _LARGEST_TEXT:
+            counts[Unit.INPUT_TOKEN] = round(size * tokens_per_byte)
+        else:
+            missing = "input tokens"
+    source = f"{said.source} + " if said is not None and said.source else ""
+    reading = Reading(
+        counts,
+        f"{source}estimate",
+        "the stream ended before its final counts; output is a lower bound",
+    )
+    reading.estimated = True
+    reading.missing = missing
+    return reading
+
+
+def _said_so_far(events: Events, model: ModelRef) -> Reading | None:
+    """What the latest chunk with counts says, over the first one."""
+    for event in reversed([events.first, *events.tail]):
+        document = whole_object(_chunk(event)) if event is not None else None
+        said = _read_with_first(document, events, model) if document else None
+        if said is not None:
+            return said
+    return None
+
+
+def _chunk(event: Event) -> bytes:
+    chunk = event.get("chunk")
+    return chunk.get("bytes") or b"" if chunk else b""

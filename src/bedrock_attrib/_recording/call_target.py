@@ -1,0 +1,86 @@
+"""What all calls of one operation to one model from one region have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .._model.model_id import ModelRef, parse_model_id
+from .._model.usage import Usage
+from .._readers import (
+    Events,
+    Operation,
+    RequestReader,
+    operation_named,
+    request_reader,
+)
+
+if TYPE_CHECKING:
+    from .._model.call_groups import Alike
+    from .._model.record import Reading
+    from ..pricing._model_pricer import AnyTill
+
+
+@dataclass(slots=True)
+class Route:
+    """What all calls of one operation to one model id have in common.
+
+    Attributes:
+        operation: Row of the table of operations.
+        model: The model as named.
+        region: Calling region.
+        read_request: Reader of the request, where this model needs one.
+        tokens_per_event: Output tokens of a stream event, learned from streams that
+            ended, for estimating those that did not.
+        tokens_per_byte: Input tokens of a request byte, learned likewise.
+        till: Where its last call was priced; None before the first.
+        alike: What calls on it have in common that state the same units under the same
+            tags and conditions; None where that is not known, or nothing.
+    """
+
+    operation: Operation
+    model: ModelRef
+    region: str
+    read_request: RequestReader | None
+    tokens_per_event: float = 1.0
+    tokens_per_byte: float = 0.25
+    till: AnyTill | None = None
+    alike: dict[tuple[object, ...], Alike | None] = field(default_factory=dict)
+
+    def learn(self, events: Events, reading: Reading) -> None:
+        """Learn the ratios from a stream that came to its final counts."""
+        if not events.count or reading.counts is None:
+            return
+        usage = Usage.of(reading.counts)
+        output, prompt = usage.output_tokens, usage.input_tokens
+        if output:
+            found = output / events.count
+            self.tokens_per_event += _LEARNING * (found - self.tokens_per_event)
+        if prompt and events.request_bytes:
+            found = prompt / events.request_bytes
+            self.tokens_per_byte += _LEARNING * (found - self.tokens_per_byte)
+
+
+_LEARNING = 0.25
+_MOST_ROUTES = 4096
+
+
+class Routes(dict[tuple[str, object, str], Route]):
+    """Routes by operation, ``modelId`` (None where it has none) and calling region.
+
+    Each is made when it is first looked up.
+    """
+
+    def __missing__(self, key: tuple[str, object, str]) -> Route:
+        route = _new_route(*key)
+        if len(self) >= _MOST_ROUTES:
+            self.clear()
+        self[key] = route
+        return route
+
+
+def _new_route(operation: str, model_id: object, region: str) -> Route:
+    row = operation_named(operation)
+    model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
+    reader = request_reader(model.model_id) if row.request is not None else None
+    return Route(row, model, region, reader)

@@ -1,0 +1,269 @@
+"""How calls are priced whose ARN names no model: at once if it is known, or later."""
+
+from __future__ import annotations
+
+import math
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from .._model.model_id import ModelRef
+from .._model.record import CallRecord, Outcome, PriceStatus, Reading
+from .._model.usage import Unit, Usage
+from .._readers import request_reader
+from .._runtime.contained_errors import Faults
+from .._sinks.protocols import CorrectingSink, Sink
+from .call_target import Route
+from .record_builder import price_again
+
+if TYPE_CHECKING:
+    from .._attribution import Spend
+    from ..pricing import PriceTable
+
+# A record with its usage takes about a kilobyte.
+_MOST_OF_ONE_ARN = 10_000
+_MOST = 20_000
+# Corrected without a pause, while callers may be waiting for the same lock.
+_AT_A_TIME = 50
+
+_LACKING = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+_ANY_USAGE = Usage({Unit.INPUT_TOKEN: 1})
+_UNDER_WAY = "its application inference profile is being looked up"
+_TOO_MANY = "too many calls were waiting for its application inference profile"
+_LATE = "priced after its profile was looked up"
+
+
+class ProfileSource(Protocol):
+    """Knows what application inference profiles stand for, or finds out.
+
+    It is asked while calls are settled, which may be on a caller's thread: nothing
+    here waits. Whatever it raises is contained.
+    """
+
+    def model_of(self, arn: str, region: str) -> ModelRef | None:
+        """The model behind *arn*; None if it is not known, and it is then looked up.
+
+        Args:
+            arn: ARN of an application inference profile.
+            region: Region in which it was called.
+        """
+
+    def why_unknown(self, arn: str) -> str:
+        """Why no model of *arn* is to be expected; empty while it is looked up."""
+
+    def on_answer(self, callback: Callable[[str, ModelRef | None], None]) -> None:
+        """Call *callback* after each look-up with ARN and model, None for none.
+
+        By then `model_of`, or else `why_unknown`, gives the answer.
+        """
+
+    def settle_with(self, settle: Callable[[], None]) -> None:
+        """Take a function that asks about calls which have ended and are not settled.
+
+        To be called before anybody waits for look-ups.
+        """
+
+
+class Answer(NamedTuple):
+    """What a look-up came to.
+
+    Attributes:
+        arn: ARN of the profile.
+        model: The model behind it; None if it could not be found out.
+    """
+
+    arn: str
+    model: ModelRef | None
+
+
+class Waiting(NamedTuple):
+    """A call that was recorded before its profile was known.
+
+    Attributes:
+        record: The record as it was told.
+        reading: What its answer stated.
+        spends: Blocks of attribution that counted it.
+    """
+
+    record: CallRecord
+    reading: Reading
+    spends: tuple[weakref.ref[Spend], ...]
+
+
+class TooManyWaitingError(Exception):
+    """A call stays without a price, as there is no room to remember it."""
+
+
+class ProfilePricing:
+    """Prices calls by their profile, and remembers those that have to wait for it.
+
+    Used while a recorder settles, so never by two threads at once. A forked child
+    forgets what waits: those calls are its parent's.
+    """
+
+    def __init__(
+        self, source: ProfileSource, sinks: Iterable[Sink], faults: Faults
+    ) -> None:
+        """Prepare.
+
+        Args:
+            source: Is asked for models.
+            sinks: Those that can be corrected are.
+            faults: Told what goes wrong in *source* or a sink, and what is lost.
+        """
+        self._source = source
+        self._corrections = [
+            (type(sink).__name__, sink.correct)
+            for sink in sinks
+            if isinstance(sink, CorrectingSink)
+        ]
+        self._faults = faults
+        self.forget()
+        _EVERY.add(self)
+
+    def forget(self) -> None:
+        """Forget every call that waits."""
+        self._waiting: dict[str, deque[Waiting]] = {}
+        self._count = 0
+
+    def price(
+        self, route: Route, reading: Reading, record: CallRecord, prices: PriceTable
+    ) -> tuple[CallRecord, bool]:
+        """Price *record* if it lacks a price for want of its model.
+
+        Args:
+            route: Route of the call; later calls on it know their model from the start.
+            reading: What the answer stated.
+            record: The record, as priced without the model.
+            prices: The price table.
+
+        Returns:
+            The record to tell, and whether it has to wait for a look-up.
+        """
+        obstacle = _obstacle_of(record, prices)
+        if not obstacle:
+            return record, False
+        try:
+            model = self._source.model_of(record.model.requested, record.region)
+            if model is not None:
+                _teach(route, model)
+                return price_again(record, reading, model, prices), False
+            if record.usage is None:
+                return record, False
+            why = self._why_none(record.model.requested)
+        except Exception as fault:
+            self._faults.note("profiles", fault)
+            return record, False
+        reason = record.price_reason.replace(obstacle, why or _UNDER_WAY)
+        return record._replace(price_reason=reason), not why
+
+    def _why_none(self, arn: str) -> str:
+        """Why a call through *arn* need not be remembered; empty if it is to be."""
+        why = self._source.why_unknown(arn)
+        if why:
+            return why
+        if self._count < _MOST and len(self._waiting.get(arn, ())) < _MOST_OF_ONE_ARN:
+            return ""
+        self._faults.note("profiles (too many calls wait)", TooManyWaitingError())
+        return _TOO_MANY
+
+    def remember(
+        self,
+        record: CallRecord,
+        reading: Reading,
+        spends: tuple[weakref.ref[Spend], ...],
+    ) -> None:
+        """Keep a call, which has been told, until its profile is known."""
+        waiting = self._waiting.setdefault(record.model.requested, deque())
+        waiting.append(Waiting(record, reading, spends))
+        self._count += 1
+
+    def corrections_left(self, arn: str) -> int:
+        """How often `correct_some` is to be called until no call waits for *arn*."""
+        return math.ceil(len(self._waiting.get(arn, ())) / _AT_A_TIME)
+
+    def correct_some(self, answer: Answer, prices: PriceTable) -> None:
+        """Price some of the calls that waited for *answer*, and tell of it.
+
+        Some only, as callers may be waiting for the recorder's lock meanwhile.
+        """
+        waiting = self._waiting.get(answer.arn, deque())
+        for _ in range(min(_AT_A_TIME, len(waiting))):
+            self._count -= 1
+            try:
+                self._correct(waiting.popleft(), answer, prices)
+            except Exception as fault:
+                self._faults.note("late pricing", fault)
+        if not waiting:
+            self._waiting.pop(answer.arn, None)
+
+    def _correct(self, call: Waiting, answer: Answer, prices: PriceTable) -> None:
+        record = self._price_late(call, answer, prices)
+        for kept in call.spends:
+            spend = kept()
+            if spend is not None:
+                spend.correct(call.record, record)
+        for name, correct in self._corrections:
+            try:
+                correct(call.record, record)
+            except Exception as fault:
+                self._faults.note(name, fault)
+
+    def _price_late(
+        self, call: Waiting, answer: Answer, prices: PriceTable
+    ) -> CallRecord:
+        before = call.record
+        if answer.model is None:
+            why = self._source.why_unknown(answer.arn) or _UNDER_WAY
+            reason = before.price_reason.replace(_UNDER_WAY, why)
+            return before._replace(price_reason=reason)
+        after = price_again(before, call.reading, answer.model, prices)
+        if after.cost is None:
+            return after
+        reason = f"{_LATE}; {after.price_reason}" if after.price_reason else _LATE
+        return after._replace(price_reason=reason)
+
+
+def _obstacle_of(record: CallRecord, prices: PriceTable) -> str:
+    """What *prices* say of *record* if it lacks a price for want of its model.
+
+    Empty if it lacks nothing, or something else: a profile may be mapped to a model
+    that has no price.
+    """
+    if record.model.model_id is not None:
+        return ""
+    # Prices take long to import, and are there by now.
+    from ..pricing._query import obstacle_of  # noqa: PLC0415
+
+    obstacle = obstacle_of(record.model)
+    if record.price_status in _LACKING and obstacle in record.price_reason:
+        return obstacle
+    if record.usage is None and record.outcome is Outcome.OK:
+        # Of image models only the request says what is billed; once the model is
+        # known, it is read.
+        quote = prices.quote(
+            record.model, _ANY_USAGE, region=record.region, at=record.started_at
+        )
+        return obstacle if obstacle in quote.reason else ""
+    return ""
+
+
+def _teach(route: Route, model: ModelRef) -> None:
+    """Let later calls on *route* be read and priced as calls of *model*."""
+    if route.operation.request is not None:
+        route.read_request = request_reader(model.model_id)
+    route.model = model
+
+
+_EVERY: weakref.WeakSet[ProfilePricing] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    for pricing in list(_EVERY):
+        pricing.forget()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,1 @@
+"""Threads, forks and exit: contained errors, the batch queue and shutdown."""

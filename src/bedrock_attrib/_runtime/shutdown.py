@@ -1,0 +1,113 @@
+"""When a process ends: what is then still to be delivered, in every way Python ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from .contained_errors import Faults
+
+# After all finalizers of the application: `Finalize` runs the highest first.
+_AFTER_OTHERS = -100
+
+
+class _End:
+    """What is called when this process ends.
+
+    Python's own exit handlers are enough for most processes. They are not for children
+    that `multiprocessing` forks, a `ProcessPoolExecutor` among them: those leave by
+    ``os._exit`` (up to Python 3.12), or forget the handlers of their parent (from
+    3.13 on). Its own finalizers run in both.
+    """
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._everywhere: list[Callable[[], None]] = []
+        self._in_pools: list[Callable[[], None]] = []
+        self._has_hook = False
+
+    def add(self, function: Callable[[], None], *, only_in_pools: bool) -> None:
+        (self._in_pools if only_in_pools else self._everywhere).append(function)
+
+    def run(self) -> None:
+        self._run_all(self._everywhere)
+
+    def run_in_pool(self) -> None:  # pragma: no cover -- runs in a child
+        self._run_all(self._everywhere)
+        self._run_all(self._in_pools)
+
+    def _run_all(self, functions: list[Callable[[], None]]) -> None:
+        for function in functions:
+            try:
+                function()
+            except Exception as fault:
+                self.faults.note("exit", fault)
+
+    def move_to_front(self) -> None:
+        """Have `run` called before any other exit handler registered so far."""
+        atexit.unregister(self.run)
+        atexit.register(self.run)
+
+    def after_fork(self) -> None:
+        # The provider of a parent was made, as a rule, after this module was
+        # imported: its child would export for the last time before calls are handed
+        # over, as the child's instruments are made with the first of them.
+        self.move_to_front()
+        self.hook_pools()
+
+    def hook_pools(self) -> None:
+        """Have `multiprocessing` call back in its children, where it is in use."""
+        pools = sys.modules.get("multiprocessing.util")
+        if pools is None or self._has_hook:
+            return
+        self._has_hook = True
+        # A child clears the finalizers that it inherits, and then calls this.
+        pools.register_after_fork(self, _End._finalize)
+        process = sys.modules.get("multiprocessing.process")
+        if (  # pragma: no cover -- runs in a child
+            process is not None and process.parent_process() is not None
+        ):
+            self._finalize()  # imported in the midst of a child
+
+    def _finalize(self) -> None:  # pragma: no cover -- runs in a child
+        pools = sys.modules["multiprocessing.util"]
+        pools.Finalize(None, self.run_in_pool, exitpriority=_AFTER_OTHERS)
+
+
+_END = _End()
+
+
+def when_it_ends(function: Callable[[], None]) -> None:
+    """Have *function* called when this process ends, and each forked child of it.
+
+    Functions are called in the order in which they were given. Twice in a process is
+    possible. None is called after ``os._exit`` or a signal that has no handler.
+    """
+    _END.add(function, only_in_pools=False)
+
+
+def when_a_pool_child_ends(function: Callable[[], None]) -> None:
+    """Have *function* called where `multiprocessing` leaves out others' exit handlers.
+
+    It is called after those of `when_it_ends`.
+    """
+    _END.add(function, only_in_pools=True)
+
+
+def is_ending() -> bool:
+    """Whether Python is past its last line: all that is left are exit handlers.
+
+    The main thread is over then, and with it every thread that Python waits for.
+    """
+    return not threading.main_thread().is_alive() and all(
+        thread.daemon or not thread.is_alive() for thread in threading.enumerate()
+    )
+
+
+_END.move_to_front()
+_END.hook_pools()
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
+    os.register_at_fork(after_in_child=_END.after_fork)

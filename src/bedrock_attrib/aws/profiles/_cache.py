@@ -1,0 +1,94 @@
+"""How looked-up profiles outlive the process: one small file, never in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ..._runtime.contained_errors import logger
+
+Members = Mapping[str, tuple[str, ...]]
+"""ARNs of foundation models by the ARN of the profile."""
+
+_VERSION = 1
+
+
+class ProfileCache:
+    """Members of profiles in a file that only its owner can read.
+
+    Profiles never change, so nothing in it expires. Several processes may share it: a
+    write keeps what others wrote, and of two at the same moment the later one holds.
+    Whatever is wrong with the file is told once, and the profiles are looked up.
+    """
+
+    def __init__(self, path: Path, *, most: int) -> None:
+        """Use *path* for at most *most* profiles."""
+        self._path = path
+        self._most = most
+        self._told: set[str] = set()
+
+    def read(self) -> dict[str, tuple[str, ...]]:
+        """What the file holds; nothing if it cannot be read."""
+        try:
+            return _checked(json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            self._tell("read", error)
+            return {}
+
+    def write(self, members: Members) -> None:
+        """Add *members* to the file, in one step."""
+        profiles = list({**self.read(), **members}.items())[-self._most :]
+        document = {"version": _VERSION, "profiles": dict(profiles)}
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self._path, json.dumps(document, indent=1))
+        except OSError as error:
+            self._tell("write", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            logger.warning(
+                "cannot %s the cache of inference profiles %s (%s); profiles are "
+                "looked up as without it",
+                what,
+                self._path,
+                type(error).__name__,
+            )
+
+
+def _checked(document: object) -> dict[str, tuple[str, ...]]:
+    """Members by profile; ValueError unless *document* is as `write` writes it."""
+    if not isinstance(document, dict) or document.get("version") != _VERSION:
+        raise ValueError("not a cache of this version")
+    profiles = document.get("profiles")
+    if not isinstance(profiles, dict):
+        raise ValueError("no profiles")  # noqa: TRY004 -- one kind of error is enough
+    return {arn: _texts(members) for arn, members in profiles.items()}
+
+
+def _texts(members: object) -> tuple[str, ...]:
+    if not isinstance(members, list):
+        raise ValueError("members are no list")  # noqa: TRY004 -- as above
+    if not all(isinstance(member, str) for member in members):
+        raise ValueError("a member is no text")
+    return tuple(members)
+
+
+def _replace(path: Path, text: str) -> None:
+    # mkstemp makes files of mode 0600.
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,238 @@
+"""A ledger in one SQLite file, which several processes may write and read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ...errors import LedgerError
+from .._schema import NEWEST
+from .._store import (
+    GENERATION,
+    HOURLY_COLUMNS,
+    MARK,
+)
+from .connect import Access, connect, create, is_busy, migrate, patiently, told
+from .forks import FORKS, file_id
+from .snapshot import SQLiteSnapshot, snapshot
+from .writing import FRESH_COLUMNS, SQLiteTransaction
+
+# Seconds to wait for another thread of this process that writes.
+_TURN_S = 60.0
+
+
+class SQLiteStore:
+    """A ledger in one SQLite file in WAL mode.
+
+    A connection for writing is opened when it is first needed, and anew after a fork
+    or a failure, or when the file was moved away. Readers open their own.
+    """
+
+    def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
+        """Open or create the file, and bring an older one up to date.
+
+        Args:
+            path: The file. It is created for its owner alone (mode 0600).
+            busy_timeout_s: Seconds to wait for another process that writes.
+
+        Raises:
+            LedgerError: If it cannot be opened or written, is no ledger, or was
+                written by a newer library.
+        """
+        # What is relative now must not depend on where the process goes.
+        self.path = Path(path).absolute()
+        self._busy_timeout_s = busy_timeout_s
+        self._writer: sqlite3.Connection | None = None
+        self._file = file_id(self.path)
+        self._turn = threading.Lock()
+        self._turn_of: int | None = None
+        self._forget: list[Callable[[], None]] = []
+        self._generation: int | None = None
+        with told(self.path):
+            patiently(self._prepare, busy_timeout_s)
+        FORKS.holders.add(self)
+
+    def _prepare(self) -> None:
+        create(self.path)
+        with closing(connect(self.path, Access.WRITE)) as db:
+            migrate(db, self.path)
+            # Says now that the file is read-only, and not when calls are lost. Only
+            # something to write says it: a transaction alone would just read.
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                db.execute(f"PRAGMA user_version = {NEWEST}")
+            finally:
+                db.execute("ROLLBACK")
+
+    def when_reopened(self, forget: Callable[[], None]) -> None:
+        """Call *forget* whenever ids that were given before may not hold any more."""
+        self._forget.append(forget)
+
+    def _writing(self) -> sqlite3.Connection:
+        """The connection that writes, to the file that is there now."""
+        if self._writer is not None and file_id(self.path) != self._file:
+            self._close_writer()
+        if self._writer is None:
+            self._forget_ids()
+            self._generation = None
+            self._writer = self._open_writer()
+        return self._writer
+
+    def _forget_ids(self) -> None:
+        for forget in self._forget:
+            forget()
+
+    def _follow(self, db: sqlite3.Connection) -> None:
+        """Forget ids of tag sets that another process has deleted since."""
+        (found,) = db.execute(MARK, (GENERATION,)).fetchone()
+        if self._generation is not None and self._generation != (found or 0):
+            self._forget_ids()
+        self._generation = found or 0
+
+    def _open_writer(self) -> sqlite3.Connection:
+        create(self.path)
+        db = connect(self.path, Access.WRITE)
+        try:
+            migrate(db, self.path)
+            self._file = file_id(self.path)
+            db.execute("PRAGMA temp_store = MEMORY")
+            db.execute("PRAGMA temp.secure_delete = OFF")
+            # What a transaction brings is summed here, in C, before it is written.
+            for table, columns in (
+                ("fresh", FRESH_COLUMNS),
+                ("fresh_hours", HOURLY_COLUMNS),
+            ):
+                db.execute(f"CREATE TEMP TABLE {table} ({', '.join(columns)})")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _close_writer(self) -> None:
+        db, self._writer = self._writer, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[SQLiteTransaction]:
+        """Write: everything or nothing. Threads wait for each other.
+
+        Raises:
+            LedgerError: If the database is locked, full, read-only or broken.
+        """
+        self._take_turn()
+        try:
+            with told(self.path), self._whole() as db:
+                yield SQLiteTransaction(db)
+        finally:
+            self._give_turn()
+
+    @contextmanager
+    def _whole(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = patiently(self._begin, self._busy_timeout_s, wait=self._wait)
+        except sqlite3.Error as error:
+            self._leave_if_broken(error)
+            raise
+        try:
+            self._follow(db)
+            yield db
+            db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # a full disk may have done it already
+                db.execute("ROLLBACK")
+            self._leave_if_broken(error)
+            raise
+        if file_id(self.path) != self._file:
+            self._close_writer()
+            raise LedgerError(f"{self.path} was taken away while it was written")
+
+    def _leave_if_broken(self, error: BaseException) -> None:
+        # What it holds of a file that fails may be wrong when the file is well again.
+        is_ours = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
+        if isinstance(error, sqlite3.Error) and not is_ours and not is_busy(error):
+            self._close_writer()
+
+    def _begin(self) -> sqlite3.Connection:
+        db = self._writing()
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    def _take_turn(self) -> None:
+        me = threading.get_ident()
+        if self._turn_of == me or not self._turn.acquire(timeout=_TURN_S):
+            raise LedgerError(f"{self.path} is being written by this process")
+        self._turn_of = me
+
+    def _give_turn(self) -> None:
+        self._turn_of = None
+        self._turn.release()
+
+    def _wait(self, wait_s: float) -> None:
+        """Let others of this process, a fork included, come in between."""
+        self._give_turn()
+        try:
+            threading.Event().wait(wait_s)
+        finally:
+            self._turn.acquire()
+            self._turn_of = threading.get_ident()
+
+    def release(self, timeout_s: float) -> bool:
+        """Close the connection before a fork; False while it writes."""
+        if not self._turn.acquire(timeout=timeout_s):
+            return False
+        self._close_writer()
+        return True
+
+    def resume(self, *, is_child: bool) -> None:
+        """Go on after a fork."""
+        if not is_child:
+            self._turn.release()
+            return
+        if self._writer is not None:
+            _INHERITED.append(self._writer)  # a child must not even close it
+            self._writer = None
+        self._turn, self._turn_of = threading.Lock(), None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteSnapshot]:
+        """Read more than once, of one moment.
+
+        Raises:
+            LedgerError: If the file cannot be read.
+        """
+        pid = os.getpid()
+        with told(self.path), FORKS.reading(self.path):
+            found = patiently(
+                lambda: snapshot(self.path, Access.READ), self._busy_timeout_s
+            )
+            try:
+                yield found
+            finally:
+                if os.getpid() == pid:
+                    found.close()
+                else:
+                    _INHERITED.append(found)
+
+    def compact(self) -> None:
+        """Give space that is not used any more back to the file system."""
+        with (
+            told(self.path),
+            FORKS.reading(self.path),
+            closing(connect(self.path, Access.WRITE)) as db,
+        ):
+            patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection that writes; the next transaction opens one again."""
+        if self.release(_TURN_S):
+            self._turn.release()
+
+
+_INHERITED: list[object] = []

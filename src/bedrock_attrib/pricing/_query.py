@@ -1,0 +1,73 @@
+"""What is asked of the price lists for one kind of call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from .._model.model_id import ModelKind, ModelRef, Scope
+
+_BILLED_OTHERWISE = {
+    ModelKind.PROVISIONED: (
+        "provisioned throughput is billed by the hour, not per token; state its "
+        "price under [[commitments]]"
+    ),
+    ModelKind.IMPORTED: (
+        "an imported model is billed by custom model units and minutes, not per "
+        "token; state it under [[commitments]]"
+    ),
+    ModelKind.MARKETPLACE_ENDPOINT: (
+        "a marketplace endpoint is billed by the hour of its instances, not per token"
+    ),
+    ModelKind.CUSTOM: (
+        "a custom model has no list price of its own; if AWS bills it as its base "
+        "model, map the ARN under [base_models]"
+    ),
+}
+_NAMES_NO_MODEL = {
+    ModelKind.APPLICATION_INFERENCE_PROFILE: (
+        "the ARN of an application inference profile names no model; map it to its "
+        "model or profile id under [models]"
+    ),
+    ModelKind.PROMPT: (
+        "the ARN of a prompt names no model; map it to its model id under [models]"
+    ),
+    ModelKind.PROMPT_ROUTER: (
+        "a prompt router names no model, and the response did not say which one it "
+        "invoked"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the price lists, for one model and day.
+
+    Attributes:
+        model_id: Base model id, or None when it is not known.
+        scope: Scope that the model id says; None when it says none.
+        geography: Profile prefix of a geo id, or None.
+        region: Calling region.
+        tier: Tier that served the call.
+        latency_mode: ``standard`` or ``optimized``.
+        day: Day of the call, UTC.
+        obstacle: Why there can be no price whatever the rows say; empty for none.
+    """
+
+    model_id: str | None
+    scope: Scope | None
+    geography: str | None
+    region: str
+    tier: str
+    latency_mode: str
+    day: date
+    obstacle: str = ""
+
+
+def obstacle_of(model: ModelRef) -> str:
+    """Why calls of *model* have no price per token; empty when they have one."""
+    if model.kind in _BILLED_OTHERWISE:
+        return _BILLED_OTHERWISE[model.kind]
+    if model.model_id is None:
+        return _NAMES_NO_MODEL.get(model.kind, "the id names no model")
+    return "" if model.scope else "the id does not say where calls may be served"

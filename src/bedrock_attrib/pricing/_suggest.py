@@ -1,0 +1,40 @@
+"""Model ids like one that is not known, for people who mistype."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from .._model.model_id import parse_model_id
+
+_LIKE = 0.7
+_SHORTEST = 3
+
+
+def similar_model_ids(
+    wanted: str, known: Sequence[str], *, limit: int = 5
+) -> tuple[str, ...]:
+    """Ids of *known* that *wanted* may have meant, the likeliest first.
+
+    Args:
+        wanted: An id, a part of one, or a name such as ``Claude Sonnet 4.5``.
+        known: Base model ids.
+        limit: How many to give at most.
+
+    Example:
+        >>> similar_model_ids("Nova Lite", ["amazon.nova-lite-v1:0", "xai.grok-4.3"])
+        ('amazon.nova-lite-v1:0',)
+    """
+    plain = _plain(parse_model_id(wanted).model_id or wanted)
+    if len(plain) < _SHORTEST:
+        return ()
+    ids = {_plain(model_id): model_id for model_id in known}
+    inside = sorted((each for each in ids if plain in each), key=lambda x: (len(x), x))
+    close = get_close_matches(plain, ids, n=limit, cutoff=_LIKE)
+    found = dict.fromkeys([*inside, *close])
+    return tuple(ids[each] for each in found)[:limit]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,0 +1,1 @@
+"""Analyses: comparison, what-if, savings, forecast, anomalies, repeats."""

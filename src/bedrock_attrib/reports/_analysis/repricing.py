@@ -1,0 +1,252 @@
+"""What calls would have cost if they had been made another way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from ..._model.cost import Cost, Rates
+from ..._model.money import ZERO, add
+from ..._model.record import PriceStatus, Quote, Tags
+from ..._model.usage import PROMPT_UNITS, Unit, Usage
+from ...ledger import Kind, Reader, Sum
+from ...pricing import PriceTable
+from ...pricing._rows import band_threshold
+from .._selection import Selection
+from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .alternative import Alternative
+
+_GONE = (
+    "the price hangs on the length of each prompt, and the single calls are no longer "
+    "kept"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """Calls with the same tags and of one kind, priced twice.
+
+    Attributes:
+        tags: The tags that they share.
+        kind: Everything else that they share.
+        calls: How many there are.
+        actual: What they cost; None where that has no whole price.
+        instead: What they would have cost; None where that has no whole price.
+        is_estimated: Whether the other price is likely rather than certain.
+        reason: Why one of the two amounts is None; empty where none is.
+    """
+
+    tags: Tags
+    kind: Kind
+    calls: int
+    actual: Decimal | None
+    instead: Decimal | None
+    is_estimated: bool
+    reason: str
+
+
+Wanted = Callable[[Tags, Kind, Usage], bool]
+
+
+def _all(tags: Tags, kind: Kind, usage: Usage) -> bool:  # noqa: ARG001 - as `Wanted`
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Repricer:
+    """Prices the calls of a ledger in another way.
+
+    Attributes:
+        prices: What things cost.
+        alternative: The other way.
+        wanted: Which calls, by tags, kind and counts (of one or of many together).
+    """
+
+    prices: PriceTable
+    alternative: Alternative
+    wanted: Wanted = _all
+
+    def reprice(
+        self, reader: Reader, selection: Selection, since: datetime, until: datetime
+    ) -> Iterator[Repriced]:
+        """Every group of calls of a span, in pieces.
+
+        Sums are priced where a price is the same for all calls that are in them. Where
+        it hangs on the length of a prompt, single calls are added up by that, and by
+        which units they used.
+        """
+        whole = self._parts(reader, selection, since, until)
+        lengths = {kind: self._lengths(kind) for kind in {part.kind for part in whole}}
+        units = _units_by_kind(whole)
+        cuts = self._cuts(units, lengths, since, until)
+        for start, end in pairwise(cuts):
+            is_whole = (start, end) == (since, until)
+            parts = whole if is_whole else self._parts(reader, selection, start, end)
+            for part in parts:
+                if part.kind in units and not lengths[part.kind]:
+                    yield self._of_sum(part, start)
+        if any(lengths.values()):
+            parts = [part for part in whole if lengths[part.kind]]
+            yield from self._by_length(reader, cuts, parts, lengths)
+
+    def _parts(
+        self, reader: Reader, selection: Selection, since: datetime, until: datetime
+    ) -> list[Sum]:
+        return [
+            part
+            for part in reader.sums(since, until)
+            if selection.lets_pass(part.tags, part.kind)
+            and self.wanted(part.tags, part.kind, part.usage)
+        ]
+
+    def _lengths(self, kind: Kind) -> tuple[int, ...]:
+        """Tokens of a prompt above which calls of *kind* would have other prices."""
+        model = self.alternative.model_of(kind)
+        is_free = kind.price_status is PriceStatus.FREE  # and stays so
+        if is_free or model is None or model.model_id is None:
+            return ()
+        bands = {row.context_band for row in self.prices.rows(model=model.model_id)}
+        return tuple(sorted(map(band_threshold, filter(None, bands))))
+
+    def _cuts(
+        self,
+        units: dict[Kind, Usage],
+        lengths: Mapping[Kind, tuple[int, ...]],
+        since: datetime,
+        until: datetime,
+    ) -> list[datetime]:
+        """The ends of a span, and the days in it on which a price changes."""
+        first = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        cuts, day = [since], first + timedelta(days=1)
+        asked = [
+            (kind, self._one_of_each(usage, length))
+            for kind, usage in units.items()
+            for length in (0, *lengths[kind])
+        ]
+        before = [self._terms(kind, usage, first) for kind, usage in asked]
+        while day < until and asked:
+            now = [self._terms(kind, usage, day) for kind, usage in asked]
+            if now != before:
+                cuts.append(day)
+            before, day = now, day + timedelta(days=1)
+        return [*cuts, until]
+
+    def _terms(
+        self, kind: Kind, usage: Usage, at: datetime
+    ) -> tuple[PriceStatus, str, Rates | None]:
+        quote = self._quote(kind, usage, at)
+        cost = quote.cost
+        return quote.status, quote.reason, None if cost is None else cost.rates
+
+    def _one_of_each(self, usage: Usage, length: int) -> Usage:
+        """One of each unit that there would be, in a prompt of more than *length*."""
+        counts = self.alternative.usage_of(usage)
+        ones = {unit: 1 for unit, count in counts.items() if count}
+        prompt = next((unit for unit in ones if unit in PROMPT_UNITS), None)
+        if prompt is not None:
+            ones[prompt] += length
+        return Usage.of(ones)
+
+    def _quote(self, kind: Kind, usage: Usage, at: datetime) -> Quote:
+        model = self.alternative.model_of(kind)
+        if model is None:
+            scope = self.alternative.scope
+            reason = f"{kind.model.requested} has no {scope} id in {kind.region}"
+            return Quote(None, PriceStatus.UNPRICED, reason)
+        return self.prices.quote(
+            model,
+            usage,
+            region=kind.region,
+            tier=self.alternative.tier_of(kind),
+            latency_mode=kind.latency_mode,
+            at=at,
+        )
+
+    def _of_sum(self, part: Sum, at: datetime, length: int = 0) -> Repriced:
+        """*part* priced twice; each of its prompts has more than *length* tokens."""
+        actual, reason = _actual(part.kind, part.cost)
+        if reason:
+            return _left_out(part, actual, reason)
+        if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
+            return _as_it_was(part)
+        quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
+        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
+            return _left_out(part, actual, quote.reason)
+        if part.kind.currency not in (None, quote.cost.currency):
+            reason = f"the other price is in {quote.cost.currency}"
+            return _left_out(part, actual, reason)
+        return Repriced(
+            part.tags,
+            part.kind,
+            part.calls,
+            actual,
+            _amount(quote.cost, self.alternative.usage_of(part.usage)),
+            quote.status is PriceStatus.ESTIMATED,
+            "",
+        )
+
+    def _by_length(
+        self,
+        reader: Reader,
+        cuts: Sequence[datetime],
+        parts: Sequence[Sum],
+        lengths: Mapping[Kind, tuple[int, ...]],
+    ) -> Iterator[Repriced]:
+        missing = {(part.tags, part.kind): part.calls for part in parts}
+        amounts = {(p.tags, p.kind): _actual(p.kind, p.cost)[0] for p in parts}
+        kinds = {part.kind for part in parts}
+        limits = sorted({each for kind in kinds for each in lengths[kind]})
+        for start, end in pairwise(cuts):
+            for length, part in reader.sums_by_use(
+                start, end, lengths=limits, kinds=kinds.__contains__
+            ):
+                key = (part.tags, part.kind)
+                if key not in missing:
+                    continue
+                missing[key] -= part.calls
+                amounts[key] = _less(amounts[key], part.cost)
+                if self.wanted(part.tags, part.kind, part.usage):
+                    yield self._of_sum(part, start, length)
+        for (tags, kind), calls in missing.items():
+            if calls > 0:
+                amount = amounts[tags, kind]
+                yield Repriced(tags, kind, calls, amount, None, False, _GONE)  # noqa: FBT003 - as named there
+
+
+def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
+    """Everything that was counted for each kind."""
+    found: dict[Kind, Usage] = {}
+    for part in parts:
+        before = found.get(part.kind)
+        found[part.kind] = part.usage if before is None else before + part.usage
+    return found
+
+
+def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
+    """What calls cost, and why that is not whole."""
+    if kind.price_status in NOT_WHOLLY_PRICED:
+        return cost, f"what they cost is not wholly known ({kind.price_status})"
+    return (ZERO if cost is None else cost), ""
+
+
+def _less(cost: Decimal | None, part: Decimal | None) -> Decimal | None:
+    """*cost* without that of a part; None where it is not known."""
+    return cost if cost is None or part is None else add(cost, part.copy_negate())
+
+
+def _left_out(part: Sum, actual: Decimal | None, reason: str) -> Repriced:
+    return Repriced(part.tags, part.kind, part.calls, actual, None, False, reason)  # noqa: FBT003 - as named there
+
+
+def _as_it_was(part: Sum) -> Repriced:
+    amount = ZERO if part.cost is None else part.cost
+    return Repriced(part.tags, part.kind, part.calls, amount, amount, False, "")  # noqa: FBT003 - as named there
+
+
+def _amount(cost: Cost, counts: Usage) -> Decimal:
+    """*counts* at the rates of *cost*, exact."""
+    known: dict[Unit, int] = {unit: counts.get(unit, 0) for unit in cost.rates}
+    return Cost.at(cost.rates, Usage.of(known), cost.currency).total

@@ -1,0 +1,1 @@
+"""Spend tables and the formats they are written in."""
