@@ -323,7 +323,7 @@ def test_unknown_variable(caplog: pytest.LogCaptureFixture) -> None:
     }
     assert Config.load(environ=environ).model_dump() == DEFAULTS
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG is no setting of bedrock_attrib")
+        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG: unknown setting")
     ]
 
 
@@ -506,7 +506,7 @@ def test_a_short_key() -> None:
     """A key that could be guessed protects nothing."""
     assert error_of(BEDROCK_ATTRIB_REQUEST_HASH_KEY="k" * 31) == (
         "BEDROCK_ATTRIB_REQUEST_HASH_KEY: Value error, expected a secret of 32 "
-        "characters or more, such as openssl rand -hex 32 makes, got 31"
+        "characters or more, got 31; openssl rand -hex 32 makes one"
     )
 
 
