@@ -350,7 +350,7 @@ def test_marks_say_how_far_an_amount_can_be_trusted(in_terminal: InTerminal) -> 
     rows = [" ".join(line.split()) for line in shown_lines(live)]
     assert [row for row in rows if "x1evals7q2m9" in row][-1].endswith("unpriced ?")
     assert [row for row in rows if "concise claude" in row][-1].endswith("$0.0442 ~")
-    assert [row for row in rows if "flex claude-haiku" in row][-1].endswith("free")
+    assert [row for row in rows if "flex claude-haiku" in row][-1].endswith("$0.00")
 
 
 def test_a_terminal_that_cannot_redraw_gets_lines(in_terminal: InTerminal) -> None:

@@ -74,8 +74,8 @@ def test_a_newcomer_is_told_what_is_there_and_what_to_do() -> None:
         ("note", "no ledger is configured: calls are reported as metrics only")
     ]
     assert told.all["next_step"] == (
-        "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try the demo: "
-        "bedrock-attrib demo --ledger demo.db"
+        "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try the "
+        "demo: bedrock-attrib demo --ledger demo.db"
     )
     assert told.stderr == ""
 

@@ -14,7 +14,6 @@ from click.testing import Result
 from clicking import command_runner
 
 from bedrock_attrib import Ledger
-from bedrock_attrib._model.record import Outcome
 from bedrock_attrib.cli import commands
 
 

@@ -128,7 +128,7 @@ def test_the_bill_by_model(run: Run, folder: str) -> None:
     assert done.returncode == 0
     assert rows[4:7] == [
         "claude-haiku-4-5 2 0 0 11,600 400 $0.00680 82.5% $0.0034 $0.000567",
-        "nova-lite 3 1 0 20,000 1,000 $0.00144 17.5% $0.00048 $0.0000686",
+        "nova-lite 3 1 0 20,000 1,000 $0.00144 17.5% $0.00072 $0.0000686",
         "…/abc123 1 0 1 10,000 500 unpriced",
     ]
     assert rows[8].startswith("total 6 1 1 41,600 1,900 $0.00824 100.0% ")
