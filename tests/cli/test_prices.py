@@ -466,7 +466,7 @@ def test_import_of_one_region() -> None:
     assert done.stdout.splitlines()[3:] == [
         "",
         "Left out on purpose",
-        "  1 x another region than was asked for",
+        "  1 x region was not requested",
         "      1 x ap-northeast-1: APN1-NovaLite-input-tokens",
         "",
         "Not understood",
@@ -490,7 +490,7 @@ def test_import_as_json() -> None:
         "models": 1,
         "regions": ["us-east-1"],
         "output": "aws.toml",
-        "left_out": [
+        "skipped": [
             {
                 "reason": "rate of a customized model",
                 "by_design": True,

@@ -12,7 +12,7 @@ from ..errors import ConfigError
 class Unit(StrEnum):
     """What AWS bills by. Each token or piece is counted under one unit only.
 
-    Names follow the dimensions of AWS' price list. A bracket names the variant
+    Names follow the dimensions of AWS's price list. A bracket names the variant
     that a price hangs on, such as the size and quality of an image. ``input_token``
     never includes cached tokens.
     """

@@ -129,7 +129,7 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
             _PRICES,
             State.WARNING,
             what,
-            "AWS may have changed some. Update the package, or import AWS' price list: "
+            "AWS may have changed some. Update the package, or import AWS's price list: "
             "bedrock-attrib prices import --help",
         )
     else:
