@@ -57,12 +57,13 @@ def test_rate_tells_its_row(bundled: PriceTable):
     assert rate.valid_to is None
     assert (
         "aws-model-card-20260914",
+        "aws-pricelist-marketplace-20261008",
         "genai-prices",
         "litellm",
         "portkey",
         "portkey:in",
     ) == rate.sources
-    assert rate.independent_sources == 4
+    assert 5 == rate.independent_sources
 
 
 def test_quote_can_be_pickled(bundled: PriceTable):
@@ -132,12 +133,12 @@ UNPRICED = [
         "no price for latency mode 'optimized'",
     ),
     (
-        "anthropic.claude-fable-5",
+        "anthropic.claude-opus-4-6-v1",
         {"region": "us-gov-east-1"},
         "no price for us-gov-east-1, which default prices do not cover",
     ),
     (
-        "us-gov.anthropic.claude-fable-5",
+        "us-gov.anthropic.claude-opus-4-6-v1",
         {"region": "us-east-1"},
         "no price for us-east-1, which default prices do not cover",
     ),

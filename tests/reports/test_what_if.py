@@ -302,7 +302,7 @@ WRONG = {
     ),
     "unknown tier": (
         Alternative(tier="felx"),
-        "no price is known for the tier 'felx'; expected one of batch, default",
+        "no price is known for the tier 'felx'; expected one of batch, custom-model",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),

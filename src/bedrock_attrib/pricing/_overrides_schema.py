@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from .._errors import ConfigError
 from .._model_id import Scope
-from .._usage import Unit, Usage
+from .._usage import Unit, Usage, is_token_unit
 from ._commitments import Commitment
 from ._discounts import Discount
 from ._rows import DEFAULT_REGION, PriceRow
@@ -58,7 +58,7 @@ class OwnPrice(Strict):
 
     def to_row(self, source: str) -> PriceRow:
         """The row that it stands for, read from *source* unless it says another."""
-        per = self.per or (1_000_000 if self.unit.endswith("_token") else 1)
+        per = self.per or (1_000_000 if is_token_unit(self.unit) else 1)
         return PriceRow(
             self.model,
             self.region,
