@@ -334,29 +334,6 @@ def test_unconfirmed_long_rate(bundled: PriceTable):
     assert "longer than 200000 tokens" in answer.reason
 
 
-def test_batch_counts_are_of_many_prompts(bundled: PriceTable):
-    """The counts of a batch job say nothing about the length of a prompt."""
-    usage = Usage({Unit.INPUT_TOKEN: 5_000_000})
-    answer = quote(
-        bundled, "us.anthropic.claude-sonnet-4-20250514-v1:0", usage, tier="batch"
-    )
-    assert PriceStatus.PRICED == answer.status
-
-
-def test_long_rate_before_it_was_introduced(bundled: PriceTable):
-    """A long prompt costs the ordinary rate on a day without a long one."""
-    usage = Usage({Unit.INPUT_TOKEN: 300_000})
-    answer = quote(
-        bundled,
-        "us.openai.gpt-5.6-terra",
-        usage,
-        at=datetime(2026, 8, 2, tzinfo=UTC),
-    )
-    assert answer.cost is not None
-    assert PriceStatus.PRICED == answer.status
-    assert Decimal("0.66") == answer.cost.total
-
-
 def test_day_is_taken_in_utc(bundled: PriceTable):
     """It is the day in UTC that decides, not the day where the caller sits."""
     tokyo = timezone(timedelta(hours=9))

@@ -14,6 +14,7 @@ from .._model_id import ModelRef, parse_model_id
 from .._money import ZERO
 from .._record import Quote
 from .._usage import Unit, Usage
+from ._card import settle
 from ._cards import CardBox
 from ._commitments import Commitment
 from ._compare import PriceChange, compare_lists
@@ -234,19 +235,27 @@ class PriceTable:
             at: The hour.
 
         Raises:
-            PriceNotFoundError: If it takes list prices and there are none.
+            PriceNotFoundError: If it takes list prices and one of its units has none.
         """
         if not commitment.holds_on(_aware(at).astimezone(UTC).date()):
             return ZERO
         if commitment.usd_per_hour is not None:
             return commitment.usd_per_hour
-        return self.price(
-            commitment.priced_as,
-            commitment.hourly_usage or Usage({}),
-            region=commitment.region,
-            tier=commitment.tier,
-            at=at,
-        ).total
+        return self._hourly_list_cost(commitment, _aware(at))
+
+    def _hourly_list_cost(self, commitment: Commitment, at: datetime) -> Decimal:
+        model, region = parse_model_id(commitment.priced_as), commitment.region
+        usage = commitment.hourly_usage or Usage({})
+        card = self._box.card_at(
+            (model, region, commitment.tier, "standard"), model, at
+        )
+        # What an hour counts is no prompt, so no long-context price applies to it.
+        quote = settle(card.plans.plan((None, *usage)), usage, self._currency)
+        if quote.cost is None or quote.cost.unpriced_units:
+            raise PriceNotFoundError(
+                quote.reason, model_id=model.model_id, region=region, at=at
+            )
+        return quote.cost.total
 
     def compare(self, other: PriceTable, *, on: date) -> tuple[PriceChange, ...]:
         """What *other* charges on a day and this table does not, or not the same.
