@@ -41,10 +41,7 @@ from bedrock_attrib.testing import (
     tokens,
 )
 
-pytestmark = [
-    pytest.mark.drops_streams,
-    pytest.mark.usefixtures("quick_collections"),
-]
+pytestmark = [pytest.mark.drops_streams, pytest.mark.matrix]
 
 # What is called.
 

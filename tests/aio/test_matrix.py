@@ -50,10 +50,7 @@ try:
 except ImportError:
     aioboto3 = None
 
-pytestmark = [
-    pytest.mark.drops_streams,
-    pytest.mark.usefixtures("quick_collections"),
-]
+pytestmark = [pytest.mark.drops_streams, pytest.mark.matrix]
 
 
 # Kinds of clients.
