@@ -233,7 +233,7 @@ def test_a_timeout_while_reading(
     """A body that falls silent raises botocore's error, which the record names."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=0.2)
+    config = Config(read_timeout=1)
     body = body_of(instrument(simulator.client(config=config), recorder=recorder))
     with pytest.raises(ReadTimeoutError):
         body.read()
@@ -252,7 +252,7 @@ def test_a_timeout_between_raw_pieces(
     """What breaks underneath breaks the call."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=0.2)
+    config = Config(read_timeout=1)
     client = instrument(simulator.client(config=config), recorder=recorder)
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         read(body_of(client))

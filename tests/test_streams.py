@@ -20,6 +20,7 @@ from botocore.client import BaseClient
 from botocore.eventstream import EventStream, NoInitialResponseError
 from botocore.exceptions import EventStreamError, ResponseStreamingError
 from botocore.response import StreamingBody
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib import (
     CallRecord,
@@ -263,9 +264,7 @@ def test_a_held_stream_is_given_up_when_it_is_let_go(
         time.sleep(0.2)
         assert told == []
         del stream
-        deadline = time.monotonic() + 10
-        while not told and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: told)
     finally:
         gc.enable()
     assert [record.outcome for record in told] == [Outcome.ABANDONED]
@@ -481,7 +480,7 @@ def test_two_threads_read_one_stream(
 
     thread = threading.Thread(target=read)
     thread.start()
-    first.wait(10)
+    first.wait(HANG_S)
     with pytest.raises(ValueError, match="already executing"):
         read_all(stream)
     thread.join()
@@ -772,15 +771,22 @@ def test_configure_leaves_calls_that_are_on_their_way(simulator: Simulator) -> N
     sink = ListSink()
     before = configure(metrics=False, sinks=[QueueSink(sink)])
     client = instrument(simulator.client())
-    simulator.reply(Reply(latency_s=0.5), times=1)
+    is_sent, is_over = threading.Event(), threading.Event()
+
+    def hold(**_: object) -> None:
+        is_sent.set()
+        is_over.wait(HANG_S)
+
+    client.meta.events.register_last("before-send.bedrock-runtime", hold)
     thread = threading.Thread(
         target=client.converse, kwargs={"modelId": MODEL, "messages": MESSAGES}
     )
     thread.start()
-    time.sleep(0.2)
+    assert is_sent.wait(HANG_S)
     configure(metrics=False)
+    is_over.set()
     thread.join()
-    assert before.flush()
+    assert before.flush(HANG_S)
     assert [record.operation for record in sink.records] == ["Converse"]
 
 
@@ -812,7 +818,7 @@ def test_open_streams_are_their_parents(
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
     assert told.get() == 0
-    process.join(30)
+    process.join(HANG_S)
     read_all(stream)
     assert [record.outcome for record in sink.records] == [Outcome.OK]
 

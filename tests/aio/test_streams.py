@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("aiobotocore", reason="needs the extra aio")
 
@@ -181,7 +182,7 @@ def test_nobody_has_to_ask_for_a_stream_that_was_let_go(
             await asyncio.sleep(0.2)
             assert told == [], "it is held, and may be read on"
             del stream
-            await asyncio.wait_for(was_told.wait(), 10)
+            await asyncio.wait_for(was_told.wait(), HANG_S)
 
     gc.disable()
     try:
@@ -280,7 +281,7 @@ def test_a_read_timeout_in_the_body(
     """A body that stalls raises aiobotocore's error and is recorded under its name."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = AioConfig(read_timeout=0.3, retries={"total_max_attempts": 1})
+    config = AioConfig(read_timeout=1, retries={"total_max_attempts": 1})
 
     async def main() -> None:
         async with client_of(simulator, config=config) as client:
