@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
-import json
 import multiprocessing
 import os
 import subprocess
@@ -21,11 +19,22 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-import urllib3
-from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.config import Config as ClientConfig
 from botocore.eventstream import EventStream
+from streams import (
+    MODEL,
+    OPENERS,
+    USAGE,
+    bind_to_itself,
+    break_early,
+    canned_stream,
+    converse_stream,
+    drop_in_cycle,
+    drop_unread,
+    fail_in_loop,
+    start_and_drop,
+)
 from waiting import HANG_S, wait_until
 
 from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
@@ -41,15 +50,10 @@ from bedrock_attrib.testing import (
     Reply,
     Simulator,
     bedrock_simulator,
-    tokens,
 )
-from bedrock_attrib.testing._event_stream import encode_event
 
 pytestmark = pytest.mark.drops_streams
 
-MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
 REPLY = Reply(usage=USAGE, chunks=10, text="0123456789", chunk_interval_s=0.005)
 THREAD = "bedrock-attrib-drain"
 
@@ -87,60 +91,6 @@ def make_client(simulator: Simulator, sink: ListSink) -> Iterator[MakeClient]:
     yield make
     for recorder in recorders:
         recorder.close()
-
-
-def converse_stream(client: BaseClient) -> Any:
-    """A stream of Converse events."""
-    return client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]
-
-
-def invoke_stream(client: BaseClient) -> Any:
-    """A stream of model chunks."""
-    answer = client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
-    return answer["body"]
-
-
-OPENERS: dict[str, Callable[[BaseClient], Any]] = {
-    "ConverseStream": converse_stream,
-    "InvokeModelWithResponseStream": invoke_stream,
-}
-
-
-def break_early(stream: Any) -> None:
-    """Leave the loop after two events."""
-    for number, _ in enumerate(stream):
-        if number == 1:
-            break
-
-
-def fail_in_loop(stream: Any) -> None:
-    """Raise in the loop that reads."""
-    with suppress(RuntimeError):
-        for _ in stream:
-            raise RuntimeError
-
-
-def drop_unread(_stream: Any) -> None:
-    """Do nothing with it."""
-
-
-def start_and_drop(stream: Any) -> None:
-    """Make an iterator and never ask it."""
-    iter(stream)
-
-
-def drop_in_cycle(stream: Any) -> None:
-    """Leave it to the garbage collection, with a half-read iterator."""
-    iterator = iter(stream)
-    next(iterator)
-    cycle: list[Any] = [iterator, stream]
-    cycle.append(cycle)
-
-
-def bind_to_itself(stream: Any) -> None:
-    """Hang something on it that holds it, as OpenLLMetry does."""
-    next(iter(stream))
-    stream.note = stream.close
 
 
 ENDS = (
@@ -568,28 +518,6 @@ def test_a_program_ends_without_waiting(simulator: Simulator, tmp_path: Path) ->
 
 
 # Memory.
-
-
-def canned_stream(config: Config, *sinks: ListSink) -> tuple[BaseClient, Recorder]:
-    """A metered client whose transport gives canned frames, which costs no sockets."""
-    events = [
-        ("messageStart", {"role": "assistant"}),
-        *[("contentBlockDelta", {"delta": {"text": "word"}})] * 8,
-        ("metadata", {"usage": {"inputTokens": 12, "outputTokens": 8}}),
-    ]
-    frames = b"".join(
-        encode_event(name, json.dumps(payload).encode()) for name, payload in events
-    )
-
-    def send(request: Any, **_: object) -> AWSResponse:
-        raw = urllib3.HTTPResponse(body=io.BytesIO(frames), preload_content=False)
-        return AWSResponse(request.url, 200, {}, raw)
-
-    with bedrock_simulator() as simulator:
-        client = simulator.client()
-    client.meta.events.register("before-send.bedrock-runtime", send)
-    recorder = Recorder(sinks=sinks, config=config)
-    return instrument(client, recorder=recorder), recorder
 
 
 @pytest.mark.slow
