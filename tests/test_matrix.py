@@ -181,7 +181,7 @@ OPERATIONS = {
 
 @cache
 def service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()
 
 

@@ -453,7 +453,7 @@ class Stub:
         self.asked = 0
         self.error: Exception | None = None
 
-    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803 -- AWS' name
+    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803 -- AWS's name
         """Every profile is of one model, but for those that are called missing."""
         self.entered.set()
         self.gate.wait(HANG_S)

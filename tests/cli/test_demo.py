@@ -79,7 +79,7 @@ def test_its_calls_are_of_today(run: Run, tmp_path: Path) -> None:
     """Whoever asks next what is spent now, or today, finds them."""
     ledger = str(tmp_path / "demo.db")
     assert run("demo", "--duration", "1", "--ledger", ledger).returncode == 0
-    told = json.loads(run("top", "--count", "1", "--json", "--ledger", ledger).stdout)
+    told = json.loads(run("watch", "--count", "1", "--json", "--ledger", ledger).stdout)
     for window in ("last_5_min", "last_hour", "last_24_h"):
         assert told["total"][window]["calls"] == 270
         assert Decimal(told["total"][window]["cost"]) == Decimal(TOTAL)
@@ -267,7 +267,7 @@ def test_the_report_tells_what_its_amounts_are(as_text: CompletedProcess[str]) -
     """Nobody takes an estimate from list prices for the bill."""
     text = " ".join(as_text.stdout.split())
     assert (
-        "Costs are estimates from AWS' public list prices: no discounts, credits or "
+        "Costs are estimates from AWS's public list prices: no discounts, credits or "
         "taxes." in text
     )
 

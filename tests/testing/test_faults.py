@@ -69,7 +69,7 @@ def test_an_error_has_the_status_of_its_code(
 def test_an_error_may_have_another_status_and_more_fields(
     simulator: Simulator, client: BaseClient
 ) -> None:
-    """What the reply sets wins over AWS' model."""
+    """What the reply sets wins over AWS's model."""
     simulator.reply(
         Reply(
             error="ModelErrorException",
