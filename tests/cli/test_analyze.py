@@ -24,7 +24,7 @@ pytest.importorskip("rich", reason="needs the extra cli")
 from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
-from bedrock_attrib.cli.analysis._shown import money
+from bedrock_attrib.cli.analyze._shown import money
 from bedrock_attrib.ledger import Ledger
 
 START = datetime(2026, 9, 28, 12, tzinfo=UTC)
