@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, instrument
 from bedrock_attrib._exit_summary import SummarySink
@@ -34,7 +35,7 @@ def test_calls_cost_and_what_has_no_price(
     for model in (MICRO, MICRO, "nobody.knows-v1:0"):
         client.converse(modelId=model, messages=[])
     recorder.close()
-    assert sink.flush(1.0)
+    assert sink.flush(HANG_S)
     for _ in range(2):
         sink.write_line()
     me = f"(process {os.getpid()})"
@@ -84,7 +85,7 @@ with bedrock_simulator() as simulator:
 sys.stderr.close()
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, check=True, timeout=HANG_S
     )
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -120,7 +121,7 @@ os.waitpid(child, 0)
             "AWS_DEFAULT_REGION": "us-east-1",
             "BEDROCK_ATTRIB_SUMMARY": "true",
         },
-        timeout=60,
+        timeout=HANG_S,
     ).stderr
     assert re.findall(r"(\d+ calls?), (\S+), ", told) == [
         ("2 calls", "$0.00000308"),

@@ -269,7 +269,7 @@ def test_the_report_tells_what_its_amounts_are(as_text: CompletedProcess[str]) -
     """Nobody takes an estimate from list prices for the bill."""
     text = " ".join(as_text.stdout.split())
     assert (
-        "Costs are estimates from AWS' public list prices: no discounts, credits or "
+        "Costs are estimates from AWS's public list prices: no discounts, credits or "
         "taxes." in text
     )
 

@@ -19,6 +19,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -240,7 +241,7 @@ def test_a_pipe_that_closes_is_no_error(ledger: Path) -> None:
         check=True,
         text=True,
         cwd=ledger.parent,
-        timeout=60,
+        timeout=HANG_S,
     )
     errors = (ledger.parent / "errors").read_text("utf-8")
     assert done.stdout in ("0\n", "141\n")
@@ -344,7 +345,7 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  usage: 100 input_token, 50 output_token\n"
         "  what to do: state the price under [[prices]] in a file that the setting "
-        "price_overrides names, or import AWS' own price list: bedrock-attrib prices "
+        "price_overrides names, or import AWS's own price list: bedrock-attrib prices "
         "import\n"
     )
     found = json.loads(
@@ -585,7 +586,7 @@ def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HANG_S,
     )
     lines = [line.split() for line in done.stderr.splitlines()[-3:]]
     named = ["--ledger", str(path)]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -47,7 +48,7 @@ def keep(ledger: Ledger, *ages: timedelta, now: datetime = NOW, **fields: Any) -
     """Keep a call for each age."""
     for age in ages:
         ledger.write(make_record(at=now - age, **fields))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
 
 
 def run(*arguments: str) -> Result:
@@ -275,7 +276,7 @@ def test_ctrl_c_ends_a_pipe_too(
         assert process.stdout is not None
         assert process.stdout.readline().endswith("0 calls in 1 h\n")
         process.send_signal(2)
-        _, remarks = process.communicate(timeout=30)
+        _, remarks = process.communicate(timeout=HANG_S)
     assert (process.returncode, remarks) == (0, "")
 
 

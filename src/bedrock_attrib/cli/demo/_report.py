@@ -18,7 +18,7 @@ from ..report._unpriced import unpriced_block
 from ._results import Results
 
 ESTIMATES = (
-    "Costs are estimates from AWS' public list prices: no discounts, credits or taxes."
+    "Costs are estimates from AWS's public list prices: no discounts, credits or taxes."
 )
 _TITLES = {
     "by_team": "By team",

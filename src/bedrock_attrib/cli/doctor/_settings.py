@@ -130,7 +130,7 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
             _PRICES,
             State.WARNING,
             what,
-            "AWS may have changed prices. Update the package, or import AWS' price "
+            "AWS may have changed prices. Update the package, or import AWS's price "
             "list: bedrock-attrib prices import --help",
         )
     else:

@@ -1,4 +1,4 @@
-"""The commands ``prices``: quotes, list prices, and import of AWS' price list."""
+"""The commands ``prices``: quotes, list prices, and import of AWS's price list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``prices import``: prices from AWS' price list."""
+"""The command ``prices import``: prices from AWS's price list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._price_table import json_option, print_block, print_json
 from .._tables import new_list
 
 if TYPE_CHECKING:
-    from ...pricing.price_list import ImportedPrices, LeftOut, Sku
+    from ...pricing.price_list import ImportedPrices, SkippedLines, Sku
 
 _NOTHING = 1
 _RATE_CARD_REGION = "us-east-1"
@@ -41,7 +41,7 @@ Exit code 1 means that no line gave a price.
 
 @click.command("import", epilog=_EPILOG)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--from-api", is_flag=True, help="Read from AWS' Price List API.")
+@click.option("--from-api", is_flag=True, help="Read from AWS's Price List API.")
 @click.option(
     "--rate-cards",
     "models",
@@ -82,10 +82,10 @@ def import_prices(
     report: bool,
     as_json: bool,
 ) -> None:
-    """Import prices from AWS' price list.
+    """Import prices from AWS's price list.
 
-    FILE is an offer file of AWS' price list, JSON or CSV. Lines that are not certain in
-    every part are left out and counted.
+    FILE is an offer file of AWS's price list, JSON or CSV. Lines that are not certain
+    in every part are left out and counted.
     """
     if bool(files) + from_api + bool(models) != 1:
         raise click.UsageError("expected offer files, --from-api or --rate-cards")
@@ -161,7 +161,7 @@ def _print(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> Non
         f"{found.unmapped:,} not understood.",
         soft_wrap=True,
     )
-    for title, groups in _sections(found.left_out):
+    for title, groups in _sections(found.skipped):
         out.print()
         items = list(_group_lines(groups, is_whole=is_whole))
         print_block(new_list(title, items))
@@ -172,18 +172,18 @@ def _print(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> Non
 
 
 def _sections(
-    left_out: Sequence[LeftOut],
-) -> Iterator[tuple[str, list[LeftOut]]]:
+    skipped: Sequence[SkippedLines],
+) -> Iterator[tuple[str, list[SkippedLines]]]:
     for title, is_by_design in (
         ("Left out on purpose", True),
         ("Not understood", False),
     ):
-        groups = [each for each in left_out if each.reason.is_by_design is is_by_design]
+        groups = [each for each in skipped if each.reason.is_by_design is is_by_design]
         if groups:
             yield title, groups
 
 
-def _group_lines(groups: Sequence[LeftOut], *, is_whole: bool) -> Iterator[str]:
+def _group_lines(groups: Sequence[SkippedLines], *, is_whole: bool) -> Iterator[str]:
     for reason in dict.fromkeys(each.reason for each in groups):
         of_reason = [each for each in groups if each.reason is reason]
         count = sum(each.count for each in of_reason)
@@ -210,7 +210,7 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
         "models": len({row.model_id for row in found.rows}),
         "regions": sorted({row.region for row in found.rows}),
         "output": str(output) if output is not None and found.rows else None,
-        "left_out": [
+        "skipped": [
             {
                 "reason": each.reason.value,
                 "by_design": each.reason.is_by_design,
@@ -218,6 +218,6 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
                 "count": each.count,
                 "examples": each.examples,
             }
-            for each in found.left_out
+            for each in found.skipped
         ],
     }
