@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from .._model.tags import LONGEST_VALUE, check_tags, with_changes
 from .block import attribution
-from .context import NO_SCOPE, Scope, Stay, Steps, current_scope
+from .context import (
+    NO_ATTRIBUTION,
+    AttributionContext,
+    Stay,
+    Steps,
+    current_attribution,
+)
 from .decorator import Taken, bring
 from .function_wrappers import Wrappers, async_generator_function
 from .spend import Spend
 
 __all__ = [
     "LONGEST_VALUE",
-    "NO_SCOPE",
-    "Scope",
+    "NO_ATTRIBUTION",
+    "AttributionContext",
     "Spend",
     "Stay",
     "Steps",
@@ -22,6 +28,6 @@ __all__ = [
     "attribution",
     "bring",
     "check_tags",
-    "current_scope",
+    "current_attribution",
     "with_changes",
 ]

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .spend import Spend
 
 
-class Scope:
+class AttributionContext:
     """The attribution in force: tags, and every enclosing block's spend.
 
     Never changes, but for who its spends have to ask.
@@ -57,18 +57,20 @@ class Scope:
         self.settlers = (*self.settlers, settle)
 
 
-NO_SCOPE = Scope(NO_TAGS)
-_SCOPE: ContextVar[Scope] = ContextVar("bedrock_attrib_scope", default=NO_SCOPE)
+NO_ATTRIBUTION = AttributionContext(NO_TAGS)
+_CURRENT: ContextVar[AttributionContext] = ContextVar(
+    "bedrock_attrib_scope", default=NO_ATTRIBUTION
+)
 
 
-def current_scope() -> Scope:
+def current_attribution() -> AttributionContext:
     """The scope that a call starting now belongs to."""
-    scope = _SCOPE.get()
+    scope = _CURRENT.get()
     block = scope.block
     return scope if block is None or not block.is_left else _take_off_left(scope)
 
 
-def _take_off_left(scope: Scope) -> Scope:
+def _take_off_left(scope: AttributionContext) -> AttributionContext:
     """Take the blocks off that were left while they could not be taken off.
 
     Only where they were entered: what has inherited their scope, such as a task that
@@ -76,22 +78,22 @@ def _take_off_left(scope: Scope) -> Scope:
     """
     while (block := scope.block) is not None and block.is_left:
         try:
-            _SCOPE.reset(block.token)
+            _CURRENT.reset(block.token)
         except (ValueError, RuntimeError):  # entered in another context
             break
-        scope = _SCOPE.get()
+        scope = _CURRENT.get()
     return scope
 
 
-def inner_scope(
+def nested_attribution(
     changes: Changes, spend: Spend | None = None, block: Block | None = None
-) -> Scope:
+) -> AttributionContext:
     """The scope in force after *changes*, for *block* to enter.
 
     Raises:
         ConfigError: If more tags would be in force than are allowed.
     """
-    outer = current_scope()
+    outer = current_attribution()
     tags = with_changes(outer.tags, changes)
     if len(tags) > MOST_TAGS:
         raise ConfigError(
@@ -103,7 +105,7 @@ def inner_scope(
     spends = [kept for kept in outer.spends if kept() is not None]
     if spend is not None:
         spends.append(spend.weak())
-    return Scope(tags, tuple(spends), removed, block, outer.baggage)
+    return AttributionContext(tags, tuple(spends), removed, block, outer.baggage)
 
 
 class Block:
@@ -122,7 +124,7 @@ class Block:
 
     __slots__ = ("_changes", "is_left", "token")
 
-    token: Token[Scope]
+    token: Token[AttributionContext]
 
     def __init__(self, changes: Changes) -> None:
         """Prepare a block that makes *changes*, which have been checked."""
@@ -131,10 +133,10 @@ class Block:
 
     def enter(self, spend: Spend) -> None:
         """Put the tags in force; calls are added to *spend* while somebody holds it."""
-        self.token = _SCOPE.set(inner_scope(self._changes, spend, self))
+        self.token = _CURRENT.set(nested_attribution(self._changes, spend, self))
 
     def __enter__(self) -> None:
-        self.token = _SCOPE.set(inner_scope(self._changes, None, self))
+        self.token = _CURRENT.set(nested_attribution(self._changes, None, self))
 
     def __exit__(
         self,
@@ -142,17 +144,19 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if _SCOPE.get().block is not self:
+        if _CURRENT.get().block is not self:
             self.is_left = True
             return
         try:
-            _SCOPE.reset(self.token)
+            _CURRENT.reset(self.token)
             del self.token  # it holds on to its whole context
         except ValueError:  # where it was entered it is still to be taken off
             self.is_left = True
             outer = self.token.old_value
-            _SCOPE.set(outer if isinstance(outer, Scope) else NO_SCOPE)
-        current_scope()
+            _CURRENT.set(
+                outer if isinstance(outer, AttributionContext) else NO_ATTRIBUTION
+            )
+        current_attribution()
 
 
 class Steps:
@@ -160,14 +164,14 @@ class Steps:
 
     __slots__ = ("_inside", "_token")
 
-    _token: Token[Scope]
+    _token: Token[AttributionContext]
 
-    def __init__(self, inside: Scope) -> None:
+    def __init__(self, inside: AttributionContext) -> None:
         """Prepare *inside*."""
         self._inside = inside
 
     def __enter__(self) -> None:
-        self._token = _SCOPE.set(self._inside)
+        self._token = _CURRENT.set(self._inside)
 
     def __exit__(
         self,
@@ -176,7 +180,7 @@ class Steps:
         traceback: TracebackType | None,
     ) -> None:
         # A block that the generator has open stays open over its yields.
-        self._inside = current_scope()
+        self._inside = current_attribution()
         _restore(self._token)
 
 
@@ -188,14 +192,14 @@ class Stay:
 
     __slots__ = ("_scope", "_token")
 
-    _token: Token[Scope]
+    _token: Token[AttributionContext]
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: AttributionContext) -> None:
         """Prepare a stay in *scope*."""
         self._scope = scope
 
     def __enter__(self) -> None:
-        self._token = _SCOPE.set(self._scope)
+        self._token = _CURRENT.set(self._scope)
 
     def __exit__(
         self,
@@ -206,9 +210,9 @@ class Stay:
         _restore(self._token)
 
 
-def _restore(token: Token[Scope]) -> None:
+def _restore(token: Token[AttributionContext]) -> None:
     try:
-        _SCOPE.reset(token)
+        _CURRENT.reset(token)
     except ValueError:
         # Left in another context than entered, as a generator collected by another
         # thread is: the entered context is gone, so there is nothing to restore.

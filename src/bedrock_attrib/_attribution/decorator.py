@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, cast
 
 from .._model.tags import Changes
-from .context import Block, Scope, Stay, Steps, inner_scope
+from .context import AttributionContext, Block, Stay, Steps, nested_attribution
 from .function_wrappers import Wrappers, async_generator_function
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ class Nested:
 
     def steps(self) -> Steps:
         """A scope of the generator's own."""
-        return Steps(inner_scope(self._changes))
+        return Steps(nested_attribution(self._changes))
 
 
 class Taken:
@@ -47,7 +47,7 @@ class Taken:
 
     __slots__ = ("scope",)
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: AttributionContext) -> None:
         """Bring functions into *scope*."""
         self.scope = scope
 

@@ -9,7 +9,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Setter, default_setter
 
-from .._attribution import current_scope
+from .._attribution import current_attribution
 from .._default_recorder import get_recorder
 from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
@@ -78,7 +78,7 @@ def _extended(header: str) -> str:
         keys = recorder.baggage_out
         if not keys:
             return header
-        tags = recorder.tags_of(current_scope())
+        tags = recorder.tags_of(current_attribution())
         return _with_tags(header, {k: tags[k] for k in keys if k in tags}, faults)
     except Exception as fault:
         faults.note("baggage_out", fault)

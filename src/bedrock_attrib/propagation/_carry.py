@@ -9,7 +9,14 @@ from typing import Any, TypeVar, cast
 
 from opentelemetry.baggage import get_all
 
-from .._attribution import Scope, Stay, Steps, Taken, bring, current_scope
+from .._attribution import (
+    AttributionContext,
+    Stay,
+    Steps,
+    Taken,
+    bring,
+    current_attribution,
+)
 from .._attribution.incoming_baggage import CarriedBaggage, baggage_in_force
 from .._model.record import Tags
 
@@ -51,14 +58,15 @@ def carry(function: Function) -> Function:
         raise TypeError(
             f"carry() takes a function, not {function!r}; call what it gives back"
         )
-    scope = current_scope()
+    scope = current_attribution()
     baggage = dict(baggage_in_force(scope.baggage))
     return _carry(
-        function, Scope(scope.tags, scope.spends, scope.removed, None, baggage)
+        function,
+        AttributionContext(scope.tags, scope.spends, scope.removed, None, baggage),
     )
 
 
-def _carry(function: Function, scope: Scope) -> Function:
+def _carry(function: Function, scope: AttributionContext) -> Function:
     brought = bring(_Given(scope), function)
     if any(is_kind(brought) for is_kind in _KINDS):
         return cast("Function", update_wrapper(brought, function))
@@ -78,10 +86,12 @@ class _Given(Taken):
         """The scope for the generator."""
         return Steps(self._scope_here())
 
-    def _scope_here(self) -> Scope:
+    def _scope_here(self) -> AttributionContext:
         scope = self.scope
         baggage = CarriedBaggage(scope.baggage, get_all())
-        return Scope(scope.tags, scope.spends, scope.removed, scope.block, baggage)
+        return AttributionContext(
+            scope.tags, scope.spends, scope.removed, scope.block, baggage
+        )
 
 
 _KINDS = (
@@ -97,7 +107,10 @@ class Carried:
     __wrapped__: Callable[..., Any]
 
     def __init__(
-        self, function: Callable[..., Any], brought: Callable[..., Any], scope: Scope
+        self,
+        function: Callable[..., Any],
+        brought: Callable[..., Any],
+        scope: AttributionContext,
     ) -> None:
         """Run *function* by calling *brought*, which brings it into *scope*."""
         self._brought = brought
@@ -128,4 +141,4 @@ def _arrive(
     baggage: dict[str, str],
 ) -> Callable[..., Any]:
     """Make a function anew that was carried into this process."""
-    return _carry(function, Scope(tags, (), removed, None, baggage))
+    return _carry(function, AttributionContext(tags, (), removed, None, baggage))
