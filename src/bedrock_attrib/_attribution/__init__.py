@@ -1,4 +1,4 @@
-"""Whose call this is: the caller's tags, and the sum of what a block spent."""
+"""Attribution of calls: the caller's tags, and the spend of a block."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from .block import attribution
 from .context import (
     NO_ATTRIBUTION,
     AttributionContext,
-    Stay,
-    Steps,
+    CarriedContext,
+    GeneratorContext,
     current_attribution,
 )
-from .decorator import Taken, bring
+from .decorator import enter_with
 from .function_wrappers import Wrappers, async_generator_function
 from .spend import Spend
 
@@ -19,15 +19,14 @@ __all__ = [
     "LONGEST_VALUE",
     "NO_ATTRIBUTION",
     "AttributionContext",
+    "CarriedContext",
+    "GeneratorContext",
     "Spend",
-    "Stay",
-    "Steps",
-    "Taken",
     "Wrappers",
     "async_generator_function",
     "attribution",
-    "bring",
     "check_tags",
     "current_attribution",
+    "enter_with",
     "with_changes",
 ]
