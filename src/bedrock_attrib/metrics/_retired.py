@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import NamedTuple
 
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, add
 from .._runtime.contained_errors import Faults
 from ._series import Labels
 from ._totals import Reading, Totals

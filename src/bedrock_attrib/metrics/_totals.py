@@ -11,8 +11,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from .._model.call_groups import Alike, Counts
-from .._model.cost import Cost
-from .._model.money import EXACT, ZERO, add, multiply
+from .._model.cost import EXACT, ZERO, Cost, add, multiply
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
 from ._attributes import TagLabels

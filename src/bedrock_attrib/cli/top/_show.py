@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..._model.money import add
+from ..._model.cost import add
 from ...reports import Spend
 from .._bill import NO_TAG
 from .._figures import short_count, short_model

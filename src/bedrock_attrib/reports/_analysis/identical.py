@@ -8,7 +8,7 @@ from decimal import Decimal
 from heapq import heappush, heappushpop
 from itertools import chain, groupby
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.record import CallRecord, Outcome, Tags
 from ..._readers import operation_named
 from ...ledger import Kind, Ledger, Reader
