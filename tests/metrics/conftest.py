@@ -20,7 +20,8 @@ from opentelemetry.sdk.metrics.view import View
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bedrock_attrib._model.record import CallRecord, Tags
+from bedrock_attrib._model.record import CallRecord
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv
 from bedrock_attrib.metrics._retired import Kept

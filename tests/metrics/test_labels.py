@@ -15,7 +15,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.metrics import SemConv

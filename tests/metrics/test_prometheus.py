@@ -19,7 +19,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from pages import read_blocks
 
 from bedrock_attrib._model.cost import Cost
-from bedrock_attrib._model.record import CallRecord, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 exporter = pytest.importorskip(

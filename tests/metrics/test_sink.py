@@ -22,7 +22,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib._sinks.protocols import SettlingSink

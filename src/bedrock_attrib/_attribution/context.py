@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-from .._model.record import NO_TAGS, Tags
-from .._model.tags import MAX_TAGS, Changes, with_changes
+from .._model.tags import MAX_TAGS, NO_TAGS, Changes, Tags, with_changes
 from ..errors import ConfigError
 from .spend import Spend
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.baggage import get_all
 
-from .._model.record import NO_TAGS, Tags
+from .._model.tags import NO_TAGS, Tags
 from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
 from . import MAX_VALUE_LENGTH, check_tags

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..errors import ConfigError
-from .record import Tags
 
 # The limits of AWS session tags, so that every tag can also be sent to AWS: botocore
 # 1.44.5, sts AssumeRole, checked 2026-11-23.
@@ -16,6 +15,51 @@ MAX_TAGS = 50
 _ALLOWED = re.compile(r"[\w .:/=+\-@]*")
 
 Changes = Mapping[str, str | None]
+
+
+class Tags(Mapping[str, str]):
+    """The caller's tags, immutable and cheap to hash.
+
+    Equal to any mapping with the same pairs. Values are checked by `check_tags` before,
+    not here.
+
+    Attributes:
+        key: The pairs as a frozenset, which hashes without running Python code.
+    """
+
+    __slots__ = ("_hash", "_pairs", "key")
+
+    def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
+        self._pairs = dict(pairs) if pairs else {}
+        self.key = frozenset(self._pairs.items())
+        self._hash = hash(self.key)
+
+    def __getitem__(self, key: str) -> str:
+        return self._pairs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Tags):
+            return self._pairs == other._pairs
+        return Mapping.__eq__(self, other)
+
+    def __reduce__(self) -> tuple[type[Tags], tuple[dict[str, str]]]:
+        # String hashes differ between processes, so the hash is not pickled.
+        return Tags, (self._pairs,)
+
+    def __repr__(self) -> str:
+        return f"Tags({self._pairs!r})"
+
+
+NO_TAGS = Tags()
 
 
 def check_tags(tags: Mapping[str, object]) -> dict[str, str | None]:

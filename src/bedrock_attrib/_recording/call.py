@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from .._attribution import AttributionContext
-    from .._model.record import PriceStatus, Reading, Tags
+    from .._model.record import PriceStatus, Reading
+    from .._model.tags import Tags
     from .._runtime.background import Drains
     from .._runtime.contained_errors import Faults
 

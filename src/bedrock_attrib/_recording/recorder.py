@@ -15,13 +15,8 @@ from .._attribution import (
     current_attribution,
     with_changes,
 )
-from .._model.record import (
-    NO_TAGS,
-    CallStart,
-    PriceStatus,
-    Tags,
-    moment,
-)
+from .._model.record import CallStart, PriceStatus, moment
+from .._model.tags import NO_TAGS, Tags
 from .._runtime.contained_errors import Faults
 from .._runtime.shutdown import when_it_ends
 from .._sinks.protocols import Guard, SettlingSink, Sink

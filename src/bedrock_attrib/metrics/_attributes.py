@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from . import names
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..._model.cost import ZERO, Rates, add, multiply
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from .._codec import Kind
 from .._rows import (

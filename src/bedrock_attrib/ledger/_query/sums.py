@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ..._model.cost import ZERO, add
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from .._clock import (
     Level,
     Stretch,

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from ..._model.cost import ZERO, add
 from ..._model.model_id import Scope
-from ..._model.record import Outcome, Tags
+from ..._model.record import Outcome
+from ..._model.tags import Tags
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
 from ...ledger import Kind, Reader, Sum
 from ...pricing import PriceTable
