@@ -94,7 +94,7 @@ def test_the_refusal_says_what_to_do(metrics: Metrics) -> None:
         metrics.sink(tags=["team", "model"])
     assert str(refused.value) == (
         "tag 'model' would become the attribute 'bedrock_attrib.model', which is the "
-        "same label as bedrock_attrib.model; name another with "
+        "same label as bedrock_attrib.model; choose another name with "
         "tags={'model': 'my_company.model', ...}"
     )
 

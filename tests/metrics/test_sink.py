@@ -275,7 +275,7 @@ def test_all_readers_and_temporalities_agree(
 
 def test_two_sinks_on_one_provider_add_up(metrics: Metrics, record: MakeRecord) -> None:
     """Neither hides the other, and closing one takes nothing back."""
-    first, second = metrics.sink(), metrics.sink(semconv={SemConv.NEW})
+    first, second = metrics.sink(), metrics.sink(semconv={SemConv.INFERENCE})
     first.write(record())
     second.write(record())
     first.close()
@@ -382,11 +382,11 @@ def test_guardrail_units_are_usage_and_cost(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {SemConv.OLD}),
-        ("http,database/dup", {SemConv.OLD}),
-        ("gen_ai_latest_experimental", {SemConv.NEW}),
-        ("http, gen_ai_latest_experimental", {SemConv.NEW}),
-        ("gen_ai_latest_experimental/dup", {SemConv.OLD, SemConv.NEW}),
+        ("", {SemConv.V1_44}),
+        ("http,database/dup", {SemConv.V1_44}),
+        ("gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("http, gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("gen_ai_latest_experimental/dup", {SemConv.V1_44, SemConv.INFERENCE}),
     ],
 )
 def test_the_opt_in_says_which_names_are_used(

@@ -45,7 +45,7 @@ class PricingClient(Protocol):
         """A paginator of an operation."""
 
 
-class BedrockClient(Protocol):
+class ControlPlaneClient(Protocol):
     """What is used of boto3's client of ``bedrock``."""
 
     def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS' own name; untyped
@@ -61,13 +61,13 @@ def pricing_client() -> PricingClient:
     return cast("PricingClient", _client("pricing", _PRICING_REGION))
 
 
-def bedrock_client(region: str) -> BedrockClient:
+def bedrock_client(region: str) -> ControlPlaneClient:
     """A client of Bedrock's control plane in *region*.
 
     Raises:
         ConfigError: If the environment's settings of AWS are wrong.
     """
-    return cast("BedrockClient", _client("bedrock", region))
+    return cast("ControlPlaneClient", _client("bedrock", region))
 
 
 def _client(service: str, region: str) -> object:
@@ -119,7 +119,7 @@ def _read_products(texts: Iterable[str]) -> Iterator[Sku]:
 
 
 def read_rate_cards(
-    client: BedrockClient, model_ids: Sequence[str], *, region: str
+    client: ControlPlaneClient, model_ids: Sequence[str], *, region: str
 ) -> Iterator[RateCardLine]:
     """Ask what this account pays for Marketplace models, private offers included.
 

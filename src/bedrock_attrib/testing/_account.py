@@ -62,7 +62,7 @@ class AsyncInvocation:
 
 
 @dataclass(slots=True)
-class Account:
+class SimulatedAccount:
     """Profiles and invocations by id and ARN.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Protocol
 from ._aws_errors import error_answer, error_reply_answer
 from ._event_stream import encode_exception, spoil_checksum
 from ._reply import Fault, FaultKind
-from ._wire import Answer, AwsError, Ending, Exchange, JsonObject, as_json
+from ._wire import AwsError, Ending, Exchange, JsonObject, WireAnswer, as_json
 
 JSON = {"Content-Type": "application/json"}
 _EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream"}
@@ -19,25 +19,25 @@ def _no_headers(exchange: Exchange) -> Mapping[str, str]:  # noqa: ARG001 - by t
     return {}
 
 
-class Shape(Protocol):
+class ResponseWriter(Protocol):
     """How an operation answers."""
 
-    def render(self, exchange: Exchange) -> Answer:
+    def render(self, exchange: Exchange) -> WireAnswer:
         """Write the whole answer, without its faults."""
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:
         """The *answer* of an error, in the operation's words."""
 
     def exception(self, fault: Fault) -> bytes:
         """The event that ends a stream which began well."""
 
 
-class _AwsWords:
+class _AwsErrors:
     """How all operations of AWS say what went wrong."""
 
     __slots__ = ()
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:  # noqa: ARG002
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:  # noqa: ARG002
         """The *answer* of an error, in the operation's words."""
         return answer
 
@@ -47,7 +47,7 @@ class _AwsWords:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainShape(_AwsWords):
+class JsonWriter(_AwsErrors):
     """How an operation answers with one JSON body.
 
     Attributes:
@@ -60,14 +60,14 @@ class PlainShape(_AwsWords):
     headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
     sort_keys: bool = False
 
-    def render(self, exchange: Exchange) -> Answer:
+    def render(self, exchange: Exchange) -> WireAnswer:
         """Write the whole answer, without its faults."""
         reply = exchange.reply
         body = reply.body
         if body is None:
             fields = self.body(exchange) | dict(reply.extra)
             body = as_json(fields, sort_keys=self.sort_keys)
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**JSON, **self.headers(exchange)},
             pieces=(body,),
@@ -76,7 +76,7 @@ class PlainShape(_AwsWords):
 
 
 @dataclass(frozen=True, slots=True)
-class StreamShape(_AwsWords):
+class EventStreamWriter(_AwsErrors):
     """How an operation answers with event-stream frames.
 
     Attributes:
@@ -87,11 +87,11 @@ class StreamShape(_AwsWords):
     frames: Callable[[Exchange], Iterable[bytes]]
     headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
 
-    def render(self, exchange: Exchange) -> Answer:
+    def render(self, exchange: Exchange) -> WireAnswer:
         """Write the whole answer, without its faults."""
         reply = exchange.reply
         frames = self.frames(exchange) if reply.frames is None else reply.frames
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**_EVENT_STREAM, **self.headers(exchange)},
             pieces=tuple(frames),
@@ -99,10 +99,10 @@ class StreamShape(_AwsWords):
         )
 
 
-def answer_exchange(exchange: Exchange, shape: Shape) -> Answer:
+def answer_exchange(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
     """Write the answer to *exchange*, with the faults and headers of its reply."""
     reply = exchange.reply
-    answer = _rendered(exchange, shape)
+    answer = _rendered(exchange, writer)
     answer = replace(
         answer,
         status=answer.status if reply.status is None else reply.status,
@@ -110,22 +110,22 @@ def answer_exchange(exchange: Exchange, shape: Shape) -> Answer:
         interval_s=reply.chunk_interval_s,
     )
     if reply.fault is not None:
-        answer = _broken(answer, reply.fault, shape)
+        answer = _broken(answer, reply.fault, writer)
     return with_headers(answer, reply.headers)
 
 
-def _rendered(exchange: Exchange, shape: Shape) -> Answer:
+def _rendered(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
     reply = exchange.reply
     if reply.error is not None:
         answer = error_reply_answer(reply, reply.error)
-        return shape.error(answer, reply.error, reply.error_message)
+        return writer.error(answer, reply.error, reply.error_message)
     try:
-        return shape.render(exchange)
+        return writer.render(exchange)
     except AwsError as error:
         return error_answer(error.code, error.message)
 
 
-def with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
+def with_headers(answer: WireAnswer, headers: Mapping[str, str]) -> WireAnswer:
     """*answer* with *headers* in the place of those of the same name."""
     replaced = {name.lower() for name in headers}
     kept = {
@@ -143,7 +143,7 @@ _ENDINGS = {
 }
 
 
-def _broken(answer: Answer, fault: Fault, shape: Shape) -> Answer:
+def _broken(answer: WireAnswer, fault: Fault, writer: ResponseWriter) -> WireAnswer:
     pieces = answer.pieces if answer.is_stream else _halves(answer.pieces)
     before, rest = pieces[: fault.after], pieces[fault.after :]
     if fault.kind in _ENDINGS:
@@ -151,7 +151,7 @@ def _broken(answer: Answer, fault: Fault, shape: Shape) -> Answer:
     if not answer.is_stream:
         return answer
     if fault.kind is FaultKind.EXCEPTION_EVENT:
-        return replace(answer, pieces=(*before, shape.exception(fault)))
+        return replace(answer, pieces=(*before, writer.exception(fault)))
     if answer.headers["Content-Type"] != _EVENT_STREAM["Content-Type"]:
         return answer  # there is no checksum to spoil
     spoilt = tuple(spoil_checksum(frame) for frame in rest[:1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._reply import Reply
-from ._wire import Answer, JsonObject, as_json
+from ._wire import JsonObject, WireAnswer, as_json
 
 # botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20;
 # the last four are errors of every AWS service.
@@ -37,7 +37,7 @@ def error_answer(
     *,
     status: int | None = None,
     extra: JsonObject | None = None,
-) -> Answer:
+) -> WireAnswer:
     """The answer that makes a client raise *code*.
 
     Args:
@@ -47,7 +47,7 @@ def error_answer(
         extra: Further fields of the error, such as ``originalStatusCode``.
     """
     body = as_json({"message": message} | (extra or {}))
-    return Answer(
+    return WireAnswer(
         status=_STATUS_BY_CODE.get(code, _OTHER_ERROR) if status is None else status,
         headers={
             "Content-Type": "application/json",
@@ -58,7 +58,7 @@ def error_answer(
     )
 
 
-def error_reply_answer(reply: Reply, code: str) -> Answer:
+def error_reply_answer(reply: Reply, code: str) -> WireAnswer:
     """The answer of a *reply* that sets the error *code*."""
     return error_answer(
         code, reply.error_message, status=reply.status, extra=dict(reply.extra)

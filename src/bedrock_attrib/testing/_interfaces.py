@@ -15,7 +15,7 @@ from ._answers import JSON
 from ._converse import argument_parts, tool_use_id
 from ._invoke import served_headers
 from ._reply import Fault, Reply
-from ._wire import Answer, Exchange, JsonObject, as_json
+from ._wire import Exchange, JsonObject, WireAnswer, as_json
 from .families import (
     ANTHROPIC_MESSAGES,
     OPENAI_CHAT,
@@ -30,7 +30,7 @@ _DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class InterfaceShape:
+class InterfaceWriter:
     """How an interface answers: with a body, or with server-sent events if asked to.
 
     Attributes:
@@ -45,7 +45,7 @@ class InterfaceShape:
     closing: bytes = b""
     names_events: bool = True
 
-    def render(self, exchange: Exchange) -> Answer:
+    def render(self, exchange: Exchange) -> WireAnswer:
         """Write the whole answer, without its faults."""
         if exchange.request.fields().get("stream"):
             return self._stream(exchange)
@@ -53,14 +53,14 @@ class InterfaceShape:
         body = reply.body
         if body is None:
             body = as_json(self.body(exchange) | dict(reply.extra))
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**JSON, **served_headers(reply)},
             pieces=(body,),
             declared_bytes=len(body),
         )
 
-    def _stream(self, exchange: Exchange) -> Answer:
+    def _stream(self, exchange: Exchange) -> WireAnswer:
         reply = exchange.reply
         pieces = reply.frames
         if pieces is None:
@@ -68,7 +68,7 @@ class InterfaceShape:
             events[-1] = events[-1] | dict(reply.extra)
             pieces = tuple(self._event(event) for event in events)
             pieces = (*pieces, self.closing) if self.closing else pieces
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**_SERVER_SENT, **served_headers(reply)},
             pieces=pieces,
@@ -79,10 +79,10 @@ class InterfaceShape:
         named = f"event: {event['type']}\n".encode() if self.names_events else b""
         return b"%bdata: %b\n\n" % (named, as_json(event))
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:
         """The *answer* of an error, in these interfaces' words."""
         body = as_json(_error(code, message))
-        return Answer(
+        return WireAnswer(
             status=answer.status, headers=JSON, pieces=(body,), declared_bytes=len(body)
         )
 
@@ -247,8 +247,8 @@ def _tool_events(
     yield {"type": "response.output_item.done", **at, "item": item}
 
 
-CHAT_COMPLETIONS = InterfaceShape(
+CHAT_COMPLETIONS = InterfaceWriter(
     _chat_body, _chat_events, closing=_DONE, names_events=False
 )
-RESPONSES = InterfaceShape(_responses_body, _responses_events)
-MESSAGES = InterfaceShape(ANTHROPIC_MESSAGES.body, message_chunks)
+RESPONSES = InterfaceWriter(_responses_body, _responses_events)
+MESSAGES = InterfaceWriter(ANTHROPIC_MESSAGES.body, message_chunks)

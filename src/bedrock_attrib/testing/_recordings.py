@@ -16,7 +16,7 @@ from botocore.model import Shape, StructureShape
 
 from ..errors import ConfigError
 from ._event_stream import split_frames
-from ._wire import Answer
+from ._wire import WireAnswer
 
 RECORDING_HEADER = "x-bedrock-attrib-recording"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -106,7 +106,7 @@ def _lines(paths: list[Path]) -> Iterator[tuple[Path, int, str]]:
                     yield path, number, text
 
 
-def recorded_answer(recording: Recording) -> Answer:
+def recorded_answer(recording: Recording) -> WireAnswer:
     """The answer of *recording*, byte for byte, its frames sent one by one."""
     headers = {
         name: value
@@ -118,7 +118,7 @@ def recorded_answer(recording: Recording) -> Answer:
         for name, value in headers.items()
     )
     body = recording.response_body
-    return Answer(
+    return WireAnswer(
         status=recording.status,
         headers=headers,
         pieces=tuple(split_frames(body)) if is_stream else (body,),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 
-from ._wire import Answer, Ending, WireRequest
+from ._wire import Ending, WireAnswer, WireRequest
 
 # What socketserver hands around; for TCP always a socket.
 _Request = socket.socket | tuple[bytes, socket.socket]
@@ -32,7 +32,7 @@ class LoopbackServer(ThreadingHTTPServer):
     # Connections that wait to be accepted: many clients may start at once.
     request_queue_size = 512
 
-    def __init__(self, respond: Callable[[WireRequest], Answer]) -> None:
+    def __init__(self, respond: Callable[[WireRequest], WireAnswer]) -> None:
         self.closing = threading.Event()
         self.respond = respond
         self._open: dict[socket.socket, threading.Thread] = {}
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = _answer  # noqa: N815
     do_POST = _answer  # noqa: N815
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: WireAnswer) -> None:
         frame = _chunk if answer.is_stream else bytes
         pieces = [frame(piece) for piece in answer.pieces if piece]
         if answer.is_stream and answer.ending is Ending.COMPLETE:
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(piece)
 
-    def _head(self, answer: Answer) -> bytes:
+    def _head(self, answer: WireAnswer) -> bytes:
         length = (
             "Transfer-Encoding: chunked"
             if answer.is_stream
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Wait; False if the server closed meanwhile."""
         return not (seconds and self.server.closing.wait(seconds))
 
-    def _end(self, answer: Answer) -> None:
+    def _end(self, answer: WireAnswer) -> None:
         if answer.ending is Ending.STALL:
             self.server.closing.wait()
         if answer.ending is not Ending.COMPLETE or self.server.closing.is_set():

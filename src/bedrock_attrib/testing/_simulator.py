@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from .._model.model_id import parse_model_id
-from ._account import Account, InferenceProfile
+from ._account import InferenceProfile, SimulatedAccount
 from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer
 from ._clients import make_client
@@ -22,7 +22,7 @@ from ._recordings import RECORDING_HEADER, Recording, recorded_answer
 from ._reply import Reply
 from ._script import Script
 from ._server import LoopbackServer
-from ._wire import Answer, Exchange, WireRequest
+from ._wire import Exchange, WireAnswer, WireRequest
 
 # Headers that say who asks: they are not kept.
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
@@ -71,7 +71,7 @@ class Simulator:
         self._keep_bodies = keep_bodies
         self._script = Script()
         self._clients: list[BaseClient] = []
-        self._account = Account()
+        self._account = SimulatedAccount()
         self._recordings: dict[str, Recording] = {}
         self._numbers = count(1)
         self._server = LoopbackServer(self._respond)
@@ -158,14 +158,14 @@ class Simulator:
         while self._clients:
             self._clients.pop().close()
 
-    def _respond(self, request: WireRequest) -> Answer:
+    def _respond(self, request: WireRequest) -> WireAnswer:
         number = next(self._numbers)
         answer = self._answer(request, number)
         if any(name.lower() == _REQUEST_ID for name in answer.headers):
             return answer
         return with_headers(answer, {_REQUEST_ID: str(UUID(int=number))})
 
-    def _answer(self, request: WireRequest, number: int) -> Answer:
+    def _answer(self, request: WireRequest, number: int) -> WireAnswer:
         found = route(request)
         if found is None:
             self._note(request, "", "")
@@ -184,9 +184,9 @@ class Simulator:
             account=self._account,
             number=number,
         )
-        return answer_exchange(exchange, operation.shape)
+        return answer_exchange(exchange, operation.writer)
 
-    def _recorded(self, recording_id: str) -> Answer:
+    def _recorded(self, recording_id: str) -> WireAnswer:
         recording = self._recordings.get(recording_id)
         if recording is None:
             message = f"recording {recording_id} is not served here; see serve()"

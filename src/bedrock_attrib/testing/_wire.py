@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ._account import Account
+from ._account import SimulatedAccount
 from ._reply import Reply
 
 JsonObject = dict[str, object]
@@ -57,7 +57,7 @@ class Exchange:
     model_id: str
     request: WireRequest
     reply: Reply
-    account: Account
+    account: SimulatedAccount
     number: int
 
 
@@ -85,7 +85,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireAnswer:
     """An answer as it will go over the wire.
 
     Attributes:

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..._model.model_id import ModelRef, Scope
 from ..._runtime.contained_errors import Faults, logger
-from ._api import WAY_OUT, WHAT, ProfileApi, ProfileClient, name_of, verdict_on
+from ._api import WAY_OUT, WHAT, ProfileApi, ProfileClient, failure_of, name_of
 from ._cache import ProfileCache
 from ._lookups import Lookup, Lookups
 from ._members import model_of_members, regions_of
@@ -211,12 +211,12 @@ class ProfileResolver:
     def _failed(self, lookup: Lookup, error: Exception) -> None:
         if not isinstance(error, (BotoCoreError, ClientError)):
             self._faults.note("profile look-up", error)
-        verdict = verdict_on(error)
-        if not verdict.is_final and self._lookups.postpone(lookup):
+        failure = failure_of(error)
+        if not failure.is_final and self._lookups.postpone(lookup):
             return
-        reason = f"{WHAT} ({name_of(error)}); {verdict.way_out}"
-        self._tell(verdict.kind, f"{lookup.arn}: {reason}")
-        self._give_up(lookup.arn, reason, verdict.for_s)
+        reason = f"{WHAT} ({name_of(error)}); {failure.way_out}"
+        self._tell(failure.kind, f"{lookup.arn}: {reason}")
+        self._give_up(lookup.arn, reason, failure.for_s)
 
     def _give_up(self, arn: str, reason: str, for_s: float) -> None:
         _keep(self._unknown, arn, _Unknown(reason, self._clock() + for_s))

@@ -48,7 +48,7 @@ class ProfileClient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LookupFailure:
     """What becomes of a look-up that failed.
 
     Attributes:
@@ -64,16 +64,16 @@ class Verdict:
     is_final: bool = True
 
 
-_NOT_THERE = Verdict("not there", WAY_OUT, math.inf)
-_NOT_ALLOWED = Verdict(
+_NOT_THERE = LookupFailure("not there", WAY_OUT, math.inf)
+_NOT_ALLOWED = LookupFailure(
     "not allowed",
     f"allow bedrock:GetInferenceProfile, or {WAY_OUT}",
     _NOT_ALLOWED_FOR_S,
 )
-_NO_ANSWER = Verdict("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
+_NO_ANSWER = LookupFailure("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
 
 # By AWS' error code; whatever is not here may pass, as throttling does.
-_VERDICTS = {
+_FAILURES = {
     "ResourceNotFoundException": _NOT_THERE,
     "ValidationException": _NOT_THERE,
     "AccessDenied": _NOT_ALLOWED,
@@ -84,11 +84,11 @@ _VERDICTS = {
 }
 
 
-def verdict_on(error: Exception) -> Verdict:
+def failure_of(error: Exception) -> LookupFailure:
     """What becomes of a look-up that ended in *error*."""
     if isinstance(error, _NO_CREDENTIALS):
         return _NOT_ALLOWED
-    return _VERDICTS.get(name_of(error), _NO_ANSWER)
+    return _FAILURES.get(name_of(error), _NO_ANSWER)
 
 
 def name_of(error: Exception) -> str:
