@@ -1,6 +1,6 @@
-"""ASGI middleware: whose request it is stands in a header that the gateway sets.
+"""ASGI middleware: tags from a header that the gateway sets.
 
-The class needs nothing but ASGI, so it goes around FastAPI, Starlette, Django and every
+The class needs nothing but ASGI, so it works with FastAPI, Starlette, Django and every
 other such application. Copy it.
 """
 

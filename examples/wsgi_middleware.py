@@ -1,6 +1,6 @@
-"""WSGI middleware: whose request it is stands in a header that the gateway sets.
+"""WSGI middleware: tags from a header that the gateway sets.
 
-The class needs nothing but WSGI, so it goes around Flask, Django and every other such
+The class needs nothing but WSGI, so it works with Flask, Django and every other such
 application. Copy it.
 """
 
