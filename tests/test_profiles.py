@@ -281,6 +281,31 @@ def test_price_of_its_own_day(stage: Stage) -> None:
     assert costs == [Decimal("12.1"), Decimal("2.42")]
 
 
+def test_late_price_of_a_long_prompt(stage: Stage) -> None:
+    """A late price of a long prompt is an estimate where no long price is confirmed."""
+    stage.stand_for("anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1")
+    sink = ListSink()
+    recorder = Recorder(
+        sinks=[sink],
+        profiles=stage.resolver,
+        clock=lambda: datetime(2026, 11, 15, tzinfo=UTC),
+    )
+    client = stage.client(recorder)
+    for count in (200_000, 200_001):
+        usage = tokens(input_tokens=count, output_tokens=0)
+        stage.simulator.reply(Reply(usage=usage), operation="Converse")
+        converse(client)
+    stage.answer()
+    reason = (
+        f"{LATE}; the prompt is longer than 200000 tokens, and no source confirms a "
+        "long-context price for regional, tier default, in us-east-1; the ordinary "
+        "price is taken"
+    )
+    assert told(sink.records) == [("priced", LATE), ("estimated", reason)]
+    costs = [record.cost.total for record in sink.records if record.cost is not None]
+    assert costs == [Decimal("0.66"), Decimal("0.6600033")]
+
+
 @pytest.mark.slow
 def test_1000_calls_race_the_answer(stage: Stage) -> None:
     """16 threads, the answer in the midst of them: every sum is exact."""

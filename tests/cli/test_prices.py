@@ -275,7 +275,7 @@ def test_list() -> None:
         )
     ]
     assert re.fullmatch(
-        r"2 prices\. List prices gathered 2026-11-23, \d+ days ago\.\n", done.stderr
+        r"2 prices\. List prices gathered 2026-11-30, \d+ days ago\.\n", done.stderr
     )
 
 
@@ -286,11 +286,11 @@ def test_list_filters() -> None:
     single = asked_json("prices", "list", "--any-day", "--single-source")["rows"]
     disputed = asked_json("prices", "list", "--any-day", "--conflicts")["rows"]
     july = asked_json("prices", "list", "--at", "2026-07-15")
-    assert len(everything) == 5033
+    assert len(everything) == 5429
     assert {row["model"].split(".")[0] for row in cohere} == {"cohere"}
     assert {row["independent_sources"] for row in single} == {1}
     assert all(row["disputed"] for row in disputed)
-    assert (len(single), len(disputed)) == (2945, 158)
+    assert (len(single), len(disputed)) == (3168, 154)
     assert july["on"] == "2026-07-15"
     assert len(july["rows"]) < len(everything)
 
@@ -320,7 +320,7 @@ def test_show() -> None:
     assert ["default", "regional", "0.06", "0.24", "0.015"] in lines
     assert ["default", "regional", "batch", "0.03", "0.12", "\N{EN DASH}"] in lines
     assert "* one source alone   Read in aws-page-20250720," in done.stdout
-    assert "List prices gathered 2026-11-23" in done.stdout
+    assert "List prices gathered 2026-11-30" in done.stdout
 
 
 def test_show_disputes_and_units() -> None:
@@ -371,18 +371,18 @@ def test_check() -> None:
     found = asked_json("prices", "check", "--max-age-days", "99999")
     assert {**found, "age_days": 0} == {
         "file": "bundled",
-        "gathered": "2026-11-23",
+        "gathered": "2026-11-30",
         "age_days": 0,
-        "prices": 5033,
-        "models": 181,
+        "prices": 5429,
+        "models": 195,
         "regions": 35,
-        "single_source": 2945,
-        "disputed": 158,
+        "single_source": 3168,
+        "disputed": 154,
         "unconfirmed": 25,
-        "sources": 25,
+        "sources": 30,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
-    assert shown.startswith("As documented\n  gathered: 2026-11-23")
+    assert shown.startswith("As documented\n  gathered: 2026-11-30")
 
 
 def test_check_an_old_file() -> None:
@@ -466,7 +466,7 @@ def test_import_of_one_region() -> None:
     assert done.stdout.splitlines()[3:] == [
         "",
         "Left out on purpose",
-        "  1 x another region than was asked for",
+        "  1 x region was not requested",
         "      1 x ap-northeast-1: APN1-NovaLite-input-tokens",
         "",
         "Not understood",
@@ -490,7 +490,7 @@ def test_import_as_json() -> None:
         "models": 1,
         "regions": ["us-east-1"],
         "output": "aws.toml",
-        "left_out": [
+        "skipped": [
             {
                 "reason": "rate of a customized model",
                 "by_design": True,
@@ -545,9 +545,9 @@ def test_diff() -> None:
         ]
         for scope in ("geo", "regional")
     ]
-    assert done.stderr.endswith(", 2 changed; 180 models not compared\n")
+    assert done.stderr.endswith(", 2 changed; 194 models not compared\n")
     found = asked_json("prices", "diff", "bundled", "aws.json", *at, code=1)
-    assert len(found["models_not_compared"]) == 180
+    assert len(found["models_not_compared"]) == 194
     (first, *_) = [each for each in found["changes"] if each["kind"] == "changed"]
     assert (first["unit"], first["before"]["price"], first["after"]["price"]) == (
         "input_token",

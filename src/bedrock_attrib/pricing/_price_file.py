@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from .._model.usage import is_token_unit
 from ..errors import ConfigError
 from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
 from ._rows import DEFAULT_REGION, PriceRow
@@ -104,7 +105,7 @@ def _toml(row: PriceRow) -> Iterator[str]:
         "tier": "default",
         "latency_mode": "standard",
         "context_band": "",
-        "per": _MILLION if row.unit.endswith("_token") else 1,
+        "per": _MILLION if is_token_unit(row.unit) else 1,
     }
     values: dict[str, object] = {
         "model": row.model_id,

@@ -129,8 +129,8 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
             _PRICES,
             State.WARNING,
             what,
-            "AWS may have changed some. Update the package, or import AWS' price list: "
-            "bedrock-attrib prices import --help",
+            "AWS may have changed some. Update the package, or import AWS's price "
+            "list: bedrock-attrib prices import --help",
         )
     else:
         yield Finding(_PRICES, State.OK, what)

@@ -16,7 +16,7 @@ from .._price_table import json_option, print_block, print_json
 from .._tables import new_list
 
 if TYPE_CHECKING:
-    from ...pricing.price_list import ImportedPrices, LeftOut, Sku
+    from ...pricing.price_list import ImportedPrices, SkippedLines, Sku
 
 _NOTHING = 1
 _RATE_CARD_REGION = "us-east-1"
@@ -77,7 +77,7 @@ def import_prices(
 ) -> None:
     """Read AWS' own price list into rows of prices.
 
-    FILE is an offer file of AWS' price list, JSON or CSV. What is not certain in every
+    FILE is an offer file of AWS's price list, JSON or CSV. What is not certain in every
     part is left out, and told. Without --output nothing is written.
     """
     if bool(files) + from_api + bool(models) != 1:
@@ -154,7 +154,7 @@ def _tell(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None
         f"{found.unmapped:,} not understood.",
         soft_wrap=True,
     )
-    for title, groups in _sections(found.left_out):
+    for title, groups in _sections(found.skipped):
         out.print()
         items = list(_group_lines(groups, is_whole=is_whole))
         print_block(new_list(title, items))
@@ -169,18 +169,18 @@ def _count(number: int, what: str) -> str:
 
 
 def _sections(
-    left_out: Sequence[LeftOut],
-) -> Iterator[tuple[str, list[LeftOut]]]:
+    skipped: Sequence[SkippedLines],
+) -> Iterator[tuple[str, list[SkippedLines]]]:
     for title, is_by_design in (
         ("Left out on purpose", True),
         ("Not understood", False),
     ):
-        groups = [each for each in left_out if each.reason.is_by_design is is_by_design]
+        groups = [each for each in skipped if each.reason.is_by_design is is_by_design]
         if groups:
             yield title, groups
 
 
-def _group_lines(groups: Sequence[LeftOut], *, is_whole: bool) -> Iterator[str]:
+def _group_lines(groups: Sequence[SkippedLines], *, is_whole: bool) -> Iterator[str]:
     for reason in dict.fromkeys(each.reason for each in groups):
         of_reason = [each for each in groups if each.reason is reason]
         count = sum(each.count for each in of_reason)
@@ -207,7 +207,7 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
         "models": len({row.model_id for row in found.rows}),
         "regions": sorted({row.region for row in found.rows}),
         "output": str(output) if output is not None and found.rows else None,
-        "left_out": [
+        "skipped": [
             {
                 "reason": each.reason.value,
                 "by_design": each.reason.is_by_design,
@@ -215,6 +215,6 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
                 "count": each.count,
                 "examples": each.examples,
             }
-            for each in found.left_out
+            for each in found.skipped
         ],
     }
