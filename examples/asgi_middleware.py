@@ -21,7 +21,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class AttributionMiddleware:
-    """Attribute the Bedrock calls of each request and websocket, until the response ends.
+    """Attribute the Bedrock calls of each request or websocket until the response ends.
 
     The header must be set, and a client's own be taken away, by what stands in front of
     the application. Unknown teams are ``other``: a free value would be a new series of

@@ -14,7 +14,7 @@ class JsonLinesSink:
     """Sink that writes records to standard output, on the recorder's thread."""
 
     def write(self, record: CallRecord) -> None:
-        """Write one record; amounts are text, because JSON numbers may become floats."""
+        """Write one record; amounts as text, so that they stay exact."""
         line = {
             "team": record.tags.get("team"),
             "usd": str(record.cost.total.normalize()) if record.cost else None,

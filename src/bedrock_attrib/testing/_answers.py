@@ -1,4 +1,4 @@
-"""How a reply becomes an answer: body or frames first, then faults and headers."""
+"""Responses from replies: body or frames first, then faults and headers."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ def _no_headers(exchange: Exchange) -> Mapping[str, str]:  # noqa: ARG001 - by t
 
 
 class ResponseWriter(Protocol):
-    """How an operation answers."""
+    """Writer of the responses of an operation."""
 
     def render(self, exchange: Exchange) -> WireAnswer:
-        """Write the whole answer, without its faults."""
+        """Write the whole response, without its faults."""
 
     def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:
-        """The *answer* of an error, in the operation's words."""
+        """Return the error response *answer* in the operation's format."""
 
     def exception(self, fault: Fault) -> bytes:
-        """The event that ends a stream which began well."""
+        """Return the error event that ends a stream."""
 
 
 class _AwsErrors:
-    """How all operations of AWS say what went wrong."""
+    """Error format of all AWS operations."""
 
     __slots__ = ()
 
     def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:  # noqa: ARG002
-        """The *answer* of an error, in the operation's words."""
+        """Return the error response *answer* in the operation's format."""
         return answer
 
     def exception(self, fault: Fault) -> bytes:
-        """The event that ends a stream which began well."""
+        """Return the error event that ends a stream."""
         return encode_exception(fault.error, fault.message)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonWriter(_AwsErrors):
-    """How an operation answers with one JSON body.
+    """Writer of an operation with one JSON body.
 
     Attributes:
         body: Writes the body.
@@ -61,7 +61,7 @@ class JsonWriter(_AwsErrors):
     sort_keys: bool = False
 
     def render(self, exchange: Exchange) -> WireAnswer:
-        """Write the whole answer, without its faults."""
+        """Write the whole response, without its faults."""
         reply = exchange.reply
         body = reply.body
         if body is None:
@@ -77,7 +77,7 @@ class JsonWriter(_AwsErrors):
 
 @dataclass(frozen=True, slots=True)
 class EventStreamWriter(_AwsErrors):
-    """How an operation answers with event-stream frames.
+    """Writer of an operation with event-stream frames.
 
     Attributes:
         frames: Writes the frames.
@@ -88,7 +88,7 @@ class EventStreamWriter(_AwsErrors):
     headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
 
     def render(self, exchange: Exchange) -> WireAnswer:
-        """Write the whole answer, without its faults."""
+        """Write the whole response, without its faults."""
         reply = exchange.reply
         frames = self.frames(exchange) if reply.frames is None else reply.frames
         return WireAnswer(
@@ -100,7 +100,7 @@ class EventStreamWriter(_AwsErrors):
 
 
 def answer_exchange(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
-    """Write the answer to *exchange*, with the faults and headers of its reply."""
+    """Write the response to *exchange*, with the faults and headers of its reply."""
     reply = exchange.reply
     answer = _rendered(exchange, writer)
     answer = replace(
@@ -126,14 +126,14 @@ def _rendered(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
 
 
 def with_headers(answer: WireAnswer, headers: Mapping[str, str]) -> WireAnswer:
-    """*answer* with *headers* in the place of those of the same name."""
+    """Return *answer* with *headers*, which replace those of the same name."""
     replaced = {name.lower() for name in headers}
-    kept = {
+    others = {
         name: value
         for name, value in answer.headers.items()
         if name.lower() not in replaced
     }
-    return replace(answer, headers={**kept, **headers})
+    return replace(answer, headers={**others, **headers})
 
 
 _ENDINGS = {
@@ -153,7 +153,7 @@ def _broken(answer: WireAnswer, fault: Fault, writer: ResponseWriter) -> WireAns
     if fault.kind is FaultKind.EXCEPTION_EVENT:
         return replace(answer, pieces=(*before, writer.exception(fault)))
     if answer.headers["Content-Type"] != _EVENT_STREAM["Content-Type"]:
-        return answer  # there is no checksum to spoil
+        return answer  # without a checksum
     spoilt = tuple(spoil_checksum(frame) for frame in rest[:1])
     return replace(answer, pieces=(*before, *spoilt, *rest[1:]))
 

@@ -1,4 +1,4 @@
-"""Which HTTP status belongs to an AWS error, and how its answer looks."""
+"""HTTP status and response of AWS errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STATUS_BY_CODE = {
     "UnknownOperationException": 404,
 }
 _OTHER_ERROR = 400
-# Bedrock sends the code with a namespace behind it; real answers of 2025-02.
+# Bedrock appends a namespace to the code; real responses of 2025-02.
 _NAMESPACE = "http://internal.amazon.com/coral/com.amazon.bedrock/"
 
 
@@ -38,7 +38,7 @@ def error_answer(
     status: int | None = None,
     extra: JsonObject | None = None,
 ) -> WireAnswer:
-    """The answer that makes a client raise *code*.
+    """Return the response that makes a client raise *code*.
 
     Args:
         code: AWS error code, such as ``ThrottlingException``.
@@ -59,7 +59,7 @@ def error_answer(
 
 
 def error_reply_answer(reply: Reply, code: str) -> WireAnswer:
-    """The answer of a *reply* that sets the error *code*."""
+    """Return the response of a *reply* that sets the error *code*."""
     return error_answer(
         code, reply.error_message, status=reply.status, extra=dict(reply.extra)
     )

@@ -1,4 +1,4 @@
-"""Which operation a request asks for, and how each operation answers."""
+"""Operations of the simulator: paths and response writers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from ._wire import WireRequest
 
 @dataclass(frozen=True, slots=True)
 class SimulatedOperation:
-    """One operation of the service.
+    """An operation of the service.
 
     Attributes:
         name: As AWS spells it.
         method: HTTP method.
         path: Its path; ``{id}`` names the model or another resource, ``*`` is any
             part.
-        writer: Writes its responses.
+        writer: Writer of its responses.
     """
 
     name: str
@@ -46,7 +46,7 @@ class SimulatedOperation:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """``path`` as an expression, in which an ARN may have its slashes bare."""
+        """``path`` as a regular expression; an ARN may contain unquoted slashes."""
         named = self.path.replace("{id}", "(?P<id>.+)").replace("*", "[^/]+")
         return re.compile(named)
 
@@ -134,10 +134,10 @@ _PATTERNS = tuple((operation, operation.pattern) for operation in OPERATIONS)
 
 
 def route(request: WireRequest) -> tuple[SimulatedOperation, str] | None:
-    """The operation that *request* asks for, and the resource that it names.
+    """Return the requested operation and the resource that it names.
 
-    That is what the path names, or else the model in the body; empty where neither
-    names any. None for a path that no operation has.
+    The resource is in the path, else the model in the body; empty if neither names
+    one. None for an unknown path.
     """
     path = request.path.partition("?")[0]
     for operation, pattern in _PATTERNS:
