@@ -19,6 +19,7 @@ import pytest
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import (
     CallRecord,
@@ -81,7 +82,7 @@ class Stage:
     def answer(self) -> None:
         """Let the control plane answer, and wait until everybody was told."""
         self.answers.set()
-        assert self.resolver.wait(30)
+        assert self.resolver.wait(HANG_S)
 
     def look_ups(self) -> int:
         """How often the control plane was asked."""
@@ -89,7 +90,7 @@ class Stage:
         return names.count("GetInferenceProfile")
 
     def _client(self, region: str) -> BaseClient:
-        assert self.answers.wait(60)
+        assert self.answers.wait(HANG_S)
         return self.simulator.client("bedrock", region_name=region)
 
 
@@ -324,7 +325,7 @@ def test_1000_calls_race_the_answer(stage: Stage) -> None:
     with ThreadPoolExecutor(16) as pool:
         jobs = [pool.submit(work) for _ in range(16)]
         for _ in range(300):
-            assert started.acquire(timeout=60)
+            assert started.acquire(timeout=HANG_S)
         stage.answers.set()
     spends = [job.result() for job in jobs]
     stage.answer()
@@ -909,8 +910,8 @@ def test_fork(stage: Stage) -> None:
 
     process = context.Process(target=child)
     process.start()
-    first, second = results.get(timeout=30)
-    process.join(30)
+    first, second = results.get(timeout=HANG_S)
+    process.join(HANG_S)
     assert first == [("unpriced", UNDER_WAY)] * 2
     assert second == [("unpriced", UNDER_WAY), ("priced", LATE)]
     assert told(sink.records) == [("unpriced", UNDER_WAY)]

@@ -1,4 +1,4 @@
-"""Prices as AWS' APIs tell them, by botocore's models and over real sockets."""
+"""Prices as AWS's APIs tell them, by botocore's models and over real sockets."""
 
 from __future__ import annotations
 

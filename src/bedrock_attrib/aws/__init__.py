@@ -1,1 +1,1 @@
-"""AWS' own data on Bedrock costs: prices and inference profiles."""
+"""AWS's own data on Bedrock costs: prices and inference profiles."""

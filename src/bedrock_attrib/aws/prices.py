@@ -48,7 +48,7 @@ class PricingClient(Protocol):
 class ControlPlaneClient(Protocol):
     """Methods used of boto3's ``bedrock`` client."""
 
-    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS' own name; untyped
+    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS's own name; untyped
         """Return the offers of a model to this account."""
 
 

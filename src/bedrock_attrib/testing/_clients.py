@@ -53,5 +53,5 @@ def _new_session() -> boto3.Session:
 
 @cache
 def _service_models() -> Loader:
-    """Return a loader of AWS' service models, which are slow to read."""
+    """Return a loader of AWS's service models, which are slow to read."""
     return create_loader()

@@ -40,7 +40,7 @@ _NO_CREDENTIALS = (
 class ProfileClient(Protocol):
     """Methods used of boto3's ``bedrock`` client."""
 
-    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS' own name; untyped
+    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS's own name; untyped
         """Return one inference profile with its models."""
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ _NOT_ALLOWED = LookupFailure(
 )
 _NO_ANSWER = LookupFailure("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
 
-# By AWS' error code; any other error may be temporary, like throttling.
+# By AWS's error code; any other error may be temporary, like throttling.
 _FAILURES = {
     "ResourceNotFoundException": _NOT_THERE,
     "ValidationException": _NOT_THERE,
@@ -92,7 +92,7 @@ def failure_of(error: Exception) -> LookupFailure:
 
 
 def name_of(error: Exception) -> str:
-    """Return AWS' error code of *error*, or its class name."""
+    """Return AWS's error code of *error*, or its class name."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code") or "ClientError")
     return type(error).__name__
