@@ -23,7 +23,8 @@ from waiting import HANG_S
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib._sinks.protocols import SettlingSink
@@ -275,7 +276,7 @@ def test_all_readers_and_temporalities_agree(
 
 def test_two_sinks_on_one_provider_add_up(metrics: Metrics, record: MakeRecord) -> None:
     """Neither hides the other, and closing one takes nothing back."""
-    first, second = metrics.sink(), metrics.sink(semconv={SemConv.NEW})
+    first, second = metrics.sink(), metrics.sink(semconv={SemConv.INFERENCE})
     first.write(record())
     second.write(record())
     first.close()
@@ -382,11 +383,11 @@ def test_guardrail_units_are_usage_and_cost(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {SemConv.OLD}),
-        ("http,database/dup", {SemConv.OLD}),
-        ("gen_ai_latest_experimental", {SemConv.NEW}),
-        ("http, gen_ai_latest_experimental", {SemConv.NEW}),
-        ("gen_ai_latest_experimental/dup", {SemConv.OLD, SemConv.NEW}),
+        ("", {SemConv.V1_44}),
+        ("http,database/dup", {SemConv.V1_44}),
+        ("gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("http, gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("gen_ai_latest_experimental/dup", {SemConv.V1_44, SemConv.INFERENCE}),
     ],
 )
 def test_the_opt_in_says_which_names_are_used(

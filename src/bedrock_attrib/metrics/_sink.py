@@ -19,14 +19,14 @@ from ._attributes import TagLabels
 from ._histograms import Histograms, Recording
 from ._instruments import Source
 from ._meters import attach
-from ._series import Series
-from ._totals import Totals
+from ._series import CallSeries
+from ._totals import SeriesTotals
 
 # A collection empties the queue first, so this only bounds what waits in it. The less
 # often the thread wants the interpreter, the less it costs a process that is busy.
 _GATHER_S = 5.0
 
-_OLD_NAMES = frozenset({names.SemConv.OLD})
+_V1_44_ONLY = frozenset({names.SemConv.V1_44})
 
 
 def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
@@ -37,14 +37,14 @@ def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
 
     Example:
         >>> sorted(semconv_from_opt_in("http,gen_ai_latest_experimental/dup"))
-        [<SemConv.NEW: 'new'>, <SemConv.OLD: 'old'>]
+        [<SemConv.V1_44: '1.44'>, <SemConv.INFERENCE: 'inference'>]
     """
     items = {item.strip() for item in text.split(",")}
     if f"{names.CONVENTION_OPT_IN}/dup" in items:
         return frozenset(names.SemConv)
     if names.CONVENTION_OPT_IN in items:
-        return frozenset({names.SemConv.NEW})
-    return _OLD_NAMES
+        return frozenset({names.SemConv.INFERENCE})
+    return _V1_44_ONLY
 
 
 class OpenTelemetrySink:
@@ -69,7 +69,7 @@ class OpenTelemetrySink:
         tag_prefix: str = names.DEFAULT_TAG_PREFIX,
         max_values_per_tag: int = 200,
         max_series: int = 1500,
-        semconv: Collection[names.SemConv] = _OLD_NAMES,
+        semconv: Collection[names.SemConv] = _V1_44_ONLY,
         histograms: bool | Literal["auto"] = "auto",
         price_table_age_s: Callable[[], float] | None = None,
         faults: Faults | None = None,
@@ -101,7 +101,7 @@ class OpenTelemetrySink:
         _check_cap("max_values_per_tag", max_values_per_tag)
         _check_cap("max_series", max_series)
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
-        self._totals = Totals(labels, max_series=max_series)
+        self._totals = SeriesTotals(labels, max_series=max_series)
         self._losses_of_others = losses
         self._settlers: tuple[Callable[[], None], ...] = ()
         faults = Faults() if faults is None else faults
@@ -120,7 +120,7 @@ class OpenTelemetrySink:
             price_table_age_s=price_table_age_s,
         )
         self._instruments = attach(self._source, meter_provider, _version())
-        self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
+        self._histograms = Histograms(self._instruments, semconv, mode=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
 
@@ -132,7 +132,7 @@ class OpenTelemetrySink:
 
     def write_together(self, batch: Batch, note: Note) -> None:
         """Count the calls of *batch*, those that are alike together."""
-        shown: dict[Alike, Series] = {}
+        shown: dict[Alike, CallSeries] = {}
 
         def count(alike: Alike) -> None:
             series = self._totals.add_alike(alike, batch.alike()[alike])
@@ -147,7 +147,7 @@ class OpenTelemetrySink:
             finally:
                 self._show(batch, shown)
 
-    def _show(self, batch: Batch, shown: Mapping[Alike, Series]) -> None:
+    def _show(self, batch: Batch, shown: Mapping[Alike, CallSeries]) -> None:
         """Show those calls of *batch* one by one that are like those in *shown*."""
         if shown:
             self._queue.put_all(
@@ -158,7 +158,7 @@ class OpenTelemetrySink:
                 ]
             )
 
-    def _is_shown(self, series: Series) -> bool:
+    def _is_shown(self, series: CallSeries) -> bool:
         """Whether calls of *series* are shown one by one, in histograms."""
         # The first call in a forked child is, whatever it is: the queue's thread makes
         # its instruments, which must not happen on the caller's.

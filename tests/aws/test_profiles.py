@@ -179,8 +179,8 @@ def test_unknown_geography_is_told(
         learn(resolver, profile.arn)
     (warning,) = warnings_in(caplog)
     assert warning == (
-        f"{arn_of('first')} is served in sa-east-1, us-east-1, which is no geography "
-        f"that is known; its calls are priced as cross-Region ones of none. More of "
+        f"{arn_of('first')} is served in sa-east-1, us-east-1, which is not a known "
+        f"geography; its calls are priced as cross-Region calls without one. More of "
         f"this kind are logged at DEBUG."
     )
 
@@ -203,7 +203,8 @@ def test_no_single_model(
     resolver = make()
     assert [learn(resolver), learn(resolver)] == [None, None]
     assert resolver.why_unknown(ARN) == (
-        "its application inference profile names no single model; map it to its model "
+        "its application inference profile does not name a single model; map it to "
+        "its model "
         "under [models]"
     )
     assert look_ups(simulator) == [ARN]
