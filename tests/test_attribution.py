@@ -1113,6 +1113,7 @@ def late(simulator: Simulator) -> tuple[CallRecord, CallRecord]:
         cost=known.cost,
         price_status=known.price_status,
         price_reason=known.price_reason,
+        price_reason_code=known.price_reason_code,
     )
     return before, after
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from .._attribution import Scope
-    from .._model.record import PriceStatus, Reading, Tags
+    from .._model.record import PriceState, Reading, Tags
     from .._runtime.background import Drains
     from .._runtime.contained_errors import Faults
 
@@ -129,7 +129,7 @@ class Call:
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
-        failure: Price status and reason of a call that left nothing to price.
+        failure: Price state of a call that left nothing to price.
         is_timed: Whether ``started`` and ``ended`` are known.
         is_plain: Whether its answer alone says all about it, as of nearly every call.
     """
@@ -199,7 +199,7 @@ class Call:
         self.ended: float | None = None
         self.outcome: Outcome | None = None
         self.error: str | None = None
-        self.failure: tuple[PriceStatus, str] | None = None
+        self.failure: PriceState | None = None
         self._right_to_close: list[bool] | None = None
         self.started = perf_counter()
 

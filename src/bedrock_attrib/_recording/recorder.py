@@ -13,7 +13,6 @@ from .._attribution import Scope, check_tags, current_scope, with_changes
 from .._model.record import (
     NO_TAGS,
     CallStart,
-    PriceStatus,
     Tags,
     moment,
 )
@@ -23,7 +22,7 @@ from .._sinks.protocols import Guard, SettlingSink, Sink
 from ..errors import RefusedError
 from .call import Call
 from .call_target import Routes
-from .finalizer import NOT_READ, Settler
+from .finalizer import USAGE_UNREADABLE, Settler
 from .late_pricing import ProfileSource
 from .lifecycle import Endings
 from .manual import Answered, Report, fill, params_of
@@ -331,7 +330,7 @@ class Recorder(Endings):
             fill(call, report)
         except Exception as fault:
             self.faults.note("report", fault)
-            call.failure = (PriceStatus.UNPRICED, NOT_READ)
+            call.failure = USAGE_UNREADABLE
         if self._hasher is not None:
             self._hash_request(call, params_of(route.operation, model_id, request))
         if self._current_span is not None:
