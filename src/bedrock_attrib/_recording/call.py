@@ -8,7 +8,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from .._attribution import NO_SCOPE
+from .._attribution import NO_ATTRIBUTION
 from .._model.record import Outcome
 from .._readers import Events, Kept, RequestFacts
 from .call_target import Route
@@ -16,7 +16,7 @@ from .call_target import Route
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from .._attribution import Scope
+    from .._attribution import AttributionContext
     from .._model.record import PriceState, Reading, Tags
     from .._runtime.background import Drains
     from .._runtime.contained_errors import Faults
@@ -27,7 +27,7 @@ NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 Plain: TypeAlias = tuple[
     "CallTaker",
     Route,
-    "Scope",
+    "AttributionContext",
     "Tags",
     datetime | float,
     float,
@@ -170,7 +170,7 @@ class Call:
         self,
         recorder: CallTaker,
         route: Route,
-        scope: Scope,
+        scope: AttributionContext,
         tags: Tags,
         started_at: datetime | float,
     ) -> None:
@@ -281,7 +281,7 @@ class OpenCall(Call):
                 kept,
             )
         )
-        self.scope = NO_SCOPE  # it may hold on to a whole context
+        self.scope = NO_ATTRIBUTION  # it may hold on to a whole context
         recorder.reuse(self)
 
     def __del__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from .._attribution import Scope
+from .._attribution import AttributionContext
 from .._model.call_groups import Alike, Batch, Counts
 from .._model.model_id import ModelKind
 from .._model.record import (
@@ -218,7 +218,7 @@ class Settler:
         return Reading()
 
 
-def _add(scope: Scope, record: CallRecord) -> None:
+def _add(scope: AttributionContext, record: CallRecord) -> None:
     """Add a call to what the blocks around it have spent."""
     for kept in scope.spends:
         spend = kept()
@@ -226,7 +226,7 @@ def _add(scope: Scope, record: CallRecord) -> None:
             spend.add(record)
 
 
-def _add_alike(scope: Scope, alike: Alike, counts: Counts) -> None:
+def _add_alike(scope: AttributionContext, alike: Alike, counts: Counts) -> None:
     """Add calls that are alike to what the blocks around them have spent."""
     for kept in scope.spends:
         spend = kept()
