@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
@@ -25,7 +26,6 @@ from bedrock_attrib import (
     configure,
 )
 from bedrock_attrib import httpx as door
-from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -475,7 +475,7 @@ def test_packed_answers(
     recorder.flush()
     (record,) = sink.records
     assert record.usage == (None if encoding == "br" else USAGE)
-    assert ("packed with br" in record.price_reason) == (encoding == "br")
+    assert ("content-encoding br" in record.price_reason) == (encoding == "br")
 
 
 def test_an_answer_that_a_hook_has_read(

@@ -34,9 +34,9 @@ from bedrock_attrib import (
 )
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import PriceReason, PriceStatus
-from bedrock_attrib._sinks.protocols import CorrectingSink, QueueSink
 from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.sinks import CorrectingSink, QueueSink
 from bedrock_attrib.testing import (
     InferenceProfile,
     ListSink,

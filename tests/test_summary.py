@@ -76,7 +76,7 @@ def test_a_process_without_stderr_ends_as_ever(simulator: Simulator) -> None:
     program = f"""
 import sys
 from bedrock_attrib import Recorder, instrument
-from bedrock_attrib._summary import SUMMARY
+from bedrock_attrib._exit_summary import SUMMARY
 from bedrock_attrib.testing import bedrock_simulator
 with bedrock_simulator() as simulator:
     client = instrument(simulator.client(), recorder=Recorder(sinks=(SUMMARY,)))

@@ -1,7 +1,7 @@
-"""What travels: the call that starts, and the record of the whole.
+"""Call records: what sinks get of a finished call, and the readings they come from.
 
-Values are named tuples: as immutable as a frozen dataclass, made in a third of the
-time, and defined in a fifth of it.
+Records are named tuples: as immutable as a frozen dataclass, made by name in a third of
+the time (2.5 µs instead of 7.9, Python 3.11), and defined in a fifth of it.
 """
 
 from __future__ import annotations
@@ -128,24 +128,6 @@ def moment(at: datetime | float) -> datetime:
     A time is given back as it is. Seconds are exact to the microsecond until 2106.
     """
     return datetime.fromtimestamp(at, UTC) if isinstance(at, float) else at
-
-
-class CallStart(NamedTuple):
-    """A call about to be sent, as guards see it.
-
-    Attributes:
-        operation: Operation name as AWS spells it (``Converse``).
-        model: The model as the caller named it.
-        region: Calling region, which decides the price.
-        tags: The caller's tags when the call started.
-        started_at: Aware UTC time.
-    """
-
-    operation: str
-    model: ModelRef
-    region: str
-    tags: Tags
-    started_at: datetime
 
 
 class CallRecord(NamedTuple):
