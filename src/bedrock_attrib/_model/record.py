@@ -225,7 +225,7 @@ class Reading:
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
         code: Cause of *note* or *missing* where it is a particular one.
-        estimated: True when a count is our estimate rather than AWS' word.
+        estimated: True when a count is our estimate rather than AWS's word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.
