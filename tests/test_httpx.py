@@ -19,6 +19,7 @@ import pytest
 from waiting import wait_until
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
@@ -26,7 +27,6 @@ from bedrock_attrib import (
     configure,
 )
 from bedrock_attrib import httpx as door
-from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -476,7 +476,7 @@ def test_packed_answers(
     recorder.flush()
     (record,) = sink.records
     assert record.usage == (None if encoding == "br" else USAGE)
-    assert ("packed with br" in record.price_reason) == (encoding == "br")
+    assert ("content-encoding br" in record.price_reason) == (encoding == "br")
 
 
 def test_an_answer_that_a_hook_has_read(
