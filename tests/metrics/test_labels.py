@@ -273,7 +273,7 @@ CALLS = st.lists(
 @settings(
     max_examples=50,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(calls=CALLS, max_values=st.integers(1, 4), max_series=st.integers(1, 12))
 def test_caps_move_counts_and_never_lose_any(

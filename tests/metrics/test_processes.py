@@ -133,7 +133,7 @@ before = [show(reader) for reader in both]
 def work():
     silent = [show(reader) for reader in both]
     sink.write(record._replace(operation="CountTokens"))
-    sink.flush(HANG_S)
+    sink.flush(600)
     for _ in range(2):
         sink.write(record)
     other.write(record)
@@ -203,12 +203,12 @@ both = readers()
 sink = OpenTelemetrySink(meter_provider=MeterProvider(both))
 for _ in range(5):
     sink.write(record)
-sink.flush(5.0)
+sink.flush(600)
 
 def work():
     silent = [recordings(reader) for reader in both]
     sink.write(record)
-    sink.flush(HANG_S)
+    sink.flush(600)
     return [silent, [recordings(reader) for reader in both]]
 
 in_child = child(work)
