@@ -419,7 +419,7 @@ def test_wait_asks_first(make: Make, simulator: Simulator) -> None:
     """Whoever waits also waits for what has only just ended."""
     simulator.reply(Reply(latency_s=0.1), operation=LOOK_UP)
     resolver = make()
-    resolver.settle_with(lambda: resolver.model_of(ARN, REGION) and None)
+    resolver.pull_with(lambda: resolver.model_of(ARN, REGION) and None)
     assert resolver.wait(HANG_S) is True
     assert resolver.model_of(ARN, REGION) == KNOWN
 

@@ -26,7 +26,7 @@ from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
 from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib._runtime.contained_errors import Faults
-from bedrock_attrib._sinks.protocols import SettlingSink
+from bedrock_attrib._sinks.protocols import PullSink
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ PROFILE_ARN = (
 
 def test_it_is_a_sink_that_is_read_by_others(metrics: Metrics) -> None:
     """The recorder may hand it records, and tells it how to ask for more."""
-    assert isinstance(metrics.sink(), SettlingSink)
+    assert isinstance(metrics.sink(), PullSink)
 
 
 def test_a_collection_settles_calls_that_have_ended(
@@ -57,7 +57,7 @@ def test_a_collection_settles_calls_that_have_ended(
         while ended:
             sink.write(ended.pop())
 
-    sink.settle_with(settle)
+    sink.pull_with(settle)
     shown = metrics.collect()
     (calls,) = shown["bedrock_attrib.calls"]
     (durations,) = shown["gen_ai.client.operation.duration"]
@@ -68,7 +68,7 @@ def test_closing_settles_a_last_time(metrics: Metrics) -> None:
     """Afterwards the sink lets go of whoever settled."""
     sink = metrics.sink()
     settled: list[str] = []
-    sink.settle_with(lambda: settled.append("settled"))
+    sink.pull_with(lambda: settled.append("settled"))
     sink.close()
     metrics.collect()
     assert settled == ["settled"]
