@@ -325,7 +325,7 @@ def test_closing_the_recorder_gives_up(simulator: Simulator, sink: ListSink) -> 
     recorder = Recorder(sinks=(sink,), config=Config(abandoned_streams="drain"))
     client = instrument(simulator.client(), recorder=recorder)
     break_early(converse_stream(client))
-    recorder.settle()
+    recorder.flush()
     assert draining() == 1
     recorder.close()
     (record,) = sink.records
@@ -333,7 +333,7 @@ def test_closing_the_recorder_gives_up(simulator: Simulator, sink: ListSink) -> 
     wait_until_idle()
     simulator.reply(REPLY)
     break_early(converse_stream(client))  # after its time
-    recorder.settle()
+    recorder.flush()
     gc.collect()
     assert len(sink.records) == 2
 
