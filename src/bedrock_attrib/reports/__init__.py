@@ -25,9 +25,9 @@ from ._statistics.bootstrap import Difference, Interval
 from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
 from ._tables.remarks import remarks_of
-from ._tables.spend import Spend, Whole
-from ._tables.spend_by import SpendReport, SpendRow, spend_by
+from ._tables.spend_report import SpendReport, SpendRow, spend_by
 from ._tables.spend_table import flat_spend
+from ._tables.spend_totals import FullyPriced, SpendTotals
 from ._tables.table import ColumnType, FlatColumn, FlatTable
 from ._tables.unattributed import (
     UnattributedReport,
@@ -53,6 +53,7 @@ __all__ = [
     "FlatColumn",
     "FlatTable",
     "Forecast",
+    "FullyPriced",
     "IdenticalRequests",
     "IdenticalRow",
     "Interval",
@@ -65,9 +66,9 @@ __all__ = [
     "Savings",
     "Selection",
     "Side",
-    "Spend",
     "SpendReport",
     "SpendRow",
+    "SpendTotals",
     "Step",
     "UnattributedReport",
     "UnattributedRow",
@@ -79,7 +80,6 @@ __all__ = [
     "WayReport",
     "WhatIf",
     "WhatIfRow",
-    "Whole",
     "anomalies",
     "compare",
     "dimension_named",

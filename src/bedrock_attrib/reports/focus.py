@@ -23,7 +23,7 @@ from ._focus_columns import EXTENSIONS, columns_of
 from ._selection import Selection
 from ._tables.charges import Charge, charges_of
 from ._tables.remarks import remarks_of
-from ._tables.spend_by import Progress
+from ._tables.spend_report import Progress
 from ._tables.table import ColumnType, FlatColumn, FlatTable, Value
 
 COST_BASIS = "estimate from list prices"

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..._model.money import ZERO
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, Spend
+from ...reports import Dimension, Selection, SpendTotals
 
 MINUTES = 5
 WINDOWS = (timedelta(minutes=MINUTES), timedelta(hours=1), timedelta(days=1))
@@ -17,12 +17,12 @@ WINDOWS = (timedelta(minutes=MINUTES), timedelta(hours=1), timedelta(days=1))
 _SHORT, _HOUR, _DAY = range(3)
 
 Keys = tuple[str | None, ...]
-Spends = tuple[Spend, Spend, Spend]
+Spends = tuple[SpendTotals, SpendTotals, SpendTotals]
 Amounts = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 def _new_spends() -> Spends:
-    return Spend(), Spend(), Spend()
+    return SpendTotals(), SpendTotals(), SpendTotals()
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Rates:
     total: Spends = field(default_factory=_new_spends)
     currency: str = "USD"
 
-    def amount(self, spend: Spend) -> Decimal | None:
+    def amount(self, spend: SpendTotals) -> Decimal | None:
         """The amount in the currency that is shown; None where nobody knows it."""
         found = spend.cost.get(self.currency)
         return ZERO if found is None and not spend.unpriced else found
@@ -53,7 +53,7 @@ class Rates:
         short, hour, day = map(self.amount, spends)
         return short, hour, day
 
-    def others(self, spend: Spend) -> dict[str, Decimal]:
+    def others(self, spend: SpendTotals) -> dict[str, Decimal]:
         """Amounts in all other currencies, by their names."""
         names = sorted(spend.cost.keys() - {self.currency})
         return {name: spend.cost[name] for name in names}

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..._model.money import add
-from ...reports import Spend
+from ...reports import SpendTotals
 from .._bill import NO_TAG
 from .._figures import short_count, short_model
 from .._json import JsonObject
@@ -89,7 +89,7 @@ def frame(
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
     """What *lines* add up to: as far as a line of the table shows it."""
-    total = (Spend(), Spend(), Spend())
+    total = (SpendTotals(), SpendTotals(), SpendTotals())
     for _, spends in lines:
         for into, spend in zip(total, spends, strict=True):
             into.calls += spend.calls

@@ -22,7 +22,7 @@ from .._statistics.bootstrap import (
     resample,
 )
 from .._statistics.robust import nearest_rank
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.price_coverage import NOT_FULLY_PRICED
 from .calls import QUOTIENT
 
 _ENOUGH_FOR_P99 = 100
@@ -149,7 +149,7 @@ class Gathered:
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
         for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
-        if kind.price_status in NOT_WHOLLY_PRICED:
+        if kind.price_status in NOT_FULLY_PRICED:
             self.unpriced += part.calls
             return
         amount = ZERO if part.cost is None else part.cost
@@ -165,7 +165,7 @@ class Gathered:
                 self.durations.append(record.duration_s)
             if record.time_to_first_chunk_s is not None:
                 self.first_chunks.append(record.time_to_first_chunk_s)
-        if record.price_status not in NOT_WHOLLY_PRICED:
+        if record.price_status not in NOT_FULLY_PRICED:
             amount = ZERO if record.cost is None else record.cost.total
             self.costs.append(float(amount))
 

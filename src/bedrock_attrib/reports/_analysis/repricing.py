@@ -16,7 +16,7 @@ from ...ledger import Kind, Reader, Sum
 from ...pricing import PriceTable
 from ...pricing._rows import band_threshold
 from .._selection import Selection
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.price_coverage import NOT_FULLY_PRICED
 from .alternative import Alternative
 
 _GONE = (
@@ -173,7 +173,7 @@ class Repricer:
         if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
             return _as_it_was(part)
         quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
-        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
+        if quote.cost is None or quote.status in NOT_FULLY_PRICED:
             return _left_out(part, actual, quote.reason)
         if part.kind.currency not in (None, quote.cost.currency):
             reason = f"the other price is in {quote.cost.currency}"
@@ -227,7 +227,7 @@ def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
 
 def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
     """What calls cost, and why that is not whole."""
-    if kind.price_status in NOT_WHOLLY_PRICED:
+    if kind.price_status in NOT_FULLY_PRICED:
         return cost, f"what they cost is not wholly known ({kind.price_status})"
     return (ZERO if cost is None else cost), ""
 

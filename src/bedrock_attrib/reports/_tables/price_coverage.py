@@ -9,12 +9,12 @@ from decimal import Decimal
 from ..._model.money import ZERO, add
 from ..._model.record import PriceStatus
 
-NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+NOT_FULLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 
 
 def known(status: PriceStatus, cost: Decimal | None) -> Decimal | None:
     """What calls of a price status cost, as far as it is known; None if not at all."""
-    if cost is None and status not in NOT_WHOLLY_PRICED:
+    if cost is None and status not in NOT_FULLY_PRICED:
         return ZERO  # free, as failed calls are
     return cost
 

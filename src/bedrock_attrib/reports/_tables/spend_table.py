@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._model.usage import Unit
-from .spend_by import SpendReport, SpendRow
+from .spend_report import SpendReport, SpendRow
 from .table import ColumnType, FlatColumn, FlatTable, Value, key_columns
 
 REST = "(rest)"

@@ -12,7 +12,7 @@ from ...ledger import Ledger
 from .._dimensions import dimension_named, dimensions_of, tag_named
 from .._selection import Selection
 from .remarks import remarks_on
-from .spend import Spend, ordered_currencies
+from .spend_totals import SpendTotals, ordered_currencies
 from .table import ColumnType, FlatColumn, FlatTable, key_columns
 
 DEFAULT_BY = ("model", "region", "operation")
@@ -34,7 +34,7 @@ class UnattributedRow:
     keys: tuple[str | None, ...]
     first_hour: datetime
     last_hour: datetime
-    spend: Spend
+    spend: SpendTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class UnattributedReport:
     since: datetime | None
     until: datetime | None
     rows: tuple[UnattributedRow, ...]
-    lacking: Spend
-    total: Spend
+    lacking: SpendTotals
+    total: SpendTotals
     remarks: tuple[str, ...] = ()
 
     @property
@@ -94,9 +94,9 @@ def unattributed(
     tags = [tag_named("unattributed", tag) for tag in tags]
     chosen = selection or Selection()
     dimensions = dimensions_of("unattributed", by)
-    found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], Spend] = {}
+    found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], SpendTotals] = {}
     hours: dict[object, tuple[datetime, datetime]] = {}
-    lacking, total = Spend(), Spend()
+    lacking, total = SpendTotals(), SpendTotals()
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
@@ -115,7 +115,7 @@ def unattributed(
                     continue
                 lacking.add(part)
                 keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
-                found.setdefault((missing, keys), Spend()).add(part)
+                found.setdefault((missing, keys), SpendTotals()).add(part)
                 span = known_hours.get((part.tags, part.kind), (since, until))
                 hours[missing, keys] = _widened(hours.get((missing, keys)), span)
     currencies = ordered_currencies(total.cost)

@@ -10,7 +10,7 @@ from ..._model.record import PriceStatus
 from ..._model.usage import Unit
 from ...ledger import Kind, Ledger, Reader, Sum
 from .._selection import Selection
-from .price_coverage import NOT_WHOLLY_PRICED
+from .price_coverage import NOT_FULLY_PRICED
 from .remarks import remarks_on
 from .table import ColumnType, FlatColumn, FlatTable
 
@@ -101,7 +101,7 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
             for part in reader.sums(since, until):
                 if chosen.lets_pass(part.tags, part.kind):
                     all_calls += part.calls
-                    if part.kind.price_status in NOT_WHOLLY_PRICED:
+                    if part.kind.price_status in NOT_FULLY_PRICED:
                         calls += part.calls
                         lacking.append(part)
             if lacking:
@@ -119,7 +119,7 @@ def _explain(
 ) -> None:
     told: dict[tuple[object, Kind], list[Sum]] = {}
     for reason, part in reader.sums_by_reason(
-        *span, kinds=lambda kind: kind.price_status in NOT_WHOLLY_PRICED
+        *span, kinds=lambda kind: kind.price_status in NOT_FULLY_PRICED
     ):
         if chosen.lets_pass(part.tags, part.kind):
             _add(rows, reason, part)

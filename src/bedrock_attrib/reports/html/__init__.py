@@ -10,7 +10,7 @@ from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._dimensions import PAGE_BY
 from .._selection import Selection
-from .._tables.spend import Spend
+from .._tables.spend_totals import SpendTotals
 from ._charts import chart_data, over_time, tokens
 from ._collect import Progress, collect
 from ._details import about, by_hand, every_row, price_age
@@ -45,7 +45,7 @@ class Page:
     since: datetime | None
     until: datetime | None
     by: tuple[str, ...]
-    total: Spend
+    total: SpendTotals
     remarks: tuple[str, ...]
 
 

@@ -13,7 +13,7 @@ from ..._model.usage import (
     Unit,
 )
 from .._calendar import Step
-from .._tables.spend import Spend
+from .._tables.spend_totals import SpendTotals
 from ._common import MOST_SHOWN, REST, TOKENS, TOP, card, dearest, label_of, tokens_of
 from ._figures import Figures
 from ._markup import (
@@ -195,7 +195,7 @@ def tokens(figures: Figures) -> str:
     )
 
 
-def _cache_share(spend: Spend) -> str:
+def _cache_share(spend: SpendTotals) -> str:
     read = spend.usage.get(Unit.CACHE_READ_TOKEN, 0)
     return share(read, tokens_of(spend, PROMPT_UNITS))
 

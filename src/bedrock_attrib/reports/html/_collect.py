@@ -12,9 +12,9 @@ from ...ledger import Ledger, Reader, Sum
 from .._calendar import Step, edges
 from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.price_coverage import NOT_FULLY_PRICED
 from .._tables.remarks import remarks_on
-from .._tables.spend import Spend
+from .._tables.spend_totals import SpendTotals
 from ._figures import MAIN_CURRENCY, Charge, ChargeKey, Figures, Stretch
 
 Progress = Callable[[int, int], None]
@@ -104,13 +104,13 @@ def _add_all(
             continue
         keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
         figures.total.add(part)
-        figures.rows.setdefault(keys, Spend()).add(part)
+        figures.rows.setdefault(keys, SpendTotals()).add(part)
         for dimension, key in zip(dimensions, keys, strict=True):
-            figures.of[dimension.name].setdefault(key, Spend()).add(part)
+            figures.of[dimension.name].setdefault(key, SpendTotals()).add(part)
         kind = part.kind
         how = (kind.outcome.value, kind.error)
-        figures.outcomes.setdefault(how, Spend()).add(part)
-        if kind.price_status in NOT_WHOLLY_PRICED:
+        figures.outcomes.setdefault(how, SpendTotals()).add(part)
+        if kind.price_status in NOT_FULLY_PRICED:
             _add_lacking(figures, part)
         _charge(figures.charges, part)
     currencies = figures.total.cost
@@ -124,7 +124,7 @@ def _model(part: Sum) -> str:
 
 def _add_lacking(figures: Figures, part: Sum) -> None:
     key = (_model(part), part.kind.price_status.value)
-    figures.lacking.setdefault(key, Spend()).add(part)
+    figures.lacking.setdefault(key, SpendTotals()).add(part)
     units = figures.lacking_units.setdefault(key, [])
     found = part.kind.unpriced_units or tuple(part.usage)
     units.extend(unit for unit in found if unit not in units)

@@ -12,7 +12,7 @@ from ..._model.usage import (
     Unit,
 )
 from .._calendar import Step
-from .._tables.spend import Spend
+from .._tables.spend_totals import SpendTotals
 from ._figures import Figures
 
 TOP = 8
@@ -27,7 +27,7 @@ TOKENS = (
 )
 
 
-def tokens_of(spend: Spend, units: Iterable[Unit]) -> int:
+def tokens_of(spend: SpendTotals, units: Iterable[Unit]) -> int:
     """How many of *units* were used."""
     return sum(spend.usage.get(unit, 0) for unit in units)
 
@@ -41,7 +41,7 @@ def label_of(step: Step, start: datetime) -> str:
     return f"{start:%Y-%m}" if step is Step.MONTH else f"{start:%Y-%m-%d}"
 
 
-def dearest(figures: Figures, of: str) -> list[tuple[str | None, Spend]]:
+def dearest(figures: Figures, of: str) -> list[tuple[str | None, SpendTotals]]:
     """The values of a dimension with their spend, the dearest first."""
     return sorted(
         figures.of.get(of, {}).items(),

@@ -14,7 +14,7 @@ from ..._model.usage import (
     Unit,
     unit_class,
 )
-from .._tables.spend import Spend, merge
+from .._tables.spend_totals import SpendTotals, merge
 from ._common import card, tokens_of
 from ._figures import ChargeKey, Figures
 from ._markup import (
@@ -51,7 +51,7 @@ def every_row(figures: Figures, most: int) -> str:
         for keys, spend in shown
     ]
     if hidden:
-        rest = Spend()
+        rest = SpendTotals()
         for _, spend in hidden:
             merge(rest, spend)
         label = f'<span class="none">{len(hidden):,} more rows</span>'
@@ -90,7 +90,7 @@ def every_row(figures: Figures, most: int) -> str:
 
 
 def _full_row(
-    figures: Figures, keys: Sequence[str], spend: Spend, places: int
+    figures: Figures, keys: Sequence[str], spend: SpendTotals, places: int
 ) -> list[Cell | str]:
     cached = CACHE_WRITE_UNITS | {Unit.CACHE_READ_TOKEN}
     figures_shown = (

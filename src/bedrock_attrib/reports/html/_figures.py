@@ -10,7 +10,7 @@ from ..._model.money import ZERO
 from ..._model.record import Outcome
 from ..._model.usage import Unit
 from .._calendar import Step
-from .._tables.spend import Spend, merge
+from .._tables.spend_totals import SpendTotals, merge
 
 Keys = tuple[str | None, ...]
 MAIN_CURRENCY = "USD"
@@ -57,7 +57,7 @@ class Stretch:
     """
 
     start: datetime
-    spend: Spend = field(default_factory=Spend)
+    spend: SpendTotals = field(default_factory=SpendTotals)
     cost: dict[str, dict[str | None, Decimal]] = field(default_factory=dict)
 
 
@@ -89,30 +89,30 @@ class Figures:
     until: datetime | None = None
     step: Step = Step.DAY
     currency: str = MAIN_CURRENCY
-    total: Spend = field(default_factory=Spend)
+    total: SpendTotals = field(default_factory=SpendTotals)
     stretches: list[Stretch] = field(default_factory=list)
-    of: dict[str, dict[str | None, Spend]] = field(default_factory=dict)
-    rows: dict[Keys, Spend] = field(default_factory=dict)
-    outcomes: dict[tuple[str, str | None], Spend] = field(default_factory=dict)
-    lacking: dict[tuple[str, str], Spend] = field(default_factory=dict)
+    of: dict[str, dict[str | None, SpendTotals]] = field(default_factory=dict)
+    rows: dict[Keys, SpendTotals] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str | None], SpendTotals] = field(default_factory=dict)
+    lacking: dict[tuple[str, str], SpendTotals] = field(default_factory=dict)
     lacking_units: dict[tuple[str, str], list[Unit]] = field(default_factory=dict)
     charges: dict[ChargeKey, Charge] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
-    def amount(self, spend: Spend) -> Decimal:
+    def amount(self, spend: SpendTotals) -> Decimal:
         """What *spend* is in the main currency."""
         return spend.cost.get(self.currency, ZERO)
 
-    def is_known(self, spend: Spend) -> bool:
+    def is_known(self, spend: SpendTotals) -> bool:
         """Whether it is known what *spend* is in the main currency, nothing included.
 
         Not where nobody could price any of it, or it is in other currencies alone.
         """
         return self.currency in spend.cost or not (spend.cost or spend.unpriced)
 
-    def ended(self, outcome: Outcome) -> Spend:
+    def ended(self, outcome: Outcome) -> SpendTotals:
         """All calls that ended like this."""
-        total = Spend()
+        total = SpendTotals()
         for (how, _), spend in self.outcomes.items():
             if how == outcome:
                 merge(total, spend)

@@ -8,7 +8,7 @@ from ..._model.record import Outcome
 from ..._model.usage import (
     Unit,
 )
-from .._tables.spend import Spend, merge
+from .._tables.spend_totals import SpendTotals, merge
 from ._common import MOST_SHOWN, card
 from ._figures import Figures
 from ._markup import (
@@ -53,7 +53,7 @@ def failures(figures: Figures) -> str:
         ]
         for (outcome, error), spend in ended[:MOST_SHOWN]
     ]
-    together = Spend()
+    together = SpendTotals()
     for _, spend in ended:
         merge(together, spend)
     foot = [
@@ -129,7 +129,7 @@ def _unattributed(figures: Figures) -> str:
     total = figures.amount(figures.total)
     rows: list[Row] = []
     for tag in figures.tags:
-        lacking = figures.of[tag].get(None, Spend())
+        lacking = figures.of[tag].get(None, SpendTotals())
         whole = total if figures.is_known(lacking) else 0
         rows.append(
             [

@@ -11,7 +11,7 @@ from ..._model.usage import (
     PROMPT_UNITS,
     Unit,
 )
-from .._tables.spend import Spend, merge
+from .._tables.spend_totals import SpendTotals, merge
 from ._common import MOST_SHOWN, TOP, card, dearest, tokens_of
 from ._figures import Figures
 from ._markup import (
@@ -89,8 +89,8 @@ def _certainty(figures: Figures) -> str:
     return "every count stated by AWS"
 
 
-def _waste(figures: Figures, *spends: Spend) -> str:
-    total = Spend()
+def _waste(figures: Figures, *spends: SpendTotals) -> str:
+    total = SpendTotals()
     for spend in spends:
         merge(total, spend)
     return f"{_spent(figures, total)}{_lacking(total)}"
@@ -100,7 +100,7 @@ def _without_first_tag(figures: Figures) -> str:
     if not figures.tags:
         return ""
     tag = figures.tags[0]
-    lacking = figures.of[tag].get(None, Spend())
+    lacking = figures.of[tag].get(None, SpendTotals())
     calls = "1 call" if lacking.calls == 1 else f"{lacking.calls:,} calls"
     more = f"{calls}{_lacking(lacking)}"
     if figures.is_known(lacking):
@@ -109,14 +109,14 @@ def _without_first_tag(figures: Figures) -> str:
     return _key(f"Spend without {text(tag)}", _spent(figures, lacking), more)
 
 
-def _spent(figures: Figures, spend: Spend) -> str:
+def _spent(figures: Figures, spend: SpendTotals) -> str:
     """What *spend* is in each currency; nothing is only what is known to be so."""
     if spend.cost or spend.unpriced:
         return amounts(spend.cost)
     return text(money(ZERO, figures.currency))
 
 
-def _lacking(spend: Spend) -> str:
+def _lacking(spend: SpendTotals) -> str:
     return f", {spend.unpriced:,} without a whole price" if spend.unpriced else ""
 
 
@@ -143,7 +143,7 @@ def _top(figures: Figures, of: str) -> str:
         for at, (value, spend) in enumerate(shown)
     ]
     if hidden:
-        rest = Spend()
+        rest = SpendTotals()
         for _, spend in hidden:
             merge(rest, spend)
         label = f'<span class="none">{len(hidden):,} others</span>'
@@ -165,7 +165,7 @@ def _top(figures: Figures, of: str) -> str:
 
 
 def _top_row(
-    figures: Figures, label: str, spend: Spend, largest: Decimal, color: str
+    figures: Figures, label: str, spend: SpendTotals, largest: Decimal, color: str
 ) -> Row:
     amount = figures.amount(spend)
     return [

@@ -15,7 +15,7 @@ from .._calendar import Step, edges, is_before, stretch_label
 from .._dimensions import dimension_named
 from .._selection import Selection
 from .remarks import remarks_on
-from .spend import ROUNDED, Spend, amount_beside, merge, ordered_currencies
+from .spend_totals import ROUNDED, SpendTotals, amount_beside, merge, ordered_currencies
 
 UNIT = "unit"
 Progress = Callable[[int, int], None]
@@ -34,7 +34,7 @@ class SpendRow:
     """
 
     keys: tuple[str | None, ...]
-    spend: Spend
+    spend: SpendTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class SpendReport:
     until: datetime | None
     rows: tuple[SpendRow, ...]
     rest: SpendRow | None
-    total: Spend
+    total: SpendTotals
     hidden_rows: int = 0
     remarks: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ class SpendReport:
         """Currencies of the amounts: USD first, the others by name."""
         return ordered_currencies(self.total.cost)
 
-    def share(self, spend: Spend, currency: str) -> Decimal | None:
+    def share(self, spend: SpendTotals, currency: str) -> Decimal | None:
         """The part of the total amount in percent; None where there is none."""
         total, part = self.total.cost.get(currency), spend.cost.get(currency)
         if not total or part is None:
@@ -106,10 +106,10 @@ def spend_by(
     dimensions = [
         None if name in (UNIT, step) else dimension_named(name) for name in by
     ]
-    groups: dict[tuple[str | None, ...], Spend] = {}
+    groups: dict[tuple[str | None, ...], SpendTotals] = {}
     # Text of hours does not sort by time where clocks are put back.
     places: dict[str, int] = {}
-    total = Spend()
+    total = SpendTotals()
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
@@ -185,20 +185,20 @@ def _parts(
 
 
 def _add_by_unit(
-    groups: dict[tuple[str | None, ...], Spend],
+    groups: dict[tuple[str | None, ...], SpendTotals],
     keys: tuple[str | None, ...],
     by: Sequence[str],
     part: Sum,
 ) -> None:
     """Add *part* under *keys*; by unit, under one key for each unit."""
     if UNIT not in by:
-        groups.setdefault(keys, Spend()).add(part)
+        groups.setdefault(keys, SpendTotals()).add(part)
         return
     place = by.index(UNIT)
     for unit, count in _units(part):
         name = None if unit is None else unit.value
         key = (*keys[:place], name, *keys[place + 1 :])
-        groups.setdefault(key, Spend()).add_unit(unit, count, part)
+        groups.setdefault(key, SpendTotals()).add_unit(unit, count, part)
 
 
 def _units(part: Sum) -> Iterator[tuple[Unit | None, int]]:
@@ -221,7 +221,7 @@ def _top(
 ) -> tuple[list[SpendRow], SpendRow | None]:
     if top is None or len(rows) <= top:
         return rows, None
-    rest = Spend()
+    rest = SpendTotals()
     for row in rows[top:]:
         merge(rest, row.spend)
     return rows[:top], SpendRow((), rest)
