@@ -274,9 +274,9 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
 
 
 def test_savings_as_json(kept: Path) -> None:
-    """Each way has its report."""
+    """Each option has a report."""
     found = asked_json("savings", "--by", "team", "--ledger", kept)
-    assert [way["way"] for way in found["ways"]] == [
+    assert [option["option"] for option in found["options"]] == [
         "cached",
         "cache-more",
         "global",
@@ -285,7 +285,7 @@ def test_savings_as_json(kept: Path) -> None:
     ]
     assert found["wasted"][0]["abandoned"] == 1
     assert found["wasted"][0]["cost"] == "0.00024"
-    assert found["ways"][4]["total"] == "2.24"
+    assert found["options"][4]["total"] == "2.24"
 
 
 def test_anomalies(kept: Path) -> None:

@@ -173,4 +173,4 @@ def test_as_json() -> None:
         86400.0,
         None,
     ]
-    assert found["ways"]
+    assert found["options"]

@@ -15,8 +15,8 @@ from ._analysis.repeats import (
     RepeatedRequest,
     Repeats,
 )
-from ._analysis.savings import Savings, Waste, savings
-from ._analysis.savings_options import Saving, Way, WayReport
+from ._analysis.savings import SavingsReport, WastedSpend, savings
+from ._analysis.savings_options import SavingsOption, SavingsOptionReport, SavingsRow
 from ._analysis.what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
 from ._calendar import Step
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
@@ -62,8 +62,10 @@ __all__ = [
     "RepeatedRequest",
     "Repeats",
     "Repricing",
-    "Saving",
-    "Savings",
+    "SavingsOption",
+    "SavingsOptionReport",
+    "SavingsReport",
+    "SavingsRow",
     "Selection",
     "Side",
     "SpendReport",
@@ -75,9 +77,7 @@ __all__ = [
     "UnpricedReport",
     "UnpricedRow",
     "Verdict",
-    "Waste",
-    "Way",
-    "WayReport",
+    "WastedSpend",
     "WhatIf",
     "WhatIfRow",
     "anomalies",

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from ...reports import (
     IdenticalRequests,
-    Savings,
-    Way,
-    WayReport,
+    SavingsOption,
+    SavingsOptionReport,
+    SavingsReport,
     identical_requests,
     savings,
 )
@@ -42,11 +42,13 @@ Examples:
   bedrock-attrib analyze savings --ledger calls.db --json
 """
 _HEADINGS = {
-    Way.CACHED: "Saved by the prompt cache (a minus means that writes cost more)",
-    Way.CACHE_MORE: "Could be saved by caching half of each prompt",
-    Way.GLOBAL: "Could be saved by global ids",
-    Way.FLEX: "Could be saved by the flex tier, where nobody seems to wait",
-    Way.BATCH: "Could be saved by batch jobs, where nobody seems to wait",
+    SavingsOption.CACHED: (
+        "Saved by the prompt cache (a minus means that writes cost more)"
+    ),
+    SavingsOption.CACHE_MORE: "Could be saved by caching half of each prompt",
+    SavingsOption.GLOBAL: "Could be saved by global ids",
+    SavingsOption.FLEX: "Could be saved by the flex tier, where nobody seems to wait",
+    SavingsOption.BATCH: "Could be saved by batch jobs, where nobody seems to wait",
 }
 
 
@@ -82,7 +84,7 @@ def savings_command(
     print_remarks(found.remarks)
 
 
-def _show(found: Savings, identical: IdenticalRequests) -> None:
+def _show(found: SavingsReport, identical: IdenticalRequests) -> None:
     out = results()
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
@@ -92,16 +94,16 @@ def _show(found: Savings, identical: IdenticalRequests) -> None:
         return
     out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
-    for report in found.ways:
+    for report in found.options:
         out.print()
-        _print_way(report, found)
+        _print_option(report, found)
     print_identical(identical)
     out.print(
         "\nChances overlap: do not add them up. Try one with what-if.", soft_wrap=True
     )
 
 
-def _print_wasted(found: Savings) -> None:
+def _print_wasted(found: SavingsReport) -> None:
     if not found.wasted:
         results().print("No failed or abandoned calls, and no retries.")
         return
@@ -110,7 +112,7 @@ def _print_wasted(found: Savings) -> None:
     )
 
 
-def _wasted(found: Savings, *, is_short: bool) -> Table:
+def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -138,9 +140,9 @@ def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
     return money(cost, currency) if calls else ""
 
 
-def _print_way(report: WayReport, found: Savings) -> None:
-    heading = _HEADINGS[report.way]
-    if not report.savings:
+def _print_option(report: SavingsOptionReport, found: SavingsReport) -> None:
+    heading = _HEADINGS[report.option]
+    if not report.rows:
         results().print(f"{heading}: nothing", soft_wrap=True)
         print_left_out(report.left_out, found.currency)
         return
@@ -151,11 +153,13 @@ def _print_way(report: WayReport, found: Savings) -> None:
         )
     )
     print_left_out(report.left_out, found.currency)
-    if report.way is not Way.CACHED:
+    if report.option is not SavingsOption.CACHED:
         print_assumptions(report.assumptions)
 
 
-def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
+def _table_of(
+    report: SavingsOptionReport, found: SavingsReport, *, is_short: bool
+) -> Table:
     columns = (
         *map(Column, found.by),
         *(Column(name, is_number=True) for name in ("calls", "cost", "saved")),
@@ -163,9 +167,9 @@ def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
     )
     total = money(report.total, found.currency)
     blank = [""] * (len(found.by) - 1)
-    heading = _HEADINGS[report.way]
+    heading = _HEADINGS[report.option]
     table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
-    for each in report.savings:
+    for each in report.rows:
         table.add_row(
             *named(each.keys, found.by, is_short=is_short),
             f"{each.repricing.calls:,}",
@@ -173,6 +177,6 @@ def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
             money(each.amount, found.currency),
             "; ".join(each.evidence),
         )
-    if not any(each.evidence for each in report.savings):
+    if not any(each.evidence for each in report.rows):
         table.columns.pop()
     return table

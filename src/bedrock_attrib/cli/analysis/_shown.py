@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from itertools import zip_longest
 
-from ...reports import Interval, LeftOut, Repricing, Waste
+from ...reports import Interval, LeftOut, Repricing, WastedSpend
 from .._console import printable, results, shortened
 from .._figures import short_model
 from .._price_table import plain, print_block
@@ -155,4 +155,4 @@ def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
         saved = {"saved": value.saved, "saved_share": value.saved_share}
         return {name: as_json(each) for name, each in saved.items()}
-    return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}
+    return {"cost": as_json(value.cost)} if isinstance(value, WastedSpend) else {}

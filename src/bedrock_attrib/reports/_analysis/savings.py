@@ -16,11 +16,17 @@ from .._selection import Selection
 from .._tables.price_coverage import Doubts, add_known, known
 from .._tables.remarks import remarks_on
 from .calls import only_currency
-from .savings_options import Clues, Way, WayReport, keys_by, report_on
+from .savings_options import (
+    Clues,
+    SavingsOption,
+    SavingsOptionReport,
+    keys_by,
+    report_on,
+)
 
 
 @dataclass(slots=True)
-class Waste:
+class WastedSpend:
     """What was spent on calls that brought nothing.
 
     Attributes:
@@ -28,7 +34,7 @@ class Waste:
         failed: Calls that ended with an error.
         failed_cost: What they cost, as far as that is known; None if not at all.
         abandoned: Calls that were given up.
-        abandoned_cost: What they cost, in the same way.
+        abandoned_cost: What they cost, likewise.
         retries: Attempts beyond the first, of all calls; their price is not known.
     """
 
@@ -57,7 +63,7 @@ class Waste:
 
 
 @dataclass(frozen=True, slots=True)
-class Savings:
+class SavingsReport:
     """Where less was spent, and could be. Chances overlap: they do not add up.
 
     Attributes:
@@ -67,7 +73,7 @@ class Savings:
         currency: Currency of all amounts.
         spent: What all calls cost, as far as that is known; None if not at all.
         wasted: Failed and abandoned calls, and retries; the most expensive first.
-        ways: One report for each way.
+        options: One report for each option.
         remarks: What a reader of the figures must know, in sentences.
     """
 
@@ -76,8 +82,8 @@ class Savings:
     until: datetime | None
     currency: str
     spent: Decimal | None
-    wasted: tuple[Waste, ...]
-    ways: tuple[WayReport, ...]
+    wasted: tuple[WastedSpend, ...]
+    options: tuple[SavingsOptionReport, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -87,7 +93,7 @@ def savings(
     selection: Selection | None = None,
     *,
     prices: PriceTable | None = None,
-) -> Savings:
+) -> SavingsReport:
     """Find what caching saved, what failed calls cost, and where less could be spent.
 
     Args:
@@ -108,7 +114,9 @@ def savings(
         whole = reader.span()
         if whole is None:
             told = tuple(remarks_on(reader, chosen, (), dimensions))
-            return Savings(names, chosen.since, chosen.until, "USD", ZERO, (), (), told)
+            return SavingsReport(
+                names, chosen.since, chosen.until, "USD", ZERO, (), (), told
+            )
         since, until = chosen.span(whole)
         remarks = remarks_on(reader, chosen, (since, until), dimensions)
         parts = [
@@ -119,16 +127,19 @@ def savings(
         currency = only_currency(part.kind.currency for part in parts)
         clues = Clues.in_sums(parts, names)
         span = (since, until)
-        ways = tuple(report_on(way, table, reader, chosen, span, clues) for way in Way)
+        options = tuple(
+            report_on(option, table, reader, chosen, span, clues)
+            for option in SavingsOption
+        )
     spent, doubts = _spent(parts)
-    return Savings(
+    return SavingsReport(
         names,
         since,
         until,
         currency,
         spent,
         tuple(_wasted(parts, names)),
-        ways,
+        options,
         (*remarks, *doubts.remarks()),
     )
 
@@ -142,23 +153,23 @@ def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, Doubts]:
     return spent, doubts
 
 
-def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[Waste]:
+def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[WastedSpend]:
     keys_of = keys_by(names)
-    found: dict[tuple[str | None, ...], Waste] = {}
+    found: dict[tuple[str | None, ...], WastedSpend] = {}
     for part in parts:
         keys = keys_of(part.tags, part.kind)
-        found.setdefault(keys, Waste(keys)).add(part)
+        found.setdefault(keys, WastedSpend(keys)).add(part)
     wasted = [each for each in found.values() if _is_told(each)]
     return sorted(wasted, key=_by_cost)
 
 
-def _by_cost(each: Waste) -> tuple[Decimal, int, tuple[str, ...]]:
+def _by_cost(each: WastedSpend) -> tuple[Decimal, int, tuple[str, ...]]:
     return (each.cost or ZERO).copy_negate(), -each.failed, _text(each)
 
 
-def _is_told(waste: Waste) -> bool:
+def _is_told(waste: WastedSpend) -> bool:
     return bool(waste.failed or waste.abandoned or waste.retries)
 
 
-def _text(waste: Waste) -> tuple[str, ...]:
+def _text(waste: WastedSpend) -> tuple[str, ...]:
     return tuple(key or "" for key in waste.keys)

@@ -36,7 +36,7 @@ _OFFLINE_WORDS = frozenset(
 _WORD = re.compile(r"[a-z]+")
 
 
-class Way(StrEnum):
+class SavingsOption(StrEnum):
     """How calls may cost less."""
 
     CACHED = "cached"
@@ -47,21 +47,21 @@ class Way(StrEnum):
 
 
 _ALTERNATIVES = {
-    Way.CACHED: Alternative(cached_share=Decimal(0)),
-    Way.CACHE_MORE: Alternative(cached_share=Decimal("0.5")),
-    Way.GLOBAL: Alternative(scope=Scope.GLOBAL),
-    Way.FLEX: Alternative(tier="flex"),
-    Way.BATCH: Alternative(tier="batch"),
+    SavingsOption.CACHED: Alternative(cached_share=Decimal(0)),
+    SavingsOption.CACHE_MORE: Alternative(cached_share=Decimal("0.5")),
+    SavingsOption.GLOBAL: Alternative(scope=Scope.GLOBAL),
+    SavingsOption.FLEX: Alternative(tier="flex"),
+    SavingsOption.BATCH: Alternative(tier="batch"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
-    """What one way saves, or saved, for some calls.
+class SavingsRow:
+    """What one option saves, or saved, for some calls.
 
     Attributes:
         keys: Value of each dimension, the model last; None for calls that have none.
-        amount: Exact amount; negative where the way costs more.
+        amount: Exact amount; negative where the option costs more.
         repricing: What they cost, and would have cost.
         evidence: Why the calls were chosen; empty where all were.
     """
@@ -73,20 +73,20 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True)
-class WayReport:
-    """One way to spend less.
+class SavingsOptionReport:
+    """One option to spend less.
 
     Attributes:
-        way: Which; ``cached`` is what caching has saved, the others are chances.
+        option: Which; ``cached`` is what caching has saved, the others are chances.
         assumptions: What is taken for granted, in sentences.
-        savings: The largest first. Of chances, those alone that save something.
-        total: All of ``savings`` together.
+        rows: The largest first. Of chances, those alone that save something.
+        total: All of ``rows`` together.
         left_out: What could not be compared and why.
     """
 
-    way: Way
+    option: SavingsOption
     assumptions: tuple[str, ...]
-    savings: tuple[Saving, ...]
+    rows: tuple[SavingsRow, ...]
     total: Decimal
     left_out: tuple[LeftOut, ...]
 
@@ -102,10 +102,10 @@ def keys_by(names: Iterable[str]) -> Callable[[Tags, Kind], Keys]:
 
 @dataclass(slots=True)
 class Clues:
-    """What speaks for a way, by what its calls have in common.
+    """What speaks for a option, by what its calls have in common.
 
     Attributes:
-        names: Dimensions by which ways are told.
+        names: Dimensions by which options are told.
         cacheable: Why calls could use the cache, or use it more, by their keys.
         offline: Why nobody waits for calls, by their keys.
         patient: The same by tags and model.
@@ -172,36 +172,40 @@ def _why_patient(tags: Tags, parts: Sequence[Sum]) -> str:
 
 
 def report_on(
-    way: Way,
+    option: SavingsOption,
     prices: PriceTable,
     reader: Reader,
     selection: Selection,
     span: tuple[datetime, datetime],
     clues: Clues,
-) -> WayReport:
-    """What a way would save, or saved, in a span."""
-    alternative = _ALTERNATIVES[way]
+) -> SavingsOptionReport:
+    """What a option would save, or saved, in a span."""
+    alternative = _ALTERNATIVES[option]
     gathered = Gathered(clues.names)
-    repricer = Repricer(prices, alternative, _wanted(way, clues))
+    repricer = Repricer(prices, alternative, _wanted(option, clues))
     gathered.take(repricer.reprice(reader, selection, *span))
-    evidence = _evidence(way, clues)
+    evidence = _evidence(option, clues)
     rows = [
-        Saving(
+        SavingsRow(
             row.keys,
-            _signed(saved, is_past=way is Way.CACHED),
+            _signed(saved, is_past=option is SavingsOption.CACHED),
             row.repricing,
             evidence(row.keys),
         )
         for row in gathered.rows()
         if (saved := row.repricing.saved) is not None
     ]
-    told = [each for each in rows if way is Way.CACHED or each.amount > 0]
+    told = [each for each in rows if option is SavingsOption.CACHED or each.amount > 0]
     told.sort(key=lambda each: (each.amount.copy_negate(), _keys_text(each.keys)))
     total = ZERO
     for each in told:
         total = add(total, each.amount)
-    return WayReport(
-        way, tuple(alternative.assumptions()), tuple(told), total, gathered.left_out()
+    return SavingsOptionReport(
+        option,
+        tuple(alternative.assumptions()),
+        tuple(told),
+        total,
+        gathered.left_out(),
     )
 
 
@@ -209,22 +213,22 @@ def _keys_text(keys: Keys) -> tuple[str, ...]:
     return tuple(key or "" for key in keys)
 
 
-def _evidence(way: Way, clues: Clues) -> Callable[[Keys], tuple[str, ...]]:
-    if way is Way.CACHE_MORE:
+def _evidence(option: SavingsOption, clues: Clues) -> Callable[[Keys], tuple[str, ...]]:
+    if option is SavingsOption.CACHE_MORE:
         return lambda keys: (clues.cacheable[keys],)
-    if way in (Way.FLEX, Way.BATCH):
+    if option in (SavingsOption.FLEX, SavingsOption.BATCH):
         return lambda keys: tuple(sorted(clues.offline[keys]))
     return lambda _: ()
 
 
-def _wanted(way: Way, clues: Clues) -> Wanted:
-    """Which calls a way is for."""
+def _wanted(option: SavingsOption, clues: Clues) -> Wanted:
+    """Which calls a option is for."""
     keys_of = keys_by(clues.names)
-    if way is Way.CACHED:
+    if option is SavingsOption.CACHED:
         return lambda _tags, _kind, usage: _has_cached(usage)
-    if way is Way.CACHE_MORE:
+    if option is SavingsOption.CACHE_MORE:
         return lambda tags, kind, _: keys_of(tags, kind) in clues.cacheable
-    if way is Way.GLOBAL:
+    if option is SavingsOption.GLOBAL:
         return lambda _tags, kind, _usage: _can_go_global(kind)
     return lambda tags, kind, _: (
         kind.tier == _DEFAULT_TIER and (tags, kind.model.requested) in clues.patient
