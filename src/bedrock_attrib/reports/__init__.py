@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._analysis.alternative import Alternative
 from ._analysis.anomalies import Anomaly, AnomalyReport, Driver, anomalies
 from ._analysis.compare import Comparison, compare
-from ._analysis.compared_groups import Latency, Side, Verdict
+from ._analysis.compared_groups import ComparedGroup, ComparisonVerdict, Latency
 from ._analysis.forecast import Forecast, forecast
 from ._analysis.identical import identical_requests
 from ._analysis.repeats import (
@@ -45,7 +45,9 @@ __all__ = [
     "AnomalyReport",
     "CacheLifetime",
     "ColumnType",
+    "ComparedGroup",
     "Comparison",
+    "ComparisonVerdict",
     "Difference",
     "Dimension",
     "Driver",
@@ -67,7 +69,6 @@ __all__ = [
     "SavingsReport",
     "SavingsRow",
     "Selection",
-    "Side",
     "SpendReport",
     "SpendRow",
     "SpendTotals",
@@ -76,7 +77,6 @@ __all__ = [
     "UnattributedRow",
     "UnpricedReport",
     "UnpricedRow",
-    "Verdict",
     "WastedSpend",
     "WhatIf",
     "WhatIfRow",

@@ -1,4 +1,4 @@
-"""The command ``compare``: experiments or models side by side."""
+"""The command ``compare``: experiments or models side by group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 from ..._model.usage import Usage
-from ...reports import Comparison, Side, compare
+from ...reports import ComparedGroup, Comparison, compare
 from .._console import print_remarks, results, shortened
 from .._numbers import Within
 from .._price_table import print_block, print_json
@@ -90,8 +90,8 @@ def _show(found: Comparison) -> None:
     out.print()
     print_block(fitting(lambda is_short: _calls(found, is_short=is_short), _CALLS))
     out.print()
-    for side in found.sides:
-        line = _told(found, side)
+    for group in found.groups:
+        line = _told(found, group)
         if line:
             out.print(line, soft_wrap=True)
     level = percent(1 - found.confidence)
@@ -117,16 +117,16 @@ def _costs(found: Comparison, *, is_short: bool) -> Table:
     )
     table = new_table("Cost", columns, [""] * len(columns))
     table.show_footer = False
-    for side in found.sides:
+    for group in found.groups:
         table.add_row(
-            *named([side.value], [found.by], is_short=is_short),
-            f"{side.calls:,}",
-            money(side.cost, found.currency),
-            _per_thousand(side.cost_per_call, found),
-            _interval(found, side),
-            _per_thousand(side.cost_per_success, found),
-            money(side.wasted, found.currency),
-            side.verdict.value,
+            *named([group.value], [found.by], is_short=is_short),
+            f"{group.calls:,}",
+            money(group.cost, found.currency),
+            _per_thousand(group.cost_per_call, found),
+            _interval(found, group),
+            _per_thousand(group.cost_per_success, found),
+            money(group.wasted, found.currency),
+            group.verdict.value,
         )
     return table
 
@@ -135,10 +135,10 @@ def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
     return _NOT_KNOWN if amount is None else money(amount * _THOUSAND, found.currency)
 
 
-def _interval(found: Comparison, side: Side) -> str:
-    if side.cost is None:
+def _interval(found: Comparison, group: ComparedGroup) -> str:
+    if group.cost is None:
         return _NOT_KNOWN
-    return ends(side.interval, found.currency, _THOUSAND)
+    return ends(group.interval, found.currency, _THOUSAND)
 
 
 def _calls(found: Comparison, *, is_short: bool) -> Table:
@@ -162,43 +162,43 @@ def _calls(found: Comparison, *, is_short: bool) -> Table:
     )
     table = new_table("Calls", columns, [""] * len(columns))
     table.show_footer = False
-    for side in found.sides:
-        names = named([side.value], [found.by], is_short=is_short)
-        table.add_row(*names, *_row(side))
+    for group in found.groups:
+        names = named([group.value], [found.by], is_short=is_short)
+        table.add_row(*names, *_row(group))
     return table
 
 
-def _row(side: Side) -> tuple[str, ...]:
-    latency = side.latency
+def _row(group: ComparedGroup) -> tuple[str, ...]:
+    latency = group.latency
     times = (
         (None,) * 4
         if latency is None
         else (latency.p50, latency.p95, latency.p99, latency.first_chunk_p50)
     )
-    usage = Usage.of(side.usage)
+    usage = Usage.of(group.usage)
     return (
-        f"{side.failed:,}",
-        f"{side.abandoned:,}",
-        f"{side.unpriced:,}",
+        f"{group.failed:,}",
+        f"{group.abandoned:,}",
+        f"{group.unpriced:,}",
         f"{usage.input_tokens or 0:,}",
         f"{usage.output_tokens or 0:,}",
-        share(side.cache_share),
+        share(group.cache_share),
         *("" if each is None else f"{each:.2f}" for each in times),
     )
 
 
-def _told(found: Comparison, side: Side) -> str:
-    """The difference of *side* in a sentence; empty for the baseline."""
-    told = side.difference
+def _told(found: Comparison, group: ComparedGroup) -> str:
+    """The difference of *group* in a sentence; empty for the baseline."""
+    told = group.difference
     if told is None:
-        is_baseline = side.value == found.baseline
-        return "" if is_baseline else f"{shortened(side.value)}: {side.verdict}."
+        is_baseline = group.value == found.baseline
+        return "" if is_baseline else f"{shortened(group.value)}: {group.verdict}."
     relative = signed_share(told.share)
     between = ends(told.interval, found.currency, _THOUSAND)
-    lacking = f"; {calls(side.unpriced)} without a price" if side.unpriced else ""
-    name, baseline = shortened(side.value), shortened(found.baseline)
+    lacking = f"; {calls(group.unpriced)} without a price" if group.unpriced else ""
+    name, baseline = shortened(group.value), shortened(found.baseline)
     return (
-        f"{name}: {side.verdict} than {baseline}"
-        if side.verdict in ("cheaper", "dearer")
-        else f"{name}: {side.verdict}"
-    ) + f", {relative} per call ({between} for 1,000; p={side.p_value:.3f}){lacking}."
+        f"{name}: {group.verdict} than {baseline}"
+        if group.verdict in ("cheaper", "more expensive")
+        else f"{name}: {group.verdict}"
+    ) + f", {relative} per call ({between} for 1,000; p={group.p_value:.3f}){lacking}."

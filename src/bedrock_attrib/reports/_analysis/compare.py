@@ -13,14 +13,14 @@ from .._selection import Selection
 from .._tables.price_coverage import Doubts
 from .._tables.remarks import remarks_on
 from .calls import only_currency, selected_calls
-from .compared_groups import Gathered, Side, sides_of
+from .compared_groups import ComparedGroup, GroupTotals, compared_groups
 
-_MOST_SIDES = 50
+_MOST_GROUPS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Experiments or models side by side.
+    """Experiments or models side by group.
 
     Attributes:
         by: Name of the dimension.
@@ -39,7 +39,7 @@ class Comparison:
     currency: str
     baseline: str
     confidence: float
-    sides: tuple[Side, ...]
+    groups: tuple[ComparedGroup, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -77,9 +77,9 @@ def compare(
         raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.999")
     (dimension,) = dimensions_of("compare", [by])
     chosen = selection or Selection()
-    gathering = _Gathering(dimension, {value: Gathered() for value in values})
-    gathering.read(ledger, chosen, is_open=not values)
-    found, remarks = gathering.sides, gathering.remarks
+    reading = _GroupReader(dimension, {value: GroupTotals() for value in values})
+    reading.read(ledger, chosen, is_open=not values)
+    found, remarks = reading.groups, reading.remarks
     if not values:
         order = sorted(found, key=lambda value: (-found[value].calls, value))
         found = {value: found[value] for value in order}
@@ -87,17 +87,17 @@ def compare(
     base = next(iter(found)) if baseline is None else baseline
     return Comparison(
         by,
-        *gathering.span,
-        only_currency(gathering.currencies),
+        *reading.span,
+        only_currency(reading.currencies),
         base,
         confidence,
-        sides_of(found, base, confidence),
-        (*remarks, *gathering.doubts.remarks(with_parts=False), *_on_singles(found)),
+        compared_groups(found, base, confidence),
+        (*remarks, *reading.doubts.remarks(with_parts=False), *_on_singles(found)),
     )
 
 
 @dataclass(slots=True)
-class _Gathering:
+class _GroupReader:
     """Reads what is compared.
 
     Attributes:
@@ -110,7 +110,7 @@ class _Gathering:
     """
 
     dimension: Dimension
-    sides: dict[str, Gathered]
+    groups: dict[str, GroupTotals]
     span: tuple[datetime | None, datetime | None] = (None, None)
     currencies: set[str | None] = field(default_factory=set)
     doubts: Doubts = field(default_factory=Doubts)
@@ -128,9 +128,9 @@ class _Gathering:
             self.span = since, until = points[0], points[1]
             self._add_sums(reader, selection, (since, until), is_open=is_open)
             for record, kind in selected_calls(reader, selection, since, until):
-                side = self.sides.get(self.dimension.read(record.tags, kind) or "")
-                if side is not None:
-                    side.note(record)
+                group = self.groups.get(self.dimension.read(record.tags, kind) or "")
+                if group is not None:
+                    group.note(record)
 
     def _add_sums(
         self,
@@ -145,18 +145,18 @@ class _Gathering:
             if not value or not selection.lets_pass(part.tags, part.kind):
                 continue
             if is_open:
-                self.sides.setdefault(value, Gathered())
-            side = self.sides.get(value)
-            if side is not None:
-                side.add(part)
+                self.groups.setdefault(value, GroupTotals())
+            group = self.groups.get(value)
+            if group is not None:
+                group.add(part)
                 self.currencies.add(part.kind.currency)
                 self.doubts.note(part.kind.price_status, part.calls)
 
 
-def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:
+def _on_singles(found: dict[str, GroupTotals]) -> Iterator[str]:
     """What intervals stand on, where single calls were forgotten."""
-    calls = sum(side.calls for side in found.values())
-    left = sum(side.single_calls for side in found.values())
+    calls = sum(group.calls for group in found.values())
+    left = sum(group.single_calls for group in found.values())
     if left == calls:
         return
     if not left:
@@ -166,9 +166,9 @@ def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:
         )
         return
     few = [
-        f"{value} {side.single_calls:,} of {side.calls:,}"
-        for value, side in found.items()
-        if side.single_calls < side.calls
+        f"{value} {group.single_calls:,} of {group.calls:,}"
+        for value, group in found.items()
+        if group.single_calls < group.calls
     ]
     yield (
         f"Of {calls:,} calls {left:,} are still kept one by one: intervals, tests and "
@@ -178,10 +178,10 @@ def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:
 
 
 def _check(
-    by: str, found: dict[str, Gathered], baseline: str | None, remarks: Sequence[str]
+    by: str, found: dict[str, GroupTotals], baseline: str | None, remarks: Sequence[str]
 ) -> None:
     hint = "".join(f". {remark}" for remark in remarks)
-    empty = [value for value, side in found.items() if not side.calls]
+    empty = [value for value, group in found.items() if not group.calls]
     if empty:
         raise ConfigError(f"no call has {by}={' or '.join(empty)} in this span{hint}")
     if len(found) < 2:  # noqa: PLR2004 - that is what comparing takes
@@ -190,7 +190,7 @@ def _check(
             f"of the values of {by} {there} calls in this span; two are needed to "
             f"compare{hint}"
         )
-    if len(found) > _MOST_SIDES:
+    if len(found) > _MOST_GROUPS:
         raise ConfigError(
             f"{by} has {len(found)} values; name those to compare, "
             f"{_MOST_SIDES} at most"

@@ -28,13 +28,13 @@ from .calls import QUOTIENT
 _ENOUGH_FOR_P99 = 100
 
 
-class Verdict(StrEnum):
+class ComparisonVerdict(StrEnum):
     """What the difference of two costs per call comes to."""
 
     CHEAPER = "cheaper"
-    DEARER = "dearer"
-    NOISE = "no more than noise"
-    TOO_FEW = "too few calls to tell"
+    MORE_EXPENSIVE = "more expensive"
+    NOT_SIGNIFICANT = "not significant"
+    TOO_FEW_CALLS = "too few calls"
     BASELINE = "baseline"
 
 
@@ -58,7 +58,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedGroup:
     """One of the experiments or models that are compared.
 
     Attributes:
@@ -100,11 +100,11 @@ class Side:
     latency: Latency | None
     difference: Difference | None
     p_value: float | None
-    verdict: Verdict
+    verdict: ComparisonVerdict
 
 
 @dataclass(slots=True)
-class Gathered:
+class GroupTotals:
     """What is noted of the calls of one side.
 
     Attributes:
@@ -170,14 +170,14 @@ class Gathered:
             self.costs.append(float(amount))
 
 
-def sides_of(
-    found: dict[str, Gathered], baseline: str, confidence: float
-) -> tuple[Side, ...]:
+def compared_groups(
+    found: dict[str, GroupTotals], baseline: str, confidence: float
+) -> tuple[ComparedGroup, ...]:
     """Every side of a comparison, held against the baseline."""
     sampled = {
-        value: resample(side.costs, seed=value)
-        for value, side in found.items()
-        if len(side.costs) >= FEWEST
+        value: resample(group.costs, seed=value)
+        for value, group in found.items()
+        if len(group.costs) >= FEWEST
     }
     differences = {
         value: difference(sampled[value], sampled[baseline], confidence)
@@ -191,18 +191,18 @@ def sides_of(
             strict=True,
         )
     )
-    sides = []
-    for value, side in found.items():
+    groups = []
+    for value, group in found.items():
         p_value = corrected.get(value)
         told = differences.get(value)
         verdict = (
-            Verdict.BASELINE
+            ComparisonVerdict.BASELINE
             if value == baseline
             else _verdict(told, p_value, 1 - confidence)
         )
         ends = _interval(sampled.get(value), confidence)
-        sides.append(_side(value, side, ends, told, p_value, verdict))
-    return tuple(sides)
+        groups.append(_compared_group(value, group, ends, told, p_value, verdict))
+    return tuple(groups)
 
 
 def _interval(found: Resampled | None, confidence: float) -> Interval | None:
@@ -213,24 +213,30 @@ def _interval(found: Resampled | None, confidence: float) -> Interval | None:
     return Interval(low, ends.high, confidence, ends.is_rough)
 
 
-def _verdict(told: Difference | None, p_value: float | None, level: float) -> Verdict:
+def _verdict(
+    told: Difference | None, p_value: float | None, level: float
+) -> ComparisonVerdict:
     if told is None or p_value is None:
-        return Verdict.TOO_FEW
+        return ComparisonVerdict.TOO_FEW_CALLS
     if p_value >= level:
-        return Verdict.NOISE
-    return Verdict.CHEAPER if told.amount < 0 else Verdict.DEARER
+        return ComparisonVerdict.NOT_SIGNIFICANT
+    return (
+        ComparisonVerdict.CHEAPER
+        if told.amount < 0
+        else ComparisonVerdict.MORE_EXPENSIVE
+    )
 
 
-def _side(
+def _compared_group(
     value: str,
-    found: Gathered,
+    found: GroupTotals,
     ends: Interval | None,
     told: Difference | None,
     p_value: float | None,
-    verdict: Verdict,
-) -> Side:
+    verdict: ComparisonVerdict,
+) -> ComparedGroup:
     priced = found.priced
-    return Side(
+    return ComparedGroup(
         value=value,
         calls=found.calls,
         failed=found.failed,
@@ -262,7 +268,7 @@ def cache_share(usage: dict[Unit, int]) -> float | None:
     return from_cache / prompt if prompt else None
 
 
-def _latency(found: Gathered) -> Latency | None:
+def _latency(found: GroupTotals) -> Latency | None:
     if not found.durations:
         return None
     took = sorted(found.durations)
