@@ -12,9 +12,9 @@ from kept_records import NOON, make_record
 from bedrock_attrib import ConfigError, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.reports import (
-    flat_unattributed,
-    flat_unpriced,
     select,
+    tabulate_unattributed,
+    tabulate_unpriced,
     unattributed,
     unpriced,
 )
@@ -46,14 +46,14 @@ def test_calls_without_tags_and_what_they_cost(keep: Keep) -> None:
     assert report.rows[0].first_hour == datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert report.rows[0].last_hour == datetime(2026, 11, 25, 12, tzinfo=UTC)
     assert (report.lacking.calls, report.total.calls) == (3, 4)
-    table = flat_unattributed(report)
+    table = tabulate_unattributed(report)
     assert table.names[:3] == ("missing", "app", "region")
     assert [row[0] for row in table.rows] == ["team", "team,app"]
 
 
 def test_columns_of_tags_that_are_called_as_others(keep: Keep) -> None:
     """No two columns have one name: who reads them by it would take the wrong one."""
-    table = flat_unattributed(unattributed(keep(), by=["missing", "calls"]))
+    table = tabulate_unattributed(unattributed(keep(), by=["missing", "calls"]))
     assert table.names[:3] == ("missing", "tag:missing", "tag:calls")
 
 
@@ -99,7 +99,7 @@ def test_calls_without_a_price_by_reason(keep: Keep) -> None:
     (unknown,) = [row for row in report.rows if not row.usage]
     assert unknown.reason == "the answer states no usage"
     assert unknown.advice.startswith("no price would help")
-    table = flat_unpriced(report)
+    table = tabulate_unpriced(report)
     assert next(iter(table.rows))[6] == "input_token=200 output_token=100"
 
 

@@ -14,7 +14,7 @@ from kept_records import NOON, make_record
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib.reports import flat_spend, select, spend_by
+from bedrock_attrib.reports import select, spend_by, tabulate_spend
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -258,7 +258,7 @@ def test_progress_is_told(keep: Keep) -> None:
 def test_a_report_as_a_plain_table(keep: Keep) -> None:
     """Columns by name; a tag that is called as a figure is told apart."""
     ledger = keep(*(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c")))
-    table = flat_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
+    table = tabulate_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
     assert table.names == (
         "tag:calls",
         "day",
@@ -283,7 +283,7 @@ def test_a_report_as_a_plain_table(keep: Keep) -> None:
     )
     assert rest[:3] == ("(rest)", None, 2)
     for name in ("calls", "cost_usd", "share_usd"):
-        assert flat_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
+        assert tabulate_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
 
 
 def test_what_is_partly_priced_is_in_no_mean(keep: Keep) -> None:

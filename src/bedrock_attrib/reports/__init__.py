@@ -26,16 +26,16 @@ from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
 from ._tables.remarks import remarks_of
 from ._tables.spend_report import SpendReport, SpendRow, spend_by
-from ._tables.spend_table import flat_spend
+from ._tables.spend_table import tabulate_spend
 from ._tables.spend_totals import FullyPriced, SpendTotals
-from ._tables.table import ColumnType, FlatColumn, FlatTable
+from ._tables.table import Column, ColumnType, Table
 from ._tables.unattributed import (
     UnattributedReport,
     UnattributedRow,
-    flat_unattributed,
+    tabulate_unattributed,
     unattributed,
 )
-from ._tables.unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
+from ._tables.unpriced import UnpricedReport, UnpricedRow, tabulate_unpriced, unpriced
 
 __all__ = [
     "NAMES",
@@ -44,6 +44,7 @@ __all__ = [
     "Anomaly",
     "AnomalyReport",
     "CacheLifetime",
+    "Column",
     "ColumnType",
     "ComparedGroup",
     "Comparison",
@@ -52,8 +53,6 @@ __all__ = [
     "Dimension",
     "Driver",
     "Filter",
-    "FlatColumn",
-    "FlatTable",
     "Forecast",
     "FullyPriced",
     "IdenticalRequests",
@@ -73,6 +72,7 @@ __all__ = [
     "SpendRow",
     "SpendTotals",
     "Step",
+    "Table",
     "UnattributedReport",
     "UnattributedRow",
     "UnpricedReport",
@@ -84,9 +84,6 @@ __all__ = [
     "compare",
     "dimension_named",
     "dimensions_of",
-    "flat_spend",
-    "flat_unattributed",
-    "flat_unpriced",
     "forecast",
     "identical_requests",
     "parse_filter",
@@ -94,6 +91,9 @@ __all__ = [
     "savings",
     "select",
     "spend_by",
+    "tabulate_spend",
+    "tabulate_unattributed",
+    "tabulate_unpriced",
     "unattributed",
     "unpriced",
     "what_if",

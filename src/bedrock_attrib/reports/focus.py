@@ -24,7 +24,7 @@ from ._selection import Selection
 from ._tables.charges import Charge, charges_of
 from ._tables.remarks import remarks_of
 from ._tables.spend_report import Progress
-from ._tables.table import ColumnType, FlatColumn, FlatTable, Value
+from ._tables.table import Column, ColumnType, Table, Value
 
 COST_BASIS = "estimate from list prices"
 _PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
@@ -63,7 +63,7 @@ def focus_table(
     version: str = Version.V1_2,
     period: str = Step.DAY,
     progress: Progress | None = None,
-) -> FlatTable:
+) -> Table:
     """The calls of a ledger as FOCUS rows.
 
     There is a row for each charge period, tags, model, region, operation, terms and
@@ -94,8 +94,8 @@ def focus_table(
     chosen = selection or Selection()
     rows = _rows(ledger, chosen, account, Step(period), names, progress)
     columns = (*names, *EXTENSIONS)
-    return FlatTable(
-        tuple(FlatColumn(name, type_of) for name, type_of in columns),
+    return Table(
+        tuple(Column(name, type_of) for name, type_of in columns),
         rows,
         remarks_of(ledger, chosen),
     )

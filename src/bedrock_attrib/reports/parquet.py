@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, BinaryIO
 
 from ..errors import ConfigError, MissingExtraError
-from ._tables.table import ColumnType, FlatTable, Value
+from ._tables.table import ColumnType, Table, Value
 
 _EXTRA = "reports"
 _ROWS_OF_A_GROUP = 50_000
@@ -20,7 +20,7 @@ _QUANTUM = Decimal(1).scaleb(-_SCALE)
 _CONTEXT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
 
 
-def write_parquet(table: FlatTable, file: BinaryIO) -> None:
+def write_parquet(table: Table, file: BinaryIO) -> None:
     """Write *table* to *file*.
 
     Amounts are decimals with 18 digits behind the point; what has more is rounded

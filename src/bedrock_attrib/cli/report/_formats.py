@@ -17,11 +17,11 @@ from rich.text import Text
 from ...ledger import Ledger
 from ...reports import (
     PAGE_BY,
-    FlatTable,
     Selection,
     SpendReport,
-    flat_spend,
+    Table,
     spend_by,
+    tabulate_spend,
     write_csv,
     write_json,
 )
@@ -183,14 +183,14 @@ def _json(asked: Asked) -> tuple[str, ...]:
 def _csv(asked: Asked) -> tuple[str, ...]:
     report = asked.report()
     with text_output(asked.output) as file:
-        write_csv(flat_spend(report), file)
+        write_csv(tabulate_spend(report), file)
     return report.remarks
 
 
 def _parquet(asked: Asked) -> tuple[str, ...]:
     report = asked.report()
     with opened_output(asked.output, is_binary=True) as file:
-        write_parquet(flat_spend(report), file)
+        write_parquet(tabulate_spend(report), file)
     return report.remarks
 
 
@@ -236,7 +236,7 @@ def _focus(asked: Asked) -> tuple[str, ...]:
 UNKNOWN_ACCOUNT = Account("unknown")
 
 
-def write_by_suffix(table: FlatTable, output: str) -> None:
+def write_by_suffix(table: Table, output: str) -> None:
     """Write *table* as Parquet or JSON where *output* ends so, else as CSV."""
     name = output.lower()
     if name.endswith(FORMATS["parquet"].suffixes):

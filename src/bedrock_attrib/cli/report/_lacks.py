@@ -14,8 +14,8 @@ from ...reports import (
     UnattributedReport,
     UnattributedRow,
     UnpricedReport,
-    flat_unattributed,
-    flat_unpriced,
+    tabulate_unattributed,
+    tabulate_unpriced,
     unattributed,
     unpriced,
 )
@@ -84,7 +84,7 @@ def show_unattributed(
     if as_json or output.lower().endswith(".json"):
         write_object(unattributed_json(found), output)
     elif output.lower().endswith(_LISTS):
-        write_by_suffix(flat_unattributed(found), output)
+        write_by_suffix(tabulate_unattributed(found), output)
         print_remarks(found.remarks)
     else:
         write_block(_unattributed_block(found), output)
@@ -182,7 +182,7 @@ def show_unpriced(
     if as_json or output.lower().endswith(".json"):
         write_object(unpriced_json(found), output)
     elif output.lower().endswith(_LISTS):
-        write_by_suffix(flat_unpriced(found), output)
+        write_by_suffix(tabulate_unpriced(found), output)
         print_remarks(found.remarks)
     else:
         write_block(_unpriced_block(found), output)

@@ -193,7 +193,7 @@ def _check(
     if len(found) > _MOST_GROUPS:
         raise ConfigError(
             f"{by} has {len(found)} values; name those to compare, "
-            f"{_MOST_SIDES} at most"
+            f"{_MOST_GROUPS} at most"
         )
     if baseline is not None and baseline not in found:
         raise ConfigError(

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TextIO
 
-from .table import FlatTable, Value
+from .table import Table, Value
 
 # A cell that begins so is a formula to Excel, LibreOffice and Google Sheets, with the
 # rights of whoever opens it: OWASP, "CSV Injection", read 2026-11-25.
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_csv(table: FlatTable, file: TextIO) -> None:
+def write_csv(table: Table, file: TextIO) -> None:
     """Write *table* to *file*, which is open with ``newline=""``.
 
     Numbers are numbers with all their digits, times are UTC in ISO form, what is

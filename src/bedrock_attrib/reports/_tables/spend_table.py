@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from ..._model.usage import Unit
 from .spend_report import SpendReport, SpendRow
-from .table import ColumnType, FlatColumn, FlatTable, Value, key_columns
+from .table import Column, ColumnType, Table, Value, key_columns
 
 REST = "(rest)"
 """What stands in the first column of a row that sums up all the others."""
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 
 
-def flat_spend(report: SpendReport) -> FlatTable:
+def tabulate_spend(report: SpendReport) -> Table:
     """*report* as a table: a line for each row, the rest included, without the total.
 
     Each currency has columns of its own, named ``cost_usd``, ``estimated_usd``,
@@ -23,24 +23,24 @@ def flat_spend(report: SpendReport) -> FlatTable:
     figures = [*_count_columns(report)]
     for currency in report.currencies:
         figures += [
-            FlatColumn(f"{name}_{currency.lower()}", ColumnType.AMOUNT)
+            Column(f"{name}_{currency.lower()}", ColumnType.AMOUNT)
             for name in _amount_names(report)
         ]
     columns = (*key_columns(report.by, figures), *figures)
     rows = [*report.rows, *([report.rest] if report.rest else [])]
-    return FlatTable(columns, [tuple(_values(report, row)) for row in rows])
+    return Table(columns, [tuple(_values(report, row)) for row in rows])
 
 
-def _count_columns(report: SpendReport) -> Iterator[FlatColumn]:
+def _count_columns(report: SpendReport) -> Iterator[Column]:
     if not report.counts_calls:
-        yield FlatColumn("count", ColumnType.COUNT)
+        yield Column("count", ColumnType.COUNT)
         return
     for name in ("calls", "failed_calls", "abandoned_calls", "unpriced_calls"):
-        yield FlatColumn(name, ColumnType.COUNT)
-    yield FlatColumn("attempts", ColumnType.COUNT)
-    yield FlatColumn("duration_s", ColumnType.SECONDS)
+        yield Column(name, ColumnType.COUNT)
+    yield Column("attempts", ColumnType.COUNT)
+    yield Column("duration_s", ColumnType.SECONDS)
     for unit in _units(report):
-        yield FlatColumn(unit.value, ColumnType.COUNT)
+        yield Column(unit.value, ColumnType.COUNT)
 
 
 def _units(report: SpendReport) -> list[Unit]:

@@ -22,7 +22,7 @@ class ColumnType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FlatColumn:
+class Column:
     """A column of a table.
 
     Attributes:
@@ -35,7 +35,7 @@ class FlatColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class FlatTable:
+class Table:
     """A table as a spreadsheet or a query engine takes it.
 
     Attributes:
@@ -44,7 +44,7 @@ class FlatTable:
         remarks: What a reader of the rows must know, in sentences.
     """
 
-    columns: tuple[FlatColumn, ...]
+    columns: tuple[Column, ...]
     rows: Iterable[Sequence[Value]]
     remarks: tuple[str, ...] = ()
 
@@ -59,9 +59,7 @@ class FlatTable:
         return (dict(zip(names, row, strict=True)) for row in self.rows)
 
 
-def key_columns(
-    by: Iterable[str], others: Iterable[FlatColumn]
-) -> tuple[FlatColumn, ...]:
+def key_columns(by: Iterable[str], others: Iterable[Column]) -> tuple[Column, ...]:
     """Columns of dimensions; one that has the name of another column is of a tag."""
     taken = {column.name for column in others}
-    return tuple(FlatColumn(f"tag:{name}" if name in taken else name) for name in by)
+    return tuple(Column(f"tag:{name}" if name in taken else name) for name in by)

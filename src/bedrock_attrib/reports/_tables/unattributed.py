@@ -13,7 +13,7 @@ from .._dimensions import dimension_named, dimensions_of, tag_named
 from .._selection import Selection
 from .remarks import remarks_on
 from .spend_totals import SpendTotals, ordered_currencies
-from .table import ColumnType, FlatColumn, FlatTable, key_columns
+from .table import Column, ColumnType, Table, key_columns
 
 DEFAULT_BY = ("model", "region", "operation")
 
@@ -155,22 +155,22 @@ def _by_cost(row: UnattributedRow, currencies: Sequence[str]) -> tuple[object, .
     )
 
 
-def flat_unattributed(report: UnattributedReport) -> FlatTable:
+def tabulate_unattributed(report: UnattributedReport) -> Table:
     """*report* as a table."""
-    missing = FlatColumn("missing")
+    missing = Column("missing")
     figures = (
-        FlatColumn("first_hour", ColumnType.TIME),
-        FlatColumn("last_hour", ColumnType.TIME),
-        FlatColumn("calls", ColumnType.COUNT),
-        FlatColumn("unpriced_calls", ColumnType.COUNT),
-        FlatColumn("input_tokens", ColumnType.COUNT),
-        FlatColumn("output_tokens", ColumnType.COUNT),
+        Column("first_hour", ColumnType.TIME),
+        Column("last_hour", ColumnType.TIME),
+        Column("calls", ColumnType.COUNT),
+        Column("unpriced_calls", ColumnType.COUNT),
+        Column("input_tokens", ColumnType.COUNT),
+        Column("output_tokens", ColumnType.COUNT),
         *(
-            FlatColumn(f"cost_{currency.lower()}", ColumnType.AMOUNT)
+            Column(f"cost_{currency.lower()}", ColumnType.AMOUNT)
             for currency in report.currencies
         ),
     )
-    return FlatTable(
+    return Table(
         (missing, *key_columns(report.by, (missing, *figures)), *figures),
         [
             (

@@ -12,7 +12,7 @@ from ...ledger import Kind, Ledger, Reader, Sum
 from .._selection import Selection
 from .price_coverage import NOT_FULLY_PRICED
 from .remarks import remarks_on
-from .table import ColumnType, FlatColumn, FlatTable
+from .table import Column, ColumnType, Table
 
 NOT_KEPT = "not known: these calls are not kept on their own any more"
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
@@ -189,14 +189,14 @@ _BY_KIND = {
 }
 
 
-def flat_unpriced(report: UnpricedReport) -> FlatTable:
+def tabulate_unpriced(report: UnpricedReport) -> Table:
     """*report* as a table; usage as text, such as ``input_token=5 output_image=1``."""
     names = ("reason", "status", "model", "region", "tier")
-    return FlatTable(
+    return Table(
         (
-            *map(FlatColumn, names),
-            FlatColumn("calls", ColumnType.COUNT),
-            *map(FlatColumn, ("usage", "unpriced_units", "advice")),
+            *map(Column, names),
+            Column("calls", ColumnType.COUNT),
+            *map(Column, ("usage", "unpriced_units", "advice")),
         ),
         [
             (
