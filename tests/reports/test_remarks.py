@@ -156,11 +156,11 @@ def test_a_group_without_any_price_saves_nothing_known(keep: Keep) -> None:
     ledger = keep(of(**UNPRICED), of(tags={"team": "ads"}))
     rows = {row.keys: row.repricing for row in what_if(ledger, BATCH).rows}
     lost, known = rows["search",], rows["ads",]
-    assert (lost.calls, lost.left_out) == (0, 1)
-    assert (lost.actual, lost.instead, lost.saved, lost.left_out_cost) == (None,) * 4
-    assert (known.actual, known.left_out_cost) == (Decimal(1), Decimal(0))
-    (left_out,) = what_if(ledger, BATCH).left_out
-    assert (left_out.calls, left_out.cost) == (1, None)
+    assert (lost.calls, lost.excluded) == (0, 1)
+    assert (lost.actual, lost.instead, lost.saved, lost.excluded_cost) == (None,) * 4
+    assert (known.actual, known.excluded_cost) == (Decimal(1), Decimal(0))
+    (excluded,) = what_if(ledger, BATCH).excluded
+    assert (excluded.calls, excluded.cost) == (1, None)
 
 
 def test_waste_without_any_price(keep: Keep) -> None:

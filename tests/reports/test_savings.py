@@ -113,7 +113,7 @@ def test_global_ids_instead_of_geo_ones(keep: Keep) -> None:
     found = savings(ledger, ("team",))
     expected = {("search", "anthropic.claude-sonnet-5"): Decimal("0.0021")}
     assert saved(found, SavingsOption.GLOBAL) == expected
-    assert [each.model for each in option(found, SavingsOption.GLOBAL).left_out] == [
+    assert [each.model for each in option(found, SavingsOption.GLOBAL).excluded] == [
         NOVA
     ]
 
@@ -237,4 +237,4 @@ def test_a_way_that_costs_more_is_no_chance(keep: Keep) -> None:
     )
     ledger = keep(make_record(LONG, model=NOVA, tags={"app": "nightly"}))
     report = option(savings(ledger, ("team",), prices=dear), SavingsOption.BATCH)
-    assert (report.rows, report.total, report.left_out) == ((), 0, ())
+    assert (report.rows, report.total, report.excluded) == ((), 0, ())

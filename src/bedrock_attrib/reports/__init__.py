@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._analysis.alternative import Alternative
-from ._analysis.anomalies import Anomaly, AnomalyReport, Driver, anomalies
+from ._analysis.anomalies import Anomaly, AnomalyDriver, AnomalyReport, anomalies
 from ._analysis.compare import Comparison, compare
 from ._analysis.compared_groups import ComparedGroup, ComparisonVerdict, Latency
 from ._analysis.forecast import Forecast, forecast
@@ -11,13 +11,19 @@ from ._analysis.identical import identical_requests
 from ._analysis.repeats import (
     CacheLifetime,
     IdenticalRequests,
-    IdenticalRow,
+    IdenticalRequestsRow,
+    RepeatedCalls,
     RepeatedRequest,
-    Repeats,
 )
 from ._analysis.savings import SavingsReport, WastedSpend, savings
 from ._analysis.savings_options import SavingsOption, SavingsOptionReport, SavingsRow
-from ._analysis.what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
+from ._analysis.what_if import (
+    ExcludedCalls,
+    Repricing,
+    WhatIfReport,
+    WhatIfRow,
+    what_if,
+)
 from ._calendar import Step
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._selection import Filter, Selection, parse_filter, select
@@ -42,6 +48,7 @@ __all__ = [
     "PAGE_BY",
     "Alternative",
     "Anomaly",
+    "AnomalyDriver",
     "AnomalyReport",
     "CacheLifetime",
     "Column",
@@ -51,17 +58,16 @@ __all__ = [
     "ComparisonVerdict",
     "Difference",
     "Dimension",
-    "Driver",
+    "ExcludedCalls",
     "Filter",
     "Forecast",
     "FullyPriced",
     "IdenticalRequests",
-    "IdenticalRow",
+    "IdenticalRequestsRow",
     "Interval",
     "Latency",
-    "LeftOut",
+    "RepeatedCalls",
     "RepeatedRequest",
-    "Repeats",
     "Repricing",
     "SavingsOption",
     "SavingsOptionReport",
@@ -78,7 +84,7 @@ __all__ = [
     "UnpricedReport",
     "UnpricedRow",
     "WastedSpend",
-    "WhatIf",
+    "WhatIfReport",
     "WhatIfRow",
     "anomalies",
     "compare",

@@ -29,7 +29,7 @@ from ._shown import (
     money,
     named,
     print_assumptions,
-    print_left_out,
+    print_excluded,
     span,
 )
 
@@ -144,7 +144,7 @@ def _print_option(report: SavingsOptionReport, found: SavingsReport) -> None:
     heading = _HEADINGS[report.option]
     if not report.rows:
         results().print(f"{heading}: nothing", soft_wrap=True)
-        print_left_out(report.left_out, found.currency)
+        print_excluded(report.excluded, found.currency)
         return
     print_block(
         fitting(
@@ -152,7 +152,7 @@ def _print_option(report: SavingsOptionReport, found: SavingsReport) -> None:
             ("calls", "cost"),
         )
     )
-    print_left_out(report.left_out, found.currency)
+    print_excluded(report.excluded, found.currency)
     if report.option is not SavingsOption.CACHED:
         print_assumptions(report.assumptions)
 

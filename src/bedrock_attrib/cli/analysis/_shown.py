@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from itertools import zip_longest
 
-from ...reports import Interval, LeftOut, Repricing, WastedSpend
+from ...reports import ExcludedCalls, Interval, Repricing, WastedSpend
 from .._console import printable, results, shortened
 from .._figures import short_model
 from .._price_table import plain, print_block
@@ -112,14 +112,14 @@ def heading_span(since: datetime | None, until: datetime | None) -> str:
     return "No calls" if since is None or until is None else f"Calls {told}"
 
 
-def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
+def print_excluded(excluded: Sequence[ExcludedCalls], currency: str) -> None:
     """Tell what could not be compared, and why."""
-    if not left_out:
+    if not excluded:
         return
     items = [
         f"{calls(each.calls)} of {printable(each.model)}, "
         f"{money(each.cost, currency)}: {printable(each.reason)}"
-        for each in left_out
+        for each in excluded
     ]
     results().print()
     print_block(new_list("In no figure above", items))

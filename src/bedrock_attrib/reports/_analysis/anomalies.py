@@ -26,7 +26,7 @@ Amounts = dict[tuple[str, Unit | None], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class AnomalyDriver:
     """A part of an anomaly.
 
     Attributes:
@@ -71,7 +71,7 @@ class Anomaly:
     is_high: bool
     is_seasonal: bool
     stretches: int
-    drivers: tuple[Driver, ...]
+    drivers: tuple[AnomalyDriver, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +214,10 @@ def _anomaly(
     )
 
 
-def _drivers(actual: Amounts, before: Amounts, stretches: int) -> list[Driver]:
+def _drivers(actual: Amounts, before: Amounts, stretches: int) -> list[AnomalyDriver]:
     """What changed most, by model and unit."""
     drivers = [
-        Driver(
+        AnomalyDriver(
             model,
             unit,
             actual.get((model, unit), ZERO),

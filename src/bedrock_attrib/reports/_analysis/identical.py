@@ -19,10 +19,10 @@ from .calls import kind_of_record, only_currency
 from .repeats import (
     CacheLifetime,
     IdenticalRequests,
-    IdenticalRow,
+    IdenticalRequestsRow,
     Keys,
+    RepeatedCalls,
     RepeatedRequest,
-    Repeats,
 )
 
 _LIFETIMES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24), None)
@@ -119,19 +119,19 @@ class _Found:
         self._most = top
         dimensions = dimensions_of("identical requests", names)
         self._reads = [each.read for each in dimensions]
-        self._rows: dict[Keys, IdenticalRow] = {}
-        self._total = IdenticalRow(())
-        self._lifetimes = [Repeats() for _ in _LIFETIMES]
+        self._rows: dict[Keys, IdenticalRequestsRow] = {}
+        self._total = IdenticalRequestsRow(())
+        self._lifetimes = [RepeatedCalls() for _ in _LIFETIMES]
         self._top: list[tuple[Decimal, int, str, RepeatedRequest]] = []
         self._currencies: set[str | None] = set()
 
     def _keys(self, tags: Tags, kind: Kind) -> Keys:
         return tuple(read(tags, kind) for read in self._reads)
 
-    def _row(self, keys: Keys) -> IdenticalRow:
+    def _row(self, keys: Keys) -> IdenticalRequestsRow:
         row = self._rows.get(keys)
         if row is None:
-            row = self._rows[keys] = IdenticalRow(keys)
+            row = self._rows[keys] = IdenticalRequestsRow(keys)
         return row
 
     def count(self, tags: Tags, kind: Kind, calls: int, hashed: int) -> None:
@@ -156,7 +156,7 @@ class _Found:
         self, request_hash: str, records: Iterator[tuple[CallRecord, Keys]]
     ) -> None:
         """Take the calls of one request, in the order of time."""
-        cache, repeats = _Cache(self._within), Repeats()
+        cache, repeats = _Cache(self._within), RepeatedCalls()
         caches = [_Cache(within) for within in _LIFETIMES]
         made_by: dict[Keys, int] = {}
         first = last = next(records)
@@ -215,7 +215,7 @@ class _Found:
         )
 
 
-def _most_saved(row: IdenticalRow) -> tuple[Decimal, int, int, tuple[str, ...]]:
+def _most_saved(row: IdenticalRequestsRow) -> tuple[Decimal, int, int, tuple[str, ...]]:
     names = tuple(key or "" for key in row.keys)
     cost = row.repeats.cost or ZERO
     return (cost.copy_negate(), -row.repeats.calls, -row.calls, names)

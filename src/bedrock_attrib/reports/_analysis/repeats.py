@@ -12,7 +12,7 @@ from .._tables.price_coverage import add_known, known
 
 Keys = tuple[str | None, ...]
 
-_TAKEN_FOR_GRANTED = (
+_ASSUMPTIONS = (
     (
         "It is the most that could be saved: an answer that is kept would have done "
         "for whoever asked the same again, though models answer otherwise each time at "
@@ -26,7 +26,7 @@ _TAKEN_FOR_GRANTED = (
 
 
 @dataclass(slots=True)
-class Repeats:
+class RepeatedCalls:
     """Calls that asked what had been answered already.
 
     Attributes:
@@ -49,7 +49,7 @@ class Repeats:
 
 
 @dataclass(slots=True)
-class IdenticalRow:
+class IdenticalRequestsRow:
     """Requests by tags and model.
 
     Attributes:
@@ -64,7 +64,7 @@ class IdenticalRow:
     calls: int = 0
     requests: int = 0
     unhashed: int = 0
-    repeats: Repeats = field(default_factory=Repeats)
+    repeats: RepeatedCalls = field(default_factory=RepeatedCalls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class RepeatedRequest:
     calls: int
     first_at: datetime
     last_at: datetime
-    repeats: Repeats
+    repeats: RepeatedCalls
     made_by: tuple[Keys, ...]
 
 
@@ -98,7 +98,7 @@ class CacheLifetime:
     """
 
     within_s: float | None
-    repeats: Repeats
+    repeats: RepeatedCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,9 @@ class IdenticalRequests:
     until: datetime | None
     currency: str
     within_s: float | None
-    total: IdenticalRow
-    rows: tuple[IdenticalRow, ...]
+    total: IdenticalRequestsRow
+    rows: tuple[IdenticalRequestsRow, ...]
     top: tuple[RepeatedRequest, ...]
     lifetimes: tuple[CacheLifetime, ...]
-    assumptions: tuple[str, ...] = _TAKEN_FOR_GRANTED
+    assumptions: tuple[str, ...] = _ASSUMPTIONS
     remarks: tuple[str, ...] = ()

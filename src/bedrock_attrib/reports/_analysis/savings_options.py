@@ -19,7 +19,7 @@ from .._dimensions import dimension_named
 from .._selection import Selection
 from .alternative import Alternative
 from .repricing import Repricer, Wanted
-from .what_if import Gathered, LeftOut, Repricing
+from .what_if import ExcludedCalls, Gathered, Repricing
 
 _CACHED_UNITS = CACHE_WRITE_UNITS | {Unit.CACHE_READ_TOKEN}
 _DEFAULT_TIER = "default"
@@ -81,14 +81,14 @@ class SavingsOptionReport:
         assumptions: What is taken for granted, in sentences.
         rows: The largest first. Of chances, those alone that save something.
         total: All of ``rows`` together.
-        left_out: What could not be compared and why.
+        excluded: What could not be compared and why.
     """
 
     option: SavingsOption
     assumptions: tuple[str, ...]
     rows: tuple[SavingsRow, ...]
     total: Decimal
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[ExcludedCalls, ...]
 
 
 Keys = tuple[str | None, ...]
@@ -205,7 +205,7 @@ def report_on(
         tuple(alternative.assumptions()),
         tuple(told),
         total,
-        gathered.left_out(),
+        gathered.excluded(),
     )
 
 

@@ -28,16 +28,16 @@ class Repricing:
         actual: What these cost, exact; None when all calls lack one of the prices.
         instead: What they would have cost, exact; None like ``actual``.
         estimated: Part of ``instead`` whose price is likely rather than certain.
-        left_out: Calls that lack one of the prices; in no figure above.
-        left_out_cost: What these cost, as far as that is known; None if not at all.
+        excluded: Calls that lack one of the prices; in no figure above.
+        excluded_cost: What these cost, as far as that is known; None if not at all.
     """
 
     calls: int = 0
     actual: Decimal | None = ZERO
     instead: Decimal | None = ZERO
     estimated: Decimal = ZERO
-    left_out: int = 0
-    left_out_cost: Decimal | None = ZERO
+    excluded: int = 0
+    excluded_cost: Decimal | None = ZERO
 
     @property
     def saved(self) -> Decimal | None:
@@ -57,9 +57,9 @@ class Repricing:
     def add(self, part: Repriced) -> None:
         """Add *part*."""
         if part.actual is None or part.instead is None:
-            before = self.left_out_cost if self.left_out else None
-            self.left_out_cost = add_known(before, part.actual)
-            self.left_out += part.calls
+            before = self.excluded_cost if self.excluded else None
+            self.excluded_cost = add_known(before, part.actual)
+            self.excluded += part.calls
             if not self.calls:
                 self.actual = self.instead = None
             return
@@ -84,7 +84,7 @@ class WhatIfRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ExcludedCalls:
     """Calls that could not be compared.
 
     Attributes:
@@ -101,7 +101,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatIf:
+class WhatIfReport:
     """A period priced another way.
 
     Attributes:
@@ -113,7 +113,7 @@ class WhatIf:
         assumptions: What is taken for granted, in sentences.
         rows: Those that save most first.
         total: All calls.
-        left_out: What could not be compared and why; the most expensive first.
+        excluded: What could not be compared and why; the most expensive first.
         remarks: What a reader of the figures must know, in sentences.
     """
 
@@ -125,7 +125,7 @@ class WhatIf:
     assumptions: tuple[str, ...]
     rows: tuple[WhatIfRow, ...]
     total: Repricing
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[ExcludedCalls, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -136,7 +136,7 @@ def what_if(
     selection: Selection | None = None,
     *,
     prices: PriceTable | None = None,
-) -> WhatIf:
+) -> WhatIfReport:
     """Price a period another way.
 
     Counts are those of the ledger; amounts are exact, by `PriceTable.quote`, at the
@@ -169,7 +169,7 @@ def what_if(
             since, until = points
             repricer = Repricer(table, alternative)
             gathered.take(repricer.reprice(reader, chosen, since, until))
-    return WhatIf(
+    return WhatIfReport(
         tuple(by),
         since,
         until,
@@ -178,7 +178,7 @@ def what_if(
         tuple(alternative.assumptions()),
         gathered.rows(),
         gathered.total,
-        gathered.left_out(),
+        gathered.excluded(),
         (*remarks, *gathered.doubts.remarks(with_parts=False)),
     )
 
@@ -198,7 +198,7 @@ class Gathered:
 
     by: tuple[str, ...]
     groups: dict[tuple[str | None, ...], Repricing] = field(default_factory=dict)
-    lacking: dict[tuple[str, str], LeftOut] = field(default_factory=dict)
+    lacking: dict[tuple[str, str], ExcludedCalls] = field(default_factory=dict)
     currencies: set[str | None] = field(default_factory=set)
     total: Repricing = field(default_factory=Repricing)
     doubts: Doubts = field(default_factory=Doubts)
@@ -218,23 +218,25 @@ class Gathered:
         """The lines, those that save most first."""
         return tuple(_ordered(self.groups))
 
-    def left_out(self) -> tuple[LeftOut, ...]:
+    def excluded(self) -> tuple[ExcludedCalls, ...]:
         """What could not be compared, the most expensive first."""
-        return tuple(sorted(self.lacking.values(), key=_most_expensive))
+        return tuple(sorted(self.lacking.values(), key=_by_cost))
 
 
-def _note_lacking(lacking: dict[tuple[str, str], LeftOut], part: Repriced) -> None:
+def _note_lacking(
+    lacking: dict[tuple[str, str], ExcludedCalls], part: Repriced
+) -> None:
     if not part.reason:
         return
     model = part.kind.model.requested
     before = lacking.get((model, part.reason))
     calls, cost = (0, None) if before is None else (before.calls, before.cost)
-    lacking[model, part.reason] = LeftOut(
+    lacking[model, part.reason] = ExcludedCalls(
         model, part.reason, calls + part.calls, add_known(cost, part.actual)
     )
 
 
-def _most_expensive(each: LeftOut) -> tuple[Decimal, int, str]:
+def _by_cost(each: ExcludedCalls) -> tuple[Decimal, int, str]:
     return (each.cost or ZERO).copy_negate(), -each.calls, each.model
 
 
