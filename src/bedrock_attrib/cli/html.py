@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..ledger import Ledger
-from ..reports import PAGE_BY, Selection
+from ..reports import Selection
+from ..reports._dimensions import DEFAULT_PAGE_BY
 from ._console import print_remarks, printable, remarks
 from ._json import JsonObject
 from ._ledgers import by_option, ledger_option, progress_bar, selection_options
@@ -33,7 +34,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@by_option(",".join(PAGE_BY))
+@by_option(",".join(DEFAULT_PAGE_BY))
 @click.option("--title", default="Amazon Bedrock spend", help="Heading of the page.")
 @click.option(
     "--rows",

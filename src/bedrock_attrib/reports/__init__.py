@@ -25,12 +25,11 @@ from ._analysis.what_if import (
     what_if,
 )
 from ._calendar import Step
-from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
+from ._dimensions import DIMENSION_NAMES
 from ._selection import Filter, Selection, parse_filter, select
 from ._statistics.bootstrap import Difference, Interval
 from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
-from ._tables.remarks import remarks_of
 from ._tables.spend_report import SpendReport, SpendRow, spend_by
 from ._tables.spend_table import tabulate_spend
 from ._tables.spend_totals import FullyPriced, SpendTotals
@@ -44,8 +43,7 @@ from ._tables.unattributed import (
 from ._tables.unpriced import UnpricedReport, UnpricedRow, tabulate_unpriced, unpriced
 
 __all__ = [
-    "NAMES",
-    "PAGE_BY",
+    "DIMENSION_NAMES",
     "Alternative",
     "Anomaly",
     "AnomalyDriver",
@@ -57,7 +55,6 @@ __all__ = [
     "Comparison",
     "ComparisonVerdict",
     "Difference",
-    "Dimension",
     "ExcludedCalls",
     "Filter",
     "Forecast",
@@ -88,12 +85,9 @@ __all__ = [
     "WhatIfRow",
     "anomalies",
     "compare",
-    "dimension_named",
-    "dimensions_of",
     "forecast",
     "identical_requests",
     "parse_filter",
-    "remarks_of",
     "savings",
     "select",
     "spend_by",

@@ -41,17 +41,17 @@ _OF_KIND: dict[str, Callable[[Kind], str | None]] = {
     "currency": lambda kind: kind.currency,
     "usage_source": lambda kind: kind.usage_source or None,
 }
-NAMES = tuple(_OF_KIND)
+DIMENSION_NAMES = tuple(_OF_KIND)
 """Names of the dimensions that are no tags."""
-OTHER_NAMES = ("unit", "hour", "day", "week", "month")
+TIME_AND_UNIT_NAMES = ("unit", "hour", "day", "week", "month")
 """Names that say no property of a call: what is counted in it, and when it was."""
-PAGE_BY = ("team", "app", "experiment", "model")
+DEFAULT_PAGE_BY = ("team", "app", "experiment", "model")
 """What a page goes by, unless it is told otherwise."""
 _TAG = "tag:"
 
 
 def dimension_named(name: str) -> Dimension:
-    """The dimension *name*: one of `NAMES`, or a tag.
+    """The dimension *name*: one of `DIMENSION_NAMES`, or a tag.
 
     A tag that has the name of another dimension, or of a stretch of time, is asked for
     as ``tag:model``.
@@ -62,7 +62,7 @@ def dimension_named(name: str) -> Dimension:
     if not name or name == _TAG:
         raise ConfigError(
             f"a dimension is named {name!r}; expected a tag or one of "
-            f"{', '.join(NAMES)}"
+            f"{', '.join(DIMENSION_NAMES)}"
         )
     if name.startswith(_TAG):
         return _of_tag(name, name.removeprefix(_TAG))
@@ -84,10 +84,10 @@ def dimensions_of(report: str, by: Sequence[str], instead: str = "") -> list[Dim
         ConfigError: If one is named twice, or is no property of a call.
     """
     for name in by:
-        if name in OTHER_NAMES:
+        if name in TIME_AND_UNIT_NAMES:
             raise ConfigError(
                 f"{report} does not go by {name}; expected a tag, or one of "
-                f"{', '.join(NAMES)} (a tag of that name: tag:{name}). "
+                f"{', '.join(DIMENSION_NAMES)} (a tag of that name: tag:{name}). "
                 f"{instead or _INSTEAD.format(name)}"
             )
     if len(set(by)) < len(by):
@@ -106,7 +106,7 @@ def tag_named(report: str, name: str) -> str:
     Raises:
         ConfigError: If *name* is empty, or means another dimension, a unit or time.
     """
-    if name in OTHER_NAMES or name in _OF_KIND:
+    if name in TIME_AND_UNIT_NAMES or name in _OF_KIND:
         raise ConfigError(
             f"{report} looks for tags, and {name} is none; expected such as team (a "
             f"tag of that name: tag:{name})"

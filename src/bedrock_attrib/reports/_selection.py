@@ -31,7 +31,7 @@ class Filter:
     may_lack: bool = False
     is_negated: bool = False
 
-    def lets_pass(self, tags: Tags, kind: Kind) -> bool:
+    def matches(self, tags: Tags, kind: Kind) -> bool:
         """Whether a call with these tags and of this kind is in the report."""
         value = self.dimension.read(tags, kind)
         if not value:
@@ -119,9 +119,9 @@ class Selection:
     zone: tzinfo = UTC
     filters: tuple[Filter, ...] = ()
 
-    def lets_pass(self, tags: Tags, kind: Kind) -> bool:
+    def matches(self, tags: Tags, kind: Kind) -> bool:
         """Whether a call with these tags and of this kind is in the report."""
-        return all(each.lets_pass(tags, kind) for each in self.filters)
+        return all(each.matches(tags, kind) for each in self.filters)
 
     def span(self, whole: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
         """First moment and the one after the last, of a ledger that holds *whole*."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ...ledger import Ledger
-from ...reports import PAGE_BY, Selection
+from ...reports import Selection
+from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, Version
 from .._console import print_remarks
 from .._ledgers import by_option, ledger_option, selection_options
@@ -34,7 +35,7 @@ usage_source, unit, and one of hour, day, week, month.
 @click.command(epilog=_EPILOG)
 @by_option(
     help_text="Tags and other dimensions to go by, with commas between; team if not "
-    f"given, and {','.join(PAGE_BY)} for html."
+    f"given, and {','.join(DEFAULT_PAGE_BY)} for html."
 )
 @click.option(
     "--top",

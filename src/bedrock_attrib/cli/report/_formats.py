@@ -16,7 +16,6 @@ from rich.text import Text
 
 from ...ledger import Ledger
 from ...reports import (
-    PAGE_BY,
     Selection,
     SpendReport,
     Table,
@@ -25,6 +24,7 @@ from ...reports import (
     write_csv,
     write_json,
 )
+from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, focus_table
 from ...reports.parquet import write_parquet
 from .._console import harmless, results
@@ -202,7 +202,7 @@ def _html(asked: Asked) -> tuple[str, ...]:
         page = make_page(
             asked.ledger,
             asked.selection,
-            by=asked.by or PAGE_BY,
+            by=asked.by or DEFAULT_PAGE_BY,
             prices=price_table(()),
             progress=progress,
         )

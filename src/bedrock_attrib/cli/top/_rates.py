@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from ..._model.money import ZERO
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, SpendTotals
+from ...reports import Selection, SpendTotals
+from ...reports._dimensions import Dimension
 
 MINUTES = 5
 WINDOWS = (timedelta(minutes=MINUTES), timedelta(hours=1), timedelta(days=1))
@@ -87,7 +88,7 @@ def read_rates(
     with ledger.reading() as reader:
         for number, window in enumerate(WINDOWS):
             for part in reader.sums(at - window, at):
-                if not selection.lets_pass(part.tags, part.kind):
+                if not selection.matches(part.tags, part.kind):
                     continue
                 keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
                 if keys not in rates.lines:

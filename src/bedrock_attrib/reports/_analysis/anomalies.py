@@ -124,7 +124,7 @@ def anomalies(
 
     Args:
         ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`) that make a series.
+        by: Tags and dimensions (`DIMENSION_NAMES`) that make a series.
         selection: Which calls, and which stretches to judge. What lies before is read
             as history: six weeks of days, four of hours. Nothing after the last call
             of the ledger is judged.
@@ -239,7 +239,7 @@ def _by_unit(
     reads = [dimension_named(name).read for name in by]
     found: Amounts = {}
     for part in reader.sums(*span):
-        is_wanted = selection.lets_pass(part.tags, part.kind) and keys == tuple(
+        is_wanted = selection.matches(part.tags, part.kind) and keys == tuple(
             read(part.tags, part.kind) for read in reads[: len(keys)]
         )
         if part.cost is None or not is_wanted:

@@ -30,7 +30,7 @@ def selected_calls(
     is_filtered = bool(selection.filters)
     for record in reader.calls(since, until, kinds=kinds):
         kind = kind_of_record(record)
-        if not is_filtered or selection.lets_pass(record.tags, kind):
+        if not is_filtered or selection.matches(record.tags, kind):
             yield record, kind
 
 

@@ -61,7 +61,7 @@ def compare(
 
     Args:
         ledger: What was kept.
-        by: A tag or dimension (`bedrock_attrib.reports.NAMES`).
+        by: A tag or dimension (`DIMENSION_NAMES`).
         values: Which of its values; none for all that are there.
         selection: Which calls; None for all.
         baseline: What the others are compared to; None for the first.
@@ -142,7 +142,7 @@ class _GroupReader:
     ) -> None:
         for part in reader.sums(*span):
             value = self.dimension.read(part.tags, part.kind)
-            if not value or not selection.lets_pass(part.tags, part.kind):
+            if not value or not selection.matches(part.tags, part.kind):
                 continue
             if is_open:
                 self.groups.setdefault(value, GroupTotals())

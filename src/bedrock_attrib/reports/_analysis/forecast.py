@@ -143,7 +143,7 @@ def _spent(
     has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
-        if selection.lets_pass(part.tags, part.kind):
+        if selection.matches(part.tags, part.kind):
             has_calls = True
             total = add_known(total, known(part.kind.price_status, part.cost))
             currencies.add(part.kind.currency)
@@ -174,7 +174,7 @@ def _days(
     doubts = series.doubts
     if begin > month:
         for part in reader.sums(month, begin):
-            if selection.lets_pass(part.tags, part.kind):
+            if selection.matches(part.tags, part.kind):
                 doubts.note(part.kind.price_status, part.calls)
     points = (min(begin, month), as_of)
     remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]

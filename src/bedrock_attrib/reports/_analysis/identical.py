@@ -47,7 +47,7 @@ def identical_requests(
 
     Args:
         ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`); the model is added.
+        by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
         within: For how long an answer is kept; None for good.
         top: How many single requests to name.
@@ -69,7 +69,7 @@ def identical_requests(
             return found.report(chosen.since, chosen.until, within_s, ())
         since, until = chosen.span(whole)
         for tags, kind, calls, hashed in reader.hashed(since, until):
-            if chosen.lets_pass(tags, kind):
+            if chosen.matches(tags, kind):
                 found.count(tags, kind, calls, hashed)
         records = found.selected(reader.repeated(since, until), chosen)
         for request_hash, group in groupby(records, lambda each: each[0].request_hash):
@@ -149,7 +149,7 @@ class _Found:
         """Those that pass, each with its values of the dimensions."""
         for record in records:
             kind = kind_of_record(record)
-            if selection.lets_pass(record.tags, kind):
+            if selection.matches(record.tags, kind):
                 yield record, self._keys(record.tags, kind)
 
     def take(

@@ -98,7 +98,7 @@ class Repricer:
         return [
             part
             for part in reader.sums(since, until)
-            if selection.lets_pass(part.tags, part.kind)
+            if selection.matches(part.tags, part.kind)
             and self.wanted(part.tags, part.kind, part.usage)
         ]
 

@@ -98,7 +98,7 @@ def savings(
 
     Args:
         ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`); the model is added.
+        by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
         prices: What things cost; None for the bundled table.
 
@@ -122,7 +122,7 @@ def savings(
         parts = [
             part
             for part in reader.sums(since, until)
-            if chosen.lets_pass(part.tags, part.kind)
+            if chosen.matches(part.tags, part.kind)
         ]
         currency = only_currency(part.kind.currency for part in parts)
         clues = Clues.in_sums(parts, names)

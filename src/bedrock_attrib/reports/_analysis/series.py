@@ -62,7 +62,7 @@ def read_series(
     currencies: set[str | None] = set()
     for index, (_, parts) in enumerate(reader.steps(found.edges)):
         for part in parts:
-            if not selection.lets_pass(part.tags, part.kind):
+            if not selection.matches(part.tags, part.kind):
                 continue
             found.doubts.note(part.kind.price_status, part.calls)
             if part.cost is None:

@@ -146,7 +146,7 @@ def what_if(
     Args:
         ledger: What was kept.
         alternative: What is to be different.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`).
+        by: Tags and dimensions (`DIMENSION_NAMES`).
         selection: Which calls; None for all.
         prices: What things cost; None for the bundled table.
 

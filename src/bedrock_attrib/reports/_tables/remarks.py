@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ...ledger import Ledger, Reader
 from .._calendar import is_before
-from .._dimensions import NAMES, OTHER_NAMES, Dimension
+from .._dimensions import DIMENSION_NAMES, TIME_AND_UNIT_NAMES, Dimension
 from .._selection import Selection
 
 _MOST_NAMES = 10
@@ -61,7 +61,7 @@ def _unknown_tags(reader: Reader, dimensions: Iterable[Dimension]) -> Iterator[s
     for tag in dict.fromkeys(tags):
         if tag in known:
             continue
-        others = (*NAMES, *OTHER_NAMES)
+        others = (*DIMENSION_NAMES, *TIME_AND_UNIT_NAMES)
         similar = difflib.get_close_matches(tag, [*known, *others], n=1)
         meant = f"; did you mean {_short(similar[0])}?" if similar else ""
         names = [*map(_short, known[:_MOST_NAMES])]

@@ -91,7 +91,7 @@ def spend_by(
 
     Args:
         ledger: What was kept.
-        by: Tags, dimensions (`bedrock_attrib.reports.NAMES`), ``unit``, and at most one
+        by: Tags, dimensions (`DIMENSION_NAMES`), ``unit``, and at most one
             of ``hour``, ``day``, ``week`` and ``month``. None at all for one row.
         selection: Which calls; None for all.
         top: How many rows to show at most; the others are summed up.
@@ -119,7 +119,7 @@ def spend_by(
         since, until = chosen.span(whole)
         points = _points(step, since, until, whole)
         for start, part in _parts(reader, step, points, progress):
-            if not chosen.lets_pass(part.tags, part.kind):
+            if not chosen.matches(part.tags, part.kind):
                 continue
             places.setdefault(start, len(places))
             total.add(part)

@@ -82,7 +82,7 @@ def unattributed(
             as ``tag:model``.
         selection: Which calls; None for all.
         by: What to tell of them: other tags or dimensions
-            (`bedrock_attrib.reports.NAMES`).
+            (`DIMENSION_NAMES`).
 
     Raises:
         ConfigError: If no tag is named, or one of *tags* is a dimension, or *by* names
@@ -107,7 +107,7 @@ def unattributed(
             since, until = points
             known_hours = reader.hours(since, until)
             for part in reader.sums(since, until):
-                if not chosen.lets_pass(part.tags, part.kind):
+                if not chosen.matches(part.tags, part.kind):
                     continue
                 total.add(part)
                 missing = tuple(tag for tag in tags if not part.tags.get(tag))

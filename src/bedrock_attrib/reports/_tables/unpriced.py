@@ -99,7 +99,7 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
             since, until = points
             lacking = []
             for part in reader.sums(since, until):
-                if chosen.lets_pass(part.tags, part.kind):
+                if chosen.matches(part.tags, part.kind):
                     all_calls += part.calls
                     if part.kind.price_status in NOT_FULLY_PRICED:
                         calls += part.calls
@@ -121,7 +121,7 @@ def _explain(
     for reason, part in reader.sums_by_reason(
         *span, kinds=lambda kind: kind.price_status in NOT_FULLY_PRICED
     ):
-        if chosen.lets_pass(part.tags, part.kind):
+        if chosen.matches(part.tags, part.kind):
             _add(rows, reason, part)
             told.setdefault((part.tags, part.kind), []).append(part)
     for part in lacking:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ...ledger import Ledger
 from ...pricing import PriceTable
-from .._dimensions import PAGE_BY
+from .._dimensions import DEFAULT_PAGE_BY
 from .._selection import Selection
 from .._tables.spend_totals import SpendTotals
 from ._charts import chart_data, over_time, tokens
@@ -22,7 +22,7 @@ from ._page import page
 
 __all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "Page", "make_page", "render"]
 
-DEFAULT_BY = PAGE_BY
+DEFAULT_BY = DEFAULT_PAGE_BY
 DEFAULT_TITLE = "Amazon Bedrock spend"
 _MOST_ROWS = 400
 _MOST_CHARGES = 200
@@ -69,7 +69,7 @@ def render(
     Args:
         ledger: What was kept; `Ledger.flush` it before.
         selection: Which calls (`bedrock_attrib.reports.select`); None for all.
-        by: Tags, and other dimensions (`bedrock_attrib.reports.NAMES`).
+        by: Tags, and other dimensions (`DIMENSION_NAMES`).
         title: Heading of the page.
         prices: The table whose age the page tells; None for the bundled one. Amounts
             keep the prices of the time when each call was made.

@@ -10,7 +10,7 @@ from ..._model.money import ZERO, add
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader, Sum
 from .._calendar import Step, edges
-from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
+from .._dimensions import DEFAULT_PAGE_BY, DIMENSION_NAMES, Dimension, dimensions_of
 from .._selection import Selection
 from .._tables.price_coverage import NOT_FULLY_PRICED
 from .._tables.remarks import remarks_on
@@ -62,7 +62,7 @@ def collect(
         whole = reader.span()
         points = [] if whole is None else [*selection.span(whole)]
         # What most pages go by need not be there.
-        asked = dimensions if tuple(by) != PAGE_BY else []
+        asked = dimensions if tuple(by) != DEFAULT_PAGE_BY else []
         figures.remarks = tuple(remarks_on(reader, selection, points, asked))
         if whole is None:
             figures.since, figures.until = selection.since, selection.until
@@ -74,7 +74,7 @@ def collect(
 
 
 def _is_tag(dimension: Dimension) -> bool:
-    return dimension.name not in NAMES
+    return dimension.name not in DIMENSION_NAMES
 
 
 def _within(
@@ -100,7 +100,7 @@ def _add_all(
         return
     figures.of = {dimension.name: {} for dimension in dimensions}
     for part in reader.sums(figures.since, figures.until):
-        if not selection.lets_pass(part.tags, part.kind):
+        if not selection.matches(part.tags, part.kind):
             continue
         keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
         figures.total.add(part)
@@ -178,7 +178,7 @@ def _add_stretches(
     for done, (start, parts) in enumerate(reader.steps(points), start=1):
         stretch = Stretch(start, cost={dimension.name: {} for dimension in dimensions})
         for part in parts:
-            if selection.lets_pass(part.tags, part.kind):
+            if selection.matches(part.tags, part.kind):
                 _add_to_stretch(stretch, part, dimensions, figures.currency)
         figures.stretches.append(stretch)
         if progress is not None:
