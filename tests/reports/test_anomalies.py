@@ -18,7 +18,6 @@ from kept_spend import HAIKU, Spent, keep_spend
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import Step, anomalies, select
-from bedrock_attrib.reports._statistics.robust import student_quantile
 
 Spend = Callable[[list[Spent]], Ledger]
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
@@ -327,12 +326,6 @@ STUDENT = [
     (0.9999, 21, 4.492),
     (0.95, 1_000, 1.646),
 ]
-
-
-@pytest.mark.parametrize(("share", "freedom", "expected"), STUDENT)
-def test_quantiles_of_student(share: float, freedom: float, expected: float) -> None:
-    """They are right to 1 in 1,000, as far out as the threshold is."""
-    assert student_quantile(share, freedom) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_threshold_of_ones_own(spend: Spend) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from kept_records import NOON, make_record
 import bedrock_attrib.reports.html as package
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.html import make_page, render
 from bedrock_attrib.reports.html._collect import collect
@@ -237,6 +239,13 @@ def test_prices_beyond_the_most_are_added_up(keep: Keep) -> None:
     found = priced_counts(collect(keep(make_record()), select(), ["team"]), 1)
     assert [key.unit for key, _ in found.rows] == [Unit.OUTPUT_TOKEN]
     assert (found.hidden, found.rest) == (1, {"USD": Decimal("0.000330")})
+
+
+def test_a_missing_extra_is_named(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Jinja2 the error says what to install."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match=r"bedrock-attrib\[reports\]"):
+        render(keep(make_record()), now=NOW)
 
 
 def test_an_empty_ledger_has_a_page(keep: Keep) -> None:

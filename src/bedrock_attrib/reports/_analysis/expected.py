@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from .._statistics.robust import spread, student_quantile
+from .._statistics.robust import spread
+from .._statistics.student_t import student_quantile
 
 _ENOUGH_OF_A_SLOT = 3
 _MOSTLY_ACTIVE = 0.8

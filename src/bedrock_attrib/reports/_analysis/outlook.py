@@ -7,10 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import fmean, median, stdev
 
-from .._statistics.robust import changes, spread
+from .._statistics.robust import spread
 
 _DRAWS = 2_000
 DAYS_FOR_WEEKDAYS = 21
@@ -154,7 +154,8 @@ def _movement(plain: Sequence[float], scatter: float) -> tuple[float, float]:
         fmean(_tamed(plain[end - _WEEK : end]))
         for end in range(len(plain), _WEEK - 1, -_WEEK)
     ]
-    moves = changes([math.log(week) for week in reversed(weeks) if week > 0])
+    heights = [math.log(week) for week in reversed(weeks) if week > 0]
+    moves = [after - before for before, after in pairwise(heights)]
     if len(moves) < 3:  # noqa: PLR2004 - fewer are no pattern
         return 0.0, _UNKNOWN_DRIFT
     mean = fmean(moves)

@@ -32,9 +32,11 @@ def render_page(title: str, chart_data: dict[str, object], **values: object) -> 
     Raises:
         MissingExtraError: If Jinja2 is not installed.
     """
-    environment = _environment()
-    from markupsafe import Markup  # noqa: PLC0415 -- comes with Jinja2
-
+    try:
+        import jinja2  # noqa: F401, PLC0415 -- an extra
+        from markupsafe import Markup  # noqa: PLC0415 -- comes with Jinja2
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(_EXTRA, "jinja2") from error
     styles = [_resource("vendor", "uPlot.min.css"), _resource("page.css")]
     scripts = [_resource("vendor", "uPlot.iife.min.js"), _resource("page.js")]
     # Files of this package, and JSON without the characters of markup.
@@ -43,17 +45,17 @@ def render_page(title: str, chart_data: dict[str, object], **values: object) -> 
         "scripts": [Markup(script) for script in scripts],  # noqa: S704 -- as above
         "chart_data": Markup(_json_for_script(chart_data)),  # noqa: S704 -- as above
     }
-    return environment.get_template("page.html").render(
-        title=title, policy=_policy(scripts, styles), **trusted, **values
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(title=title, policy=_policy(scripts, styles), **trusted, **values)
     )
 
 
 @cache
 def _environment() -> Environment:
-    try:
-        import jinja2  # noqa: PLC0415 -- an extra
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(_EXTRA, "jinja2") from error
+    import jinja2  # noqa: PLC0415 -- an extra
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
