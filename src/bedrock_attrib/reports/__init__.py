@@ -7,8 +7,8 @@ from ._analysis.anomalies import Anomaly, AnomalyDriver, AnomalyReport, anomalie
 from ._analysis.compare import Comparison, compare
 from ._analysis.compared_groups import ComparedGroup, ComparisonVerdict, Latency
 from ._analysis.forecast import Forecast, forecast
-from ._analysis.identical import identical_requests
-from ._analysis.repeats import (
+from ._analysis.identical_requests import identical_requests
+from ._analysis.repeated_calls import (
     CacheLifetime,
     IdenticalRequests,
     IdenticalRequestsRow,

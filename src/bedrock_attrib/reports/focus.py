@@ -19,9 +19,9 @@ from .._model.usage import Unit
 from ..errors import ConfigError
 from ..ledger import Ledger
 from ._calendar import Step, edges, is_before
+from ._focus_charges import Charge, charges_of
 from ._focus_columns import EXTENSIONS, columns_of
 from ._selection import Selection
-from ._tables.charges import Charge, charges_of
 from ._tables.remarks import remarks_of
 from ._tables.spend_report import Progress
 from ._tables.table import Column, ColumnType, Table, Value

@@ -16,9 +16,9 @@ from .._calendar import Step, earliest, latest
 from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
 from .._tables.remarks import remarks_on
-from .calls import QUOTIENT
-from .outliers import HISTORY, Judge, Outlier
-from .series import Keys, Series, read_series
+from .outlier_detector import HISTORY, Outlier, OutlierDetector
+from .single_calls import QUOTIENT
+from .spend_series import Keys, Series, read_series
 
 _DRIVERS = 3
 Amounts = dict[tuple[str, Unit | None], Decimal]
@@ -163,8 +163,8 @@ def anomalies(
         begin = latest(start, since - HISTORY[step])
         span = (earliest(begin, since), until)
         series = read_series(reader, by, chosen, step, span)
-        judge = Judge(series, since, threshold, float(at_least))
-        found = sorted(judge.outliers(), key=_by_difference)
+        detector = OutlierDetector(series, since, threshold, float(at_least))
+        found = sorted(detector.outliers(), key=_by_difference)
         remarks = remarks_on(reader, chosen, span, dimensions)
         told = tuple(_anomaly(reader, by, chosen, series, each) for each in found)
     return AnomalyReport(
@@ -173,11 +173,11 @@ def anomalies(
         since,
         until,
         series.currency,
-        judge.judged,
-        judge.too_short,
-        judge.irregular,
+        detector.judged,
+        detector.too_short,
+        detector.irregular,
         told,
-        (*remarks, *series.doubts.remarks()),
+        (*remarks, *series.coverage.remarks()),
     )
 
 

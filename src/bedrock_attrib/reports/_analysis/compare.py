@@ -10,10 +10,10 @@ from ...errors import ConfigError
 from ...ledger import Ledger, Reader
 from .._dimensions import Dimension, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts
+from .._tables.price_coverage import PriceCoverage
 from .._tables.remarks import remarks_on
-from .calls import only_currency, selected_calls
 from .compared_groups import ComparedGroup, GroupTotals, compared_groups
+from .single_calls import only_currency, selected_calls
 
 _MOST_GROUPS = 50
 
@@ -92,7 +92,7 @@ def compare(
         base,
         confidence,
         compared_groups(found, base, confidence),
-        (*remarks, *reading.doubts.remarks(with_parts=False), *_on_singles(found)),
+        (*remarks, *reading.coverage.remarks(with_parts=False), *_on_singles(found)),
     )
 
 
@@ -113,7 +113,7 @@ class _GroupReader:
     groups: dict[str, GroupTotals]
     span: tuple[datetime | None, datetime | None] = (None, None)
     currencies: set[str | None] = field(default_factory=set)
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
     remarks: list[str] = field(default_factory=list)
 
     def read(self, ledger: Ledger, selection: Selection, *, is_open: bool) -> None:
@@ -150,7 +150,7 @@ class _GroupReader:
             if group is not None:
                 group.add(part)
                 self.currencies.add(part.kind.currency)
-                self.doubts.note(part.kind.price_status, part.calls)
+                self.coverage.note(part.kind.price_status, part.calls)
 
 
 def _on_singles(found: dict[str, GroupTotals]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from .._statistics.bootstrap import (
 )
 from .._statistics.robust import nearest_rank
 from .._tables.price_coverage import NOT_FULLY_PRICED
-from .calls import QUOTIENT
+from .single_calls import QUOTIENT
 
 _ENOUGH_FOR_P99 = 100
 

@@ -17,9 +17,9 @@ from .._selection import Selection
 from .._statistics.robust import quantile
 from .._tables.price_coverage import add_known, known
 from .._tables.remarks import remarks_on
-from .calls import only_currency
-from .outlook import DAYS_FOR_WEEKDAYS, Outlook
-from .series import read_series
+from .single_calls import only_currency
+from .spend_model import DAYS_FOR_WEEKDAYS, SpendModel
+from .spend_series import read_series
 
 _HISTORY = timedelta(weeks=8)
 _FEWEST_DAYS = 7
@@ -108,10 +108,10 @@ def forecast(
         known_spent, currency = _spent(reader, chosen, month, as_of)
         days, remarks = _days(reader, chosen, month, as_of)
     spent = float(known_spent or ZERO)
-    outlook = Outlook.of(days)
+    model = SpendModel.of(days)
     ahead = _ahead(as_of, end)
-    sums = None if outlook is None else outlook.draw(ahead)
-    expected = None if outlook is None else spent + outlook.expected(ahead)
+    sums = None if model is None else model.draw(ahead)
+    expected = None if model is None else spent + model.expected(ahead)
     ends = _ends(spent, sums, confidence, len(days))
     over = None
     if budget is not None and sums is not None and len(days) >= _FEWEST_DAYS:
@@ -131,7 +131,7 @@ def forecast(
         over,
         None
         if budget is None
-        else _budget_day(at.date(), spent, outlook, ahead, float(budget)),
+        else _budget_day(at.date(), spent, model, ahead, float(budget)),
         tuple(remarks),
     )
 
@@ -171,13 +171,13 @@ def _days(
         if series.is_whole(index)
     ]
     first = next((i for i, (_, amount) in enumerate(days) if amount > 0), len(days))
-    doubts = series.doubts
+    coverage = series.coverage
     if begin > month:
         for part in reader.sums(month, begin):
             if selection.matches(part.tags, part.kind):
-                doubts.note(part.kind.price_status, part.calls)
+                coverage.note(part.kind.price_status, part.calls)
     points = (min(begin, month), as_of)
-    remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]
+    remarks = [*remarks_on(reader, selection, points, ()), *coverage.remarks()]
     return days[first:], remarks
 
 
@@ -208,17 +208,17 @@ def _ends(
 def _budget_day(
     today: date,
     spent: float,
-    outlook: Outlook | None,
+    model: SpendModel | None,
     ahead: Sequence[tuple[date, float]],
     budget: float,
 ) -> date | None:
     if spent > budget:
         return today
-    if outlook is None:
+    if model is None:
         return None
     total = spent
     for each in ahead:
-        total += outlook.expected([each])
+        total += model.expected([each])
         if total > budget:
             return each[0]
     return None

@@ -13,16 +13,16 @@ from ...ledger import Ledger, Sum
 from ...pricing import PriceTable
 from .._dimensions import dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts, add_known, known
+from .._tables.price_coverage import PriceCoverage, add_known, known
 from .._tables.remarks import remarks_on
-from .calls import only_currency
 from .savings_options import (
-    Clues,
+    SavingsEvidence,
     SavingsOption,
     SavingsOptionReport,
     keys_by,
     report_on,
 )
+from .single_calls import only_currency
 
 
 @dataclass(slots=True)
@@ -125,13 +125,13 @@ def savings(
             if chosen.matches(part.tags, part.kind)
         ]
         currency = only_currency(part.kind.currency for part in parts)
-        clues = Clues.in_sums(parts, names)
+        evidence_of = SavingsEvidence.from_sums(parts, names)
         span = (since, until)
         options = tuple(
-            report_on(option, table, reader, chosen, span, clues)
+            report_on(option, table, reader, chosen, span, evidence_of)
             for option in SavingsOption
         )
-    spent, doubts = _spent(parts)
+    spent, coverage = _spent(parts)
     return SavingsReport(
         names,
         since,
@@ -140,17 +140,17 @@ def savings(
         spent,
         tuple(_wasted(parts, names)),
         options,
-        (*remarks, *doubts.remarks()),
+        (*remarks, *coverage.remarks()),
     )
 
 
-def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, Doubts]:
-    spent, doubts = None if parts else ZERO, Doubts()
+def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, PriceCoverage]:
+    spent, coverage = None if parts else ZERO, PriceCoverage()
     for part in parts:
         status = part.kind.price_status
         spent = add_known(spent, known(status, part.cost))
-        doubts.note(status, part.calls)
-    return spent, doubts
+        coverage.note(status, part.calls)
+    return spent, coverage
 
 
 def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[WastedSpend]:

@@ -19,7 +19,7 @@ from .._dimensions import dimension_named
 from .._selection import Selection
 from .alternative import Alternative
 from .repricing import Repricer, Wanted
-from .what_if import ExcludedCalls, Gathered, Repricing
+from .what_if import ExcludedCalls, Repricing, RepricingTotals
 
 _CACHED_UNITS = CACHE_WRITE_UNITS | {Unit.CACHE_READ_TOKEN}
 _DEFAULT_TIER = "default"
@@ -101,7 +101,7 @@ def keys_by(names: Iterable[str]) -> Callable[[Tags, Kind], Keys]:
 
 
 @dataclass(slots=True)
-class Clues:
+class SavingsEvidence:
     """What speaks for a option, by what its calls have in common.
 
     Attributes:
@@ -117,7 +117,7 @@ class Clues:
     patient: dict[tuple[Tags, str], str] = field(default_factory=dict)
 
     @classmethod
-    def in_sums(cls, parts: Sequence[Sum], names: tuple[str, ...]) -> Clues:
+    def from_sums(cls, parts: Sequence[Sum], names: tuple[str, ...]) -> SavingsEvidence:
         """Those that the sums of a span give."""
         found, keys_of = cls(names), keys_by(names)
         groups: dict[Keys, list[Sum]] = {}
@@ -177,14 +177,14 @@ def report_on(
     reader: Reader,
     selection: Selection,
     span: tuple[datetime, datetime],
-    clues: Clues,
+    evidence_of: SavingsEvidence,
 ) -> SavingsOptionReport:
     """What a option would save, or saved, in a span."""
     alternative = _ALTERNATIVES[option]
-    gathered = Gathered(clues.names)
-    repricer = Repricer(prices, alternative, _wanted(option, clues))
-    gathered.take(repricer.reprice(reader, selection, *span))
-    evidence = _evidence(option, clues)
+    totals = RepricingTotals(evidence_of.names)
+    repricer = Repricer(prices, alternative, _wanted(option, evidence_of))
+    totals.take(repricer.reprice(reader, selection, *span))
+    evidence = _evidence(option, evidence_of)
     rows = [
         SavingsRow(
             row.keys,
@@ -192,7 +192,7 @@ def report_on(
             row.repricing,
             evidence(row.keys),
         )
-        for row in gathered.rows()
+        for row in totals.rows()
         if (saved := row.repricing.saved) is not None
     ]
     told = [each for each in rows if option is SavingsOption.CACHED or each.amount > 0]
@@ -205,7 +205,7 @@ def report_on(
         tuple(alternative.assumptions()),
         tuple(told),
         total,
-        gathered.excluded(),
+        totals.excluded(),
     )
 
 
@@ -213,25 +213,28 @@ def _keys_text(keys: Keys) -> tuple[str, ...]:
     return tuple(key or "" for key in keys)
 
 
-def _evidence(option: SavingsOption, clues: Clues) -> Callable[[Keys], tuple[str, ...]]:
+def _evidence(
+    option: SavingsOption, evidence_of: SavingsEvidence
+) -> Callable[[Keys], tuple[str, ...]]:
     if option is SavingsOption.CACHE_MORE:
-        return lambda keys: (clues.cacheable[keys],)
+        return lambda keys: (evidence_of.cacheable[keys],)
     if option in (SavingsOption.FLEX, SavingsOption.BATCH):
-        return lambda keys: tuple(sorted(clues.offline[keys]))
+        return lambda keys: tuple(sorted(evidence_of.offline[keys]))
     return lambda _: ()
 
 
-def _wanted(option: SavingsOption, clues: Clues) -> Wanted:
+def _wanted(option: SavingsOption, evidence_of: SavingsEvidence) -> Wanted:
     """Which calls a option is for."""
-    keys_of = keys_by(clues.names)
+    keys_of = keys_by(evidence_of.names)
     if option is SavingsOption.CACHED:
         return lambda _tags, _kind, usage: _has_cached(usage)
     if option is SavingsOption.CACHE_MORE:
-        return lambda tags, kind, _: keys_of(tags, kind) in clues.cacheable
+        return lambda tags, kind, _: keys_of(tags, kind) in evidence_of.cacheable
     if option is SavingsOption.GLOBAL:
         return lambda _tags, kind, _usage: _can_go_global(kind)
     return lambda tags, kind, _: (
-        kind.tier == _DEFAULT_TIER and (tags, kind.model.requested) in clues.patient
+        kind.tier == _DEFAULT_TIER
+        and (tags, kind.model.requested) in evidence_of.patient
     )
 
 

@@ -12,11 +12,11 @@ from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts, add_known
+from .._tables.price_coverage import PriceCoverage, add_known
 from .._tables.remarks import remarks_on
 from .alternative import Alternative
-from .calls import QUOTIENT, only_currency
 from .repricing import Repriced, Repricer
+from .single_calls import QUOTIENT, only_currency
 
 
 @dataclass(slots=True)
@@ -159,7 +159,7 @@ def what_if(
     alternative.check(table)
     dimensions = dimensions_of("what-if", by)
     chosen = selection or Selection()
-    gathered = Gathered(tuple(by))
+    totals = RepricingTotals(tuple(by))
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
@@ -168,23 +168,23 @@ def what_if(
         if points:
             since, until = points
             repricer = Repricer(table, alternative)
-            gathered.take(repricer.reprice(reader, chosen, since, until))
+            totals.take(repricer.reprice(reader, chosen, since, until))
     return WhatIfReport(
         tuple(by),
         since,
         until,
-        only_currency(gathered.currencies),
+        only_currency(totals.currencies),
         alternative,
         tuple(alternative.assumptions()),
-        gathered.rows(),
-        gathered.total,
-        gathered.excluded(),
-        (*remarks, *gathered.doubts.remarks(with_parts=False)),
+        totals.rows(),
+        totals.total,
+        totals.excluded(),
+        (*remarks, *totals.coverage.remarks(with_parts=False)),
     )
 
 
 @dataclass(slots=True)
-class Gathered:
+class RepricingTotals:
     """Repriced calls, added up by dimensions.
 
     Attributes:
@@ -201,7 +201,7 @@ class Gathered:
     lacking: dict[tuple[str, str], ExcludedCalls] = field(default_factory=dict)
     currencies: set[str | None] = field(default_factory=set)
     total: Repricing = field(default_factory=Repricing)
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
 
     def take(self, parts: Iterable[Repriced]) -> None:
         """Add *parts*."""
@@ -211,7 +211,7 @@ class Gathered:
             self.groups.setdefault(keys, Repricing()).add(part)
             self.total.add(part)
             self.currencies.add(part.kind.currency)
-            self.doubts.note(part.kind.price_status, part.calls)
+            self.coverage.note(part.kind.price_status, part.calls)
             _note_lacking(self.lacking, part)
 
     def rows(self) -> tuple[WhatIfRow, ...]:

@@ -27,7 +27,7 @@ def add_known(total: Decimal | None, more: Decimal | None) -> Decimal | None:
 
 
 @dataclass(slots=True)
-class Doubts:
+class PriceCoverage:
     """How many calls have no plain price.
 
     Attributes:

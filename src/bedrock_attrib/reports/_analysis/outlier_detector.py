@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ..._model.money import ZERO, add
 from .._calendar import Step, is_before
-from .expected import History
-from .series import Keys, Series
+from .expected_range import History
+from .spend_series import Keys, Series
 
 HISTORY = {Step.DAY: timedelta(weeks=6), Step.HOUR: timedelta(weeks=4)}
 """How far back a stretch is compared to."""
@@ -52,7 +52,7 @@ class Outlier(NamedTuple):
 
 
 @dataclass(slots=True)
-class Judge:
+class OutlierDetector:
     """Goes through all series, and counts what it could not judge.
 
     Attributes:
@@ -88,24 +88,24 @@ class Judge:
             (i for i, end in enumerate(bounds[1:]) if is_before(self.since, end)),
             len(self._slots),
         )
-        plans = [
-            _Plan(keys, amounts, begin, range(places, len(self._slots)))
+        checks = [
+            _SeriesCheck(keys, amounts, begin, range(places, len(self._slots)))
             for keys, amounts in self.series.amounts.items()
             for begin in [self._begin(amounts)]
             for places in [max(first, begin + _FEWEST[step])]
         ]
-        together = self._together(plans, first)
-        looks = sum(len(plan.places) for plan in (*plans, *together))
+        together = self._together(checks, first)
+        looks = sum(len(check.places) for check in (*checks, *together))
         chance = min(_MOST_CHANCE, _CHANCE_OF_ANY / max(1, looks))
         told: set[tuple[Keys, int]] = set()
-        for plan in plans:
-            for found in self._of_one(plan, chance):
+        for check in checks:
+            for found in self._of_one(check, chance):
                 told |= found.explained()
                 yield found
-            self._count(plan)
-        for plan in together:
-            for found in self._of_one(plan, chance):
-                if (found.keys, found.place) not in told and plan.is_new(found):
+            self._count(check)
+        for check in together:
+            for found in self._of_one(check, chance):
+                if (found.keys, found.place) not in told and check.is_new(found):
                     told |= {
                         (found.keys[:n], found.place) for n in range(len(found.keys))
                     }
@@ -116,55 +116,57 @@ class Judge:
         begin = next((i for i, each in enumerate(amounts) if each > 0), len(amounts))
         return begin + (not self._wholes[min(begin, len(amounts) - 1)])
 
-    def _count(self, plan: _Plan) -> None:
-        self.judged += plan.is_judged
-        self.irregular += plan.is_irregular and not plan.is_judged
-        self.too_short += not (plan.is_judged or plan.is_irregular)
+    def _count(self, check: _SeriesCheck) -> None:
+        self.judged += check.is_judged
+        self.irregular += check.is_irregular and not check.is_judged
+        self.too_short += not (check.is_judged or check.is_irregular)
 
-    def _together(self, plans: Sequence[_Plan], first: int) -> list[_Plan]:
+    def _together(
+        self, checks: Sequence[_SeriesCheck], first: int
+    ) -> list[_SeriesCheck]:
         """All that share keys, where some of it is too young; the most keys first."""
         young: dict[Keys, dict[int, Decimal]] = {}
-        members: dict[Keys, list[_Plan]] = {}
-        for plan in plans:
-            until = plan.places[0] if plan.places else len(self._slots)
-            for length in range(len(plan.keys)):
-                members.setdefault(plan.keys[:length], []).append(plan)
-                spent = young.setdefault(plan.keys[:length], {})
+        members: dict[Keys, list[_SeriesCheck]] = {}
+        for check in checks:
+            until = check.places[0] if check.places else len(self._slots)
+            for length in range(len(check.keys)):
+                members.setdefault(check.keys[:length], []).append(check)
+                spent = young.setdefault(check.keys[:length], {})
                 for place in range(first, until):
-                    if plan.amounts[place] > 0:
-                        spent[place] = add(spent.get(place, ZERO), plan.amounts[place])
+                    if check.amounts[place] > 0:
+                        spent[place] = add(spent.get(place, ZERO), check.amounts[place])
         found = []
         for keys, spent in sorted(young.items(), key=lambda each: -len(each[0])):
             amounts = [ZERO] * len(self._slots)
-            for plan in members[keys] if spent else ():
-                amounts = list(map(add, amounts, plan.amounts))
+            for check in members[keys] if spent else ():
+                amounts = list(map(add, amounts, check.amounts))
             begin = self._begin(amounts)
             start = begin + _FEWEST[self.series.step]
             places = sorted(place for place in spent if place >= start)
             if places:
-                found.append(_Plan(keys, amounts, begin, places, spent))
+                found.append(_SeriesCheck(keys, amounts, begin, places, spent))
         return found
 
-    def _of_one(self, plan: _Plan, chance: float) -> Iterator[Outlier]:
+    def _of_one(self, check: _SeriesCheck, chance: float) -> Iterator[Outlier]:
         step, slots = self.series.step, self._slots
-        amounts = [max(0.0, float(each)) for each in plan.amounts]
+        amounts = [max(0.0, float(each)) for each in check.amounts]
         most = int(HISTORY[step] / timedelta(**{f"{step}s": 1}))
-        for place in plan.places:
-            past = slice(max(plan.begin, place - most), place)
+        for place in check.places:
+            past = slice(max(check.begin, place - most), place)
             history = History(amounts[past], slots[past], slots[place])
             if not history.is_regular():
-                plan.is_irregular = True
+                check.is_irregular = True
                 continue
-            plan.is_judged = True
+            check.is_judged = True
             actual, expected = amounts[place], history.middle()
             if not self._matters(actual, expected, is_whole=self._wholes[place]):
                 continue
             low, high = history.span(chance, self.threshold)
             if not low <= actual <= high:
                 yield Outlier(
-                    plan.keys,
+                    check.keys,
                     place,
-                    plan.amounts[place],
+                    check.amounts[place],
                     expected,
                     low,
                     high,
@@ -184,7 +186,7 @@ class Judge:
 
 
 @dataclass(slots=True)
-class _Plan:
+class _SeriesCheck:
     """What is to be judged of one series, and whether it could be.
 
     Attributes:

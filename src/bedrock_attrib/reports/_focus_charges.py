@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.cost import Rate
-from ..._model.money import ZERO, add
-from ..._model.record import PriceStatus
-from ..._model.usage import Unit
-from ...ledger import Kind, Reader, Sum
+from .._model.cost import Rate
+from .._model.money import ZERO, add
+from .._model.record import PriceStatus
+from .._model.usage import Unit
+from ..ledger import Kind, Reader, Sum
 
 
 @dataclass(slots=True)

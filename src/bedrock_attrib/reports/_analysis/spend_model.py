@@ -25,7 +25,7 @@ _WILD = 3.0  # standard deviations beyond which a day is cut back
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class SpendModel:
     """How days scatter about a level that moves slowly.
 
     Attributes:
@@ -45,7 +45,7 @@ class Outlook:
     trend: float
 
     @classmethod
-    def of(cls, days: Sequence[tuple[date, float]]) -> Outlook | None:
+    def of(cls, days: Sequence[tuple[date, float]]) -> SpendModel | None:
         """What *days* say of those to come; None without any."""
         if not days:
             return None

@@ -15,8 +15,7 @@ from ...ledger import Kind, Ledger, Reader
 from .._calendar import is_before
 from .._dimensions import dimensions_of
 from .._selection import Selection
-from .calls import kind_of_record, only_currency
-from .repeats import (
+from .repeated_calls import (
     CacheLifetime,
     IdenticalRequests,
     IdenticalRequestsRow,
@@ -24,6 +23,7 @@ from .repeats import (
     RepeatedCalls,
     RepeatedRequest,
 )
+from .single_calls import kind_of_record, only_currency
 
 _LIFETIMES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24), None)
 
@@ -62,7 +62,7 @@ def identical_requests(
     chosen = selection or Selection()
     names = (*(name for name in by if name != "model"), "model")
     within_s = None if within is None else within.total_seconds()
-    found = _Found(names, within, top)
+    found = _RepeatFinder(names, within, top)
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
@@ -108,7 +108,7 @@ class _Cache:
         return False
 
 
-class _Found:
+class _RepeatFinder:
     """Figures that are gathered, one request after the other."""
 
     def __init__(

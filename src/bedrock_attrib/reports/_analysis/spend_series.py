@@ -12,8 +12,8 @@ from ...ledger import Reader
 from .._calendar import Step, edges
 from .._dimensions import dimension_named
 from .._selection import Selection
-from .._tables.price_coverage import Doubts
-from .calls import only_currency
+from .._tables.price_coverage import PriceCoverage
+from .single_calls import only_currency
 
 Keys = tuple[str | None, ...]
 
@@ -34,7 +34,7 @@ class Series:
     edges: list[datetime]
     amounts: dict[Keys, list[Decimal]] = field(default_factory=dict)
     currency: str = "USD"
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
 
     def is_whole(self, index: int) -> bool:
         """Whether a stretch has all its hours, rather than being cut off."""
@@ -64,7 +64,7 @@ def read_series(
         for part in parts:
             if not selection.matches(part.tags, part.kind):
                 continue
-            found.doubts.note(part.kind.price_status, part.calls)
+            found.coverage.note(part.kind.price_status, part.calls)
             if part.cost is None:
                 continue
             keys = tuple(read(part.tags, part.kind) for read in reads)
