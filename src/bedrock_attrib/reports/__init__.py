@@ -1,4 +1,4 @@
-"""Reports: what the calls of a ledger come to, as values to show or work with."""
+"""Reports on the calls of a ledger, as values to show or work with."""
 
 from __future__ import annotations
 

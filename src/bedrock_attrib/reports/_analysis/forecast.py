@@ -1,4 +1,4 @@
-"""What a month will have cost when it ends, and how sure that is."""
+"""Forecast of a month's cost, with an interval."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ _FEWEST_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A month, as it will have been.
+    """Forecast of a month.
 
     Attributes:
-        month: Its begin, in the zone of the report.
+        month: Its start, in the zone of the report.
         as_of: The present of the forecast.
         end: The moment after the month.
         currency: Currency of all amounts.
-        spent: What was spent until then, exact; None where no call has a price.
-        expected: What will have been spent at the end; None without a whole day of
-            history.
+        spent: Amount until then, exact; None if no call is priced.
+        expected: Expected amount at the end; None without a complete day of history.
         low: Lower end of the interval; None with fewer than seven days of history.
         high: Upper end of it; None like ``low``.
-        confidence: How often such intervals hold what comes.
-        days: Whole days of history that it stands on.
-        is_by_weekday: Whether weekdays are told apart, which takes three weeks.
-        budget: What may be spent in the month; None where nothing was said.
-        over_budget: How likely it is to be more, from 0 to 1; None like ``low``, and
+        confidence: Confidence of the interval.
+        days: Complete days of history.
+        is_by_weekday: Whether weekdays are modelled, which takes three weeks.
+        budget: Budget of the month; None without one.
+        over_budget: Probability of exceeding it, from 0 to 1; None like ``low``, and
             without a budget.
-        budget_day: Day on which the budget will be spent, if all goes as expected, or
-            the last that was looked at where it is; None if it will last.
-        remarks: What a reader of the figures must know, in sentences.
+        budget_day: Day on which the budget is expected to be spent, or the present day
+            if it is; None if it will last.
+        remarks: Limits of the figures, in sentences.
     """
 
     month: datetime
@@ -75,19 +74,18 @@ def forecast(
     confidence: float = 0.8,
     now: datetime | None = None,
 ) -> Forecast:
-    """Say what the present month will cost.
+    """Forecast the cost of the present month.
 
     Args:
-        ledger: What was kept.
-        selection: Which calls. Its end is the present of the forecast, where it has
-            one that is past; its begin is that of the history, which is eight weeks at
-            most.
-        budget: What may be spent in the month.
-        confidence: Of the interval, between 0.5 and 0.99.
+        ledger: The ledger to read.
+        selection: Which calls. A past end is the present of the forecast; the start
+            limits the history, which is eight weeks at most.
+        budget: Budget of the month.
+        confidence: Confidence of the interval, between 0.5 and 0.99.
         now: The present, aware; None for the clock's.
 
     Raises:
-        ConfigError: If a figure is not as described, or amounts are in several
+        ConfigError: If an argument is not as described, or amounts are in several
             currencies.
         LedgerError: If the ledger cannot be read.
     """
@@ -153,7 +151,7 @@ def _spent(
 def _days(
     reader: Reader, selection: Selection, month: datetime, as_of: datetime
 ) -> tuple[list[tuple[date, float]], list[str]]:
-    """What each whole day before *as_of* cost, from the first with a call.
+    """Return the cost of each complete day before *as_of*, from the first with spend.
 
     With remarks on these days and on the month.
     """
@@ -182,7 +180,7 @@ def _days(
 
 
 def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
-    """The days that are left, and which part of each."""
+    """Return the days that are left, with the part of each."""
     bounds = edges(Step.DAY, as_of, end)
     found = []
     for start, after in pairwise(bounds):
@@ -192,7 +190,7 @@ def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
 
 
 def _hours(start: datetime, end: datetime) -> float:
-    # Aware times of one zone subtract as clocks on a wall, which jump twice a year.
+    # Aware times of one zone subtract as wall clocks, which jump twice a year.
     return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(hours=1)
 
 

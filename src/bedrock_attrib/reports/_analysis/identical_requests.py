@@ -1,4 +1,4 @@
-"""Which requests were made again, and what keeping their answers would have saved."""
+"""Identical requests, and the savings of a cache of their answers."""
 
 from __future__ import annotations
 
@@ -36,21 +36,20 @@ def identical_requests(
     within: timedelta | None = None,
     top: int = 10,
 ) -> IdenticalRequests:
-    """Find requests that were made again, and what their repeats cost.
+    """Find repeated requests and the cost of the repeats.
 
-    What they cost is the most that a cache of exact answers would have saved: one that
-    gives an answer to all who ask the same within *within* of the first. Only calls
-    count whose requests were hashed (setting ``request_hash_key``), and only among the
-    selected ones.
+    The cost is an upper bound of the savings of a cache that answers all identical
+    requests within *within* of the first. Only selected calls with hashed requests
+    (setting ``request_hash_key``) count.
 
-    Single calls are read, those that were forgotten are not in it. Memory stays flat.
+    Single calls are read; deleted ones are not included. Memory is bounded.
 
     Args:
-        ledger: What was kept.
+        ledger: The ledger to read.
         by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
-        within: For how long an answer is kept; None for good.
-        top: How many single requests to name.
+        within: Lifetime of a cached answer; None without a limit.
+        top: Number of single requests to list.
 
     Raises:
         ConfigError: If amounts are in several currencies.
@@ -73,24 +72,24 @@ def identical_requests(
                 found.count(tags, kind, calls, hashed)
         records = found.selected(reader.repeated(since, until), chosen)
         for request_hash, group in groupby(records, lambda each: each[0].request_hash):
-            found.take(str(request_hash), group)
+            found.add(str(request_hash), group)
         remarks = tuple(_remarks(reader, max(since, whole[0])))
     return found.report(since, until, within_s, remarks)
 
 
 def _remarks(reader: Reader, since: datetime) -> Iterable[str]:
-    kept = reader.calls_since()
-    if kept is None:
-        yield "No single calls are kept any more, so that nothing can be told"
-    elif is_before(since, kept.replace(minute=0, second=0, microsecond=0)):
+    single_since = reader.calls_since()
+    if single_since is None:
+        yield "All single calls were deleted, so that repeats are unknown"
+    elif is_before(since, single_since.replace(minute=0, second=0, microsecond=0)):
         yield (
-            f"Single calls before {kept.astimezone(UTC):%Y-%m-%d %H:%M} UTC are not "
-            f"kept any more, and are in no figure here"
+            f"Single calls before {single_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC "
+            f"were deleted and are excluded from these figures"
         )
 
 
 class _Cache:
-    """Whether the answer to one request is there, kept for some time."""
+    """Cache of the answer to one request."""
 
     __slots__ = ("_since", "_within")
 
@@ -99,7 +98,7 @@ class _Cache:
         self._since: datetime | None = None
 
     def has(self, record: CallRecord) -> bool:
-        """Whether it is there for *record*; keeps the answer if it is not."""
+        """Return whether the cache serves *record*; store its answer otherwise."""
         since, at = self._since, record.started_at
         if since is not None and (self._within is None or at - since <= self._within):
             return True
@@ -109,7 +108,7 @@ class _Cache:
 
 
 class _RepeatFinder:
-    """Figures that are gathered, one request after the other."""
+    """Totals of repeated requests, added request by request."""
 
     def __init__(
         self, names: tuple[str, ...], within: timedelta | None, top: int
@@ -135,7 +134,7 @@ class _RepeatFinder:
         return row
 
     def count(self, tags: Tags, kind: Kind, calls: int, hashed: int) -> None:
-        """Count calls, as if each hashed one made a request of its own."""
+        """Count calls, each hashed one as a request of its own."""
         if operation_named(kind.operation).is_free:
             return
         for row in (self._row(self._keys(tags, kind)), self._total):
@@ -146,16 +145,16 @@ class _RepeatFinder:
     def selected(
         self, records: Iterable[CallRecord], selection: Selection
     ) -> Iterator[tuple[CallRecord, Keys]]:
-        """Those that pass, each with its values of the dimensions."""
+        """Yield the selected records with their values of the dimensions."""
         for record in records:
             kind = kind_of_record(record)
             if selection.matches(record.tags, kind):
                 yield record, self._keys(record.tags, kind)
 
-    def take(
+    def add(
         self, request_hash: str, records: Iterator[tuple[CallRecord, Keys]]
     ) -> None:
-        """Take the calls of one request, in the order of time."""
+        """Add the calls of one request, in the order of time."""
         cache, repeats = _Cache(self._within), RepeatedCalls()
         caches = [_Cache(within) for within in _LIFETIMES]
         made_by: dict[Keys, int] = {}
@@ -165,8 +164,8 @@ class _RepeatFinder:
             made_by[keys] = made_by.get(keys, 0) + 1
             if record.cost is not None:
                 self._currencies.add(record.cost.currency)
-            for kept, each in zip(caches, self._lifetimes, strict=True):
-                if kept.has(record):
+            for lifetime_cache, each in zip(caches, self._lifetimes, strict=True):
+                if lifetime_cache.has(record):
                     each.add(record)
             if cache.has(record):
                 for each in (repeats, self._row(keys).repeats, self._total.repeats):
@@ -195,7 +194,7 @@ class _RepeatFinder:
         within_s: float | None,
         remarks: tuple[str, ...],
     ) -> IdenticalRequests:
-        """The whole of it."""
+        """Return the report."""
         rows = sorted(self._rows.values(), key=_most_saved)
         top = sorted(self._top, key=lambda item: item[:3], reverse=True)
         return IdenticalRequests(

@@ -1,4 +1,4 @@
-"""What is told of requests that were made again."""
+"""Values of the report on identical requests."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Keys = tuple[str | None, ...]
 
 _ASSUMPTIONS = (
     (
-        "It is the most that could be saved: an answer that is kept would have done "
-        "for whoever asked the same again, though models answer otherwise each time at "
-        "a temperature above 0."
+        "This is an upper bound: it assumes that a cached answer serves every "
+        "identical request, although models answer differently each time "
+        "at a temperature above 0."
     ),
     (
-        "An answer is kept from when it was asked for: whoever asked again before it "
-        "came would have waited for it."
+        "An answer is cached from the start of its request: an identical request made "
+        "meanwhile would have waited for it."
     ),
 )
 
 
 @dataclass(slots=True)
 class RepeatedCalls:
-    """Calls that asked what had been answered already.
+    """Calls whose request had already been answered.
 
     Attributes:
-        calls: How many.
-        cost: Exact amount that they cost, as far as it is known; None if not at all.
-        unpriced: Those of them that have no price; their cost is in no figure.
+        calls: How many there are.
+        cost: Their exact cost, as far as known; None if unknown.
+        unpriced: Those without a price, excluded from the cost.
     """
 
     calls: int = 0
@@ -50,13 +50,13 @@ class RepeatedCalls:
 
 @dataclass(slots=True)
 class IdenticalRequestsRow:
-    """Requests by tags and model.
+    """Requests of the same tags and model.
 
     Attributes:
-        keys: Value of each dimension, the model last; None for calls that have none.
+        keys: Value of each dimension, the model last; None for calls without one.
         calls: Calls whose requests were hashed.
-        requests: How many different requests these made.
-        unhashed: Calls without a hash: whether they repeat anything is not known.
+        requests: Number of different requests of these calls.
+        unhashed: Calls without a hash, whose repetition is unknown.
         repeats: Calls whose request had been answered before, here or elsewhere.
     """
 
@@ -69,15 +69,15 @@ class IdenticalRequestsRow:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedRequest:
-    """One request that was made again.
+    """Request that was repeated.
 
     Attributes:
-        request_hash: Hash of the request, as its records have it.
-        calls: How often it was made.
-        first_at: When it was made first, UTC.
-        last_at: When it was made last, UTC.
-        repeats: Calls for which the answer was there.
-        made_by: Values of the dimensions of those who made it, the model last.
+        request_hash: Hash of the request in its records.
+        calls: How often it was sent.
+        first_at: First time, UTC.
+        last_at: Last time, UTC.
+        repeats: Calls that a cached answer would have served.
+        made_by: Values of the dimensions of its calls, the model last.
     """
 
     request_hash: str
@@ -90,11 +90,11 @@ class RepeatedRequest:
 
 @dataclass(frozen=True, slots=True)
 class CacheLifetime:
-    """What it would have saved to keep each answer for some time.
+    """Savings of a cache that keeps each answer for some time.
 
     Attributes:
-        within_s: Seconds for which an answer is kept; None for good.
-        repeats: Calls for which it would have been there.
+        within_s: Lifetime of a cached answer in seconds; None without a limit.
+        repeats: Calls that a cached answer would have served.
     """
 
     within_s: float | None
@@ -103,22 +103,21 @@ class CacheLifetime:
 
 @dataclass(frozen=True, slots=True)
 class IdenticalRequests:
-    """Requests that were made more than once, by their hashes.
+    """Requests that were sent more than once, by their hashes.
 
     Attributes:
         by: Names of the dimensions, the model last.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        within_s: Seconds for which an answer is kept in ``total``, ``rows`` and
-            ``top``; None for good.
+        within_s: Lifetime of a cached answer in ``total``, ``rows`` and ``top``, in
+            seconds; None without a limit.
         total: All calls; its keys are empty.
-        rows: The most saved first.
-        top: The requests whose repeats cost most.
-        lifetimes: What it would have saved to keep answers for 5 minutes, an hour, a
-            day, and for good.
-        assumptions: What is taken for granted, in sentences.
-        remarks: What to know before believing the figures, in sentences.
+        rows: The largest saving first.
+        top: Requests with the most expensive repeats.
+        lifetimes: Savings of lifetimes of 5 minutes, an hour, a day, and no limit.
+        assumptions: Assumptions of the figures, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What was saved, what was wasted, and where less could be spent."""
+"""Savings report: past savings, wasted spend and options to spend less."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .single_calls import only_currency
 
 @dataclass(slots=True)
 class WastedSpend:
-    """What was spent on calls that brought nothing.
+    """Spend on failed and abandoned calls.
 
     Attributes:
-        keys: Value of each dimension, the model last; None for calls that have none.
+        keys: Value of each dimension, the model last; None for calls without one.
         failed: Calls that ended with an error.
-        failed_cost: What they cost, as far as that is known; None if not at all.
-        abandoned: Calls that were given up.
-        abandoned_cost: What they cost, likewise.
-        retries: Attempts beyond the first, of all calls; their price is not known.
+        failed_cost: Their cost, as far as known; None if unknown.
+        abandoned: Calls that were abandoned.
+        abandoned_cost: Their cost, likewise.
+        retries: Attempts beyond the first, of all calls; their cost is unknown.
     """
 
     keys: tuple[str | None, ...]
@@ -47,11 +47,11 @@ class WastedSpend:
 
     @property
     def cost(self) -> Decimal | None:
-        """What all of them cost, as far as that is known."""
+        """Return their total cost, as far as known."""
         return add_known(self.failed_cost, self.abandoned_cost)
 
     def add(self, part: Sum) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         cost = known(part.kind.price_status, part.cost)
         self.retries += max(0, part.attempts - part.calls)
         if part.kind.outcome is Outcome.ERROR:
@@ -64,17 +64,17 @@ class WastedSpend:
 
 @dataclass(frozen=True, slots=True)
 class SavingsReport:
-    """Where less was spent, and could be. Chances overlap: they do not add up.
+    """Past savings and options to spend less. Options overlap: do not add them up.
 
     Attributes:
         by: Names of the dimensions, the model last.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        spent: What all calls cost, as far as that is known; None if not at all.
+        spent: Cost of all calls, as far as known; None if unknown.
         wasted: Failed and abandoned calls, and retries; the most expensive first.
-        options: One report for each option.
-        remarks: What a reader of the figures must know, in sentences.
+        options: One report per option.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -94,13 +94,13 @@ def savings(
     *,
     prices: PriceTable | None = None,
 ) -> SavingsReport:
-    """Find what caching saved, what failed calls cost, and where less could be spent.
+    """Find what caching saved, what failed calls cost, and options to spend less.
 
     Args:
-        ledger: What was kept.
+        ledger: The ledger to read.
         by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
-        prices: What things cost; None for the bundled table.
+        prices: Price table; None for the bundled one.
 
     Raises:
         ConfigError: If *by* names time or units, or amounts are in several currencies.
@@ -113,9 +113,15 @@ def savings(
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
-            told = tuple(remarks_on(reader, chosen, (), dimensions))
             return SavingsReport(
-                names, chosen.since, chosen.until, "USD", ZERO, (), (), told
+                names,
+                chosen.since,
+                chosen.until,
+                "USD",
+                ZERO,
+                (),
+                (),
+                tuple(remarks_on(reader, chosen, (), dimensions)),
             )
         since, until = chosen.span(whole)
         remarks = remarks_on(reader, chosen, (since, until), dimensions)
@@ -159,7 +165,7 @@ def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[WastedSpend]:
     for part in parts:
         keys = keys_of(part.tags, part.kind)
         found.setdefault(keys, WastedSpend(keys)).add(part)
-    wasted = [each for each in found.values() if _is_told(each)]
+    wasted = [each for each in found.values() if _has_waste(each)]
     return sorted(wasted, key=_by_cost)
 
 
@@ -167,7 +173,7 @@ def _by_cost(each: WastedSpend) -> tuple[Decimal, int, tuple[str, ...]]:
     return (each.cost or ZERO).copy_negate(), -each.failed, _text(each)
 
 
-def _is_told(waste: WastedSpend) -> bool:
+def _has_waste(waste: WastedSpend) -> bool:
     return bool(waste.failed or waste.abandoned or waste.retries)
 
 

@@ -1,4 +1,4 @@
-"""What a period would have cost with another model, tier, scope or cache."""
+"""What-if report: cost of a period with another model, tier, scope or cache."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .single_calls import QUOTIENT, only_currency
 
 @dataclass(slots=True)
 class Repricing:
-    """What some calls cost, and would have cost.
+    """Actual and alternative cost of some calls.
 
     Attributes:
         calls: Calls that have both prices.
-        actual: What these cost, exact; None when all calls lack one of the prices.
-        instead: What they would have cost, exact; None like ``actual``.
-        estimated: Part of ``instead`` whose price is likely rather than certain.
-        excluded: Calls that lack one of the prices; in no figure above.
-        excluded_cost: What these cost, as far as that is known; None if not at all.
+        actual: Their actual cost, exact; None if all calls lack one of the prices.
+        instead: Their alternative cost, exact; None like ``actual``.
+        estimated: Part of ``instead`` with estimated prices.
+        excluded: Calls that lack one of the prices, excluded from the figures above.
+        excluded_cost: Their cost, as far as known; None if unknown.
     """
 
     calls: int = 0
@@ -41,21 +41,21 @@ class Repricing:
 
     @property
     def saved(self) -> Decimal | None:
-        """How much less it would have been; negative where it would have been more."""
+        """Return the saving; negative if the alternative costs more."""
         if self.actual is None or self.instead is None:
             return None
         return add(self.actual, self.instead.copy_negate())
 
     @property
     def saved_share(self) -> Decimal | None:
-        """``saved`` as a share of ``actual``; None where that is nothing."""
+        """Return ``saved`` as a share of ``actual``; None if that is zero."""
         saved = self.saved
         if saved is None or not self.actual:
             return None
         return QUOTIENT.divide(saved, self.actual)
 
     def add(self, part: Repriced) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         if part.actual is None or part.instead is None:
             before = self.excluded_cost if self.excluded else None
             self.excluded_cost = add_known(before, part.actual)
@@ -72,11 +72,11 @@ class Repricing:
 
 @dataclass(frozen=True, slots=True)
 class WhatIfRow:
-    """One line: calls that share their values.
+    """One row: calls that share their values.
 
     Attributes:
-        keys: Value of each dimension; None for calls that have none.
-        repricing: What they cost, and would have cost.
+        keys: Value of each dimension; None for calls without one.
+        repricing: Actual and alternative cost.
     """
 
     keys: tuple[str | None, ...]
@@ -85,13 +85,13 @@ class WhatIfRow:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedCalls:
-    """Calls that could not be compared.
+    """Calls without one of the prices.
 
     Attributes:
         model: Their model.
-        reason: What is missing.
+        reason: The missing price.
         calls: How many there are.
-        cost: What they cost, as far as that is known; None if not at all.
+        cost: Their cost, as far as known; None if unknown.
     """
 
     model: str
@@ -102,19 +102,19 @@ class ExcludedCalls:
 
 @dataclass(frozen=True, slots=True)
 class WhatIfReport:
-    """A period priced another way.
+    """Period priced in another way.
 
     Attributes:
         by: Names of the dimensions.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        alternative: The other way.
-        assumptions: What is taken for granted, in sentences.
+        alternative: The alternative.
+        assumptions: Assumptions of the figures, in sentences.
         rows: Those that save most first.
         total: All calls.
-        excluded: What could not be compared and why; the most expensive first.
-        remarks: What a reader of the figures must know, in sentences.
+        excluded: Calls that could not be compared; the most expensive first.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -137,21 +137,21 @@ def what_if(
     *,
     prices: PriceTable | None = None,
 ) -> WhatIfReport:
-    """Price a period another way.
+    """Price a period in another way.
 
     Counts are those of the ledger; amounts are exact, by `PriceTable.quote`, at the
-    list prices of the days of the calls. What lacks a price is told and left out of
-    both sums, so that like is compared with like.
+    list prices of the days of the calls. Calls without one of the prices are listed and
+    excluded from both sums.
 
     Args:
-        ledger: What was kept.
-        alternative: What is to be different.
+        ledger: The ledger to read.
+        alternative: The alternative.
         by: Tags and dimensions (`DIMENSION_NAMES`).
         selection: Which calls; None for all.
-        prices: What things cost; None for the bundled table.
+        prices: Price table; None for the bundled one.
 
     Raises:
-        ConfigError: If the alternative makes no sense, *by* names time or units, or
+        ConfigError: If the alternative is not valid, *by* names time or units, or
             amounts are in several currencies.
         LedgerError: If the ledger cannot be read.
     """
@@ -168,7 +168,7 @@ def what_if(
         if points:
             since, until = points
             repricer = Repricer(table, alternative)
-            totals.take(repricer.reprice(reader, chosen, since, until))
+            totals.add(repricer.reprice(reader, chosen, since, until))
     return WhatIfReport(
         tuple(by),
         since,
@@ -185,15 +185,15 @@ def what_if(
 
 @dataclass(slots=True)
 class RepricingTotals:
-    """Repriced calls, added up by dimensions.
+    """Totals of repriced calls, by dimensions.
 
     Attributes:
         by: Names of the dimensions.
-        groups: What the calls of each line come to.
-        lacking: What could not be compared, by model and reason.
-        currencies: Currencies of what they cost.
-        total: All of them.
-        doubts: Calls without a plain price.
+        groups: Totals of each row.
+        lacking: Calls that could not be compared, by model and reason.
+        currencies: Currencies of their cost.
+        total: Totals of all calls.
+        coverage: Calls that are not exactly priced.
     """
 
     by: tuple[str, ...]
@@ -203,7 +203,7 @@ class RepricingTotals:
     total: Repricing = field(default_factory=Repricing)
     coverage: PriceCoverage = field(default_factory=PriceCoverage)
 
-    def take(self, parts: Iterable[Repriced]) -> None:
+    def add(self, parts: Iterable[Repriced]) -> None:
         """Add *parts*."""
         reads = [dimension_named(name).read for name in self.by]
         for part in parts:
@@ -215,11 +215,11 @@ class RepricingTotals:
             _note_lacking(self.lacking, part)
 
     def rows(self) -> tuple[WhatIfRow, ...]:
-        """The lines, those that save most first."""
+        """Return the rows, the largest saving first."""
         return tuple(_ordered(self.groups))
 
     def excluded(self) -> tuple[ExcludedCalls, ...]:
-        """What could not be compared, the most expensive first."""
+        """Return the excluded calls, the most expensive first."""
         return tuple(sorted(self.lacking.values(), key=_by_cost))
 
 

@@ -1,4 +1,4 @@
-"""A report of spend as a plain table."""
+"""Table of a spend report."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from .spend_report import SpendReport, SpendRow
 from .table import Column, ColumnType, Table, Value, key_columns
 
 REST = "(rest)"
-"""What stands in the first column of a row that sums up all the others."""
+"""First column of the row that adds up the hidden rows."""
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 
 
 def tabulate_spend(report: SpendReport) -> Table:
-    """*report* as a table: a line for each row, the rest included, without the total.
+    """Return *report* as a table, with the rest and without the total.
 
     Each currency has columns of its own, named ``cost_usd``, ``estimated_usd``,
     ``share_usd`` (percent), ``per_call_usd`` and ``per_1000_tokens_usd``
-    (``per_1000_usd`` by unit). Columns of counts are named as their units.
+    (``per_1000_usd`` by unit). Columns of counts have the names of their units.
     """
     figures = [*_count_columns(report)]
     for currency in report.currencies:

@@ -1,4 +1,4 @@
-"""Calls that lack tags: whose they are not known to be, and what they cost."""
+"""Unattributed calls: calls without required tags, and their cost."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DEFAULT_BY = ("model", "region", "operation")
 
 @dataclass(frozen=True, slots=True)
 class UnattributedRow:
-    """Calls that lack the same tags and come from the same place.
+    """Calls that lack the same tags and share their dimensions.
 
     Attributes:
         missing: The tags that they lack.
-        keys: Value of each dimension, None for calls that have none.
+        keys: Value of each dimension, None for calls without one.
         first_hour: The hour (UTC) in which the first of them started.
         last_hour: The hour in which the last of them started.
-        spend: What they add up to.
+        spend: Their totals.
     """
 
     missing: tuple[str, ...]
@@ -42,14 +42,14 @@ class UnattributedReport:
     """Calls that lack tags.
 
     Attributes:
-        tags: What calls should have.
+        tags: Required tags.
         by: Names of the dimensions.
         since: First moment.
         until: The moment after the last.
         rows: The most expensive first.
         lacking: All these calls.
-        total: All calls, those that lack nothing included.
-        remarks: What a reader of the figures must know, in sentences.
+        total: All calls, including those with all tags.
+        remarks: Limits of the figures, in sentences.
     """
 
     tags: tuple[str, ...]
@@ -63,7 +63,7 @@ class UnattributedReport:
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Currencies of the amounts: USD first, the others by name."""
+        """Return the currencies of the amounts: USD first, the others by name."""
         return ordered_currencies(self.total.cost)
 
 
@@ -74,23 +74,25 @@ def unattributed(
     *,
     by: Sequence[str] = DEFAULT_BY,
 ) -> UnattributedReport:
-    """Find calls that lack one of *tags* at least.
+    """Find calls without at least one of *tags*.
 
     Args:
-        ledger: What was kept.
-        tags: Tags that every call should have; one that has the name of a dimension
-            as ``tag:model``.
+        ledger: The ledger to read.
+        tags: Required tags; one with the name of a dimension is written
+            ``tag:model``.
         selection: Which calls; None for all.
-        by: What to tell of them: other tags or dimensions
+        by: Dimensions to group by: other tags or dimensions
             (`DIMENSION_NAMES`).
 
     Raises:
-        ConfigError: If no tag is named, or one of *tags* is a dimension, or *by* names
-            time or units.
+        ConfigError: If *tags* is empty or names a dimension, or *by* names time or
+            units.
         LedgerError: If the ledger cannot be read.
     """
     if not tags:
-        raise ConfigError("no tag is named that calls could lack; expected team, say")
+        raise ConfigError(
+            "no required tag is named; expected one or more, such as team"
+        )
     tags = [tag_named("unattributed", tag) for tag in tags]
     chosen = selection or Selection()
     dimensions = dimensions_of("unattributed", by)
@@ -156,7 +158,7 @@ def _by_cost(row: UnattributedRow, currencies: Sequence[str]) -> tuple[object, .
 
 
 def tabulate_unattributed(report: UnattributedReport) -> Table:
-    """*report* as a table."""
+    """Return *report* as a table."""
     missing = Column("missing")
     figures = (
         Column("first_hour", ColumnType.TIME),

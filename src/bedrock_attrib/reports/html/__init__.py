@@ -45,7 +45,7 @@ class Page:
         until: The moment after the last; None for an empty ledger.
         by: Names of the dimensions.
         total: All calls.
-        remarks: What a reader of the page must know, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
     text: str

@@ -83,7 +83,7 @@ class PageTotals:
         unpriced: Calls that are not fully priced, by model and status.
         unpriced_units: Units of these calls without a price, by model and status.
         priced_counts: Counts by price.
-        remarks: What a reader of the page must know, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
