@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import (
     CallRecord,
@@ -395,7 +396,7 @@ def test_full_queue_of_a_sink(simulator: Simulator) -> None:
         converse(client)
     recorder.settle()
     assert queue.dropped == 3
-    queue.flush(10)
+    queue.flush(HANG_S)
     assert len(sink.records) == 7
     recorder.close()
 
@@ -662,7 +663,7 @@ def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
         def quote(self, model: ModelRef, *args: Any, **kwargs: Any) -> Quote:
             if model.requested == LUNA:
                 is_inside.set()
-                assert may_go_on.wait(10)
+                assert may_go_on.wait(HANG_S)
             return super().quote(model, *args, **kwargs)
 
     is_inside, may_go_on = threading.Event(), threading.Event()
@@ -677,7 +678,7 @@ def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
             converse(client, model)
         thread = threading.Thread(target=recorder.settle)
         thread.start()
-        assert is_inside.wait(10)
+        assert is_inside.wait(HANG_S)
         reader, writer = os.pipe()
         child = os.fork()
         if not child:  # pragma: no cover -- in the child

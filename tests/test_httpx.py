@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from bedrock_attrib import (
     ConfigError,
@@ -293,15 +294,15 @@ def test_cancellation(
     package: ModuleType, simulator: Simulator, recorder: Recorder, sink: ListSink
 ) -> None:
     """A task that is cancelled in the middle of a stream leaves one record."""
-    simulator.reply(Reply(text="Sunny.", usage=USAGE, chunk_interval_s=5))
+    simulator.reply(Reply(text="Sunny.", usage=USAGE, chunk_interval_s=600))
     caller = Caller(package, "async", simulator, recorder)
 
     async def main() -> None:
         async with caller.client() as client:
             with attribution(team="search"):
                 task = asyncio.create_task(caller.read("ConverseStream", client))
+            await asyncio.to_thread(wait_until, lambda: simulator.requests)
             await asyncio.sleep(0.3)
-            assert len(simulator.requests) == 1
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -278,7 +278,7 @@ def test_a_request_that_cannot_be_hashed_is_sent(
 
 
 class TestHttpx:
-    """Requests of httpx clients, as AWS' own names call them."""
+    """Requests of httpx clients, as AWS's own names call them."""
 
     @pytest.fixture
     def post(

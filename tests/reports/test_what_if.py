@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
 from kept_spend import HAIKU
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model.model_id import Scope, parse_model_id
@@ -111,6 +112,17 @@ def test_long_prompts_are_priced_one_by_one(keep: Keep) -> None:
     ledger = keep(*(make_record(usage, model=SONNET_5) for _ in range(4)))
     found = what_if(ledger, Alternative(model=BANDED))
     assert found.total.instead == Decimal("1.8")  # 600,000 x 3
+
+
+def test_long_prompts_at_a_tier_without_long_prices(keep: Keep) -> None:
+    """Long prompts make an estimate where the other tier prices short ones alone."""
+    short, long = (Usage({Unit.INPUT_TOKEN: n}) for n in (100_000, 300_000))
+    model = "us.openai.gpt-5.6-terra"
+    ledger = keep(*(make_record(each, model=model) for each in (short, long)))
+    total = what_if(ledger, Alternative(tier="flex")).total
+    # 100,000 x 2.2 and 300,000 x 4.4 become 400,000 x 1.1
+    assert (total.actual, total.instead) == (Decimal("1.54"), Decimal("0.44"))
+    assert total.estimated == Decimal("0.33")
 
 
 def test_calls_that_are_gone_are_told(keep: Keep) -> None:
@@ -224,7 +236,7 @@ def test_sums_are_those_of_single_quotes(
     records = [make_record(Usage(each), model=SONNET_5) for each in counts]
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     found = what_if(ledger, Alternative(model=target))
     ledger.close()
     assert found.total.instead == sum(map(quoted(target), records), Decimal(0))
@@ -302,7 +314,7 @@ WRONG = {
     ),
     "unknown tier": (
         Alternative(tier="felx"),
-        "no price is known for the tier 'felx'; expected one of batch, default",
+        "no price is known for the tier 'felx'; expected one of batch, custom-model",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),

@@ -171,7 +171,7 @@ class Reading:
         counts: Counts by unit, or None when the response says none.
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
-        estimated: True when a count is our estimate rather than AWS' word.
+        estimated: True when a count is our estimate rather than AWS's word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.

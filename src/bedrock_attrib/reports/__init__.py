@@ -28,6 +28,7 @@ from ._calendar import Step
 from ._dimensions import DIMENSION_NAMES
 from ._selection import Filter, Selection, parse_filter, select
 from ._statistics.bootstrap import Difference, Interval
+from ._tables.charges_report import ChargeRow, ChargesReport, charges, tabulate_charges
 from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
 from ._tables.spend_report import SpendReport, SpendRow, spend_by
@@ -49,6 +50,8 @@ __all__ = [
     "AnomalyDriver",
     "AnomalyReport",
     "CacheLifetime",
+    "ChargeRow",
+    "ChargesReport",
     "Column",
     "ColumnType",
     "ComparedGroup",
@@ -84,6 +87,7 @@ __all__ = [
     "WhatIfReport",
     "WhatIfRow",
     "anomalies",
+    "charges",
     "compare",
     "forecast",
     "identical_requests",
@@ -91,6 +95,7 @@ __all__ = [
     "savings",
     "select",
     "spend_by",
+    "tabulate_charges",
     "tabulate_spend",
     "tabulate_unattributed",
     "tabulate_unpriced",

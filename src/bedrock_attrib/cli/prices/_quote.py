@@ -1,25 +1,29 @@
-"""The command ``price``: what a call costs, and how its price was found."""
+"""The command ``prices quote``: price of a call, and how it was chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 import click
 from rich.text import Text
 
-from .._model.cost import Rate
-from .._model.record import PriceStatus
-from .._model.usage import Unit, Usage
-from ..pricing import Explanation, PriceTable, UnitExplanation
-from ..pricing._suggest import similar_model_ids
-from ._console import remarks, results
-from ._figures import decimals_of, dollars
-from ._json import JsonObject
-from ._price_table import (
+from ..._model.cost import Rate
+from ..._model.formatting import (
+    decimals_of,
+    digits,
+    exact_money,
+    list_price,
+)
+from ..._model.record import PriceStatus
+from ..._model.usage import Unit, Usage
+from ...pricing import Explanation, PriceTable, UnitExplanation
+from ...pricing._suggest import similar_model_ids
+from .._console import remarks, results
+from .._json import JsonObject
+from .._price_table import (
     DAY,
     age_days,
     age_line,
@@ -28,26 +32,25 @@ from ._price_table import (
     json_option,
     moment_of,
     overrides_option,
-    plain,
     price_table,
     print_block,
     print_json,
     row_json,
 )
-from ._tables import Column, new_list, new_table
+from .._tables import Column, new_list, new_table
 
 _UNPRICED = 1
 
 _EPILOG = """
 \b
 Examples:
-  bedrock-attrib price us.amazon.nova-pro-v1:0 --region us-east-1 \\
+  bedrock-attrib prices quote us.amazon.nova-pro-v1:0 --region us-east-1 \\
       --input 1200 --output 540
-  bedrock-attrib price amazon.rerank-v1:0 --region us-west-2 --unit search_unit=3
-  bedrock-attrib price global.anthropic.claude-sonnet-5 --region eu-west-1 \\
+  bedrock-attrib prices quote amazon.rerank-v1:0 --region us-west-2 --unit search_unit=3
+  bedrock-attrib prices quote global.anthropic.claude-sonnet-5 --region eu-west-1 \\
       --input 900 --cache-read 20000 --cache-write-5m 400 --output 700 --json
 
-Exit code 1 when there is no price.
+Exit code 1 means that there is no price.
 """
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -66,21 +69,23 @@ def _count(flag: str, text: str) -> Callable[[Command], Command]:
     return click.option(flag, type=click.IntRange(0), metavar="N", help=text)
 
 
-@click.command(epilog=_EPILOG)
+@click.command("quote", epilog=_EPILOG)
 @click.argument("model")
-@click.option("--region", required=True, metavar="REGION", help="Calling region.")
-@_count("--input", "Input tokens, cached ones not among them.")
+@click.option(
+    "--region", required=True, metavar="REGION", help="Calling region (required)."
+)
+@_count("--input", "Input tokens, without cached ones.")
 @_count("--output", "Output tokens.")
 @_count("--cache-read", "Tokens read from the prompt cache.")
 @_count("--cache-write-5m", "Tokens written to the cache for 5 minutes.")
 @_count("--cache-write-30m", "Tokens written to the cache for 30 minutes.")
-@_count("--cache-write-1h", "Tokens written to the cache for an hour.")
+@_count("--cache-write-1h", "Tokens written to the cache for 1 hour.")
 @click.option(
     "--unit",
     "others",
     multiple=True,
     metavar="NAME=COUNT",
-    help="Any other unit, such as search_unit=3.",
+    help="Count of any other unit, for example search_unit=3; may be repeated.",
 )
 @click.option("--tier", default="default", show_default=True, help="Service tier.")
 @click.option(
@@ -90,11 +95,11 @@ def _count(flag: str, text: str) -> Callable[[Command], Command]:
     show_default=True,
     help="Latency mode.",
 )
-@click.option("--at", type=DAY, metavar="DATE", help="Day of the call; today if not.")
+@click.option("--at", type=DAY, metavar="DATE", help="Day, UTC (default: today).")
 @overrides_option
 @json_option
 @click.pass_context
-def price(  # noqa: PLR0913 - one for each option
+def quote(  # noqa: PLR0913 - one for each option
     ctx: click.Context,
     /,
     *,
@@ -108,9 +113,9 @@ def price(  # noqa: PLR0913 - one for each option
     as_json: bool,
     **counts: int | None,
 ) -> None:
-    """Tell what a call of MODEL costs, and how its price was found.
+    """Price a call to MODEL and explain how the price was chosen.
 
-    MODEL is an id, profile id or ARN, as given to Bedrock.
+    MODEL is a model id, profile id or ARN, as passed to Bedrock.
     """
     table = price_table(overrides)
     explanation = table.explain(
@@ -141,24 +146,24 @@ def _usage(counts: dict[str, int | None], others: tuple[str, ...]) -> Usage:
             raise click.UsageError(f"--unit {each}: expected NAME=COUNT")
         found[name] = found.get(name, 0) + int(count)
     if not found:
-        raise click.UsageError("say what was used, such as --input 1200 --output 540")
+        raise click.UsageError("specify usage, for example --input 1200 --output 540")
     return Usage(found)
 
 
 def _show(explanation: Explanation, table: PriceTable) -> None:
     out = results()
-    quote = explanation.quote
-    asked = f"{explanation.requested} from {explanation.region} on {explanation.day}"
-    if quote.cost is None:
-        remarks().print(f"{asked}: no price", soft_wrap=True)
+    quoted = explanation.quote
+    call = f"{explanation.requested} from {explanation.region} on {explanation.day}"
+    if quoted.cost is None:
+        remarks().print(f"{call}: no price", soft_wrap=True)
         for line in _what_to_do(explanation, table):
             remarks().print(line, soft_wrap=True)
         return
-    decimals = decimals_of([quote.cost.total, *quote.cost.by_unit.values()])
-    total = _money(quote.cost.total, decimals, quote.cost.currency)
-    out.print(Text.assemble((total, "bold"), f"  {asked}"), soft_wrap=True)
-    reason = f": {quote.reason}" if quote.reason else ""
-    out.print(f"{quote.status}{reason}\n", soft_wrap=True)
+    decimals = decimals_of([quoted.cost.total, *quoted.cost.by_unit.values()])
+    total = exact_money(quoted.cost.total, quoted.cost.currency, decimals)
+    out.print(Text.assemble((total, "bold"), f"  {call}"), soft_wrap=True)
+    reason = f": {quoted.reason}" if quoted.reason else ""
+    out.print(f"{quoted.status}{reason}\n", soft_wrap=True)
     _print_units(explanation, decimals)
     for unit in explanation.units:
         out.print()
@@ -176,7 +181,7 @@ def _print_units(explanation: Explanation, decimals: int) -> None:
         Column("= amount", is_number=True),
         Column("price of"),
     )
-    total = _money(cost.total, decimals, currency) if cost else ""
+    total = exact_money(cost.total, currency, decimals) if cost else ""
     shown = new_table("", columns, ("total", "", "", total, ""))
     for each in explanation.units:
         count = f"{each.count:,}"
@@ -184,12 +189,11 @@ def _print_units(explanation: Explanation, decimals: int) -> None:
             shown.add_row(each.unit.value, count, "", "no price", "")
             continue
         rate = each.rate
-        listed = _money(rate.price, decimals_of([rate.price]), currency)
         shown.add_row(
             each.unit.value,
             count,
-            f"{listed} per {rate.per:,}",
-            _money(each.amount, decimals, currency),
+            list_price(rate.price, rate.per, currency),
+            exact_money(each.amount, currency, decimals),
             " ".join(_terms(rate)),
         )
     print_block(shown)
@@ -203,23 +207,23 @@ def _terms(rate: Rate) -> Iterator[str]:
 
 
 def _story(unit: UnitExplanation) -> Iterator[str]:
-    """How the price of a unit was found, line by line."""
+    """Explain line by line how the price of a unit was chosen."""
     rate = unit.rate
     if rate is not None:
         since, until = day_text(rate.valid_from), day_text(rate.valid_to)
         days = " ".join(
             filter(None, (since and f"from {since}", until and f"to {until}"))
         )
-        yield f"valid {days or 'on all days: no change is known'}"
-        yield f"read in {', '.join(rate.sources)}"
+        yield f"valid {days or 'on all days'}"
+        yield f"sources: {', '.join(rate.sources)}"
     if unit.row is not None:
         yield f"independent sources: {unit.row.independent_sources}"
         for other, source in unit.row.disputed:
-            yield f"disputed: {plain(other)} in {source}"
+            yield f"disputed: {digits(other)} in {source}"
     for tried in unit.tries:
         whose = "own prices, " if tried.is_own else ""
-        outcome = tried.passed_over or "taken"
-        yield f"looked for {whose}{tried.region} {tried.scope}: {outcome}"
+        outcome = tried.passed_over or "used"
+        yield f"looked up {whose}{tried.region} {tried.scope}: {outcome}"
     if unit.remark:
         yield unit.remark
 
@@ -230,8 +234,8 @@ def _what_to_do(explanation: Explanation, table: PriceTable) -> Iterator[str]:
     if similar:
         yield f"  Did you mean {' or '.join(similar)}?"
     yield (
-        "  A price of your own is stated under [[prices]] in a file that "
-        "--overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES names."
+        "  To set a price yourself, add it under [[prices]] to a file of "
+        "--price-overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES."
     )
 
 
@@ -243,14 +247,9 @@ def _similar(explanation: Explanation, table: PriceTable) -> tuple[str, ...]:
     return similar_model_ids(wanted, known)
 
 
-def _money(amount: Decimal, decimals: int, currency: str) -> str:
-    shown = dollars(amount, decimals)
-    return shown if currency == "USD" else f"{shown.removeprefix('$')} {currency}"
-
-
 def _as_json(explanation: Explanation, table: PriceTable) -> JsonObject:
-    quote = explanation.quote
-    cost = quote.cost
+    quoted = explanation.quote
+    cost = quoted.cost
     return {
         "model": explanation.requested,
         "model_id": explanation.model_id,
@@ -260,10 +259,10 @@ def _as_json(explanation: Explanation, table: PriceTable) -> JsonObject:
         "latency_mode": explanation.latency_mode,
         "context_band": explanation.context_band,
         "day": explanation.day.isoformat(),
-        "price_status": quote.status.value,
-        "price_reason": quote.reason,
+        "price_status": quoted.status.value,
+        "price_reason": quoted.reason,
         "currency": cost.currency if cost else None,
-        "total": plain(cost.total) if cost else None,
+        "total": digits(cost.total) if cost else None,
         "units": [_unit_json(unit) for unit in explanation.units],
         "similar_models": list(_similar(explanation, table)),
         "prices_of": table.generated_on.isoformat(),
@@ -275,8 +274,8 @@ def _unit_json(unit: UnitExplanation) -> JsonObject:
     return {
         "unit": unit.unit.value,
         "count": unit.count,
-        "amount": plain(unit.amount) if unit.amount is not None else None,
-        "price": plain(unit.rate.price) if unit.rate else None,
+        "amount": digits(unit.amount) if unit.amount is not None else None,
+        "price": digits(unit.rate.price) if unit.rate else None,
         "per": unit.rate.per if unit.rate else None,
         "sources": list(unit.rate.sources) if unit.rate else [],
         "row": row_json(unit.row) if unit.row else None,

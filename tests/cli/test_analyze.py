@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 from kept_records import make_record
 from kept_spend import HAIKU
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
 from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
-from bedrock_attrib.cli.analysis._shown import money
+from bedrock_attrib.cli.analyze._shown import money
 from bedrock_attrib.ledger import Ledger
 
 START = datetime(2026, 9, 28, 12, tzinfo=UTC)
@@ -250,7 +251,7 @@ def test_what_the_cache_saved(tmp_path: Path) -> None:
     ledger = Ledger(path)
     usage = Usage({Unit.CACHE_READ_TOKEN: 10_000_000})
     ledger.write(make_record(usage, model=HAIKU))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     shown = call("savings", "--by", "team", "--ledger", path).stdout
     table = shown.partition("Saved by the prompt cache")[2].partition("Could be")[0]
@@ -274,7 +275,7 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
 
 
 def test_savings_as_json(kept: Path) -> None:
-    """Each option has a report."""
+    """Each way has its report."""
     found = asked_json("savings", "--by", "team", "--ledger", kept)
     assert [option["option"] for option in found["options"]] == [
         "cached",
@@ -308,7 +309,7 @@ def test_something_new_that_is_dear(tmp_path: Path) -> None:
         ledger.write(make_record(usage, at=START + number * DAY, model=HAIKU))
     new = Usage({Unit.INPUT_TOKEN: 10_000_000})
     ledger.write(make_record(new, at=START + 28 * DAY, model=SONNET_5))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     shown = call("anomalies", "--ledger", path).stdout
     assert shown.startswith("Mon 2026-10-26  search, with something new: $")
@@ -354,7 +355,7 @@ def test_an_hour_that_stands_out(tmp_path: Path) -> None:
         usage = Usage({Unit.INPUT_TOKEN: 90_000_000 if hour == 90 else 2_000_000})
         at = START + timedelta(hours=hour)
         ledger.write(make_record(usage, at=at, model=HAIKU))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     shown = call(
         *("anomalies", "--step", "hour", "--ledger", tmp_path / "hours.db")
@@ -465,7 +466,7 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
     ledger = Ledger(path)
     for number in range(12):
         ledger.write(make_record(tags={"team": f"a\x1b]0;x\x07{number % 2}"}))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     asked = (("compare", "team"), ("savings",), ("what-if", "--tier=flex"))
     for name, *more in asked:
@@ -484,7 +485,7 @@ def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:
         amount = Decimal(90 if number == 28 else 2)
         cost = Cost(amount, "USD", {}, {})
         ledger.write(make_record(at=START + number * DAY, model=model, cost=cost))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     shown = call("what-if", "--scope", "global", "--ledger", path).stdout
     assert "30 calls of us.acme?[2J.v1:0, $148.00: " in shown
@@ -514,7 +515,7 @@ def test_figures_of_calls_side_by_side(tmp_path: Path) -> None:
     lacking = {"cost": None, "price_status": PriceStatus.UNPRICED}
     ledger.write(make_record(usage, tags={"team": "a"}, **lacking))
     ledger.write(make_record(tags={"team": "b"}, outcome=Outcome.ABANDONED))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     shown = call("compare", "team", "--ledger", path).stdout
     calls = shown.partition("Calls")[2].splitlines()
@@ -534,7 +535,7 @@ def test_waste_and_what_is_uncertain_of_it(tmp_path: Path) -> None:
             fields = {"outcome": outcome, "attempts": 3}
             ledger.write(make_record(million, model=HAIKU, **fields))
     ledger.write(make_record(model="acme.unheard-of-v1:0"))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     done = call("savings", "--by", "team", "--ledger", path)
     rows = [line.split() for line in done.stdout.splitlines()]

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip(
     "opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp"
@@ -113,7 +114,7 @@ signal.pause()
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        assert process.wait(20) == code
+        assert process.wait(HANG_S) == code
 
 
 @posix
@@ -136,7 +137,7 @@ def test_a_terminal_is_passed_on(stage: Stage) -> None:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        timeout=30,
+        timeout=HANG_S,
     )
     os.close(ours)
     os.close(theirs)

@@ -1,4 +1,4 @@
-"""The command ``anomalies``: spend that the past does not explain."""
+"""The command ``anomalies``: spend outside the range expected from the past."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import click
 
+from ..._model.formatting import counted, money
 from ...reports import Anomaly, AnomalyReport, Step, anomalies
 from .._console import print_remarks, printable, results
 from .._ledgers import by_option
@@ -14,7 +15,7 @@ from .._numbers import Within, amount
 from .._price_table import print_block, print_json
 from .._tables import new_list
 from ._asked import Asked, asks
-from ._shown import as_json, money, named, span
+from ._output import as_json, named, span
 
 _EPILOG = """
 \b
@@ -26,20 +27,20 @@ Examples:
 
 
 @click.command("anomalies", epilog=_EPILOG)
-@by_option("team,model")
+@by_option("team,model", "Comma-separated tags or dimensions that make a series.")
 @click.option(
     "--step",
     type=click.Choice([Step.DAY.value, Step.HOUR.value]),
     default=Step.DAY.value,
     show_default=True,
-    help="What is judged: days or hours.",
+    help="Length of the periods to check.",
 )
 @click.option(
     "--threshold",
     type=Within(0, min_open=True),
     metavar="SIGMAS",
-    help="How far beyond the usual scatter; as far as keeps false alarms rare, if not "
-    "given.",
+    help="Distance from the expected amount (default: chosen to keep false alarms "
+    "rare).",
 )
 @click.option(
     "--at-least",
@@ -47,7 +48,7 @@ Examples:
     default="1",
     show_default=True,
     metavar="AMOUNT",
-    help="Differences below this are passed over.",
+    help="Ignore differences below AMOUNT.",
 )
 @asks
 def anomalies_command(
@@ -58,10 +59,10 @@ def anomalies_command(
     threshold: float | None,
     at_least: Decimal,
 ) -> None:
-    """Find spend that the past of its series does not explain, and what drove it.
+    """Find spend outside the expected range, and what drove it.
 
-    A series is a team and model, unless told otherwise. What lies before the span is
-    its history: six weeks of days or four of hours.
+    The history of each series is what lies before the span: six weeks of days or four
+    weeks of hours.
     """
     with asked.ledger() as ledger:
         found = anomalies(
@@ -85,14 +86,14 @@ def _show(found: AnomalyReport) -> None:
         print_block(new_list(_heading(each, found), _story(each, found)))
         out.print()
     if found.since is None:
-        out.print("No calls: nothing is there to be judged.")
+        out.print("No calls, so there is nothing to check.")
         return
     count = len(found.anomalies)
     out.print(
-        f"{count or 'No'} anomal{'y' if count == 1 else 'ies'} "
+        f"{counted(count, 'anomaly', 'anomalies') if count else 'No anomalies'} "
         f"{span(found.since, found.until)}. "
-        f"Series by {', '.join(found.by)}: {found.judged} judged, {found.too_short} "
-        f"with too short a past, {found.irregular} without a rhythm.",
+        f"Series by {', '.join(found.by)}: {found.judged} checked, {found.too_short} "
+        f"with too little history, {found.irregular} too irregular.",
         soft_wrap=True,
     )
 
@@ -100,9 +101,9 @@ def _show(found: AnomalyReport) -> None:
 def _heading(each: Anomaly, found: AnomalyReport) -> str:
     at = f"{each.start:%Y-%m-%d %H:%M}" if found.step is Step.HOUR else ""
     at = at or f"{each.start:%a %Y-%m-%d}"
-    whose = " ".join(named(each.keys)) or "all together"
+    whose = " ".join(named(each.keys)) or "all calls"
     if len(each.keys) < len(found.by):
-        whose += ", with something new"
+        whose += ", including new values"
     return f"{at}  {whose}: {money(each.actual, found.currency)}"
 
 

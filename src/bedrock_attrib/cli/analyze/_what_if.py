@@ -1,4 +1,4 @@
-"""The command ``what-if``: a period priced another way."""
+"""The command ``what-if``: a period priced with another model, tier or scope."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from ..._model.formatting import money, signed_share
 from ..._model.model_id import Scope
 from ...reports import Alternative, Repricing, WhatIfReport, what_if
 from .._console import print_remarks, results
@@ -16,14 +17,12 @@ from .._numbers import Within
 from .._price_table import overrides_option, price_table, print_block, print_json
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
-from ._shown import (
+from ._output import (
     as_json,
     heading_span,
-    money,
     named,
     print_assumptions,
     print_excluded,
-    signed_share,
 )
 
 _EPILOG = """
@@ -41,19 +40,19 @@ _CALLS = ("calls",)
 
 
 @click.command("what-if", epilog=_EPILOG)
-@click.option("--model", metavar="ID", help="Another model, as given to Bedrock.")
-@click.option("--tier", metavar="TIER", help="Another tier: flex, priority, ….")
+@click.option("--model", metavar="ID", help="Another model, as passed to Bedrock.")
+@click.option("--tier", metavar="TIER", help="Another tier, such as flex or priority.")
 @click.option("--batch", is_flag=True, help="Batch jobs; the same as --tier batch.")
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
-    help="Where calls may be served.",
+    help="Another scope: where calls may be served.",
 )
 @click.option(
     "--cached",
     type=Within(0, 1),
     metavar="SHARE",
-    help="Share of each prompt that is a cached prefix; 0 for no caching.",
+    help="Share of each prompt that is a cached prefix, 0 to 1; 0 for no caching.",
 )
 @click.option(
     "--cache-uses",
@@ -61,7 +60,7 @@ _CALLS = ("calls",)
     default=10,
     show_default=True,
     metavar="N",
-    help="Calls that use a prefix before it is written anew.",
+    help="Calls that use a prefix before it is written again.",
 )
 @by_option("team")
 @overrides_option
@@ -78,9 +77,9 @@ def what_if_command(  # noqa: PLR0913 - one for each option
     by: tuple[str, ...],
     overrides: tuple[Path, ...],
 ) -> None:
-    """Price a period with another model, tier, scope or use of the cache."""
+    """Price a period with another model, tier, scope or use of the prompt cache."""
     if batch and tier not in (None, "batch"):
-        raise click.UsageError("--batch is a tier of its own; leave --tier out")
+        raise click.UsageError("--batch and --tier exclude each other")
     alternative = Alternative(
         model=model,
         tier="batch" if batch else tier,
@@ -103,7 +102,7 @@ def _show(found: WhatIfReport) -> None:
     print_excluded(found.excluded, found.currency)
     print_assumptions(found.assumptions)
     if found.total.estimated:
-        results().print("\n~ the price is likely rather than certain")
+        results().print("\n~ estimated price")
     results().print(f"\n{heading_span(found.since, found.until)}.", soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""The command ``savings``: what was saved and wasted, and where to spend less."""
+"""The command ``savings``: past savings, waste, and ways to spend less."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import cast
 import click
 from rich.table import Table
 
+from ..._model.formatting import money
 from ...reports import (
     IdenticalRequests,
     SavingsOption,
@@ -24,14 +25,7 @@ from .._price_table import overrides_option, price_table, print_block, print_jso
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
 from ._identical import print_identical, top_option, within_option
-from ._shown import (
-    as_json,
-    money,
-    named,
-    print_assumptions,
-    print_excluded,
-    span,
-)
+from ._output import as_json, named, print_assumptions, print_excluded, span
 
 _EPILOG = """
 \b
@@ -42,18 +36,22 @@ Examples:
   bedrock-attrib analyze savings --ledger calls.db --json
 """
 _HEADINGS = {
-    SavingsOption.CACHED: (
-        "Saved by the prompt cache (a minus means that writes cost more)"
+    SavingsOption.CACHED: "Saved by the prompt cache (negative: writes cost more)",
+    SavingsOption.CACHE_MORE: "Possible savings by caching half of each prompt",
+    SavingsOption.GLOBAL: "Possible savings by global ids",
+    SavingsOption.FLEX: (
+        "Possible savings by the flex tier, for calls that seem to be in the background"
     ),
-    SavingsOption.CACHE_MORE: "Could be saved by caching half of each prompt",
-    SavingsOption.GLOBAL: "Could be saved by global ids",
-    SavingsOption.FLEX: "Could be saved by the flex tier, where nobody seems to wait",
-    SavingsOption.BATCH: "Could be saved by batch jobs, where nobody seems to wait",
+    SavingsOption.BATCH: (
+        "Possible savings by batch jobs, for calls that seem to be in the background"
+    ),
 }
 
 
 @click.command("savings", epilog=_EPILOG)
-@by_option("team,app")
+@by_option(
+    "team,app", "Comma-separated tags or dimensions to group by, besides the model."
+)
 @within_option
 @top_option
 @overrides_option
@@ -66,10 +64,7 @@ def savings_command(
     top: int,
     overrides: tuple[Path, ...],
 ) -> None:
-    """Tell what caching saved, what failures cost, and where less could be spent.
-
-    Goes by team, app and model, unless told otherwise.
-    """
+    """Show what caching saved, what failures cost, and ways to spend less."""
     prices = price_table(overrides)
     with asked.ledger() as ledger:
         found = savings(ledger, by, asked.selection, prices=prices)
@@ -77,8 +72,8 @@ def savings_command(
             ledger, by, asked.selection, within=within, top=top
         )
     if asked.as_json:
-        told = cast("dict[str, object]", as_json(found))
-        print_json(told | {"identical": as_json(identical)})
+        content = cast("dict[str, object]", as_json(found))
+        print_json(content | {"identical": as_json(identical)})
         return
     _show(found, identical)
     print_remarks(found.remarks)
@@ -88,18 +83,20 @@ def _show(found: SavingsReport, identical: IdenticalRequests) -> None:
     out = results()
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
-        spent = "No call has a price"
+        spent = "No call is priced"
     if found.since is None:
-        out.print("No calls: nothing was spent.")
+        out.print("No calls match.")
         return
     out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
     for report in found.options:
         out.print()
-        _print_option(report, found)
+        _print_way(report, found)
     print_identical(identical)
     out.print(
-        "\nChances overlap: do not add them up. Try one with what-if.", soft_wrap=True
+        "\nThese savings overlap, so do not add them up. Check one with: "
+        "bedrock-attrib analyze what-if",
+        soft_wrap=True,
     )
 
 
@@ -117,13 +114,10 @@ def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
         *map(Column, found.by),
         *(
             Column(heading, is_number=True)
-            for heading in ("failed", "cost", "given up", "cost", "retries")
+            for heading in ("failed", "cost", "abandoned", "cost", "retries")
         ),
     )
-    table = new_table(
-        "Spent on calls that brought nothing", columns, [""] * len(columns)
-    )
-    table.show_footer = False
+    table = new_table("Spent on failed and abandoned calls", columns)
     for each in found.wasted:
         table.add_row(
             *named(each.keys, found.by, is_short=is_short),
@@ -140,10 +134,10 @@ def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
     return money(cost, currency) if calls else ""
 
 
-def _print_option(report: SavingsOptionReport, found: SavingsReport) -> None:
+def _print_way(report: SavingsOptionReport, found: SavingsReport) -> None:
     heading = _HEADINGS[report.option]
     if not report.rows:
-        results().print(f"{heading}: nothing", soft_wrap=True)
+        results().print(f"{heading}: none", soft_wrap=True)
         print_excluded(report.excluded, found.currency)
         return
     print_block(

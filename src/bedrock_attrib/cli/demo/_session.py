@@ -1,4 +1,4 @@
-"""How the demo goes: its calls are made, shown while they are, and reported."""
+"""Course of the demo: its calls are made, shown live, and reported."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from rich.text import Text
 
 from ...metrics.names import COST
-from .._bill import BY_APP_AND_MODEL, Bill
+from ...reports import spend_by
 from .._console import remarks, results
-from ._closing import Closing, as_json
+from .._price_table import print_block
 from ._endpoint import MeteredEndpoint, metered_endpoint
-from ._live import Pace, Progress, display
+from ._lanes import Lanes
+from ._live import LIVE_BY, Pace, Progress, display
 from ._plan import plan
 from ._prometheus import DEFAULT_PORT, MetricsPage, how_to_look, metrics_page
 from ._report import report
-from ._run import Run
+from ._results import Results, as_json, read_results
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_TOO_SLOW = 1
+_INCOMPLETE = 1
 # What comes after the last call: joining threads, adding up, writing the report.
 _CLOSING_S = 0.5
-# However slow the machine is, no call starts later than this.
+# No call is planned for later, which leaves time for it and the report within half a
+# minute. On a machine that is slower than that, the demo takes longer.
 _LAST_CALL_S = 26.5
-_FRAME_S = 0.1
+_FRAME_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the demo was asked for.
+    """Options of the demo.
 
     Attributes:
         duration_s: Seconds that it is to take.
-        port: Port on which to serve metrics; None for not at all.
-        keep: Whether to go on serving until Ctrl-C.
-        ledger: Where to keep every call; None to keep none.
+        port: Port on which to serve metrics; None to serve none.
+        keep: Whether to keep serving until Ctrl-C.
+        ledger: Ledger to store the calls in; None for a temporary one only.
         as_json: Whether to report as JSON.
     """
 
@@ -52,7 +54,7 @@ class Settings:
 
 
 def run_demo(settings: Settings) -> int:
-    """Run the demo; its exit code."""
+    """Run the demo, and return its exit code."""
     started = monotonic()
     memory = InMemoryMetricReader()
     with ExitStack() as stack:
@@ -62,34 +64,34 @@ def run_demo(settings: Settings) -> int:
             metered_endpoint(readers, ledger=settings.ledger)
         )
         ends = started + min(settings.duration_s - _CLOSING_S, _LAST_CALL_S)
-        run = Run(plan(), endpoint, max(0.0, ends - monotonic()))
-        is_interrupted = _watch(run, endpoint, settings, started)
-        closing = Closing(
-            records=endpoint.records,
-            planned=run.planned,
+        lanes = Lanes(plan(), endpoint, max(0.0, ends - monotonic()))
+        is_interrupted = _watch(lanes, endpoint, settings, started)
+        found = read_results(
+            endpoint.ledger,
+            planned=lanes.planned,
             elapsed_s=monotonic() - started,
             endpoint_url=endpoint.simulator.endpoint_url,
             prices_of=endpoint.prices_of,
             metrics_cost=_counted(memory),
         )
-        _write(closing, settings)
+        _write(found, settings)
         if settings.ledger is not None:
             remarks().print(how_to_report(settings.ledger), soft_wrap=True)
         if is_interrupted:
             return INTERRUPTED
         if page is not None and settings.keep:
             _serve_until_interrupted(page)
-    return _exit_code(closing)
+    return _exit_code(found)
 
 
 def how_to_report(ledger: Path) -> str:
-    """What to do with the calls that were kept."""
+    """Return commands to use with the stored calls."""
     name = shlex.quote(str(ledger))
     return (
-        f"Every call is kept in {ledger}. Next:\n"
+        f"All calls are stored in {ledger}. Next:\n"
         f"  bedrock-attrib report --ledger {name} --by team,app,model\n"
-        f"  bedrock-attrib html --ledger {name}   a page with charts: report.html\n"
-        f"  bedrock-attrib top --ledger {name}    what is spent now; Ctrl-C ends it"
+        f"  bedrock-attrib report --ledger {name} -o report.html   a page with charts\n"
+        f"  bedrock-attrib watch --ledger {name}   current spend; Ctrl-C to end"
     )
 
 
@@ -102,35 +104,35 @@ def _open_page(settings: Settings, stack: ExitStack) -> MetricsPage | None:
 
 
 def _watch(
-    run: Run, endpoint: MeteredEndpoint, settings: Settings, started: float
+    lanes: Lanes, endpoint: MeteredEndpoint, settings: Settings, started: float
 ) -> bool:
-    """Show *run* until it is over; whether Ctrl-C ended it."""
+    """Show the calls until all are made; return whether Ctrl-C ended it."""
     console = remarks() if settings.as_json else results()
-    bill, pace = Bill(BY_APP_AND_MODEL), Pace()
+    pace = Pace()
     is_interrupted = False
 
     def progress() -> Progress:
-        bill.add(endpoint.records[bill.total.calls :])
+        spend = spend_by(endpoint.ledger, LIVE_BY)
         elapsed_s = monotonic() - started
-        pace.note(elapsed_s, bill)
-        return Progress(elapsed_s, run.planned, bill, pace)
+        pace.note(elapsed_s, spend)
+        return Progress(elapsed_s, lanes.planned, spend, pace)
 
     with display(console) as show:
         try:
-            run.start()
-            while run.is_running and monotonic() - started < _LAST_CALL_S:
+            lanes.start()
+            while lanes.is_running:
                 show(progress())
                 sleep(_FRAME_S)
         except KeyboardInterrupt:
             is_interrupted = True
-        run.stop()
-        endpoint.recorder.close()  # A stream that was given up ends here at last.
+        lanes.stop()
+        endpoint.recorder.close()  # which ends abandoned streams
         show(progress())
     return is_interrupted
 
 
 def _counted(reader: InMemoryMetricReader) -> float:
-    """The sum of OpenTelemetry's counter of cost."""
+    """Return the sum of OpenTelemetry's counter of cost."""
     found = reader.get_metrics_data()
     return sum(
         point.value
@@ -143,12 +145,14 @@ def _counted(reader: InMemoryMetricReader) -> float:
     )
 
 
-def _write(closing: Closing, settings: Settings) -> None:
+def _write(found: Results, settings: Settings) -> None:
     out = results()
     if settings.as_json:
-        out.print(json.dumps(as_json(closing), indent=2), soft_wrap=True)
+        out.print(json.dumps(as_json(found), indent=2), soft_wrap=True)
         return
-    out.print(report(closing))
+    for part in report(found):
+        out.print()
+        print_block(part)
     port = settings.port or DEFAULT_PORT
     out.print(Text(f"\n{how_to_look(port)}"), soft_wrap=True)
 
@@ -162,11 +166,11 @@ def _serve_until_interrupted(page: MetricsPage) -> None:
         return
 
 
-def _exit_code(closing: Closing) -> int:
-    if closing.is_complete:
+def _exit_code(found: Results) -> int:
+    if found.is_complete:
         return 0
     remarks().print(
-        f"Only {len(closing.records)} of {closing.planned} calls were made in time, so "
-        f"the figures are not those of other runs."
+        f"Only {found.calls} of {found.planned} calls were made, so the figures differ "
+        f"from those of other runs."
     )
-    return _TOO_SLOW
+    return _INCOMPLETE

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -24,9 +25,9 @@ from bedrock_attrib import Cost, Ledger, LedgerError
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.cli._console import results
-from bedrock_attrib.cli.top import _display, _watch
-from bedrock_attrib.cli.top._rates import read_rates
-from bedrock_attrib.cli.top._show import frame, json_line, plain_line
+from bedrock_attrib.cli.watch import _display, _watch
+from bedrock_attrib.cli.watch._display import frame, json_line, plain_line
+from bedrock_attrib.cli.watch._rates import read_rates
 from bedrock_attrib.reports import Selection
 from bedrock_attrib.reports._dimensions import dimension_named
 
@@ -48,12 +49,12 @@ def keep(ledger: Ledger, *ages: timedelta, now: datetime = NOW, **fields: Any) -
     """Keep a call for each age."""
     for age in ages:
         ledger.write(make_record(at=now - age, **fields))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
 
 
 def run(*arguments: str) -> Result:
     """Run the command."""
-    arguments = ("top", "--ledger", "calls.db", *arguments)
+    arguments = ("watch", "--ledger", "calls.db", *arguments)
     return command_runner().invoke(commands, arguments)
 
 
@@ -257,7 +258,7 @@ def test_a_terminal_sees_new_calls_and_ctrl_c_ends_it(
     ledger: Ledger, in_terminal: Callable[..., AbstractContextManager[Any]]
 ) -> None:
     """The table is drawn anew, and no traceback comes at the end."""
-    with in_terminal("top", "--ledger", "calls.db", "--interval", "0.2") as terminal:
+    with in_terminal("watch", "--ledger", "calls.db", "--interval", "0.2") as terminal:
         terminal.read_until(r"total")
         keep(ledger, timedelta(seconds=1), now=datetime.now(UTC))
         terminal.read_until(r"claude-sonnet-4-5")
@@ -271,11 +272,11 @@ def test_ctrl_c_ends_a_pipe_too(
     ledger: Ledger, running: Callable[..., AbstractContextManager[Popen[str]]]
 ) -> None:
     """Code 0 and no traceback."""
-    with running("top", "--ledger", "calls.db", "--interval", "0.2") as process:
+    with running("watch", "--ledger", "calls.db", "--interval", "0.2") as process:
         assert process.stdout is not None
         assert process.stdout.readline().endswith("0 calls in 1 h\n")
         process.send_signal(2)
-        _, remarks = process.communicate(timeout=30)
+        _, remarks = process.communicate(timeout=HANG_S)
     assert (process.returncode, remarks) == (0, "")
 
 

@@ -1,4 +1,4 @@
-"""The command ``compare``: experiments or models side by group."""
+"""The command ``compare``: experiments or models side by side."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 import click
 from rich.table import Table
 
+from ..._model.formatting import counted, level, money, share, signed_share
 from ..._model.usage import Usage
 from ...reports import ComparedGroup, Comparison, compare
 from .._console import print_remarks, results, shortened
@@ -14,17 +15,7 @@ from .._numbers import Within
 from .._price_table import print_block, print_json
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
-from ._shown import (
-    as_json,
-    calls,
-    ends,
-    heading_span,
-    money,
-    named,
-    percent,
-    share,
-    signed_share,
-)
+from ._output import as_json, heading_span, interval_text, named
 
 _EPILOG = """
 \b
@@ -37,14 +28,14 @@ _THOUSAND = 1_000
 _NOT_KNOWN = "n.a."
 # Left out one after the other where a terminal is too narrow.
 _COSTS = ("wasted", "cost", "per 1,000\nsuccesses", "calls")
-_CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "given up", "unpriced")
+_CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "abandoned", "unpriced")
 
 
 @click.command("compare", epilog=_EPILOG)
 @click.argument("by")
 @click.argument("values", nargs=-1)
 @click.option(
-    "--baseline", metavar="VALUE", help="What to compare to; the first if not given."
+    "--baseline", metavar="VALUE", help="Value to compare to (default: the first)."
 )
 @click.option(
     "--confidence",
@@ -52,7 +43,7 @@ _CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "given up", "unprice
     default=0.95,
     show_default=True,
     metavar="SHARE",
-    help="Of the intervals.",
+    help="Confidence level of the intervals.",
 )
 @asks
 def compare_command(
@@ -63,10 +54,10 @@ def compare_command(
     baseline: str | None,
     confidence: float,
 ) -> None:
-    """Compare the VALUES of BY: what a call costs, and whether that is chance.
+    """Compare the cost per call of VALUES of BY, with intervals and tests.
 
-    BY is a tag, such as experiment, or a dimension, such as model. Without VALUES all
-    that have calls are compared.
+    BY is a tag, for example experiment, or a dimension, for example model. Without
+    VALUES, all values that have calls are compared.
     """
     with asked.ledger() as ledger:
         found = compare(
@@ -91,15 +82,14 @@ def _show(found: Comparison) -> None:
     print_block(fitting(lambda is_short: _calls(found, is_short=is_short), _CALLS))
     out.print()
     for group in found.groups:
-        line = _told(found, group)
+        line = _difference(found, group)
         if line:
             out.print(line, soft_wrap=True)
-    level = percent(1 - found.confidence)
     out.print(
         f"\n{heading_span(found.since, found.until)}. Intervals hold the true mean "
-        f"{percent(found.confidence)} of the time (bootstrap-t); differences are "
-        f"tested against {shortened(found.baseline)} at {level}, corrected for their "
-        f"number (Holm).",
+        f"{level(found.confidence)} of the time (bootstrap-t). Differences are tested "
+        f"against {shortened(found.baseline)} at {level(1 - found.confidence)}, "
+        f"corrected for their number (Holm).",
         soft_wrap=True,
     )
 
@@ -110,13 +100,12 @@ def _costs(found: Comparison, *, is_short: bool) -> Table:
         Column("calls", is_number=True),
         Column("cost", is_number=True),
         Column("per 1,000\ncalls", is_number=True),
-        Column(f"{percent(found.confidence)} interval", is_number=True),
+        Column(f"{level(found.confidence)} interval", is_number=True),
         Column("per 1,000\nsuccesses", is_number=True),
         Column("wasted", is_number=True),
         Column("verdict"),
     )
-    table = new_table("Cost", columns, [""] * len(columns))
-    table.show_footer = False
+    table = new_table("Cost", columns)
     for group in found.groups:
         table.add_row(
             *named([group.value], [found.by], is_short=is_short),
@@ -138,7 +127,7 @@ def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
 def _interval(found: Comparison, group: ComparedGroup) -> str:
     if group.cost is None:
         return _NOT_KNOWN
-    return ends(group.interval, found.currency, _THOUSAND)
+    return interval_text(group.interval, found.currency, _THOUSAND)
 
 
 def _calls(found: Comparison, *, is_short: bool) -> Table:
@@ -148,7 +137,7 @@ def _calls(found: Comparison, *, is_short: bool) -> Table:
             Column(heading, is_number=True)
             for heading in (
                 "failed",
-                "given up",
+                "abandoned",
                 "unpriced",
                 "input",
                 "output",
@@ -160,8 +149,7 @@ def _calls(found: Comparison, *, is_short: bool) -> Table:
             )
         ),
     )
-    table = new_table("Calls", columns, [""] * len(columns))
-    table.show_footer = False
+    table = new_table("Calls", columns)
     for group in found.groups:
         names = named([group.value], [found.by], is_short=is_short)
         table.add_row(*names, *_row(group))
@@ -187,15 +175,16 @@ def _row(group: ComparedGroup) -> tuple[str, ...]:
     )
 
 
-def _told(found: Comparison, group: ComparedGroup) -> str:
-    """The difference of *group* in a sentence; empty for the baseline."""
-    told = group.difference
-    if told is None:
+def _difference(found: Comparison, group: ComparedGroup) -> str:
+    """Describe the difference of *side* to the baseline in a sentence."""
+    difference = group.difference
+    if difference is None:
         is_baseline = group.value == found.baseline
         return "" if is_baseline else f"{shortened(group.value)}: {group.verdict}."
-    relative = signed_share(told.share)
-    between = ends(told.interval, found.currency, _THOUSAND)
-    lacking = f"; {calls(group.unpriced)} without a price" if group.unpriced else ""
+    relative = signed_share(difference.share)
+    between = interval_text(difference.interval, found.currency, _THOUSAND)
+    unpriced = counted(group.unpriced, "call")
+    lacking = f"; {unpriced} without a price" if group.unpriced else ""
     name, baseline = shortened(group.value), shortened(found.baseline)
     return (
         f"{name}: {group.verdict} than {baseline}"

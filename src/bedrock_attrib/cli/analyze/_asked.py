@@ -1,4 +1,4 @@
-"""What every analysis is asked for: a ledger, a span of time, filters."""
+"""Options of every analysis: a ledger, a span of time, filters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Command = Callable[..., Any]
 
 
 class Asked(NamedTuple):
-    """What was asked for.
+    """Shared options.
 
     Attributes:
-        name: The ledger; None for the one that the settings name.
+        name: The ledger; None for that of the settings.
         selection: Which calls.
         as_json: Whether JSON is wanted.
     """
@@ -29,12 +29,12 @@ class Asked(NamedTuple):
     as_json: bool
 
     def ledger(self) -> AbstractContextManager[Ledger]:
-        """The ledger, open while it is read."""
+        """Open the ledger for reading."""
         return opened(self.name)
 
 
 def asks(command: Command) -> Command:
-    """Give *command* the shared options; it takes them as one argument, ``asked``."""
+    """Give *command* the shared options as one argument, ``asked``."""
 
     @wraps(command)
     def run(

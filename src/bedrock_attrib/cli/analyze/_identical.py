@@ -1,4 +1,4 @@
-"""The part of ``savings`` about requests that were made again."""
+"""The part of ``savings`` on identical requests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 import click
 from rich.table import Table
 
+from ..._model.formatting import counted, duration, money, share
 from ...reports import (
     IdenticalRequests,
     IdenticalRequestsRow,
@@ -17,9 +18,9 @@ from ...reports import (
 from .._console import printable, results
 from .._price_table import print_block
 from .._tables import Column, new_table
-from ._shown import calls, money, named, print_assumptions, share
+from ._output import named, print_assumptions
 
-_HEADING = "Could be saved by keeping answers to identical requests"
+_HEADING = "Possible savings by caching answers to identical requests"
 _TIME = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _PREFIX = 12
@@ -32,7 +33,9 @@ def _time(
         return None
     found = _TIME.fullmatch(text.strip().lower())
     if found is None or not int(found[1]):
-        raise click.BadParameter(f"{text!r} is no time; expected such as 5m, 1h or 7d")
+        raise click.BadParameter(
+            f"{text!r} is not a duration; expected for example 5m, 1h or 7d"
+        )
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
@@ -40,29 +43,29 @@ within_option = click.option(
     "--within",
     metavar="TIME",
     callback=_time,
-    help="For how long the answer to a request is kept, such as 5m, 1h or 7d; "
-    "for good if not given.",
+    help="How long an answer would be cached, for example 5m, 1h or 7d (default: "
+    "for ever).",
 )
 top_option = click.option(
     "--top",
     type=click.IntRange(0, 1_000),
     default=5,
     show_default=True,
-    metavar="COUNT",
-    help="How many requests that were made again to name.",
+    metavar="N",
+    help="Show the N repeated requests that cost most.",
 )
 
 
 def print_identical(found: IdenticalRequests) -> None:
-    """Tell which requests were made again, and what that cost."""
+    """Print which requests were repeated, and what that cost."""
     out, total = results(), found.total
     if not total.calls and not total.unhashed:
         return
     out.print()
     if not total.calls:
         out.print(
-            f"{_HEADING}: not known, as no request was hashed; the setting "
-            f"request_hash_key does that",
+            f"{_HEADING}: unknown, as no request was hashed; set request_hash_key to "
+            f"hash them",
             soft_wrap=True,
         )
     elif total.repeats.calls:
@@ -75,8 +78,8 @@ def print_identical(found: IdenticalRequests) -> None:
         print_assumptions(found.assumptions)
     else:
         out.print(
-            f"{_HEADING}: nothing, as none of {calls(total.calls)} asked what another "
-            f"had asked{_in(found.within_s)}",
+            f"{_HEADING}: none, as no request of {counted(total.calls, 'call')} was "
+            f"repeated{_in(found.within_s)}",
             soft_wrap=True,
         )
     _print_remarks(found)
@@ -85,10 +88,8 @@ def print_identical(found: IdenticalRequests) -> None:
 def _print_remarks(found: IdenticalRequests) -> None:
     out, total = results(), found.total
     if total.calls and total.unhashed:
-        is_one = total.unhashed == 1
-        told = "it repeats another" if is_one else "they repeat others"
         out.print(
-            f"\n{calls(total.unhashed)} without a hash: whether {told} is not known.",
+            f"\n{counted(total.unhashed, 'call')} without a hash: repeats unknown.",
             soft_wrap=True,
         )
     for remark in found.remarks:
@@ -132,12 +133,12 @@ def _cost(repeats: RepeatedCalls, found: IdenticalRequests) -> str:
 
 
 def _print_lifetimes(found: IdenticalRequests) -> None:
-    told = [
-        f"{_for(each.within_s)}: {calls(each.repeats.calls)}, "
+    parts = [
+        f"{_for(each.within_s)}: {counted(each.repeats.calls, 'call')}, "
         f"{_cost(each.repeats, found)}"
         for each in found.lifetimes
     ]
-    results().print(f"Were they kept {'; '.join(told)}.", soft_wrap=True)
+    results().print(f"Repeats if cached {'; '.join(parts)}.", soft_wrap=True)
 
 
 def _most_repeated(found: IdenticalRequests) -> Table:
@@ -150,8 +151,7 @@ def _most_repeated(found: IdenticalRequests) -> Table:
         Column("last (UTC)"),
         Column(" / ".join(found.by)),
     )
-    table = new_table("Requests whose repeats cost most", columns, [""] * len(columns))
-    table.show_footer = False
+    table = new_table("Requests whose repeats cost most", columns)
     for each in found.top:
         table.add_row(
             printable(each.request_hash[:_PREFIX]),
@@ -171,16 +171,8 @@ def _made_by(request: RepeatedRequest) -> str:
 
 
 def _in(within_s: float | None) -> str:
-    return "" if within_s is None else f" within {_length(within_s)}"
+    return "" if within_s is None else f" within {duration(within_s)}"
 
 
 def _for(within_s: float | None) -> str:
-    return "for good" if within_s is None else f"for {_length(within_s)}"
-
-
-def _length(seconds: float) -> str:
-    """A time in the largest unit of which it has a whole number: ``24 h``."""
-    for width, unit in ((3_600, "h"), (60, "min")):
-        if seconds >= width and not seconds % width:
-            return f"{seconds / width:g} {unit}"
-    return f"{seconds:g} s"
+    return "for ever" if within_s is None else f"for {duration(within_s)}"

@@ -1,4 +1,4 @@
-"""What ``top`` shows: a table that redraws itself, plain lines, or JSON."""
+"""Display of ``watch``: a table for terminals, plain lines, or JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..._model.formatting import counted, digits, money, short_count
 from ..._model.money import add
 from ...reports import SpendTotals
-from .._bill import NO_TAG
-from .._figures import short_count, short_model
 from .._json import JsonObject
-from .._price_table import plain
+from .._names import short_model
+from .._tables import NO_TAG
 from ._rates import Keys, Rates, Spends
 
 _WIDE_FROM = 100
@@ -31,23 +31,10 @@ _NO_CONTROL |= dict.fromkeys(
 )
 
 
-def money(amount: Decimal | None, currency: str) -> str:
-    """*amount* with as many decimals as its size needs: ``$12.30``, ``$0.00042``.
-
-    A question mark where nobody knows it.
-    """
-    if amount is None:
-        return "?"
-    size = abs(amount)
-    places = 2 if size == 0 or size >= 1 else min(10, 2 - size.adjusted())
-    sign = "$" if currency == "USD" else ""
-    return f"{sign}{amount:,.{places}f}" + ("" if sign else f" {currency}")
-
-
 def _name(dimension: str, value: str | None) -> str:
     if value is None:
         return NO_TAG
-    # What a tag holds must not reach a terminal as commands.
+    # A tag value must not control the terminal.
     shown = value.translate(_NO_CONTROL)
     return short_model(shown) if dimension in ("model", "requested_model") else shown
 
@@ -55,7 +42,7 @@ def _name(dimension: str, value: str | None) -> str:
 def frame(
     rates: Rates, width: int, height: int, remark: str | None = None
 ) -> RenderableType:
-    """*rates* as a table for a terminal of *width* columns and *height* lines."""
+    """Make a table of *rates* for a terminal of *width* columns and *height* lines."""
     is_wide = width >= _WIDE_FROM
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, padding=0)
     for number, name in enumerate(rates.by):
@@ -88,7 +75,7 @@ def frame(
 
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
-    """What *lines* add up to: as far as a line of the table shows it."""
+    """Add up *lines*, as far as a line of the table shows them."""
     total = (SpendTotals(), SpendTotals(), SpendTotals())
     for _, spends in lines:
         for into, spend in zip(total, spends, strict=True):
@@ -120,7 +107,7 @@ def _heading(rates: Rates, *, is_wide: bool) -> Text:
 
 _WORDS = (
     "Amazon Bedrock spend  ",
-    " a minute   ",
+    " per minute   ",
     " in the last hour   ",
     " in 24 h",
 )
@@ -130,10 +117,10 @@ _SHORT_WORDS = ("Bedrock  ", "/min  ", " in 1 h  ", " in 24 h")
 def _closing(rates: Rates, remark: str | None) -> Text:
     others = rates.others(rates.total[_DAY])
     if remark is None and others:
-        remark = f"Not in these amounts, in 24 h: {_listed(others)}"
+        remark = f"Excluded from these amounts, in 24 h: {_listed(others)}"
     if remark is not None:
         return Text(remark, style="yellow", no_wrap=True, overflow="ellipsis")
-    legend = "Estimates from list prices   ? some calls lack a price   Ctrl-C ends"
+    legend = "Estimates from list prices   ? has calls without a price   Ctrl-C to end"
     return Text(legend, style="dim", no_wrap=True, overflow="ellipsis")
 
 
@@ -171,7 +158,7 @@ def _cells(rates: Rates, spends: Spends, *, is_wide: bool) -> tuple[str, ...]:
 
 
 def plain_line(rates: Rates) -> str:
-    """*rates* in one line, for logs and pipes."""
+    """Format *rates* as one line, for logs and pipes."""
     currency = rates.currency
     short, hour, day = (money(each, currency) for each in rates.amounts(rates.total))
     dearest = "  ".join(
@@ -180,21 +167,20 @@ def plain_line(rates: Rates) -> str:
         if (amount := rates.amounts(spends)[_HOUR])
     )
     rate = money(rates.per_minute(rates.total), currency)
-    calls = rates.total[_HOUR].calls
-    counted = "1 call" if calls == 1 else f"{calls:,} calls"
+    calls = counted(rates.total[_HOUR].calls, "call")
     lacking = rates.total[_HOUR].unpriced
     without = f" ({lacking:,} without a price)" if lacking else ""
     others = rates.others(rates.total[_DAY])
     more = f" and {_listed(others)}" if others else ""
     line = (
         f"{rates.at:%Y-%m-%dT%H:%M:%SZ}  {rate}/min  5 min {short}  1 h {hour}  "
-        f"24 h {day}{more}  {counted} in 1 h{without}  {dearest}"
+        f"24 h {day}{more}  {calls} in 1 h{without}  {dearest}"
     )
     return line.rstrip()
 
 
 def json_line(rates: Rates) -> str:
-    """*rates* as one line of JSON; amounts are exact, so they are text."""
+    """Format *rates* as one line of JSON; amounts are exact, so they are text."""
     lines = [
         {**dict(zip(rates.by, keys, strict=True)), **_windows(rates, spends)}
         for keys, spends in rates.ordered()
@@ -216,10 +202,10 @@ def _windows(rates: Rates, spends: Spends) -> JsonObject:
             "calls": spend.calls,
             "failed_calls": spend.failed,
             "unpriced_calls": spend.unpriced,
-            # What nobody could price is not zero.
-            "cost": None if amount is None else plain(amount),
+            # An unknown cost is not zero.
+            "cost": None if amount is None else digits(amount),
             "other_costs": {
-                currency: plain(other)
+                currency: digits(other)
                 for currency, other in rates.others(spend).items()
             },
         }

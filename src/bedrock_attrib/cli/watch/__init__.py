@@ -1,4 +1,4 @@
-"""The command ``top``: watch who spends how much at this moment."""
+"""The command ``watch``: spend of the last minutes, hour and day, refreshed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .._console import is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
 from .._numbers import Within
 from .._price_table import json_option
+from ._display import frame, json_line, plain_line
 from ._rates import Rates, read_rates
-from ._show import frame, json_line, plain_line
 
 _EPILOG = """
 \b
 Examples:
-  bedrock-attrib top --ledger calls.db
-  bedrock-attrib top --by team,app --interval 5
-  bedrock-attrib top --where environment=prod
-  bedrock-attrib top --count 1 --json | jq .total.last_hour.cost
+  bedrock-attrib watch --ledger calls.db
+  bedrock-attrib watch --by team,app --interval 5
+  bedrock-attrib watch --where environment=prod
+  bedrock-attrib watch --count 1 --json | jq .total.last_hour.cost
 """
 Show = Callable[[Rates, str | None], None]
 
@@ -43,18 +43,18 @@ Show = Callable[[Rates, str | None], None]
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look.",
+    help="Seconds between two refreshes.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1),
     metavar="N",
-    help="End after looking so many times; until Ctrl-C if not given.",
+    help="Number of refreshes (default: run until interrupted).",
 )
 @where_option
 @json_option
 @ledger_option
-def top(
+def watch(
     *,
     ledger: Ledger,
     by: tuple[str, ...],
@@ -63,11 +63,11 @@ def top(
     where: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Watch who spends how much now: 5 minutes, an hour, a day.
+    """Watch spend of the last 5 minutes, hour and day.
 
-    A terminal shows a table that redraws itself; a pipe gets a line each time, with
-    --json one of JSON. Calls are seen once the ledger has written them, a second or so
-    after they end. Ctrl-C ends it with code 0.
+    A terminal shows a table that is redrawn; a pipe gets one line per refresh, with
+    --json one JSON object. A call appears a second or so after it ends, when the ledger
+    has written it. Ctrl-C ends the command with code 0.
     """
     dimensions = _dimensions(by)
     selection = select(where=where)
@@ -81,8 +81,8 @@ def top(
 
 def _dimensions(names: Sequence[str]) -> list[Dimension]:
     if not names:
-        raise ConfigError("top goes by one or more dimensions, such as team,model")
-    return dimensions_of("top", names)
+        raise ConfigError("--by is empty; expected for example team,model")
+    return dimensions_of("watch", names)
 
 
 def _watch(
@@ -93,11 +93,11 @@ def _watch(
     count: int | None,
     show: Show,
 ) -> None:
-    """Look and show, again and again.
+    """Read the ledger and show it, repeatedly.
 
     Raises:
-        LedgerError: If the ledger cannot be read the first time; later it may be
-            locked for a while, which is shown.
+        LedgerError: If the ledger cannot be read the first time. Later failures, such
+            as a lock, are shown, and it is read again.
     """
     last: Rates | None = None
     seen = 0

@@ -1,4 +1,4 @@
-"""The demo's calls while they are made: one thread for each lane."""
+"""Threads that make the calls of the demo, one for each lane of its plan."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ._plan import Lane, Step
 _JOIN_WITHIN_S = 2.0
 
 
-class Run:
-    """Makes the calls of a plan over real sockets, at the pace that was asked for.
+class Lanes:
+    """The calls of a plan, made over real sockets within a given time.
 
     Attributes:
         planned: Number of calls in the plan.
@@ -26,8 +26,8 @@ class Run:
         """Prepare the threads.
 
         Args:
-            lanes: What to call.
-            endpoint: Where.
+            lanes: The calls.
+            endpoint: Where to send them.
             window_s: Seconds over which the calls are spread.
         """
         self.planned = sum(map(len, lanes))
@@ -55,11 +55,11 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        """Whether there are calls still to be made."""
+        """Whether calls are still to be made."""
         return any(thread.is_alive() for thread in self._running)
 
     def stop(self) -> None:
-        """Make no further call, and wait for those under way."""
+        """Start no further call, and wait for those in progress."""
         self._stop.set()
         deadline = monotonic() + _JOIN_WITHIN_S
         for thread in self._running:
@@ -82,4 +82,4 @@ class Run:
             try:
                 make_call(client, step)
             except client.exceptions.ClientError:
-                return  # Planned: the record tells of it.
+                return  # Planned: the record has it.

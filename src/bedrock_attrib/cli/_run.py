@@ -1,4 +1,4 @@
-"""The command ``run``, as one among the others; it works without them too."""
+"""The command ``run`` within the tree; it works without click too."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ from .._run import launch
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(*, arguments: tuple[str, ...]) -> None:
-    """Run a Python program with its Bedrock calls metered, without a change to it."""
+    """Run a Python program with its Bedrock calls metered, without changing it."""
     launch(arguments)

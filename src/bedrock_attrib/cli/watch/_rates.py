@@ -1,4 +1,4 @@
-"""How fast money is spent now: a ledger's last minutes, hour and day."""
+"""Spend in the last minutes, hour and day of a ledger."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _new_spends() -> Spends:
 
 @dataclass(slots=True)
 class Rates:
-    """What was spent in each window.
+    """Spend in each window.
 
     Attributes:
         at: The end of the windows.
         by: Names of the dimensions.
         lines: Spend in each window, by values of the dimensions.
-        total: The same of all calls.
+        total: Spend of all calls in each window.
         currency: Currency of the amounts that are shown.
     """
 
@@ -45,27 +45,27 @@ class Rates:
     currency: str = "USD"
 
     def amount(self, spend: SpendTotals) -> Decimal | None:
-        """The amount in the currency that is shown; None where nobody knows it."""
+        """Return the amount in the currency that is shown; None where it is unknown."""
         found = spend.cost.get(self.currency)
         return ZERO if found is None and not spend.unpriced else found
 
     def amounts(self, spends: Spends) -> Amounts:
-        """Amounts of the windows, in the currency that is shown."""
+        """Return the amounts of the windows, in the currency that is shown."""
         short, hour, day = map(self.amount, spends)
         return short, hour, day
 
     def others(self, spend: SpendTotals) -> dict[str, Decimal]:
-        """Amounts in all other currencies, by their names."""
+        """Return the amounts in all other currencies, by currency."""
         names = sorted(spend.cost.keys() - {self.currency})
         return {name: spend.cost[name] for name in names}
 
     def per_minute(self, spends: Spends) -> Decimal | None:
-        """Spend a minute, over the last five."""
+        """Return the spend per minute, over the last five."""
         short = self.amounts(spends)[_SHORT]
         return None if short is None else short / MINUTES
 
     def ordered(self) -> list[tuple[Keys, Spends]]:
-        """The lines, those first that spend most now, then in the hour, then today."""
+        """Return the lines, the highest current spend first."""
         return sorted(
             self.lines.items(),
             key=lambda line: (

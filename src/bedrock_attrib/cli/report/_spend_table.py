@@ -1,4 +1,4 @@
-"""A report of spend as a table for people."""
+"""Table of a spend report, as wide as the terminal allows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from ...reports import SpendReport, SpendRow
+from ..._model.formatting import decimals_of, exact_money, money, share, short_count
+from ...reports import SpendReport, SpendRow, SpendTotals
 from .._console import printable, results, shortened
-from .._figures import short_count, short_model
-from .._tables import Column, new_table
-from ._money import Money
+from .._names import short_model
+from .._tables import NO_TAG, Column, new_table
+from ._output import WIDEST
 
-NONE = "-"
-_WIDEST = 10_000
 _MODELS = frozenset({"model", "requested_model"})
 # Left out one after the other where a terminal is too narrow.
 _LEAST_NEEDED = ("per 1,000\ntokens", "per call", "failed", "output", "input")
@@ -28,12 +27,12 @@ class _Figure(NamedTuple):
 
 
 def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
-    """*report* as a table whose last line is the total.
+    """Make a table of *report* whose last line is the total.
 
     Args:
-        report: What to show.
+        report: The report.
         is_exact: Whether to show every digit of counts and amounts, and whole names.
-        width: Columns there are; figures that are needed least make room for names.
+        width: Columns of the terminal; the least needed figures make room for names.
     """
     figures = list(_figures(report, is_exact=is_exact))
     table = _table_of(report, figures, is_exact=is_exact)
@@ -47,7 +46,7 @@ def spend_table(report: SpendReport, *, is_exact: bool, width: int) -> Table:
 
 def _natural_width(table: Table) -> int:
     console = results()
-    options = console.options.update(max_width=_WIDEST)
+    options = console.options.update(max_width=WIDEST)
     return console.measure(table, options=options).maximum
 
 
@@ -107,17 +106,47 @@ def _amounts(
 ) -> Iterator[_Figure]:
     rows = (*report.rows, SpendRow((), report.total))
     amounts = [row.spend.cost[currency] for row in rows if currency in row.spend.cost]
-    money = Money.of(currency, amounts, is_exact=is_exact)
-    yield _Figure(money.heading, lambda row: money.text(row.spend.cost.get(currency)))
+    decimals = decimals_of(amounts) if is_exact else None
+    yield _Figure(
+        cost_heading(currency),
+        lambda row: cost_cell(row.spend, currency, decimals),
+    )
+
+
+def cost_heading(currency: str) -> str:
+    """Return the heading of a column of costs."""
+    return "cost" if currency == "USD" else f"cost\n{currency}"
+
+
+def cost_cell(spend: SpendTotals, currency: str, decimals: int | None = None) -> str:
+    """Return the cost of *spend* in a currency; empty where it is in others only.
+
+    Args:
+        spend: The calls.
+        currency: ISO 4217 code.
+        decimals: Decimal places of exact amounts; None to round them.
+    """
+    amount = spend.cost.get(currency)
+    if amount is None:
+        return "" if spend.cost or not spend.calls else _without_amount(spend)
+    if decimals is None:
+        return money(amount, currency)
+    return exact_money(amount, currency, decimals)
+
+
+def _without_amount(spend: SpendTotals) -> str:
+    return money(None) if spend.unpriced else "free"
 
 
 def _means(report: SpendReport, currency: str) -> Iterator[_Figure]:
-    money = Money(currency, 0)
+    def mean(amount: Decimal | None) -> str:
+        return "" if amount is None else money(amount, currency)
+
     yield _Figure("share", lambda row: _percent(report.share(row.spend, currency)))
     if report.counts_calls:
-        yield _Figure("per call", lambda row: money.mean(row.spend.per_call(currency)))
+        yield _Figure("per call", lambda row: mean(row.spend.per_call(currency)))
     heading = "per 1,000\ntokens" if report.counts_calls else "per 1,000"
-    yield _Figure(heading, lambda row: money.mean(_per_1000(row, currency, report)))
+    yield _Figure(heading, lambda row: mean(_per_1000(row, currency, report)))
 
 
 def _per_1000(row: SpendRow, currency: str, report: SpendReport) -> Decimal | None:
@@ -125,12 +154,12 @@ def _per_1000(row: SpendRow, currency: str, report: SpendReport) -> Decimal | No
     return None if is_sum_of_units else row.spend.per_1000_tokens(currency)
 
 
-def _percent(share: Decimal | None) -> str:
-    return "" if share is None else f"{share:.1f}%"
+def _percent(percent: Decimal | None) -> str:
+    return "" if percent is None else share(percent / 100)
 
 
 def _names(report: SpendReport, *, is_exact: bool) -> Callable[[str, str | None], str]:
-    """How keys are written: models short, where that tells them apart."""
+    """Return how keys are written: models short, where they stay different."""
     write = printable if is_exact else shortened
     short: dict[str, str] = {}
     for place, by in enumerate(report.by):
@@ -142,20 +171,20 @@ def _names(report: SpendReport, *, is_exact: bool) -> Callable[[str, str | None]
 
     def name(by: str, key: str | None) -> str:
         if key is None:
-            return NONE
+            return NO_TAG
         return write(short.get(key, key) if by in _MODELS else key)
 
     return name
 
 
 def spend_title(report: SpendReport) -> str:
-    """What *report* is about, in words."""
+    """Return the title of *report*."""
     by = f" by {', '.join(report.by)}" if report.by else ""
     return f"Spend{by}, {span_text(report.since, report.until)}"
 
 
 def span_text(since: datetime | None, until: datetime | None) -> str:
-    """A span in words; whole days by their dates, the last included."""
+    """Format a span; whole days as dates, the last included."""
     if since is None or until is None:
         return "no calls"
     zone = f"{since.tzinfo}"

@@ -1,4 +1,4 @@
-"""The command ``forecast``: what the month will have cost."""
+"""The command ``forecast``: cost of the current month, and its budget."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import click
 
+from ..._model.formatting import chance, counted, level, money
 from ...reports import Forecast, forecast
 from .._console import print_remarks, results
 from .._numbers import Within, amount
 from .._price_table import print_json
 from ._asked import Asked, asks
-from ._shown import as_json, likely, money, percent
+from ._output import as_json
 
 _EPILOG = """
 \b
@@ -27,7 +28,7 @@ Examples:
     "--budget",
     callback=amount,
     metavar="AMOUNT",
-    help="What may be spent in the month.",
+    help="Budget of the month.",
 )
 @click.option(
     "--confidence",
@@ -35,15 +36,16 @@ Examples:
     default=0.8,
     show_default=True,
     metavar="SHARE",
-    help="Of the interval.",
+    help="Confidence level of the interval.",
 )
 @asks
 def forecast_command(
     *, asked: Asked, budget: Decimal | None, confidence: float
 ) -> None:
-    """Say what the present month will cost, and how sure that is.
+    """Forecast the cost of the current month, with an interval.
 
-    The present is where the span ends, or now. Eight weeks before it are looked at.
+    The current month is that of --until, or of today. The forecast uses up to eight
+    weeks before.
     """
     with asked.ledger() as ledger:
         found = forecast(ledger, asked.selection, budget=budget, confidence=confidence)
@@ -57,20 +59,21 @@ def forecast_command(
 
 def _lines(found: Forecast) -> list[str]:
     spent = money(found.spent, found.currency)
-    spent = "no call has a price" if found.spent is None else f"{spent} spent"
+    spent = "no call is priced" if found.spent is None else f"{spent} spent"
     lines = [f"{found.month:%B %Y}: {spent} by {found.as_of:%Y-%m-%d %H:%M %Z}."]
     if found.expected is None:
-        lines.append("No whole day of history: nothing can be said of its end.")
+        lines.append("No full day of history, so there is no forecast.")
         return [*lines, *_of_budget(found)]
     expected = money(found.expected, found.currency)
+    days = counted(found.days, "day")
     if found.low is None or found.high is None:
-        between = f"no interval, with {found.days} days of history"
+        between = f"no interval, with {days} of history"
     else:
         low, high = money(found.low, found.currency), money(found.high, found.currency)
-        between = f"{low} to {high} in {percent(found.confidence)} of such months"
-    weekdays = "" if found.is_by_weekday else ", weekdays not told apart"
+        between = f"{low} to {high} in {level(found.confidence)} of such months"
+    weekdays = "" if found.is_by_weekday else ", without differences between weekdays"
     lines.append(
-        f"Expected at its end: {expected} ({between}; {found.days} days of history"
+        f"Expected at the end of the month: {expected} ({between}; {days} of history"
         f"{weekdays})."
     )
     return [*lines, *_of_budget(found)]
@@ -81,11 +84,11 @@ def _of_budget(found: Forecast) -> list[str]:
         return []
     budget = money(found.budget, found.currency)
     if found.spent is not None and found.spent > found.budget:
-        return [f"The budget of {budget} is spent."]
+        return [f"The budget of {budget} has been spent."]
     if found.expected is None:
         return []
     over = found.over_budget
-    going = "" if over is None else f" Going over it: {likely(over)} likely."
+    going = "" if over is None else f" Probability of exceeding it: {chance(over)}."
     if found.budget_day is None:
         return [f"The budget of {budget} should last.{going}"]
     return [f"The budget of {budget} will be spent on {found.budget_day}.{going}"]
