@@ -417,7 +417,7 @@ def test_spend_that_is_known_as_a_whole_only(keep: Callable[..., Ledger]) -> Non
 def test_wrong_figures_and_an_empty_ledger(keep: Callable[..., Ledger]) -> None:
     """The message says what is expected; without calls there is nothing to judge."""
     ledger = keep()
-    with pytest.raises(ConfigError, match="by day or hour, not by week"):
+    with pytest.raises(ConfigError, match="the step is week; expected day or hour"):
         anomalies(ledger, step=Step.WEEK)
     for threshold in (0, math.nan, math.inf):
         with pytest.raises(ConfigError, match=f"{threshold} and the least .* zero or"):

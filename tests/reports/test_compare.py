@@ -183,9 +183,8 @@ def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
     assert a.interval.high < 0.0011  # of those that are left
     assert found.remarks == (
         (
-            "Of 55 calls 24 are still kept one by one: intervals, tests and "
-            "percentiles stand on these alone (a 12 of 42, b 12 of 13), all other "
-            "figures on all calls"
+            "24 of 55 single calls are left: intervals, tests and percentiles are "
+            "based on these (a 12 of 42, b 12 of 13), all other figures on all calls"
         ),
     )
 
@@ -206,8 +205,8 @@ def test_sums_alone_are_compared_too(keep: Keep) -> None:
     assert other.verdict is ComparisonVerdict.TOO_FEW_CALLS
     assert found.remarks == (
         (
-            "No single call of this span is kept any more: all figures come from "
-            "hourly sums, and there are no intervals, tests or percentiles"
+            "All single calls of this span were deleted: the figures come from hourly "
+            "sums, without intervals, tests or percentiles"
         ),
     )
 
@@ -221,8 +220,8 @@ def test_a_side_without_any_price(keep: Keep) -> None:
     assert (b.cost, b.cost_per_call, b.cost_per_success, b.wasted) == (None,) * 4
     assert found.remarks == (
         (
-            "1 of 2 calls has no price: what they cost is in none of these amounts. "
-            "Why, and what to do: bedrock-attrib report unpriced"
+            "1 of 2 calls has no price: excluded from these amounts. Reasons: "
+            "bedrock-attrib report unpriced"
         ),
     )
 
@@ -234,7 +233,7 @@ def euro(record: CallRecord) -> CallRecord:
 
 WRONG = {
     "no value": ([], {}, "none has calls in this span"),
-    "one value": ([of("a")], {}, "only .a. has calls in this span; two are needed"),
+    "one value": ([of("a")], {}, "needs two values of experiment, but only .a. has calls in this span"),
     "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
     "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
     "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),
@@ -244,7 +243,7 @@ WRONG = {
         {"by": "experiments"},
         "No call has a tag 'experiments' .there are experiment.; did you mean exp",
     ),
-    "time": ([of("a"), of("b")], {"by": "day"}, "compare does not go by day"),
+    "time": ([of("a"), of("b")], {"by": "day"}, "compare cannot be grouped by day"),
     "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),
 }
 

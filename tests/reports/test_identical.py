@@ -171,8 +171,8 @@ def test_calls_that_were_forgotten_are_told(keep: Keep) -> None:
     assert found.total.repeats.calls == 1
     assert found.remarks == (
         (
-            "Single calls before 2026-11-25 13:00 UTC are not kept any more, and are "
-            "in no figure here"
+            "Single calls before 2026-11-25 13:00 UTC were deleted and are "
+            "excluded from these figures"
         ),
     )
     assert identical_requests(ledger, selection=select("2026-11-25T13:00")).remarks == (

@@ -61,10 +61,10 @@ def test_a_stretch_alone_says_both_ends() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"since": "soon"}, "'soon' is no moment; expected 2026-11-25"),
-        ({"since": "2026-13"}, "'2026-13' is no moment"),
+        ({"since": "soon"}, "'soon' is not a moment; expected 2026-11-25"),
+        ({"since": "2026-13"}, "'2026-13' is not a moment"),
         ({"since": "999999w"}, "'999999w'"),
-        ({"since": "0001-01-01"}, "lies in the year 1; expected one from 1971"),
+        ({"since": "0001-01-01"}, "is in the year 1; expected a year from 1971"),
         ({"until": "9999-12-31"}, "'9999-12-31'"),
         (
             {"since": "2026-02", "until": "2026-01"},
@@ -72,10 +72,10 @@ def test_a_stretch_alone_says_both_ends() -> None:
         ),
         ({"zone": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
         ({"zone": "../etc/passwd"}, "is no time zone"),
-        ({"where": ["team"]}, "'team' is no filter"),
-        ({"where": ["=a"]}, "'=a' is no filter"),
-        ({"where": ["unit=output_token"]}, "not filtered by unit"),
-        ({"where": ["day=2026-11-25"]}, "not filtered by day"),
+        ({"where": ["team"]}, "'team' is not a filter"),
+        ({"where": ["=a"]}, "'=a' is not a filter"),
+        ({"where": ["unit=output_token"]}, "cannot be filtered by unit"),
+        ({"where": ["day=2026-11-25"]}, "cannot be filtered by day"),
     ],
 )
 def test_what_is_not_understood_is_told(

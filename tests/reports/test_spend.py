@@ -211,7 +211,7 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
     assert remark.startswith(
-        "Single calls before 2026-11-25 12:00 UTC are not kept any more"
+        "Single calls before 2026-11-25 12:00 UTC were deleted"
     )
     assert spend_by(ledger, ["team"]).remarks == ()
     assert spend_by(ledger, ["team"]).total.calls == 2
@@ -222,9 +222,9 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     ("by", "message"),
     [
         (["team", "team"], "names a dimension twice"),
-        (["hour", "day"], "goes by one of hour, day, not by several"),
-        ([""], "a dimension is named ''"),
-        (["tag:"], "a dimension is named 'tag:'"),
+        (["hour", "day"], "groups by one period only; choose one of hour, day"),
+        ([""], "unknown dimension ''"),
+        (["tag:"], "unknown dimension 'tag:'"),
     ],
 )
 def test_what_a_report_cannot_go_by(keep: Keep, by: list[str], message: str) -> None:

@@ -131,7 +131,7 @@ def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     found = what_if(ledger, Alternative(model=BANDED))
     assert (found.total.calls, found.total.excluded) == (0, 1)
-    assert "no longer kept" in found.excluded[0].reason
+    assert "were deleted" in found.excluded[0].reason
     other = what_if(ledger, Alternative(model=NOVA))
     assert other.total.instead == Decimal("1.12")
 
@@ -274,7 +274,7 @@ NOT_POSSIBLE = {
     "not wholly priced, by the call": (
         {"model": SONNET_5, "price_status": PriceStatus.PARTIAL},
         Alternative(model=BANDED),
-        r"not wholly known \(partial\)",
+        r"not fully known \(partial\)",
     ),
 }
 
@@ -304,7 +304,7 @@ def test_an_empty_ledger(keep: Keep) -> None:
 
 
 WRONG = {
-    "says nothing": (Alternative(), "what is to be different"),
+    "says nothing": (Alternative(), "nothing is changed"),
     "share": (Alternative(cached_share=Decimal(2)), "the cached share is 2"),
     "no share": (Alternative(cached_share=Decimal("NaN")), "cached share is NaN"),
     "uses": (Alternative(tier="flex", cache_uses=0), "cache uses are 0"),
@@ -314,11 +314,11 @@ WRONG = {
     ),
     "unknown tier": (
         Alternative(tier="felx"),
-        "no price is known for the tier 'felx'; expected one of batch, custom-model",
+        "no price for the tier 'felx'; expected one of batch, custom-model",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),
-        "no price is known for the model 'us.amazon.nova-pro-v2:0'",
+        "no price for the model 'us.amazon.nova-pro-v2:0'",
     ),
 }
 
@@ -335,7 +335,7 @@ def test_assumptions_are_stated() -> None:
     """Everything that is taken for granted is said."""
     alternative = Alternative(NOVA, None, Scope.GEO, Decimal("0.25"))
     text = "\n".join(alternative.assumptions())
-    assert f"{NOVA} (geo) would have been sent" in text
+    assert f"{NOVA} (geo) would have the same token counts" in text
     assert "25% of each prompt" in text
     assert "by their geo ids" in text
     assert "failed calls stay free" in text
@@ -370,4 +370,4 @@ def test_amounts_of_two_currencies_are_not_compared(keep: Keep) -> None:
     found = what_if(keep(euros), Alternative(tier="batch"))
     assert (found.currency, found.total.saved) == ("EUR", None)
     (excluded,) = found.excluded
-    assert (excluded.reason, excluded.cost) == ("the other price is in USD", 9)
+    assert (excluded.reason, excluded.cost) == ("the alternative price is in USD", 9)

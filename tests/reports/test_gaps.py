@@ -62,7 +62,7 @@ def test_every_call_has_its_tags(keep: Keep) -> None:
     assert unattributed(keep()).rows == ()
     report = unattributed(keep(make_record()), ["team"])
     assert (report.rows, report.lacking.calls, report.total.calls) == ((), 0, 1)
-    with pytest.raises(ConfigError, match="no tag is named"):
+    with pytest.raises(ConfigError, match="no required tag is named"):
         unattributed(keep(), [])
 
 
@@ -98,7 +98,7 @@ def test_calls_without_a_price_by_reason(keep: Keep) -> None:
     assert "ProfileResolver()" in rows[PROFILE].advice
     (unknown,) = [row for row in report.rows if not row.usage]
     assert unknown.reason == "the answer states no usage"
-    assert unknown.advice.startswith("no price would help")
+    assert unknown.advice.startswith("the response did not state its usage")
     table = tabulate_unpriced(report)
     assert next(iter(table.rows))[6] == "input_token=200 output_token=100"
 
@@ -113,7 +113,7 @@ def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:
     rows = {row.reason: row for row in unpriced(ledger).rows}
     assert {reason: row.calls for reason, row in rows.items()} == {
         "model 'acme.unheard-of-v1:0' is not in the price table": 1,
-        "not known: these calls are not kept on their own any more": 1,
+        "unknown: the single calls were deleted": 1,
     }
     assert all(row.usage[Unit.OUTPUT_TOKEN] == 50 for row in rows.values())
 
@@ -150,5 +150,5 @@ def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> N
     image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
     ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))
     ledger.forget(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
-    usage = {row.reason[:9]: row.usage for row in unpriced(ledger).rows}
-    assert usage["not known"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}
+    usage = {row.reason[:7]: row.usage for row in unpriced(ledger).rows}
+    assert usage["unknown"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}
