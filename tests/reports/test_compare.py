@@ -233,7 +233,11 @@ def euro(record: CallRecord) -> CallRecord:
 
 WRONG = {
     "no value": ([], {}, "none has calls in this span"),
-    "one value": ([of("a")], {}, "needs two values of experiment, but only .a. has calls in this span"),
+    "one value": (
+        [of("a")],
+        {},
+        "needs two values of experiment, but only .a. has calls in this span",
+    ),
     "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
     "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
     "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),

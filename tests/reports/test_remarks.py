@@ -85,7 +85,9 @@ def test_what_is_no_tag_cannot_be_lacking(keep: Keep) -> None:
     """A dimension is no tag, unless it is said to be one."""
     ledger = keep(make_record(tags={"day": "x"}), make_record())
     for name in ("model", "day"):
-        with pytest.raises(ConfigError, match=f"expects tags such as team, and {name} is not one"):
+        with pytest.raises(
+            ConfigError, match=f"expects tags such as team, and {name} is not one"
+        ):
             unattributed(ledger, [name])
     assert unattributed(ledger, ["tag:day"]).lacking.calls == 1
     assert unattributed(ledger, ["temas"]).remarks == (
@@ -206,7 +208,5 @@ def test_what_of_partly_priced_calls_is_in_the_amounts(keep: Keep) -> None:
     part = make_record(price_status=PriceStatus.PARTIAL)
     ledger = keep(make_record(tags={"team": "ads"}), part)
     start = "1 of 2 calls has a price for a part: "
-    assert (
-        f"{start}excluded from these amounts" in (what_if(ledger, BATCH).remarks[0])
-    )
+    assert f"{start}excluded from these amounts" in (what_if(ledger, BATCH).remarks[0])
     assert f"{start}only that part is in these amounts" in savings(ledger).remarks[0]

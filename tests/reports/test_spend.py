@@ -210,9 +210,7 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     ledger.forget(calls_before=NOON - DAY)
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
-    assert remark.startswith(
-        "Single calls before 2026-11-25 12:00 UTC were deleted"
-    )
+    assert remark.startswith("Single calls before 2026-11-25 12:00 UTC were deleted")
     assert spend_by(ledger, ["team"]).remarks == ()
     assert spend_by(ledger, ["team"]).total.calls == 2
     assert spend_by(ledger, ["day"]).total.calls == 2

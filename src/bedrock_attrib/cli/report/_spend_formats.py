@@ -14,7 +14,7 @@ from ...ledger import Ledger
 from ...reports import Selection, SpendReport, spend_by, tabulate_spend
 from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, focus_table
-from .._console import printable, remarks, results
+from .._console import results
 from .._ledgers import progress_bar
 from .._price_table import price_table
 from ._json import spend_json
@@ -163,13 +163,6 @@ def _html(asked: Asked) -> tuple[str, ...]:
         )
     with text_output(asked.output) as file:
         file.write(page.text)
-    if asked.output != STDOUT:
-        size = len(page.text.encode("utf-8"))
-        remarks().print(
-            f"Wrote {printable(asked.output)} ({size / 1000:,.0f} kB). Open it in a "
-            f"browser.",
-            soft_wrap=True,
-        )
     return page.remarks
 
 

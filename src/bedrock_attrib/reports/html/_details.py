@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from ..._model.cost import ZERO, add
 from ..._model.formatting import counted, decimals_of, digits, exact_money
-from ..._model.money import ZERO, add
 from ..._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,

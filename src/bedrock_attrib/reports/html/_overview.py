@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.record import Outcome
 from ..._model.usage import PROMPT_UNITS, Unit
 from .._tables.spend_totals import SpendTotals
