@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -105,7 +106,7 @@ def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport
 
 
 def _add(rows: dict[Key, ChargeRow], part: Sum, reader: Reader) -> None:
-    rates = reader.rates_of(part.kind) or {}
+    rates: Mapping[Unit, Rate] = reader.rates_of(part.kind) or {}
     if not part.by_unit:
         _add_charge(rows, part, None, None, part.calls, part.cost or ZERO)
     for unit, amount in part.by_unit.items():
