@@ -14,6 +14,7 @@ from botocore.session import Session as BotocoreSession
 from botocore.stub import Stubber
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
@@ -24,7 +25,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

@@ -365,7 +365,7 @@ TAG_FAULTS = {
     "a=b,c": "BEDROCK_ATTRIB_TAGS holds 'c'; expected pairs such as team=search,",
     "=search": "BEDROCK_ATTRIB_TAGS: Value error, tag key has 0 characters; expected",
     "team=": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 0 characters;",
-    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' holds [';']; allowed",
+    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' contains [';']; allowed",
     f"team={'x' * 257}": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 257",
 }
 
@@ -394,7 +394,7 @@ def test_wrong_tag_is_named(folder: Path) -> None:
 def test_wrong_keys(name: str) -> None:
     """What is to cross as baggage is held to what tags are held to."""
     assert error_of({name: ["team;"]}).startswith(
-        f"argument {name}: Value error, tag key holds [';']; allowed are letters"
+        f"argument {name}: Value error, tag key contains [';']; allowed are letters"
     )
     message = error_of({name: [f"k{number}" for number in range(51)]})
     assert "Value error, 51 tags given; at most 50 are allowed" in message

@@ -23,7 +23,7 @@ from bedrock_attrib._attribution import Spend
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import Routes
-from bedrock_attrib._recording.finalizer import Settler
+from bedrock_attrib._recording.finalizer import Finalizer
 from bedrock_attrib.pricing._model_pricer import Till
 from bedrock_attrib.testing import (
     ListSink,
@@ -92,7 +92,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
     "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
-    "default tags": (recorder_module, "current_scope"),
+    "default tags": (recorder_module, "current_attribution"),
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
     "error status": (Recorder, "turned_away"),
@@ -111,7 +111,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "spend": (Spend, "add"),
     "price look-up": (Till, "quote"),
     "loading prices": (PriceTable, "bundled"),
-    "settling": (Settler, "_settle_one"),
+    "finalizing": (Finalizer, "_finalize_one"),
     "end": (Recorder, "_end"),
 }
 

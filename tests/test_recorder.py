@@ -30,10 +30,11 @@ from bedrock_attrib import (
     get_recorder,
     instrument,
 )
+from bedrock_attrib._attribution.spend import sums_of
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib._sinks.protocols import QueueSink
 from bedrock_attrib.pricing import Discount
+from bedrock_attrib.sinks import QueueSink
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
 
 MODEL = "openai.gpt-5.6-luna"
@@ -372,7 +373,7 @@ def test_other_currency_is_not_in_dollars(simulator: Simulator) -> None:
     assert record.cost is not None
     euros = Cost(Decimal(3), "EUR", {}, {})
     spend = Spend()
-    spend.add(record._replace(cost=euros))
+    sums_of(spend).add(record._replace(cost=euros))
     assert (spend.cost, spend.calls, spend.unpriced_calls) == (0, 1, 1)
 
 

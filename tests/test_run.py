@@ -419,7 +419,7 @@ WRONG = {
     "bad tag": (
         ["--tag", "team=a,b", "true"],
         2,
-        "tag 'team' holds [',']; allowed are letters, digits, spaces and _.:/=+-@",
+        "tag 'team' contains [',']; allowed are letters, digits, spaces and _.:/=+-@",
     ),
     "bad setting": (
         ["--metric-tag-values", "0", "true"],

@@ -7,13 +7,12 @@ import threading
 import pytest
 from waiting import HANG_S, wait_until
 
-from bedrock_attrib import CallRecord, Recorder, instrument
-from bedrock_attrib._model.record import CallStart
-from bedrock_attrib._sinks.protocols import (
+from bedrock_attrib import CallRecord, CallStart, Recorder, instrument
+from bedrock_attrib.sinks import (
     CorrectingSink,
     Guard,
+    PullSink,
     QueueSink,
-    SettlingSink,
     Sink,
 )
 from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator
@@ -52,7 +51,7 @@ class Slow:
 
 
 def test_protocols() -> None:
-    """What has the methods is a sink; what settles is read by others; guards check."""
+    """What has the methods is a sink; a pull sink is read by others; guards check."""
 
     class Checker:
         def check(self, start: CallStart) -> None:
@@ -60,8 +59,8 @@ def test_protocols() -> None:
 
     assert isinstance(Slow(), Sink)
     assert isinstance(QueueSink(Slow()), Sink)
-    assert isinstance(ListSink(), SettlingSink)
-    assert not isinstance(Slow(), SettlingSink)
+    assert isinstance(ListSink(), PullSink)
+    assert not isinstance(Slow(), PullSink)
     assert isinstance(Checker(), Guard)
     assert not isinstance(Checker(), Sink)
 
@@ -148,25 +147,25 @@ def test_one_bad_record(records: list[CallRecord]) -> None:
     queued.close()
 
 
-def test_ctrl_c_in_the_middle(records: list[CallRecord]) -> None:
-    """What Ctrl-C leaves of what is handed on comes the next time."""
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_a_sink_that_raises_anything(
+    records: list[CallRecord], raised: type[BaseException]
+) -> None:
+    """Whatever a sink raises on the queue's thread is counted, and the next follow."""
 
-    class Interrupted(Slow):
+    class Raising(Slow):
         def write(self, record: CallRecord) -> None:
             super().write(record)
             if len(self.records) == 1:
-                raise KeyboardInterrupt
+                raise raised
 
-    sink = Interrupted()
+    sink = Raising()
     queue = QueueSink(sink, interval_s=60)
     for record in records:
         queue.write(record)
-    with pytest.raises(KeyboardInterrupt):
-        queue.flush(HANG_S)
-    assert sink.records == records[:1]
     assert queue.flush(HANG_S)
     assert sink.records == records
-    assert queue.dropped == 0
+    assert queue.dropped == 1
     queue.close()
 
 

@@ -6,8 +6,10 @@ import os
 import sys
 
 from ._attribution import Spend
+from ._attribution.spend import sums_of
 from ._model.formatting import counted, money
 from ._model.record import CallRecord
+from ._runtime.fork import ResetOrder, after_fork
 from ._runtime.shutdown import when_it_ends
 
 
@@ -26,11 +28,11 @@ class SummarySink:
 
     def write(self, record: CallRecord) -> None:
         """Count one call."""
-        self._spend.add(record)
+        sums_of(self._spend).add(record)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Count *after* instead of *before*."""
-        self._spend.correct(before, after)
+        sums_of(self._spend).correct(before, after)
 
     def flush(self, timeout_s: float) -> bool:
         """Return True, as nothing is pending."""
@@ -64,5 +66,4 @@ SUMMARY = SummarySink()
 """The sink of this process."""
 
 when_it_ends(SUMMARY.write_line)
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=SUMMARY.reset)
+after_fork(SUMMARY.reset, ResetOrder.FIGURES)

@@ -25,6 +25,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import (
     CallRecord,
+    CallStart,
     Recorder,
     Spend,
     TagPolicyError,
@@ -34,7 +35,7 @@ from bedrock_attrib import (
     uninstrument,
 )
 from bedrock_attrib._instrument.observers import error_name
-from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     Fault,

@@ -17,13 +17,13 @@ from aio_clients import client_of, new_session
 from cells import MESSAGES, MODEL
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
     instrument,
     uninstrument,
 )
-from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import ListSink, Simulator
 
 

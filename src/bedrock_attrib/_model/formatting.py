@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from .money import EXACT
+from .cost import EXACT
 
 UNPRICED = "unpriced"
 """Text of an amount that is not known, which is not the same as no cost."""

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..._model.cost import add
 from ..._model.formatting import counted, digits, money, short_count
-from ..._model.money import add
 from ...reports import Spend
 from .._json import JsonObject
 from .._names import short_model

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.cost import Rate
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, Rate, add
 from ..._model.usage import Unit
 from ...ledger import Ledger, Reader, Sum
 from .._selection import Selection

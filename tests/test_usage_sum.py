@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedrock_attrib import Unit, Usage
-from bedrock_attrib._model.usage_sum import Tally
+from bedrock_attrib._model.usage_sum import UsageSum
 
 COUNTS = st.tuples(st.integers(0, 10**12), st.integers(0, 10**12))
 
@@ -17,7 +17,7 @@ COUNTS = st.tuples(st.integers(0, 10**12), st.integers(0, 10**12))
 @given(st.lists(COUNTS, min_size=1, max_size=700))
 def test_sums_are_exact(counts: list[tuple[int, int]]) -> None:
     """Past the point where columns are folded too, nothing is lost or added."""
-    tally = Tally()
+    tally = UsageSum()
     for prompt, answer in counts:
         tally.add(Usage({Unit.INPUT_TOKEN: prompt, Unit.OUTPUT_TOKEN: answer}))
     assert tally.read() == {
@@ -28,7 +28,7 @@ def test_sums_are_exact(counts: list[tuple[int, int]]) -> None:
 
 def test_taking_forgets() -> None:
     """What was taken once is not given again; what comes later is."""
-    tally = Tally()
+    tally = UsageSum()
     tally.add(Usage({Unit.INPUT_TOKEN: 3}))
     assert tally.take() == {Unit.INPUT_TOKEN: 3}
     assert tally.take() == {}
@@ -38,7 +38,7 @@ def test_taking_forgets() -> None:
 
 def test_usages_without_a_unit() -> None:
     """Calls that bill nothing can be counted."""
-    tally = Tally()
+    tally = UsageSum()
     for _ in range(300):
         tally.add(Usage({}))
     assert tally.read() == {}
@@ -46,7 +46,7 @@ def test_usages_without_a_unit() -> None:
 
 def test_another_usage_is_refused() -> None:
     """Counts never end up under another unit's name."""
-    tally = Tally()
+    tally = UsageSum()
     tally.add(Usage({Unit.INPUT_TOKEN: 3}))
     tally.add(Usage({Unit.INPUT_TOKEN: 3, Unit.OUTPUT_TOKEN: 4}))
     with pytest.raises(ValueError, match="zip"):
@@ -66,7 +66,7 @@ class Interrupting(int):
 @pytest.mark.parametrize("is_read", [True, False])
 def test_a_handler_adds_in_the_middle(*, is_read: bool) -> None:
     """What a signal's handler adds while sums are read is counted, and once."""
-    tally = Tally()
+    tally = UsageSum()
     count = Interrupting(1)
     seen: list[int] = []
 

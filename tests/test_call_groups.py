@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import sys
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,15 +21,17 @@ from waiting import HANG_S
 
 from bedrock_attrib import (
     CallRecord,
+    CallStart,
     ModelRef,
     PriceTable,
+    QueueSink,
     Recorder,
     Usage,
     attribution,
     instrument,
 )
-from bedrock_attrib._model.record import CallStart, PriceStatus, Quote
-from bedrock_attrib._sinks.protocols import QueueSink
+from bedrock_attrib._model.record import PriceStatus, Quote
+from bedrock_attrib._recording.recorder import lifecycle_of
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator, tokens
@@ -164,7 +164,7 @@ def _points(reader: InMemoryMetricReader) -> Iterator[tuple[object, ...]]:
 @settings(
     max_examples=30,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(cases=st.lists(_CASES, min_size=1, max_size=12))
 def test_as_each_alone(simulator: Simulator, cases: list[Case]) -> None:
@@ -394,43 +394,11 @@ def test_full_queue_of_a_sink(simulator: Simulator) -> None:
     client = instrument(simulator.client(), recorder=recorder)
     for _ in range(10):
         converse(client)
-    recorder.settle()
+    recorder.flush()
     assert queue.dropped == 3
     queue.flush(HANG_S)
     assert len(sink.records) == 7
     recorder.close()
-
-
-@pytest.mark.parametrize("interrupted", [1, 3, 6])
-def test_ctrl_c_in_the_middle_of_a_batch(
-    simulator: Simulator, interrupted: int
-) -> None:
-    """Whatever sink is interrupted, nobody misses a call, and none comes twice."""
-
-    class Interrupted(ListSink):
-        count = 0
-
-        def write(self, record: CallRecord) -> None:
-            super().write(record)
-            self.count += 1
-            if self.count == interrupted:
-                raise KeyboardInterrupt
-
-    sinks = [ListSink(), Interrupted(), ListSink()]
-    recorder = Recorder(sinks=sinks)
-    client = instrument(simulator.client(), recorder=recorder)
-    with attribution(team="search") as spend:
-        for _ in range(3):
-            converse(client)
-        with pytest.raises(ValueError, match="at least 1"):
-            raise_from(client)
-        for _ in range(2):
-            converse(client)
-    with pytest.raises(KeyboardInterrupt):
-        recorder.flush()
-    recorder.flush()
-    assert [len(sink.records) for sink in sinks] == [6, 6, 6]
-    assert spend.calls == 6
 
 
 def raise_from(client: BaseClient) -> None:
@@ -446,123 +414,16 @@ def raise_from(client: BaseClient) -> None:
         client.meta.events.unregister("before-call.bedrock-runtime", refuse, "refuse")
 
 
-def test_ctrl_c_between_two_calls_of_a_batch(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_a_price_table_that_raises_anything(
+    simulator: Simulator, raised: type[BaseException]
 ) -> None:
-    """What had not been read when Ctrl-C came is read the next time."""
-    sink = ListSink()
-    recorder = Recorder(sinks=(sink,))
-    client = instrument(simulator.client(), recorder=recorder)
-    with attribution(team="search") as spend:
-        for _ in range(5):
-            converse(client)
-    reads = itertools.count(1)
-    take = recorder._settler._settle_plain  # noqa: SLF001 -- nothing else stands there
-
-    def interrupt(*args: Any) -> None:
-        take(*args)
-        if next(reads) == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(recorder._settler, "_settle_plain", interrupt)  # noqa: SLF001
-        with pytest.raises(KeyboardInterrupt):
-            recorder.flush()
-    assert spend.calls == 5
-    assert len(sink.records) == 5
-
-
-# Where a call is read and priced, or taken out of what is pending.
-_READING = frozenset(
-    {
-        "_handle_pending",
-        "resume",
-        "_settle_rest",
-        "_settle_plain",
-        "_settle_one",
-        "_settle_read",
-        "read_converse",
-        "build_record",
-        "holds",
-        "add",
-        "add_alike",
-        "spent_alike",
-        "spent_apart",
-        "records",
-    }
-)
-_ROOMS = (
-    "_queue.py",
-    "_settler.py",
-    "_progress.py",
-    "_batch.py",
-    "_settlement.py",
-    "_answers.py",
-)
-
-
-class Interruption:
-    """Ctrl-C at a given line of those where calls are read, counted from one."""
-
-    def __init__(self, line: int) -> None:
-        self.lines_left = line
-        self.where = ""
-
-    def __call__(self, frame: FrameType, event: str, _arg: object) -> object:
-        """Trace a function, and interrupt it when its line has come."""
-        code = frame.f_code
-        if code.co_name not in _READING or not code.co_filename.endswith(_ROOMS):
-            return None
-        if event == "line" and not self.where:
-            self.lines_left -= 1
-            if not self.lines_left:
-                self.where = f"{code.co_name}, line {frame.f_lineno}"
-                raise KeyboardInterrupt
-        return self
-
-
-def test_ctrl_c_at_any_line(simulator: Simulator) -> None:
-    """Wherever Ctrl-C comes while calls are read, each counts once, for everybody."""
-    sinks = [ListSink(), ListSink()]
-    recorder = Recorder(sinks=sinks)
-    client = instrument(simulator.client(), recorder=recorder)
-    for _ in range(3):
-        converse(client)
-    recorder.flush()
-    for line in itertools.count(1):
-        before = len(sinks[0].records)
-        with attribution(team="search") as spend:
-            for model in (CLAUDE, "nobody.knows-v1:0", CLAUDE):
-                converse(client, model)
-        interruption = Interruption(line)
-        tracer = sys.gettrace()
-        sys.settrace(interruption)
-        try:
-            recorder.settle()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(tracer)
-        found = [len(sink.records) - before for sink in sinks]
-        assert found == [3, 3], interruption.where
-        assert spend.calls == 3, interruption.where
-        if not interruption.where:
-            break
-    assert line > 100
-    assert recorder.faults.counts() == {}
-    recorder.close()
-
-
-@pytest.mark.parametrize("refused", [KeyboardInterrupt, SystemExit])
-def test_a_call_that_interrupts_each_time(
-    simulator: Simulator, refused: type[BaseException]
-) -> None:
-    """A call that can never be priced, for want of a fault, holds no other one up."""
+    """A call that cannot be priced is recorded without a price, as are those after."""
 
     class Refusing(PriceTable):
         def quote(self, model: ModelRef, *args: Any, **kwargs: Any) -> Quote:
             if model.requested == LUNA:
-                raise refused
+                raise raised
             return super().quote(model, *args, **kwargs)
 
     sink = ListSink()
@@ -571,54 +432,91 @@ def test_a_call_that_interrupts_each_time(
     client = instrument(simulator.client(), recorder=recorder)
     for model in (CLAUDE, LUNA, CLAUDE):
         converse(client, model)
-    with pytest.raises(refused):
-        recorder.flush()
-    recorder.flush()
-    assert [record.model.requested for record in sink.records] == [CLAUDE, CLAUDE]
+    assert recorder.flush()
+    assert [
+        (record.model.requested, record.price_status.value, record.price_reason_code)
+        for record in sink.records
+    ] == [
+        (CLAUDE, "priced", None),
+        (LUNA, "unpriced", "pricing_failed"),
+        (CLAUDE, "priced", None),
+    ]
+    assert recorder.faults.counts() == {"pricing": 1}
     recorder.close()
 
 
-def test_ctrl_c_while_closing(simulator: Simulator) -> None:
-    """What is pending when a recorder is closed is told in spite of Ctrl-C."""
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_a_sink_that_raises_anything(
+    simulator: Simulator, raised: type[BaseException]
+) -> None:
+    """Whatever a sink raises, no sink and no block misses a call or gets it twice."""
 
-    class Interrupted(ListSink):
-        is_closed = False
-
+    class Raising(ListSink):
         def write(self, record: CallRecord) -> None:
             super().write(record)
-            if len(self.records) == 1:
-                raise KeyboardInterrupt
+            raise raised
 
-        def close(self) -> None:
-            self.is_closed = True
-
-    sinks = [Interrupted(), Interrupted()]
+    sinks = [ListSink(), Raising(), ListSink()]
     recorder = Recorder(sinks=sinks)
     client = instrument(simulator.client(), recorder=recorder)
-    for _ in range(4):
-        converse(client)
-    with pytest.raises(KeyboardInterrupt):
-        recorder.close()
-    assert [len(sink.records) for sink in sinks] == [4, 4]
-    assert [sink.is_closed for sink in sinks] == [True, True]
+    with attribution(team="search") as spend:
+        for _ in range(3):
+            converse(client)
+        with pytest.raises(ValueError, match="at least 1"):
+            raise_from(client)
+        for _ in range(2):
+            converse(client)
+    recorder.flush()
+    assert [len(sink.records) for sink in sinks] == [6, 6, 6]
+    assert spend.calls == 6
+    assert recorder.faults.counts() == {"Raising": 6}
+    recorder.close()
 
 
-def test_ctrl_c_twice(simulator: Simulator) -> None:
-    """Who presses Ctrl-C again need not wait for a slow sink; others are told."""
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+@pytest.mark.parametrize("wait", ["flush", "close", "spend"])
+def test_an_interrupt_while_waiting(simulator: Simulator, wait: str) -> None:
+    """Ctrl-C ends a wait for a slow sink; each call is then written once."""
+    began, go, pressed = (threading.Event() for _ in range(3))
 
-    class Slow(ListSink):
+    class Waiting(ListSink):
         def write(self, record: CallRecord) -> None:
+            began.set()
+            assert go.wait(100)
             super().write(record)
+
+    def interrupt(*_: object) -> None:
+        if not pressed.is_set():
+            pressed.set()
             raise KeyboardInterrupt
 
-    sinks = [Slow(), ListSink()]
+    def press() -> None:
+        began.wait(100)
+        while not pressed.wait(0.05):  # Python may miss one just before it waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    sinks = [ListSink(), Waiting(), ListSink()]
     recorder = Recorder(sinks=sinks)
     client = instrument(simulator.client(), recorder=recorder)
-    for _ in range(4):
-        converse(client)
-    with pytest.raises(KeyboardInterrupt):
-        recorder.flush()
-    assert [len(sink.records) for sink in sinks] == [2, 4]
+    with attribution(team="search") as spend:
+        for _ in range(4):
+            converse(client)
+        thread = threading.Thread(target=press)
+        thread.start()
+        look = {
+            "flush": lambda: recorder.flush(100),
+            "close": recorder.close,
+            "spend": lambda: spend.calls,
+        }[wait]
+        with pytest.raises(KeyboardInterrupt):
+            look()
+    go.set()
+    thread.join()
+    signal.signal(signal.SIGUSR1, before)
+    recorder.flush(100)
+    assert [len(sink.records) for sink in sinks] == [4, 4, 4]
+    assert spend.calls == 4
     recorder.close()
 
 
@@ -650,7 +548,13 @@ def test_a_tier_that_is_no_text(simulator: Simulator) -> None:
         value for name, _, value in _points(reader) if name == "bedrock_attrib.calls"
     ]
     assert calls == [4]  # a label is text
-    assert recorder.faults.counts() == {"pricing": 1, "OpenTelemetrySink": 1}
+    assert recorder.faults.counts() == {"pricing": 1}
+    places = {
+        dict(labels)["bedrock_attrib.place"]: value
+        for name, labels, value in _points(reader)
+        if name == "bedrock_attrib.faults"
+    }
+    assert places["metrics"] == 1
     recorder.close()
 
 
@@ -676,7 +580,7 @@ def test_fork_while_another_thread_settles(simulator: Simulator) -> None:
         before = spend.calls
         for model in (CLAUDE, CLAUDE, LUNA):
             converse(client, model)
-        thread = threading.Thread(target=recorder.settle)
+        thread = threading.Thread(target=recorder.flush)
         thread.start()
         assert is_inside.wait(HANG_S)
         reader, writer = os.pipe()
@@ -706,14 +610,15 @@ def test_after_a_change_of_prices(simulator: Simulator) -> None:
     found = []
     for _ in moments:
         converse(client, LUNA)
-        recorder.settle()
-        route = recorder._routes["Converse", LUNA, "us-east-1"]  # noqa: SLF001 -- nobody else sees how fast it is
-        found += [alike and alike.record.started_at for alike in route.alike.values()]
+        recorder.flush()
+        routes = lifecycle_of(recorder)._routes  # noqa: SLF001 -- nobody else sees how fast it is
+        groups = routes.of("Converse", LUNA, "us-east-1").groups
+        found += [group and group.example.started_at for group in groups.values()]
     assert found == [None, *[moments[0]] * 2, *[midnight] * 3]
     recorder.close()
 
 
-def test_a_call_used_again_keeps_nothing(simulator: Simulator) -> None:
+def test_a_call_keeps_nothing_of_another(simulator: Simulator) -> None:
     """Whatever calls there were before, each has what it has itself."""
     sink = ListSink()
     recorder = Recorder(sinks=(sink,))
