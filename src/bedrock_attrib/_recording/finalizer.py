@@ -10,6 +10,7 @@ from .._attribution import Scope
 from .._model.call_groups import Alike, Batch, Counts
 from .._model.model_id import ModelKind
 from .._model.record import CallRecord, Outcome, Reading
+from .._readers import BodyAnswer
 from .._runtime.contained_errors import Faults
 from .._sinks.protocols import BatchWriter, Sink, batch_writer
 from .call import Call, Plain, plain_call
@@ -194,9 +195,9 @@ class Settler:
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if isinstance(answer, Reading):
+            if isinstance(answer, (Reading, BodyAnswer)):
                 call.outcome = call.outcome or Outcome.ABANDONED
-                return answer
+                return answer if isinstance(answer, Reading) else answer.read()
             if answer is not None:
                 return call.route.operation.read(answer, call.route.model)
         except Exception as fault:
