@@ -52,14 +52,14 @@ class Handlers:
         recorder: The recorder that was asked for; None for whichever is the default.
         is_on: False once the target is no longer instrumented. Clients that were made
             from a session keep its handlers.
-        gives_way: Whether whoever instruments with another recorder replaces them, as
-            they were put there from outside of the application's code.
+        is_implicit: Whether they were registered from outside of the application's code.
+            Instrumenting with another recorder then replaces them.
     """
 
-    def __init__(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
+    def __init__(self, recorder: Recorder | None, *, is_implicit: bool = False) -> None:
         """Make handlers that tell *recorder*."""
         self.recorder = recorder
-        self.gives_way = gives_way
+        self.is_implicit = is_implicit
         self.is_on = True
 
     def register(self, events: BaseEventHooks) -> None:
