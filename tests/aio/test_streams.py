@@ -393,7 +393,7 @@ def test_a_response_that_is_released_in_its_block(
 
 
 def test_a_stream_of_somebody_else(simulator: Simulator, sink: ListSink) -> None:
-    """A stream of an application's own class is passed through, and the record says so."""
+    """A stream of an application's own class is passed through, and recorded so."""
     recorder = Recorder(sinks=(sink,))
 
     class Own:

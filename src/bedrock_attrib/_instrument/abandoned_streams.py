@@ -114,7 +114,7 @@ class AbandonedStreamObserver(StreamObserver):
         drains.hold(self)
 
     def dropped(self) -> None:
-        """Note that the caller's stream is gone. In a finalizer, so nothing may wait."""
+        """Note, in a finalizer, that the caller's stream is gone; nothing may wait."""
         was_held = self._drains.release(self)
         call = self._call
         if call.ended is not None or not was_held:

@@ -205,7 +205,7 @@ def _observed_body(kind: type) -> type:
 
 
 def _closing(close: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return *close*, which may have to be awaited, so that it ends the call as well."""
+    """Return *close*, awaited or not, in a form that ends the call as well."""
 
     def closing(self: Any) -> Any:
         try:

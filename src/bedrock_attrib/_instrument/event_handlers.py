@@ -52,7 +52,7 @@ class Handlers:
         recorder: The recorder that was asked for; None for whichever is the default.
         is_on: False once the target is no longer instrumented. Clients that were made
             from a session keep its handlers.
-        is_implicit: Whether they were registered from outside of the application's code.
+        is_implicit: Whether they were registered from outside the application's code.
             Instrumenting with another recorder then replaces them.
     """
 

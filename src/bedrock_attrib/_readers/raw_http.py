@@ -52,10 +52,6 @@ class BodyAnswer:
             self._pieces = [body[:_HEAD_BYTES], body[_HEAD_BYTES:][-_TAIL_BYTES:]]
             self._size = _HEAD_BYTES + _TAIL_BYTES
 
-    def forget_body(self) -> None:
-        """Read by the headers alone."""
-        self._pieces = []
-
     def read(self) -> Reading:
         """Read the counts, and forget the body; the same reading each time."""
         reading = self._reading

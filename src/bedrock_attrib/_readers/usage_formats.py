@@ -190,8 +190,8 @@ EMBEDDING = UsageFormat(
     source="body (embedding)", input="inputTokenCount", output="outputTokenCount"
 )
 
-# By which path which formats there may be in a body or in a chunk of a stream, which wraps
-# them; no path is the body itself. A format is taken by its spelling, not by the
+# Paths in a body, or in a chunk of a stream, which wraps them, and the formats that may
+# be there; no path is the body itself. A format is taken by its spelling, not by the
 # vendor: new families follow old ones.
 BODY_FORMATS: tuple[tuple[tuple[str, ...], tuple[UsageFormat, ...]], ...] = (
     (("usage",), (OPENAI, RESPONSES, ANTHROPIC, NOVA)),

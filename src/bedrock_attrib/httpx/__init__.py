@@ -36,10 +36,11 @@ def instrument(
     endpoint_url: str | None = None,
     region: str | None = None,
 ) -> Client:
-    """Meter every call of Bedrock that *client* makes; its other requests are not affected.
+    """Meter every call of Bedrock that *client* makes, and no other request.
 
     A call is recognized by its host (``bedrock-runtime`` or ``bedrock-mantle`` of any
-    region) or by a signature for Bedrock, and by its path. Calling it again has no effect.
+    region) or by a signature for Bedrock, and by its path. Calling it again has no
+    effect.
 
     Args:
         client: An ``httpx.Client`` or ``httpx.AsyncClient``, or one of httpx2.
