@@ -1,4 +1,4 @@
-"""Every event that a reader got is recorded, wherever and however it leaves a stream."""
+"""Every event that a reader got is recorded, however it leaves the stream."""
 
 from __future__ import annotations
 

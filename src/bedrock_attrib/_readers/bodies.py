@@ -109,7 +109,7 @@ def _trace_units(document: Mapping[str, Any]) -> dict[Unit, int]:
 
 
 def read_document(document: Mapping[str, Any], model: ModelRef) -> Reading | None:
-    """Read the counts of a body or of a chunk of a stream, by the first format that fits."""
+    """Read the counts of a body or of a stream's chunk, by the first fitting format."""
     found = find_usage(document)
     return None if found is None else read_fields(*found, model.vendor)
 

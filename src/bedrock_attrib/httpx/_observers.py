@@ -52,7 +52,11 @@ class HttpStreamObserver:
         call.recorder.answer_opened(call)
 
     def _decode(self, data: bytes) -> dict[str, Any]:
-        return self._read(data)[0]
+        try:
+            return self._read(data)[0]
+        except Exception as fault:
+            self._call.recorder.faults.note("httpx stream", fault)
+            return {}
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
