@@ -131,7 +131,7 @@ def _nothing_left_to_settle() -> Iterator[None]:
     yield
     gc.collect()
     for recorder in [each for each in gc.get_objects() if type(each) is Recorder]:
-        recorder.settle()
+        recorder.flush()
 
 
 @pytest.fixture

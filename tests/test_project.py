@@ -128,3 +128,22 @@ def test_pictures_of_the_architecture_are_up_to_date() -> None:
         [sys.executable, script, "--check"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    """A public name means one class, whichever module it is imported from."""
+    package = importlib.import_module("bedrock_attrib")
+    found: dict[str, set[type]] = {}
+    modules = [package.__name__] + [
+        module.name
+        for module in pkgutil.walk_packages(package.__path__, "bedrock_attrib.")
+        if not any(part.startswith("_") for part in module.name.split("."))
+        and not module.name.startswith("bedrock_attrib.cli")
+    ]
+    for name in modules:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            value = getattr(module, public)
+            if isinstance(value, type):
+                found.setdefault(public, set()).add(value)
+    assert {name for name, kinds in found.items() if len(kinds) > 1} == set()

@@ -160,7 +160,7 @@ def test_queue_sink(simulator: Simulator) -> None:
     recorder = Recorder(sinks=(queue,))
     for _ in range(3):
         _call(simulator, recorder)
-    recorder.settle()
+    recorder.flush()
     assert recorder.flush(HANG_S)
     assert len(sink.records) == 3
     assert queue.dropped == 0
@@ -384,7 +384,7 @@ def test_settling_in_the_middle_of_settling(simulator: Simulator) -> None:
     class Curious(PlainSink):
         def write(self, record: CallRecord) -> None:
             super().write(record)
-            recorder.settle()
+            recorder.flush()
             assert spends[0].calls == len(self.records)
 
     sink = Curious()

@@ -175,4 +175,4 @@ def test_as_json() -> None:
         86400.0,
         None,
     ]
-    assert found["ways"]
+    assert found["options"]
