@@ -344,9 +344,8 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "1 call to acme.unheard-of-v1:0 in us-east-1 (unpriced)\n"
         "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  usage: 100 input_token, 50 output_token\n"
-        "  what to do: state the price under [[prices]] in a file that the setting "
-        "price_overrides names, or import AWS's own price list: bedrock-attrib prices "
-        "import\n"
+        "  what to do: add the price under [[prices]] in a file named by the setting "
+        "price_overrides, or import the AWS price list: bedrock-attrib prices import\n"
     )
     found = json.loads(
         run("report", "unpriced", "--ledger", str(ledger), "--json").stdout
