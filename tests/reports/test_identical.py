@@ -180,7 +180,7 @@ def test_calls_that_were_forgotten_are_told(keep: Keep) -> None:
     )
     ledger.forget(calls_before=datetime(2026, 11, 26, tzinfo=UTC))
     assert identical_requests(ledger).remarks == (
-        "No single calls are kept any more, so that nothing can be told",
+        "All single calls were deleted, so that repeats are unknown",
     )
 
 

@@ -134,7 +134,7 @@ UNPRICED = {"cost": None, "price_status": PriceStatus.UNPRICED}
 DOUBTS = (
     r"1 of 4 calls has no price: .*bedrock-attrib report unpriced",
     r"1 of 4 calls has a price for a part: .*bedrock-attrib report unpriced",
-    r"1 of 4 calls has an estimated price, as counts or prices of theirs .*",
+    r"1 of 4 calls has an estimated price, as their counts or prices .*",
 )
 
 

@@ -337,7 +337,7 @@ def test_assumptions_are_stated() -> None:
     text = "\n".join(alternative.assumptions())
     assert f"{NOVA} (geo) would have the same token counts" in text
     assert "25% of each prompt" in text
-    assert "by their geo ids" in text
+    assert "with their geo ids" in text
     assert "failed calls stay free" in text
 
 
