@@ -164,7 +164,7 @@ def test_a_file_that_was_cut_off_is_no_sound_ledger(path: Path, size: int) -> No
 def test_a_value_that_nobody_wrote_is_a_problem_too(path: Path) -> None:
     """Pages may be whole and hold nonsense."""
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("INSERT INTO more_sums VALUES (0, 1, 1, 1, 'search_unit', 'many')")
+        db.execute("INSERT INTO other_sums VALUES (0, 1, 1, 1, 'search_unit', 'many')")
     done = run_here("ledger", "check", "--ledger", str(path))
     assert done.returncode == 1
     assert done.stdout.startswith("a value is none that was written: ")
