@@ -217,7 +217,7 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
     found: dict[tuple[str, ...], Decimal] = {}
     with ledger.reading() as reader:
         for each in reader.sums(START, END, tag_names=("team", "app")):
-            key = (each.tags["team"], each.tags["app"], each.kind.model.requested)
+            key = (each.tags["team"], each.tags["app"], each.dimensions.model.requested)
             found[key] = found.get(key, Decimal(0)) + (each.cost or 0)
     return found
 

@@ -119,7 +119,9 @@ def _rows(
         end = whole[1] if is_before(whole[1], until) else until
         points = edges(step, start, end)
         for done, (at, parts) in enumerate(reader.steps(points), start=1):
-            kept = (each for each in parts if chosen.lets_pass(each.tags, each.kind))
+            kept = (
+                each for each in parts if chosen.lets_pass(each.tags, each.dimensions)
+            )
             for charge in charges_of(reader, kept):
                 values = _values(charge, account, _period(step, at))
                 yield [values.get(name) for name in wanted]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from ..._model.model_id import ModelRef, Scope, parse_model_id
 from ..._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from ...errors import ConfigError
-from ...ledger import Kind
+from ...ledger import CallDimensions
 from ...pricing import PriceTable
 from ...pricing._suggest import similar_model_ids
 
@@ -67,7 +67,7 @@ class Alternative:
         if self.tier is not None:
             _check_tier(self.tier, prices)
 
-    def model_of(self, kind: Kind) -> ModelRef | None:
+    def model_of(self, kind: CallDimensions) -> ModelRef | None:
         """The model that would be called; None where no id has that scope."""
         model = kind.model if self.model is None else parse_model_id(self.model)
         if self.scope is None or self.scope is model.scope:
@@ -77,7 +77,7 @@ class Alternative:
         prefix = _prefix(self.scope, kind.region)
         return None if prefix is None else parse_model_id(f"{prefix}{model.model_id}")
 
-    def tier_of(self, kind: Kind) -> str:
+    def tier_of(self, kind: CallDimensions) -> str:
         """The tier that would serve a call of *kind*."""
         return kind.tier if self.tier is None else self.tier
 

@@ -141,16 +141,16 @@ class _Gathering:
         is_open: bool,
     ) -> None:
         for part in reader.sums(*span):
-            value = self.dimension.read(part.tags, part.kind)
-            if not value or not selection.lets_pass(part.tags, part.kind):
+            value = self.dimension.read(part.tags, part.dimensions)
+            if not value or not selection.lets_pass(part.tags, part.dimensions):
                 continue
             if is_open:
                 self.sides.setdefault(value, Gathered())
             side = self.sides.get(value)
             if side is not None:
                 side.add(part)
-                self.currencies.add(part.kind.currency)
-                self.doubts.note(part.kind.price_status, part.calls)
+                self.currencies.add(part.dimensions.currency)
+                self.doubts.note(part.dimensions.price_status, part.calls)
 
 
 def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:

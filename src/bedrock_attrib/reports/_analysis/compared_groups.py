@@ -10,7 +10,7 @@ from enum import StrEnum
 from ..._model.money import ZERO, add
 from ..._model.record import CallRecord, Outcome
 from ..._model.usage import PROMPT_UNITS, Unit
-from ...ledger import Sum
+from ...ledger import Aggregate
 from .._statistics.bootstrap import (
     FEWEST,
     Difference,
@@ -140,9 +140,9 @@ class Gathered:
         """Calls with a whole price, free ones included."""
         return self.calls - self.unpriced
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add *part*: what is known of calls whether they are kept or not."""
-        kind = part.kind
+        kind = part.dimensions
         is_ok = kind.outcome is Outcome.OK
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0

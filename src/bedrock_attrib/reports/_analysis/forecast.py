@@ -143,10 +143,10 @@ def _spent(
     has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
-        if selection.lets_pass(part.tags, part.kind):
+        if selection.lets_pass(part.tags, part.dimensions):
             has_calls = True
-            total = add_known(total, known(part.kind.price_status, part.cost))
-            currencies.add(part.kind.currency)
+            total = add_known(total, known(part.dimensions.price_status, part.cost))
+            currencies.add(part.dimensions.currency)
     return total if has_calls else ZERO, only_currency(currencies)
 
 
@@ -174,8 +174,8 @@ def _days(
     doubts = series.doubts
     if begin > month:
         for part in reader.sums(month, begin):
-            if selection.lets_pass(part.tags, part.kind):
-                doubts.note(part.kind.price_status, part.calls)
+            if selection.lets_pass(part.tags, part.dimensions):
+                doubts.note(part.dimensions.price_status, part.calls)
     points = (min(begin, month), as_of)
     remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]
     return days[first:], remarks

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..._model.money import ZERO
 from ..._model.record import Outcome
-from ...ledger import Ledger, Sum
+from ...ledger import Aggregate, Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimensions_of
 from .._selection import Selection
@@ -44,14 +44,14 @@ class Waste:
         """What all of them cost, as far as that is known."""
         return add_known(self.failed_cost, self.abandoned_cost)
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add *part*."""
-        cost = known(part.kind.price_status, part.cost)
+        cost = known(part.dimensions.price_status, part.cost)
         self.retries += max(0, part.attempts - part.calls)
-        if part.kind.outcome is Outcome.ERROR:
+        if part.dimensions.outcome is Outcome.ERROR:
             self.failed += part.calls
             self.failed_cost = add_known(self.failed_cost, cost)
-        elif part.kind.outcome is Outcome.ABANDONED:
+        elif part.dimensions.outcome is Outcome.ABANDONED:
             self.abandoned += part.calls
             self.abandoned_cost = add_known(self.abandoned_cost, cost)
 
@@ -114,9 +114,9 @@ def savings(
         parts = [
             part
             for part in reader.sums(since, until)
-            if chosen.lets_pass(part.tags, part.kind)
+            if chosen.lets_pass(part.tags, part.dimensions)
         ]
-        currency = only_currency(part.kind.currency for part in parts)
+        currency = only_currency(part.dimensions.currency for part in parts)
         clues = Clues.in_sums(parts, names)
         span = (since, until)
         ways = tuple(report_on(way, table, reader, chosen, span, clues) for way in Way)
@@ -133,20 +133,20 @@ def savings(
     )
 
 
-def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, Doubts]:
+def _spent(parts: Sequence[Aggregate]) -> tuple[Decimal | None, Doubts]:
     spent, doubts = None if parts else ZERO, Doubts()
     for part in parts:
-        status = part.kind.price_status
+        status = part.dimensions.price_status
         spent = add_known(spent, known(status, part.cost))
         doubts.note(status, part.calls)
     return spent, doubts
 
 
-def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[Waste]:
+def _wasted(parts: Sequence[Aggregate], names: Sequence[str]) -> list[Waste]:
     keys_of = keys_by(names)
     found: dict[tuple[str | None, ...], Waste] = {}
     for part in parts:
-        keys = keys_of(part.tags, part.kind)
+        keys = keys_of(part.tags, part.dimensions)
         found.setdefault(keys, Waste(keys)).add(part)
     wasted = [each for each in found.values() if _is_told(each)]
     return sorted(wasted, key=_by_cost)

@@ -13,7 +13,7 @@ from ..._model.model_id import Scope
 from ..._model.money import ZERO, add
 from ..._model.record import Outcome, Tags
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
-from ...ledger import Kind, Reader, Sum
+from ...ledger import Aggregate, CallDimensions, Reader
 from ...pricing import PriceTable
 from .._dimensions import dimension_named
 from .._selection import Selection
@@ -94,7 +94,7 @@ class WayReport:
 Keys = tuple[str | None, ...]
 
 
-def keys_by(names: Iterable[str]) -> Callable[[Tags, Kind], Keys]:
+def keys_by(names: Iterable[str]) -> Callable[[Tags, CallDimensions], Keys]:
     """Reads the values of some dimensions."""
     reads = [dimension_named(name).read for name in names]
     return lambda tags, kind: tuple(read(tags, kind) for read in reads)
@@ -117,15 +117,17 @@ class Clues:
     patient: dict[tuple[Tags, str], str] = field(default_factory=dict)
 
     @classmethod
-    def in_sums(cls, parts: Sequence[Sum], names: tuple[str, ...]) -> Clues:
+    def in_sums(cls, parts: Sequence[Aggregate], names: tuple[str, ...]) -> Clues:
         """Those that the sums of a span give."""
         found, keys_of = cls(names), keys_by(names)
-        groups: dict[Keys, list[Sum]] = {}
-        jobs: dict[tuple[Tags, str], list[Sum]] = {}
+        groups: dict[Keys, list[Aggregate]] = {}
+        jobs: dict[tuple[Tags, str], list[Aggregate]] = {}
         for part in parts:
-            keys = keys_of(part.tags, part.kind)
+            keys = keys_of(part.tags, part.dimensions)
             groups.setdefault(keys, []).append(part)
-            jobs.setdefault((part.tags, part.kind.model.requested), []).append(part)
+            jobs.setdefault((part.tags, part.dimensions.model.requested), []).append(
+                part
+            )
         for keys, some in groups.items():
             evidence = _why_cacheable(some)
             if evidence:
@@ -134,12 +136,12 @@ class Clues:
             evidence = _why_patient(tags, some)
             if evidence:
                 found.patient[tags, model] = evidence
-                for keys in {keys_of(tags, part.kind) for part in some}:
+                for keys in {keys_of(tags, part.dimensions) for part in some}:
                     found.offline.setdefault(keys, set()).add(evidence)
         return found
 
 
-def _why_cacheable(parts: Sequence[Sum]) -> str:
+def _why_cacheable(parts: Sequence[Aggregate]) -> str:
     """Why calls look as if they could use the cache, or use it more; empty if not."""
     told = [part for part in parts if part.usage.input_tokens]
     calls = sum(part.calls for part in told)
@@ -156,14 +158,14 @@ def _why_cacheable(parts: Sequence[Sum]) -> str:
     )
 
 
-def _why_patient(tags: Tags, parts: Sequence[Sum]) -> str:
+def _why_patient(tags: Tags, parts: Sequence[Aggregate]) -> str:
     """Why nobody seems to wait for the answers of some calls; empty if one may."""
     if any(part.first_chunks for part in parts):
         return ""  # a stream is read while it comes
     for name, value in sorted(tags.items()):
         if _OFFLINE_WORDS.intersection(_WORD.findall(value.lower())):
             return f"the tag {name}={value}, and no streams"
-    answered = [part for part in parts if part.kind.outcome is Outcome.OK]
+    answered = [part for part in parts if part.dimensions.outcome is Outcome.OK]
     calls = sum(part.calls for part in answered)
     took = sum(part.duration_s for part in answered)
     if calls and took / calls >= _NOBODY_WAITS_S:
@@ -235,7 +237,7 @@ def _has_cached(usage: Mapping[Unit, int]) -> bool:
     return any(usage.get(unit) for unit in _CACHED_UNITS)
 
 
-def _can_go_global(kind: Kind) -> bool:
+def _can_go_global(kind: CallDimensions) -> bool:
     return kind.model.scope in (Scope.REGIONAL, Scope.GEO) and bool(kind.model.model_id)
 
 

@@ -11,7 +11,7 @@ from ..._model.cost import Rate
 from ..._model.money import ZERO, add
 from ..._model.record import PriceStatus
 from ..._model.usage import Unit
-from ...ledger import Kind, Reader, Sum
+from ...ledger import Aggregate, CallDimensions, Reader
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Charge:
     """
 
     tags: str
-    kind: Kind
+    kind: CallDimensions
     unit: Unit | None
     rate: Rate | None
     quantity: int
@@ -37,22 +37,22 @@ class Charge:
     status: PriceStatus
 
 
-def charges_of(reader: Reader, parts: Iterable[Sum]) -> list[Charge]:
+def charges_of(reader: Reader, parts: Iterable[Aggregate]) -> list[Charge]:
     """Charges of one period. Kinds that differ in nothing of a row are added up."""
     charges: dict[tuple[object, ...], Charge] = {}
     for part in parts:
         tags = json.dumps(dict(part.tags), sort_keys=True, ensure_ascii=False)
-        rates = reader.rates_of(part.kind)
+        rates = reader.rates_of(part.dimensions)
         for unit, quantity, amount in _used(part):
             rate = None if rates is None or unit is None else rates.get(unit)
-            status = part.kind.price_status
+            status = part.dimensions.price_status
             if amount is None:
                 status = PriceStatus.UNPRICED
             elif status is PriceStatus.PARTIAL:
                 status = PriceStatus.PRICED  # of this unit
             charge = Charge(
                 tags,
-                part.kind,
+                part.dimensions,
                 unit,
                 rate,
                 quantity,
@@ -66,7 +66,7 @@ def charges_of(reader: Reader, parts: Iterable[Sum]) -> list[Charge]:
     return sorted(charges.values(), key=_order)
 
 
-def _used(part: Sum) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
+def _used(part: Aggregate) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
     for unit, quantity in part.usage.items():
         yield unit, quantity, part.by_unit.get(unit)
     if part.cost and not part.by_unit:

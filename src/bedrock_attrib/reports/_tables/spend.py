@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from ..._model.money import ZERO, add, multiply
 from ..._model.record import Outcome, PriceStatus
 from ..._model.usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
-from ...ledger import Sum
+from ...ledger import Aggregate
 from .price_coverage import NOT_WHOLLY_PRICED
 
 TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
@@ -90,9 +90,9 @@ class Spend:
             return None
         return _quotient(multiply(whole.token_cost, _PER_TOKENS), whole.tokens)
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add *part*."""
-        kind = part.kind
+        kind = part.dimensions
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
@@ -109,9 +109,9 @@ class Spend:
         if kind.price_status not in NOT_WHOLLY_PRICED:
             self.add_whole(kind.currency, _whole_of(part, part.cost))
 
-    def add_unit(self, unit: Unit | None, count: int, part: Sum) -> None:
+    def add_unit(self, unit: Unit | None, count: int, part: Aggregate) -> None:
         """Add what *part* used of *unit*; for None, the amount that is of no unit."""
-        kind = part.kind
+        kind = part.dimensions
         amount = amount_beside(part) if unit is None else part.by_unit.get(unit)
         if unit is not None:
             self.usage[unit] = self.usage.get(unit, 0) + count
@@ -131,7 +131,7 @@ class Spend:
         whole.token_cost = add(whole.token_cost, more.token_cost)
 
 
-def _whole_of(part: Sum, cost: Decimal) -> Whole:
+def _whole_of(part: Aggregate, cost: Decimal) -> Whole:
     whole = Whole(part.calls, cost)
     for unit, amount in part.by_unit.items():
         if unit in TOKEN_UNITS:
@@ -140,7 +140,7 @@ def _whole_of(part: Sum, cost: Decimal) -> Whole:
     return whole
 
 
-def amount_beside(part: Sum) -> Decimal | None:
+def amount_beside(part: Aggregate) -> Decimal | None:
     """The amount of *part* that stands for no unit, as it was given as a whole."""
     return part.cost if not part.by_unit and part.cost else None
 

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from ..._model.money import ZERO, add
 from ...errors import ConfigError
-from ...ledger import Ledger, Reader, Sum
+from ...ledger import Aggregate, Ledger, Reader
 from .._calendar import Step, edges
 from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
 from .._selection import Selection
@@ -100,14 +100,14 @@ def _add_all(
         return
     figures.of = {dimension.name: {} for dimension in dimensions}
     for part in reader.sums(figures.since, figures.until):
-        if not selection.lets_pass(part.tags, part.kind):
+        if not selection.lets_pass(part.tags, part.dimensions):
             continue
-        keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+        keys = tuple(each.read(part.tags, part.dimensions) for each in dimensions)
         figures.total.add(part)
         figures.rows.setdefault(keys, Spend()).add(part)
         for dimension, key in zip(dimensions, keys, strict=True):
             figures.of[dimension.name].setdefault(key, Spend()).add(part)
-        kind = part.kind
+        kind = part.dimensions
         how = (kind.outcome.value, kind.error)
         figures.outcomes.setdefault(how, Spend()).add(part)
         if kind.price_status in NOT_WHOLLY_PRICED:
@@ -118,20 +118,20 @@ def _add_all(
         figures.currency = min(currencies, key=lambda name: (-currencies[name], name))
 
 
-def _model(part: Sum) -> str:
-    return part.kind.model.model_id or part.kind.model.requested
+def _model(part: Aggregate) -> str:
+    return part.dimensions.model.model_id or part.dimensions.model.requested
 
 
-def _add_lacking(figures: Figures, part: Sum) -> None:
-    key = (_model(part), part.kind.price_status.value)
+def _add_lacking(figures: Figures, part: Aggregate) -> None:
+    key = (_model(part), part.dimensions.price_status.value)
     figures.lacking.setdefault(key, Spend()).add(part)
     units = figures.lacking_units.setdefault(key, [])
-    found = part.kind.unpriced_units or tuple(part.usage)
+    found = part.dimensions.unpriced_units or tuple(part.usage)
     units.extend(unit for unit in found if unit not in units)
 
 
-def _charge(charges: dict[ChargeKey, Charge], part: Sum) -> None:
-    currency = part.kind.currency
+def _charge(charges: dict[ChargeKey, Charge], part: Aggregate) -> None:
+    currency = part.dimensions.currency
     if currency is None or not part.cost:
         return
     if not part.by_unit:
@@ -178,7 +178,7 @@ def _add_stretches(
     for done, (start, parts) in enumerate(reader.steps(points), start=1):
         stretch = Stretch(start, cost={dimension.name: {} for dimension in dimensions})
         for part in parts:
-            if selection.lets_pass(part.tags, part.kind):
+            if selection.lets_pass(part.tags, part.dimensions):
                 _add_to_stretch(stretch, part, dimensions, figures.currency)
         figures.stretches.append(stretch)
         if progress is not None:
@@ -186,12 +186,12 @@ def _add_stretches(
 
 
 def _add_to_stretch(
-    stretch: Stretch, part: Sum, dimensions: Sequence[Dimension], currency: str
+    stretch: Stretch, part: Aggregate, dimensions: Sequence[Dimension], currency: str
 ) -> None:
     stretch.spend.add(part)
-    if part.cost is None or part.kind.currency != currency:
+    if part.cost is None or part.dimensions.currency != currency:
         return
     for dimension in dimensions:
         amounts = stretch.cost[dimension.name]
-        key = dimension.read(part.tags, part.kind)
+        key = dimension.read(part.tags, part.dimensions)
         amounts[key] = add(amounts.get(key, ZERO), part.cost)
