@@ -125,7 +125,9 @@ def test_postgres_is_migrated_by_several_hosts_at_once(server: PostgresServer) -
             barrier.wait(60)
             newer.migrate(db)
             found = db.execute(f'SELECT max(number) FROM "{schema}".migrations')  # noqa: S608
-            return int(found.fetchone()[0])
+            number = int(found.fetchone()[0])
+        store.close()
+        return number
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(migrated, range(4))) == [NEXT] * 4
