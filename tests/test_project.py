@@ -112,3 +112,12 @@ def test_other_hosts_are_out_of_reach() -> None:
     ):
         # An address for documentation, RFC 5737: nobody is there.
         probe.connect(("192.0.2.1", 80))
+
+
+def test_pictures_of_the_architecture_are_up_to_date() -> None:
+    """The drawn layers are those that the test of imports enforces."""
+    script = ROOT / "scripts" / "draw_architecture.py"
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

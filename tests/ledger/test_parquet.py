@@ -64,6 +64,7 @@ def expected(record: CallRecord) -> dict[str, Any]:
         "unpriced_units": [] if record.cost is None else [*record.cost.unpriced_units],
         "price_status": record.price_status,
         "price_reason": record.price_reason or None,
+        "price_reason_code": record.price_reason_code,
         "duration_us": None if duration_s is None else 1_250_000,
         "first_chunk_us": None if first is None else int(first * 1e6),
         "outcome": record.outcome,

@@ -11,7 +11,7 @@ from typing import Any
 
 from .._model.cost import Cost, Rates
 from .._model.model_id import ModelKind, ModelRef, Scope
-from .._model.record import CallRecord, Outcome, PriceStatus
+from .._model.record import CallRecord, Outcome, PriceReason, PriceStatus
 from .._model.usage import Unit, Usage
 
 
@@ -41,6 +41,7 @@ class CallDimensions:
             without usage.
         price_status: How far the cost can be trusted.
         outcome: How the call ended.
+        price_reason_code: Main cause of a status that is not plainly ``priced``.
         error: AWS error code or exception class name, or None.
         doubtful_attempts: Error of each attempt before the last that may be billed.
         currency: ISO 4217 code; None without a cost.
@@ -56,6 +57,9 @@ class CallDimensions:
     usage_source: str
     price_status: PriceStatus = field(metadata=_read_by(PriceStatus))
     outcome: Outcome = field(metadata=_read_by(Outcome))
+    price_reason_code: PriceReason | None = field(
+        default=None, metadata=_read_by(PriceReason)
+    )
     error: str | None = None
     doubtful_attempts: tuple[str, ...] = field(default=(), metadata=_read_by(tuple))
     currency: str | None = None

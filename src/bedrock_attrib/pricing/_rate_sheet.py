@@ -10,7 +10,7 @@ from decimal import Decimal
 from .._model.cost import Cost, Rate, Rates
 from .._model.exact_division import EXACT, divide_evenly
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._model.record import PriceStatus, Quote
+from .._model.record import PriceReason, PriceStatus, Quote, Reason
 from .._model.usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
 from ._discounts import find_discount
 from ._lookup import Found, find_bands, find_row
@@ -40,7 +40,7 @@ class Plan:
     """
 
     rates: Rates
-    missing: Mapping[Unit, str]
+    missing: Mapping[Unit, Reason]
     doubts: Mapping[Unit, str]
     is_sure: bool
 
@@ -68,7 +68,7 @@ class PlanBook:
             self.known.clear()
         assumed = shape[0]
         rates: dict[Unit, Rate] = {}
-        missing: dict[Unit, str] = {}
+        missing: dict[Unit, Reason] = {}
         doubts: dict[Unit, str] = {}
         for unit in filter(None, shape[1:]):
             found, doubt = self.find(unit, is_assumed=unit is assumed)
@@ -113,7 +113,7 @@ class PlanBook:
         others = ", ".join(each for each in sold if each is not unit)
         return stated, f"{unit} is assumed; the model also sells {others}"
 
-    def why_missing(self, unit: Unit) -> str:
+    def why_missing(self, unit: Unit) -> Reason:
         """Why *unit* has no price."""
         return why_missing(self._prices.lists, self._question, unit, self.band)
 
@@ -221,14 +221,19 @@ def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
     counted = [unit for unit in plan.rates if usage[unit]]
     cost = Cost.at(plan.rates, usage, currency, missing)
     if missing:
-        reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
+        reasons = [plan.missing[unit] for unit in missing]
+        reason = "; ".join(dict.fromkeys(reason.text for reason in reasons))
         if not counted:
-            return Quote(None, PriceStatus.UNPRICED, reason)
-        return Quote(cost, PriceStatus.PARTIAL, reason)
+            return Quote(None, PriceStatus.UNPRICED, reason, reasons[0].code)
+        return Quote(cost, PriceStatus.PARTIAL, reason, reasons[0].code)
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if doubts:
-        return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))
+        reason = "; ".join(doubts)
+        return Quote(cost, PriceStatus.ESTIMATED, reason, PriceReason.RATE_UNCERTAIN)
+    if not counted:
+        reason, code = "nothing was counted", PriceReason.NOTHING_COUNTED
+        return Quote(cost, PriceStatus.FREE, reason, code)
     if not cost.total:
-        reason = "nothing was counted" if not counted else "the list price is zero"
-        return Quote(cost, PriceStatus.FREE, reason)
+        reason, code = "the list price is zero", PriceReason.LIST_PRICE_ZERO
+        return Quote(cost, PriceStatus.FREE, reason, code)
     return Quote(cost, PriceStatus.PRICED)
