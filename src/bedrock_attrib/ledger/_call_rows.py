@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .._model.cost import Cost
@@ -55,8 +55,8 @@ def row_batch(calls: list[Row]) -> RowBatch:
     return RowBatch(calls, _other_sums(calls))
 
 
-_field_values = attrgetter(*(each.name for each in CALL_FIELDS))
-_STORE = tuple(each.store for each in CALL_FIELDS)
+_field_values = itemgetter(*(CallRecord._fields.index(f.name) for f in CALL_FIELDS))
+_STORE = [(n, each.store) for n, each in enumerate(CALL_FIELDS) if each.store]
 
 
 class RowBuilder:
@@ -96,6 +96,10 @@ class RowBuilder:
         is_given = cost is not None and (
             cost.usage is not usage and not is_derived(record)
         )
+        fields = list(_field_values(record))
+        for place, store in _STORE:
+            if fields[place] is not None:
+                fields[place] = store(fields[place])
         tag_set = self._tag_sets.get(record.tags.key)
         return (
             first_key(us) + sequence,
@@ -103,10 +107,7 @@ class RowBuilder:
             self._dimension_set(record, cost, is_given=is_given),
             *self._split_id(record.id),
             self._price_reason(reason) if reason else None,
-            *[
-                value if store is None or value is None else store(value)
-                for store, value in zip(_STORE, _field_values(record), strict=True)
-            ],
+            *fields,
             *counts,
             other_units,
             format(cost.total, "f") if is_given and cost is not None else None,

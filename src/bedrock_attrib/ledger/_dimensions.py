@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from .._model.cost import Cost, Rates
@@ -100,7 +100,8 @@ RECORD_DIMENSIONS = tuple(
 )
 """Dimensions that are fields of a record; the others follow from its cost."""
 
-dimension_values = attrgetter(*RECORD_DIMENSIONS)
+# By place, which takes half the time of a look-up by name.
+dimension_values = itemgetter(*map(CallRecord._fields.index, RECORD_DIMENSIONS))
 """Takes the values of `RECORD_DIMENSIONS` from a record."""
 
 
