@@ -18,6 +18,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Recorder, attribution, instrument
 from bedrock_attrib._model.record import Outcome, PriceStatus
@@ -307,8 +308,8 @@ def test_a_late_price_keeps_the_doubt(simulator: Simulator, sink: ListSink) -> N
     recorder = Recorder(sinks=(sink,), profiles=resolver)
     simulator.reply(BROKEN, times=1)
     retrying(simulator, recorder).converse(modelId=arn, messages=MESSAGES)
-    assert recorder.flush()
-    assert resolver.wait(30)
+    assert recorder.flush(HANG_S)
+    assert resolver.wait(HANG_S)
     recorder.flush()
     assert [told(record)[2:] for record in sink.records] == [
         (

@@ -146,7 +146,7 @@ NAMING = {
 
 @pytest.mark.parametrize("arn", NAMING)
 def test_arns_that_name_a_model(arn: str) -> None:
-    """ARNs of foundation models and of AWS' own profiles say what their ids say."""
+    """ARNs of foundation models and of AWS's own profiles say what their ids say."""
     model_id, scope, kind = NAMING[arn]
     found = parse_model_id(arn)
     assert (found.model_id, found.scope, found.kind) == (model_id, scope, kind)
@@ -169,7 +169,7 @@ OPAQUE = {
     "arn:aws:sagemaker:us-east-1:111122223333:endpoint/mine": (
         ModelKind.MARKETPLACE_ENDPOINT
     ),
-    # As one of AWS' own samples has it.
+    # As one of AWS's own samples has it.
     f"{HERE}:inference-profile/abc123": PROFILE,
     f"{HERE}:kind-of-tomorrow/anthropic.claude-sonnet-5": FOUNDATION,
     "arn:aws:s3:::bucket/us.anthropic.claude-sonnet-5": FOUNDATION,

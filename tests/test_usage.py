@@ -171,6 +171,14 @@ CLASSES = {
     Unit.GUARDRAIL_WORD_TEXT_UNIT: "guardrail",
     Unit.GUARDRAIL_CHECKS_CONTENT_TEXT_UNIT: "guardrail",
     Unit.CUSTOM_MODEL_UNIT_MINUTE: "custom_model_unit_minute",
+    Unit.WEB_SEARCH_QUERY: "web_search_query",
+    Unit.TRAINING_TOKEN: "training",
+    Unit.VCPU_HOUR_V2: "vcpu_hour",
+    Unit.MEMORY_LONG_TERM_RECORD_MONTH_BUILT_IN: "memory_long_term_record_month",
+    Unit.EVALUATION_INPUT_TOKEN_BUILT_IN_TIER_2: "evaluation_input",
+    Unit.EVALUATION_OUTPUT_TOKEN_BUILT_IN: "evaluation_output",
+    Unit.DOCUMENT_PAGE_CUSTOM: "document_page",
+    Unit.DOCUMENT_PAGE_EXTRA_FIELD: "document_page_extra_field",
 }
 
 

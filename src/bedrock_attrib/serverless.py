@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from ._attribution import Wrappers, async_generator_function, attribution
 from ._recording.recorder import flush_all
-from ._runtime.contained_errors import Faults
+from ._runtime.contained_errors import PROCESS_ERRORS
 
 __all__ = ["flush", "flush_after"]
 
@@ -22,8 +22,6 @@ TagsOf = Callable[[Any], Mapping[str, str | None]]
 
 # What is left to Lambda to send the answer, of the time that it allows.
 _MARGIN_S = 0.1
-
-_faults = Faults()
 
 
 def flush(timeout_s: float = 2.0) -> bool:
@@ -115,7 +113,7 @@ class _After:
         try:
             return attribution(**self._tags(arguments[0]))(handler)
         except Exception as fault:
-            _faults.note("tags of an invocation", fault)
+            PROCESS_ERRORS.note("tags of an invocation", fault)
             return handler
 
     def flush(self, arguments: tuple[Any, ...]) -> None:
@@ -127,7 +125,7 @@ class _After:
         try:
             await asyncio.to_thread(flush, timeout_s)
         except RuntimeError as fault:  # no more threads, or no loop of asyncio
-            _faults.note("flush", fault)
+            PROCESS_ERRORS.note("flush", fault)
             flush(timeout_s)
 
     def _time(self, arguments: tuple[Any, ...]) -> float:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
-from time import monotonic
+from time import sleep
 from typing import Any
 from urllib.request import urlopen
 
@@ -79,7 +79,7 @@ def test_its_calls_are_of_today(run: Run, tmp_path: Path) -> None:
     """Whoever asks next what is spent now, or today, finds them."""
     ledger = str(tmp_path / "demo.db")
     assert run("demo", "--duration", "1", "--ledger", ledger).returncode == 0
-    told = json.loads(run("top", "--count", "1", "--json", "--ledger", ledger).stdout)
+    told = json.loads(run("watch", "--count", "1", "--json", "--ledger", ledger).stdout)
     for window in ("last_5_min", "last_hour", "last_24_h"):
         assert told["total"][window]["calls"] == 270
         assert Decimal(told["total"][window]["cost"]) == Decimal(TOTAL)
@@ -241,12 +241,14 @@ def test_no_text_of_a_call_is_shown(
 
 
 def test_a_pipe_gets_a_line_each_second(as_text: CompletedProcess[str]) -> None:
-    """Lines tell seconds, calls, spend, pace and teams; they have no colours."""
+    """Lines have seconds, calls, spend, pace and teams, and no colours."""
     line = (
-        r"^ +\d\.\d s +\d+ of 270 calls  \$\d\.\d{4}  \$\d+\.\d\d/min  "
-        r"research \$\d\.\d{4}  search \$\d\.\d{4}  support \$\d\.\d{4}$"
+        r"^ *(\d+)\.\d s +\d+ of 270 calls  \$\d\.\d{4}  \$\d+\.\d\d/min"
+        r"(?:  [a-z]+ \$\d\.\d{4})*$"
     )
-    assert len(re.findall(line, as_text.stdout, re.MULTILINE)) in {1, 2}
+    seconds = re.findall(line, as_text.stdout, re.MULTILINE)
+    assert seconds
+    assert len(set(seconds)) == len(seconds)
     assert as_text.returncode == 0
     assert as_text.stderr == ""
     assert "\x1b" not in as_text.stdout
@@ -265,7 +267,7 @@ def test_the_report_tells_what_its_amounts_are(as_text: CompletedProcess[str]) -
     """Nobody takes an estimate from list prices for the bill."""
     text = " ".join(as_text.stdout.split())
     assert (
-        "Costs are estimates from AWS' public list prices: no discounts, credits or "
+        "Costs are estimates from AWS's public list prices: no discounts, credits or "
         "taxes." in text
     )
 
@@ -329,8 +331,7 @@ def test_a_terminal_shows_a_live_table(
     report = lines.index("Closing report")
     assert code == 0
     assert counts == sorted(counts)
-    assert len(set(counts)) > 5
-    assert counts[-1] == 270
+    assert counts[0] < counts[-1] == 270
     assert headings in [" ".join(line.split()) for line in lines]
     assert max(len(line.rstrip()) for line in lines[:report]) <= columns
     assert "\x1b[32m" in terminal.text
@@ -352,7 +353,7 @@ def test_a_terminal_that_cannot_redraw_gets_lines(in_terminal: InTerminal) -> No
     """Where nothing can be drawn again there is a line each second."""
     with in_terminal("demo", "--duration", "2", term="dumb") as terminal:
         terminal.read_to_end()
-    assert re.match(r"  1\.\d s  \d+ of 270 calls  ", terminal.text)
+    assert re.match(r" *\d+\.\d s +\d+ of 270 calls  ", terminal.text)
     assert "\x1b[?25l" not in terminal.text
 
 
@@ -367,15 +368,12 @@ def test_ctrl_c_ends_the_demo_with_a_report(running: Running) -> None:
     """Code 130, a report of what was done, no traceback, and nobody listens on."""
     with running("demo", "--duration", "30") as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
+        while not re.search(r"[1-9]\d* of 270 calls", process.stdout.readline()):
+            pass
         process.send_signal(signal.SIGINT)
-        interrupted = monotonic()
         out, err = process.communicate()
-    took_s = monotonic() - interrupted
     done = re.search(r"Closing report\n(\d+) of 270 calls in .* s, cut short", out)
-    assert first.startswith("  1.")
     assert process.returncode == 130
-    assert took_s < 3
     assert done is not None
     assert 0 < int(done[1]) < 270
     assert len(set(TOTALS.findall(out))) == 1
@@ -394,23 +392,18 @@ def test_ctrl_c_in_a_terminal_leaves_it_in_order(in_terminal: InTerminal) -> Non
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.slow
-def test_the_longest_demo_ends_within_half_a_minute(run: Run, running: Running) -> None:
-    """It takes at most 30 seconds; what a slow machine has not done then is told."""
-    with running("demo", "--duration", "30") as halted:
+def test_a_demo_on_a_slow_machine_has_the_same_figures(running: Running) -> None:
+    """A call whose time is over is made late, however late that is."""
+    with running("demo", "--duration", "2") as halted:
         assert halted.stdout is not None
         halted.stdout.readline()
         halted.send_signal(signal.SIGSTOP)
-        started = monotonic()
-        done = run("demo", "--duration", "30")
-        took_s = monotonic() - started
+        sleep(2)  # until all calls are overdue
         halted.send_signal(signal.SIGCONT)
         out, err = halted.communicate()
-    assert done.returncode == 0
-    assert 26 < took_s < 30
-    assert halted.returncode == 1
-    assert ", cut short, by boto3" in out
-    assert re.match(r"Only \d+ of 270 calls were made in time, so the figures", err)
+    assert (halted.returncode, err) == (0, "")
+    assert "Closing report\n270 of 270 calls in " in out
+    assert set(TOTALS.findall(out)) == {TOTAL}
 
 
 class TestPrometheus:

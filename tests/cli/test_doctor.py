@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -326,7 +327,7 @@ def test_a_provider_that_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         [sys.executable, "-c", code, "doctor", "--json"],
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     found = json.loads(done.stdout)["findings"]
     assert "a meter provider is set: MeterProvider" in {each["what"] for each in found}

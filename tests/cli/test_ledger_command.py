@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -28,15 +29,15 @@ from bedrock_attrib.cli import commands
 Run = Callable[..., CompletedProcess[str]]
 READING = (
     ("report",),
-    ("unattributed",),
-    ("unpriced",),
+    ("report", "unattributed"),
+    ("report", "unpriced"),
     ("analyze", "compare", "team"),
     ("analyze", "forecast", "--until", "2026-11-25"),
     ("analyze", "anomalies"),
     ("analyze", "savings"),
     ("analyze", "what-if", "--model", "us.amazon.nova-lite-v1:0"),
-    ("html", "-o", "-"),
-    ("top", "--count", "1"),
+    ("report", "--format", "html"),
+    ("watch", "--count", "1"),
     ("ledger", "info"),
     ("ledger", "check"),
     ("doctor",),
@@ -116,7 +117,7 @@ def test_who_reads_needs_no_right_to_write() -> None:
             check=True,
             cwd=folder,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
         )
         assert names(folder) == ["calls.db"]
     codes = done.stderr.partition("as nobody\n")[2].splitlines()
@@ -167,7 +168,7 @@ def test_a_value_that_nobody_wrote_is_a_problem_too(path: Path) -> None:
         db.execute("INSERT INTO other_sums VALUES (0, 1, 1, 1, 'search_unit', 'many')")
     done = run_here("ledger", "check", "--ledger", str(path))
     assert done.returncode == 1
-    assert done.stdout.startswith("a value is none that was written: ")
+    assert done.stdout.startswith("a value was not written by the ledger: ")
 
 
 def test_late_calls_after_a_prune_are_no_problem(path: Path) -> None:
@@ -236,8 +237,8 @@ def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> 
     assert run_here(*export).returncode == 0
     with closing(Ledger(path)) as kept:
         kept.write(make_record(at=NOON.replace(hour=20)))
-        assert kept.flush(10)
-        kept.forget(calls_before=NOON.replace(hour=19))
+        assert kept.flush(HANG_S)
+        kept.prune(calls_before=NOON.replace(hour=19))
     done = run_here(*export, "--json")
     assert json.loads(done.stdout)["forgotten_calls"] == 2
     told = " ".join(done.stderr.split())

@@ -138,7 +138,7 @@ def test_what_the_bill_says_of_itself(run: Run, folder: str) -> None:
         "1 of them do not say their region and are priced as called from us-east-1."
         in text
     )
-    assert "Costs are estimates from AWS' public list prices" in text
+    assert "Costs are estimates from AWS's public list prices" in text
 
 
 def test_the_bill_as_json(run: Run, folder: str) -> None:

@@ -19,6 +19,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -99,7 +100,7 @@ def test_a_table_for_people(run: Run, ledger: Path) -> None:
         "",
         (
             "Costs are estimates from list prices. 1 call has no whole "
-            "price: see bedrock-attrib unpriced."
+            "price: see bedrock-attrib report unpriced."
         ),
     ]
 
@@ -240,7 +241,7 @@ def test_a_pipe_that_closes_is_no_error(ledger: Path) -> None:
         check=True,
         text=True,
         cwd=ledger.parent,
-        timeout=60,
+        timeout=HANG_S,
     )
     errors = (ledger.parent / "errors").read_text("utf-8")
     assert done.stdout in ("0\n", "141\n")
@@ -306,7 +307,7 @@ def test_a_folder_that_cannot_be_written(run: Run, ledger: Path) -> None:
 
 def test_unattributed(run: Run, ledger: Path) -> None:
     """Calls without a tag, and a code for a build that must not have too many."""
-    done = run("unattributed", "--ledger", str(ledger), "--by", "model")
+    done = run("report", "unattributed", "--ledger", str(ledger), "--by", "model")
     assert done.stdout.splitlines() == [
         "Calls without team, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
         "missing model             first (UTC)    last           calls      cost",
@@ -317,7 +318,14 @@ def test_unattributed(run: Run, ledger: Path) -> None:
         "",
         "14.3% of 7 calls.",
     ]
-    named = ("unattributed", "--ledger", str(ledger), "--json", "--fail-above")
+    named = (
+        "report",
+        "unattributed",
+        "--ledger",
+        str(ledger),
+        "--json",
+        "--fail-above",
+    )
     assert run(*named, "15").returncode == 0
     failed = run(*named, "14")
     assert failed.returncode == 1
@@ -328,7 +336,7 @@ def test_unattributed(run: Run, ledger: Path) -> None:
 
 def test_unpriced(run: Run, ledger: Path) -> None:
     """Why, what was used, and what to do."""
-    done = run("unpriced", "--ledger", str(ledger))
+    done = run("report", "unpriced", "--ledger", str(ledger))
     assert done.stdout == (
         "Calls without a whole price, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC): "
         "1 of 7\n"
@@ -337,10 +345,12 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "  why: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  used: 100 input_token, 50 output_token\n"
         "  to do: state the price under [[prices]] in a file that the setting "
-        "price_overrides names, or import AWS' own price list: bedrock-attrib prices "
+        "price_overrides names, or import AWS's own price list: bedrock-attrib prices "
         "import\n"
     )
-    found = json.loads(run("unpriced", "--ledger", str(ledger), "--json").stdout)
+    found = json.loads(
+        run("report", "unpriced", "--ledger", str(ledger), "--json").stdout
+    )
     assert (found["calls"], found["all_calls"]) == (1, 7)
 
 
@@ -389,7 +399,9 @@ def test_calls_without_tag_and_price(run: Run, tmp_path: Path) -> None:
     with closing(Ledger(path)) as ledger:
         for model in ("acme.unheard-of-v1:0", NOVA):
             ledger.write(make_record(tags={}, model=model))
-    shown = run("unattributed", "--ledger", str(path), "--by", "region").stdout
+    shown = run(
+        "report", "unattributed", "--ledger", str(path), "--by", "region"
+    ).stdout
     rows = [line.split() for line in shown.splitlines()]
     assert [
         "missing",
@@ -425,7 +437,10 @@ def test_options_that_a_format_does_not_follow(
 def test_nothing_to_find(run: Run, ledger: Path) -> None:
     """It is said that nothing lacks anything."""
     span = ("--ledger", str(ledger), "--until", "2026-11-24")
-    found = run("unattributed", *span).stdout + run("unpriced", *span).stdout
+    found = (
+        run("report", "unattributed", *span).stdout
+        + run("report", "unpriced", *span).stdout
+    )
     assert "none: the one call has its tags" in found
     assert "none: the one call has its own" in found
 
@@ -570,14 +585,14 @@ def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HANG_S,
     )
     lines = [line.split() for line in done.stderr.splitlines()[-3:]]
     named = ["--ledger", str(path)]
     assert [line[1:4] for line in lines] == [
         ["report", *named],
-        ["html", *named],
-        ["top", *named],
+        ["report", "--format", "html", *named],
+        ["watch", *named],
     ]
     page = run(*lines[1][1:4], "-o", str(tmp_path / "page.html"))
     assert page.returncode == 0
@@ -645,6 +660,8 @@ def test_a_total_of_units_has_no_price_for_a_thousand(run: Run, tmp_path: Path) 
 
 def test_units_without_a_price_as_json(run: Run, odd: Path) -> None:
     """Only those that lack one are named."""
-    rows = json.loads(run("unpriced", "--ledger", str(odd), "--json").stdout)["rows"]
+    rows = json.loads(run("report", "unpriced", "--ledger", str(odd), "--json").stdout)[
+        "rows"
+    ]
     (partial,) = (row for row in rows if row["status"] == "partial")
     assert partial["unpriced_units"] == ["output_image"]

@@ -12,6 +12,7 @@ from threading import Barrier
 import pytest
 from kept_records import make_record
 from postgres_server import PostgresServer
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, LedgerError
 from bedrock_attrib.ledger import Ledger
@@ -46,7 +47,7 @@ def make_ledger(path: Path) -> None:
 @contextmanager
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the file as a ledger does."""
-    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as db:
+    with closing(sqlite3.connect(path, timeout=HANG_S, isolation_level=None)) as db:
         yield db
 
 
@@ -101,7 +102,7 @@ def test_several_connections_migrate_at_once(path: Path) -> None:
 
     def migrated(_: int) -> int:
         with connected(path) as db:
-            barrier.wait(60)
+            barrier.wait(HANG_S)
             migrate(db, path, LATER)
             return int(db.execute("SELECT count(later) FROM calls").fetchone()[0])
 
@@ -122,7 +123,7 @@ def test_postgres_is_migrated_by_several_hosts_at_once(server: PostgresServer) -
         begun, connect = store._begun, store._connect  # noqa: SLF001
         newer = LedgerSchema(schema, begun, lambda: "a server", LATER)
         with connect() as db:
-            barrier.wait(60)
+            barrier.wait(HANG_S)
             newer.migrate(db)
             found = db.execute(f'SELECT max(number) FROM "{schema}".migrations')  # noqa: S608
             number = int(found.fetchone()[0])

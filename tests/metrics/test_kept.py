@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
 import pytest
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib._model.record import CallRecord, Tags
 from bedrock_attrib._runtime.contained_errors import Faults
@@ -31,11 +31,13 @@ def closed(metrics: Any, record: CallRecord, **settings: Any) -> weakref.ref[obj
 
 def are_gone(sinks: list[weakref.ref[object]]) -> bool:
     """Whether nobody has *sinks* any more, as soon as their threads have ended."""
-    deadline = time.monotonic() + 10
-    while any(sink() for sink in sinks) and time.monotonic() < deadline:
-        time.sleep(0.01)
+
+    def are_collected() -> bool:
         gc.collect()
-    return not any(sink() for sink in sinks)
+        return not any(sink() for sink in sinks)
+
+    wait_until(are_collected)
+    return True
 
 
 def test_totals_never_fall(metrics: Any, record: Callable[..., CallRecord]) -> None:
@@ -78,7 +80,7 @@ def test_totals_never_fall_while_sinks_close(
         """Give another thread the time to collect before figures are kept."""
         collecting = Thread(target=collect)
         collecting.start()
-        assert is_collecting.wait(10)
+        assert is_collecting.wait(HANG_S)
         collecting.join(0.2)  # it waits, where it has to
         retire(*args, **kwargs)
         threads.append(collecting)

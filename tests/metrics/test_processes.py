@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 CONFTEST = Path(__file__).with_name("conftest.py")
 PRELUDE = """
@@ -45,7 +46,7 @@ def run(program: str) -> dict[str, object]:
         check=False,
         env=os.environ | {"PYTHONWARNINGS": "error"},
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     printed: dict[str, object] = json.loads(done.stdout)
@@ -132,7 +133,7 @@ before = [show(reader) for reader in both]
 def work():
     silent = [show(reader) for reader in both]
     sink.write(record._replace(operation="CountTokens"))
-    sink.flush(5.0)
+    sink.flush(HANG_S)
     for _ in range(2):
         sink.write(record)
     other.write(record)
@@ -207,7 +208,7 @@ sink.flush(5.0)
 def work():
     silent = [recordings(reader) for reader in both]
     sink.write(record)
-    sink.flush(5.0)
+    sink.flush(HANG_S)
     return [silent, [recordings(reader) for reader in both]]
 
 in_child = child(work)

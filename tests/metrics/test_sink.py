@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
+from waiting import HANG_S
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
@@ -326,7 +327,7 @@ def test_flush_hands_over_what_is_pending(metrics: Metrics, record: MakeRecord) 
     """It is in time if it took no longer than it was given."""
     sink = metrics.sink()
     sink.write(record())
-    assert sink.flush(5.0)
+    assert sink.flush(HANG_S)
     assert not sink.flush(-1.0)
 
 
@@ -346,7 +347,7 @@ def test_readers_flush_and_queue_do_not_lock_each_other_out(
     steps: tuple[Callable[[], object], ...] = (
         lambda: metrics.collect(one),
         lambda: metrics.collect(two),
-        lambda: sink.flush(5.0),
+        lambda: sink.flush(HANG_S),
         lambda: (sink.write(record()), time.sleep(0.001)),
     )
     threads = [
@@ -355,7 +356,7 @@ def test_readers_flush_and_queue_do_not_lock_each_other_out(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(HANG_S)
     assert [thread.is_alive() for thread in threads] == [False] * 4
 
 
@@ -401,7 +402,7 @@ def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
 
 
 @needs_signals
-@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
+@pytest.mark.timeout(HANG_S, method="thread")  # the other one needs SIGALRM too
 def test_a_signal_handler_may_collect(metrics: Metrics) -> None:
     """In the middle of counting and correcting: it never hangs, and all adds up."""
     sink = metrics.sink(histograms=False)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kept_records import make_record
 from kept_spend import HAIKU, Spent, keep_spend
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
@@ -381,7 +382,7 @@ def _new(factory: pytest.TempPathFactory, spent: list[Spent]) -> Ledger:
         ledger = Ledger(factory.mktemp("ledger") / "calls.db")
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         return ledger
 
     return keep_spend(keep, spent)

@@ -160,7 +160,7 @@ def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
         of("b", at=old, outcome=Outcome.ERROR, price_status=PriceStatus.FREE),
     )
     before = compare(ledger, "experiment", ["a", "b"]).sides
-    ledger.forget(calls_before=NOON - timedelta(days=1))
+    ledger.prune(calls_before=NOON - timedelta(days=1))
     found = compare(ledger, "experiment", ["a", "b"])
     a, b = found.sides
     assert (a.calls, a.single_calls, b.calls, b.single_calls) == (42, 12, 13, 12)
@@ -189,7 +189,7 @@ def test_sums_alone_are_compared_too(keep: Keep) -> None:
     ledger = keep(
         *(of("a", 1_000) for _ in range(20)), *(of("b", 500) for _ in range(20))
     )
-    ledger.forget(calls_before=NOON + timedelta(days=1))
+    ledger.prune(calls_before=NOON + timedelta(days=1))
     found = compare(ledger, "experiment")
     assert [(s.value, s.cost_per_call) for s in found.sides] == [
         ("a", Decimal("0.001")),
@@ -216,7 +216,7 @@ def test_a_side_without_any_price(keep: Keep) -> None:
     assert found.remarks == (
         (
             "1 of 2 calls has no price: what they cost is in none of these amounts. "
-            "Why, and what to do: bedrock-attrib unpriced"
+            "Why, and what to do: bedrock-attrib report unpriced"
         ),
     )
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
@@ -174,7 +175,7 @@ def test_stretches_add_up_to_the_total(
     ledger = Ledger(tmp_path_factory.mktemp("spend") / "calls.db")
     for start in starts:
         ledger.write(make_record(at=start.replace(tzinfo=UTC)))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     if span is not None and span[0] == span[1]:
         span = None
     ends = [None, None] if span is None else [at.replace(tzinfo=UTC) for at in span]
@@ -206,7 +207,7 @@ def test_a_name_that_nothing_has_is_told(keep: Keep) -> None:
 def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     """Where single calls were forgotten, a cut through an hour misses some."""
     ledger = keep(make_record(at=NOON - 9 * DAY), make_record())
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
     assert remark.startswith(

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
 from kept_spend import HAIKU
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model.model_id import Scope, parse_model_id
@@ -113,10 +114,21 @@ def test_long_prompts_are_priced_one_by_one(keep: Keep) -> None:
     assert found.total.instead == Decimal("1.8")  # 600,000 x 3
 
 
+def test_long_prompts_at_a_tier_without_long_prices(keep: Keep) -> None:
+    """Long prompts make an estimate where the other tier prices short ones alone."""
+    short, long = (Usage({Unit.INPUT_TOKEN: n}) for n in (100_000, 300_000))
+    model = "us.openai.gpt-5.6-terra"
+    ledger = keep(*(make_record(each, model=model) for each in (short, long)))
+    total = what_if(ledger, Alternative(tier="flex")).total
+    # 100,000 x 2.2 and 300,000 x 4.4 become 400,000 x 1.1
+    assert (total.actual, total.instead) == (Decimal("1.54"), Decimal("0.44"))
+    assert total.estimated == Decimal("0.33")
+
+
 def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     """Where a price hangs on single calls, sums alone do not do."""
     ledger = keep(make_record(MILLION, model=SONNET_5))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     found = what_if(ledger, Alternative(model=BANDED))
     assert (found.total.calls, found.total.left_out) == (0, 1)
     assert "no longer kept" in found.left_out[0].reason
@@ -167,7 +179,7 @@ def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
     free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
     lacking = {"price_status": PriceStatus.UNPRICED, "cost": None}
     ledger = keep(make_record(None, **free), make_record(MILLION, **lacking))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual, total.instead) == (1, 0, 0)
     assert (total.left_out, total.left_out_cost) == (1, None)
@@ -224,7 +236,7 @@ def test_sums_are_those_of_single_quotes(
     records = [make_record(Usage(each), model=SONNET_5) for each in counts]
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     found = what_if(ledger, Alternative(model=target))
     ledger.close()
     assert found.total.instead == sum(map(quoted(target), records), Decimal(0))
@@ -302,7 +314,7 @@ WRONG = {
     ),
     "unknown tier": (
         Alternative(tier="felx"),
-        "no price is known for the tier 'felx'; expected one of batch, default",
+        "no price is known for the tier 'felx'; expected one of batch, custom-model",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),
@@ -346,7 +358,7 @@ def test_calls_of_which_some_are_gone(keep: Keep) -> None:
         *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
         *(make_record(MILLION, model=SONNET_5) for _ in range(3)),
     )
-    ledger.forget(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual) == (3, Decimal("9.9"))
     assert (total.left_out, total.left_out_cost) == (2, Decimal("6.6"))

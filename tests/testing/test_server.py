@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib.testing import Reply, Simulator
 from bedrock_attrib.testing._server import LoopbackServer
@@ -25,7 +26,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger, for no time at all
 def connected(simulator: Simulator) -> Iterator[socket.socket]:
     """A bare connection to the simulator."""
     port = urlsplit(simulator.endpoint_url).port
-    with socket.create_connection(("127.0.0.1", port), timeout=5.0) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=HANG_S) as connection:
         yield connection
 
 
@@ -62,7 +63,7 @@ def test_a_body_in_chunks(simulator: Simulator) -> None:
     """A body without a length is read whole, and the connection goes on after it."""
     url = urlsplit(simulator.endpoint_url)
     pieces = [b'{"mess', b'ages": ', b"[]}"]
-    connection = HTTPConnection("127.0.0.1", url.port or 0, timeout=5.0)
+    connection = HTTPConnection("127.0.0.1", url.port or 0, timeout=HANG_S)
     statuses = []
     for body in (iter(pieces), b"{}", iter(pieces)):
         connection.request("POST", "/model/a.b/converse", body)
@@ -117,6 +118,6 @@ def test_a_process_that_forgets_to_close_ends() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG_S,
     )
     assert (run.returncode, run.stdout) == (0, "http://127.0.0.1:\n")

@@ -1,7 +1,7 @@
-"""What travels: the call that starts, and the record of the whole.
+"""Call records: what sinks get of a finished call, and the readings they come from.
 
-Values are named tuples: as immutable as a frozen dataclass, made in a third of the
-time, and defined in a fifth of it.
+Records are named tuples: as immutable as a frozen dataclass, made by name in a third of
+the time (2.5 µs instead of 7.9, Python 3.11), and defined in a fifth of it.
 """
 
 from __future__ import annotations
@@ -130,24 +130,6 @@ def moment(at: datetime | float) -> datetime:
     return datetime.fromtimestamp(at, UTC) if isinstance(at, float) else at
 
 
-class CallStart(NamedTuple):
-    """A call about to be sent, as guards see it.
-
-    Attributes:
-        operation: Operation name as AWS spells it (``Converse``).
-        model: The model as the caller named it.
-        region: Calling region, which decides the price.
-        tags: The caller's tags when the call started.
-        started_at: Aware UTC time.
-    """
-
-    operation: str
-    model: ModelRef
-    region: str
-    tags: Tags
-    started_at: datetime
-
-
 class CallRecord(NamedTuple):
     """One finished call: the only thing that reaches a sink.
 
@@ -243,7 +225,7 @@ class Reading:
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
         code: Cause of *note* or *missing* where it is a particular one.
-        estimated: True when a count is our estimate rather than AWS' word.
+        estimated: True when a count is our estimate rather than AWS's word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.

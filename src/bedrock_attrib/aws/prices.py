@@ -1,4 +1,4 @@
-"""Prices as AWS' own APIs tell them: the Price List, and rate cards of an account.
+"""Prices as AWS's own APIs tell them: the Price List, and rate cards of an account.
 
 Built on botocore 1.44.5's models of ``pricing`` and ``bedrock``; not yet tried with a
 real account.
@@ -48,7 +48,7 @@ class PricingClient(Protocol):
 class BedrockClient(Protocol):
     """What is used of boto3's client of ``bedrock``."""
 
-    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS' own name; untyped
+    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS's own name; untyped
         """Offers of a model to this account."""
 
 

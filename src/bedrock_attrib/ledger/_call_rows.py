@@ -12,6 +12,7 @@ from .._model.cost import Cost
 from .._model.money import ZERO, add, multiply
 from .._model.record import CallRecord, Tags
 from .._model.usage import Unit, Usage
+from .._runtime.bounded_cache import BoundedCache
 from ._codec import write_rates, write_tags
 from ._dimensions import (
     CallDimensions,
@@ -75,7 +76,7 @@ class RowBuilder:
         self._tag_sets = interner.table("tag_sets")
         self._dimension_sets = interner.table("dimension_sets")
         self._origins = interner.table("origins")
-        self._months: dict[int, int] = {}
+        self._months: BoundedCache[int, int] = BoundedCache(_MAX_MONTHS)
 
     def batch(self, records: Iterable[CallRecord]) -> RowBatch:
         """Return the rows of *records* and what they add to sums."""
@@ -117,8 +118,6 @@ class RowBuilder:
         )
 
     def _month(self, hour: int) -> int:
-        if len(self._months) >= _MAX_MONTHS:
-            self._months.clear()
         month = self._months[hour] = month_of(hour)
         return month
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._runtime.bounded_cache import BoundedCache
+
 _MAX_IDS = 100_000
 
 
@@ -25,13 +27,11 @@ class Interner:
 
     def table(self, name: str) -> dict[object, int]:
         """Return the ids known so far in table *name*, by the keys of their texts."""
-        return self._ids.setdefault(name, {})
+        return self._ids.setdefault(name, BoundedCache(_MAX_IDS))
 
     def intern(self, name: str, key: object, text: str) -> int:
         """Return the id of *text* in table *name*, and remember it by *key*."""
         ids = self.table(name)
-        if len(ids) >= _MAX_IDS:
-            ids.clear()
         found = ids[key] = self._ask(name, text)
         self._uncommitted.append((ids, key))
         return found

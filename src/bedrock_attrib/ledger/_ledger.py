@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import random
 import weakref
 from collections.abc import Callable
@@ -12,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .._model.call_groups import Batch, Entry, record_of
+from .._model.call_groups import FinishedCalls, GroupedCall, record_of
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults, Note
+from .._runtime.contained_errors import PROCESS_ERRORS
+from .._runtime.fork import ResetOrder, after_fork
 from ..errors import LedgerError
 from ._call_rows import RowBuilder
 from ._corrections import Correction, correct
@@ -39,7 +39,7 @@ from ._time_buckets import KEYS_PER_US
 _MAX_BATCH = 20_000
 
 
-Item: TypeAlias = CallRecord | Entry | Correction
+Item: TypeAlias = CallRecord | GroupedCall | Correction
 
 
 class UncertainCommit(NamedTuple):
@@ -69,6 +69,8 @@ class Ledger:
         >>> recorder = configure(sinks=[Ledger("calls.db")])  # doctest: +SKIP
     """
 
+    accepts_groups = True
+
     def __init__(
         self,
         path: Path | str | Store,
@@ -93,20 +95,20 @@ class Ledger:
                 was written by a newer library.
         """
         self.store = _opened(path, read_only=read_only)
-        self._faults = Faults()
         self._queue: BatchQueue[Item] = BatchQueue(
             self._handle,
             name="bedrock-attrib-ledger",
-            faults=self._faults,
+            faults=PROCESS_ERRORS,
             max_pending=max_pending,
             interval_s=interval_s,
         )
-        self.renew()
+        self._renew()
+        after_fork(self._renew, ResetOrder.FIGURES)
         if isinstance(self.store, ReopeningStore):
             self.store.on_stale_ids(self._discard_ids)
         _EVERY.add(self)
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """Start over, as a forked child must: pending records are its parent's."""
         self._transaction: Transaction | None = None
         self._uncertain: UncertainCommit | None = None
@@ -126,7 +128,7 @@ class Ledger:
         """Take one record."""
         self._queue.put(record)
 
-    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
+    def write_batch(self, batch: FinishedCalls) -> None:
         """Take all of *batch*; records are built on the queue's thread."""
         self._queue.put_all(batch.entries)
 
@@ -172,10 +174,6 @@ class Ledger:
                 batches.append(batch)
                 self._log.failure(error)
                 return [item for each in reversed(batches) for item in each]
-            except BaseException:
-                # Ctrl-C: written or not, the batch must not be written twice.
-                self._lost += sum(map(len, batches), len(batch))
-                raise
         self._log.recovery()
         return []
 
@@ -192,7 +190,7 @@ class Ledger:
                 middle = len(items) // 2
                 return [items[middle:], items[:middle]]
             self._lost += 1
-            self._faults.note("ledger record", error)
+            PROCESS_ERRORS.note("ledger record", error)
         return []
 
     def _count_committed(self, items: list[Item]) -> int:
@@ -281,11 +279,6 @@ def _opened(path: Path | str | Store, *, read_only: bool) -> Store:
 _EVERY: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
-def _renew_in_child() -> None:
-    for ledger in list(_EVERY):
-        ledger.renew()
-
-
 def _finish() -> None:
     """Write what is pending when Python exits, for ledgers that were not closed.
 
@@ -298,6 +291,3 @@ def _finish() -> None:
 
 _FINISH_S = 10.0
 atexit.register(_finish)
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_in_child)

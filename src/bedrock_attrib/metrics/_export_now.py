@@ -7,9 +7,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from .._runtime.contained_errors import Faults
-
-_faults = Faults()
+from .._runtime.contained_errors import PROCESS_ERRORS
 
 
 class _Push:
@@ -39,7 +37,7 @@ class _Push:
         try:
             thread.start()
         except RuntimeError as error:  # pragma: no cover -- no more threads
-            _faults.note("push", error)
+            PROCESS_ERRORS.note("push", error)
             self._thread = None
             return False
         thread.join(left_s)
@@ -54,7 +52,7 @@ def _flush(providers: Iterable[Any], timeout_s: float) -> bool:
             # milliseconds; it raises what its readers raise.
             is_done &= provider.force_flush(timeout_s * 1000) is not False
         except Exception as fault:
-            _faults.note("push", fault)
+            PROCESS_ERRORS.note("push", fault)
             is_done = False
     return is_done
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from opentelemetry.metrics import Histogram
 
-from .._model.call_groups import Entry, record_of
+from .._model.call_groups import GroupedCall, record_of
 from .._model.record import CallRecord
 from . import names
 from ._instruments import NO_SPAN, Instruments, is_seen
@@ -15,7 +15,7 @@ from ._other_instrumentations import active_neighbours
 from ._points import error_pairs
 from ._series import Series
 
-Recording = tuple[Series, CallRecord | Entry]
+Recording = tuple[Series, CallRecord | GroupedCall]
 
 
 class Histograms:

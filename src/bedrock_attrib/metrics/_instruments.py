@@ -22,7 +22,7 @@ from opentelemetry.metrics import (
     Observation,
 )
 
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import PROCESS_ERRORS, Faults
 from . import names
 from ._attributes import Pairs, clean
 from ._fork_cleanup import forget_recordings
@@ -256,6 +256,7 @@ class Instruments:
         places = self._kept.fault_counts(live)
         for faults in live:
             places.update(faults.counts())
+        places.update(PROCESS_ERRORS.counts())
         return _labelled(names.PLACE, places)
 
     def _ages(self) -> Points:

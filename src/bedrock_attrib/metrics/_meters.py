@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 
+from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import when_a_pool_child_ends
 from . import names
 from ._export_now import push
@@ -94,5 +94,4 @@ def _push_in_pool() -> None:  # pragma: no cover -- runs in a child
 
 _PUSH_WITHIN_S = 5.0
 when_a_pool_child_ends(_push_in_pool)
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_METERS.after_fork)
+after_fork(_METERS.after_fork, ResetOrder.EXPORT)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .._model.model_id import ModelRef
 from .._model.record import CallRecord
 from .._model.usage import Unit
-from .._model.usage_sum import Tally
+from .._model.usage_sum import UsageSum
 from . import names
 from ._attributes import Pairs, clean
 from ._operation_names import operation_name
@@ -72,7 +72,7 @@ class Route:
         self.series = series
         self.amounts = amounts
         self.cells: dict[Unit, Cell] = {}
-        self.tally = Tally()
+        self.tally = UsageSum()
         self.calls = 0
         self.is_spilled = False
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
 
-from .._model.call_groups import Alike, Batch
+from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults, Note, for_each
+from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
@@ -61,6 +61,8 @@ class OpenTelemetrySink:
         >>> sink = OpenTelemetrySink(tags=["team", "app"])
     """
 
+    accepts_groups = True
+
     def __init__(  # noqa: PLR0913 - each is a setting of its own, given by name
         self,
         *,
@@ -103,8 +105,8 @@ class OpenTelemetrySink:
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
         self._totals = Totals(labels, max_series=max_series)
         self._losses_of_others = losses
-        self._settlers: tuple[Callable[[], None], ...] = ()
-        faults = Faults() if faults is None else faults
+        self._pulls: tuple[Callable[[], None], ...] = ()
+        self._faults = faults = Faults() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record,
             name="bedrock-attrib-metrics",
@@ -130,31 +132,27 @@ class OpenTelemetrySink:
         if self._is_shown(series):
             self._queue.put((series, record))
 
-    def write_together(self, batch: Batch, note: Note) -> None:
-        """Count the calls of *batch*, those that are alike together."""
-        shown: dict[Alike, Series] = {}
-
-        def count(alike: Alike) -> None:
-            series = self._totals.add_alike(alike, batch.alike()[alike])
-            if self._is_shown(series):
-                shown[alike] = series
-
-        try:
-            for_each(batch.others, self.write, note)
-        finally:
+    def write_batch(self, batch: FinishedCalls) -> None:
+        """Count the calls of *batch*, those of one group together."""
+        for record in batch.ungrouped:
             try:
-                for_each(batch.alike, count, note)
-            finally:
-                self._show(batch, shown)
-
-    def _show(self, batch: Batch, shown: Mapping[Alike, Series]) -> None:
-        """Show those calls of *batch* one by one that are like those in *shown*."""
+                self.write(record)
+            except Exception as fault:  # noqa: BLE001 -- the other calls count
+                self._faults.note("metrics", fault)
+        shown: dict[CallGroup, Series] = {}
+        for group, calls in batch.groups.items():
+            try:
+                series = self._totals.add_group(group, calls)
+                if self._is_shown(series):
+                    shown[group] = series
+            except Exception as fault:  # noqa: BLE001 -- as above
+                self._faults.note("metrics", fault)
         if shown:
             self._queue.put_all(
                 [
-                    (shown[entry[0]], entry)
-                    for entry in batch.entries_alike()
-                    if entry[0] in shown
+                    (shown[entry.group], entry)
+                    for entry in batch.entries
+                    if isinstance(entry, GroupedCall) and entry.group in shown
                 ]
             )
 
@@ -193,21 +191,21 @@ class OpenTelemetrySink:
     def close(self) -> None:
         """Hand over what is pending; the totals stay visible to readers."""
         self._catch_up()
-        self._settlers = ()
+        self._pulls = ()
         self._queue.close()
         self._instruments.retire(self._source, self)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before a reader collects, so that it sees every ended call.
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Call *pull* before a reader collects, so that it sees every ended call.
 
         Args:
-            settle: Writes records of calls that have ended and are not written yet.
+            pull: Waits until every call that has ended is written.
         """
-        self._settlers = (*self._settlers, settle)
+        self._pulls = (*self._pulls, pull)
 
     def _catch_up(self) -> None:
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         self._queue.drain()
 
     def _goes_live(self) -> bool:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
-import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
-from .._model.call_groups import Alike, Counts
+from .._model.call_groups import CallGroup, GroupedCall
 from .._model.cost import Cost
 from .._model.money import EXACT, ZERO, add, multiply
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
+from .._runtime.fork import ResetOrder, after_fork
 from ._attributes import TagLabels
 from ._series import (
     Cell,
@@ -81,7 +80,7 @@ class Totals:
         self._labels = labels
         self._limits = (max_series, max_series + _RESERVE, math.inf)
         self.reset()
-        _EVERY.add(self)
+        after_fork(self.reset, ResetOrder.FIGURES)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -98,11 +97,11 @@ class Totals:
         """Add one call, and say which series took it."""
         return self._add(record, None)
 
-    def add_alike(self, alike: Alike, counts: Counts) -> Series:
-        """Add calls that are alike, by what each has used; which series took them."""
-        return self._add(alike.record, counts)
+    def add_group(self, group: CallGroup, calls: Sequence[GroupedCall]) -> Series:
+        """Add calls of one group, and return the series that took them."""
+        return self._add(group.example, [call.counts for call in calls])
 
-    def _add(self, record: CallRecord, counts: Counts | None) -> Series:
+    def _add(self, record: CallRecord, counts: list[dict[Unit, int]] | None) -> Series:
         cost, usage = record.cost, record.usage
         if record.price_status is _UNPRICED:
             cost = None
@@ -263,15 +262,3 @@ class Totals:
 def _counted(record: CallRecord) -> Cost | None:
     """The cost of *record* as far as it is counted."""
     return None if record.price_status is _UNPRICED else record.cost
-
-
-_EVERY: weakref.WeakSet[Totals] = weakref.WeakSet()
-
-
-def _reset_in_child() -> None:
-    for totals in list(_EVERY):
-        totals.reset()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_reset_in_child)

@@ -11,7 +11,13 @@ from .._model.cost import Cost, Rate, Rates
 from .._model.exact_division import EXACT, divide_evenly
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
 from .._model.record import PriceReason, PriceStatus, Quote, Reason
-from .._model.usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
+from .._model.usage import (
+    CACHE_WRITE_UNITS,
+    OUTPUT_TOKEN_UNITS,
+    PROMPT_UNITS,
+    Unit,
+    Usage,
+)
 from ._discounts import find_discount
 from ._lookup import Found, find_bands, find_row
 from ._prices import Prices
@@ -23,6 +29,7 @@ _START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
 _MAX_PLANS = 256
+_TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 
 Shape = tuple[Unit | None, ...]
 """The unit whose lifetime is assumed, if any, then the units of a usage."""
@@ -94,11 +101,38 @@ class PlanBook:
         found, doubt = self._find(unit), ""
         if is_assumed:
             found, doubt = self._find_assumed(unit, found)
-        # The user knows how long prompts are priced, where the price is the user's.
-        return found, doubt or found.doubt or ("" if found.is_own else self._doubt)
+        return found, doubt or found.doubt or self._doubt_of_length(unit, found)
 
     def _find(self, unit: Unit) -> Found:
-        return find_row(self._prices.lists, self._question, unit, self.band)
+        return self._find_in(self._band_of(unit), unit)
+
+    def _find_in(self, band: str, unit: Unit) -> Found:
+        return find_row(self._prices.lists, self._question, unit, band)
+
+    def _band_of(self, unit: Unit) -> str:
+        """The band that prices *unit*.
+
+        A band prices tokens. Searches and images have one price in prompts of any
+        length, unless a list states another.
+        """
+        if unit in _TOKEN_UNITS or self._find_in(self.band, unit).row:
+            return self.band
+        return ""
+
+    def _doubt_of_length(self, unit: Unit, found: Found) -> str:
+        """Why the row of *unit* may not hold for a prompt of this length."""
+        if unit not in _TOKEN_UNITS or found.row is None:
+            return ""
+        if self._doubt:
+            # The user's own row for long prompts is one that the user vouches for.
+            is_stated = found.is_own and found.row.context_band
+            return "" if is_stated else self._doubt
+        if self.band and not found.is_own and self._find_in("", unit).is_own:
+            return (
+                f"your own price of {unit} states no context band; the list price of "
+                f"prompts {self.band} is taken"
+            )
+        return ""
 
     def _find_assumed(self, unit: Unit, stated: Found) -> tuple[Found, str]:
         """Price a cache write whose lifetime nobody stated.
@@ -106,16 +140,22 @@ class PlanBook:
         A model that sells one lifetime only leaves no choice. Otherwise the assumed
         one is taken, and that is a guess.
         """
-        writes = sorted(CACHE_WRITE_UNITS)
-        sold = {each: found for each in writes if (found := self._find(each)).row}
+        # A lifetime without a long rate is sold all the same.
+        bands = {"", self.band}
+        sold = [
+            each
+            for each in sorted(CACHE_WRITE_UNITS)
+            if any(self._find_in(band, each).row for band in bands)
+        ]
         if len(sold) == 1:
-            return next(iter(sold.values())), ""
+            return self._find(sold[0]), ""
         others = ", ".join(each for each in sold if each is not unit)
         return stated, f"{unit} is assumed; the model also sells {others}"
 
     def why_missing(self, unit: Unit) -> Reason:
         """Why *unit* has no price."""
-        return why_missing(self._prices.lists, self._question, unit, self.band)
+        band = self._band_of(unit)
+        return why_missing(self._prices.lists, self._question, unit, band)
 
     def _rate(self, row: PriceRow, *, is_own: bool) -> Rate:
         """The rate that *row* comes to, after a discount where one applies."""
@@ -220,13 +260,14 @@ def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
     missing = tuple(unit for unit in plan.missing if usage[unit])
     counted = [unit for unit in plan.rates if usage[unit]]
     cost = Cost.at(plan.rates, usage, currency, missing)
+    doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if missing:
         reasons = [plan.missing[unit] for unit in missing]
-        reason = "; ".join(dict.fromkeys(reason.text for reason in reasons))
+        lacks = dict.fromkeys(reason.text for reason in reasons)
+        reason, code = "; ".join((*lacks, *doubts)), reasons[0].code
         if not counted:
-            return Quote(None, PriceStatus.UNPRICED, reason, reasons[0].code)
-        return Quote(cost, PriceStatus.PARTIAL, reason, reasons[0].code)
-    doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
+            return Quote(None, PriceStatus.UNPRICED, reason, code)
+        return Quote(cost, PriceStatus.PARTIAL, reason, code)
     if doubts:
         reason = "; ".join(doubts)
         return Quote(cost, PriceStatus.ESTIMATED, reason, PriceReason.RATE_UNCERTAIN)

@@ -43,7 +43,7 @@ def error_answer(
     Args:
         code: AWS error code, such as ``ThrottlingException``.
         message: Its text.
-        status: HTTP status; None for the one in AWS' model.
+        status: HTTP status; None for the one in AWS's model.
         extra: Further fields of the error, such as ``originalStatusCode``.
     """
     body = as_json({"message": message} | (extra or {}))

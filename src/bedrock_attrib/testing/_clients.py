@@ -53,5 +53,5 @@ def _new_session() -> boto3.Session:
 
 @cache
 def _service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()

@@ -79,7 +79,7 @@ def encode_exception(exception_type: str, message: str) -> bytes:
     """Frame an exception event: the error that ends a stream which began well.
 
     Args:
-        exception_type: Member name in AWS' model, such as ``throttlingException``.
+        exception_type: Member name in AWS's model, such as ``throttlingException``.
         message: Text of the error.
     """
     return encode_message(

@@ -1,4 +1,4 @@
-"""How Bedrock answers the clients of OpenAI and Anthropic, instead of AWS' own.
+"""How Bedrock answers the clients of OpenAI and Anthropic, instead of AWS's own.
 
 Shapes: API references of OpenAI (chat completions, responses) and Anthropic (messages);
 paths: Amazon Bedrock user guide, "Endpoints supported by Amazon Bedrock". Checked

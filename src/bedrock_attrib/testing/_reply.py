@@ -69,7 +69,7 @@ class Fault:
             byte.
         after: Frames that are sent well before it. A plain body counts as two
             frames, its halves, and knows only ``cut``, ``stall`` and ``no_answer``.
-        error: Type of the error event, as AWS' model names it.
+        error: Type of the error event, as AWS's model names it.
         message: Text of the error event.
     """
 

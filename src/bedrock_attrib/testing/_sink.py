@@ -19,18 +19,18 @@ class ListSink:
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
         self._places: dict[str, int] = {}
-        self._settlers: list[Callable[[], None]] = []
+        self._pulls: list[Callable[[], None]] = []
 
     @property
     def records(self) -> list[CallRecord]:
         """Calls that have finished by now, oldest first; always the same list."""
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         return self._records
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before being read; it writes what has ended meanwhile."""
-        self._settlers.append(settle)
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Call *pull*, which has ended calls written, before being read."""
+        self._pulls.append(pull)
 
     def write(self, record: CallRecord) -> None:
         """Keep *record*."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..._model.model_id import ModelRef, Scope
-from ..._runtime.contained_errors import Faults, logger
+from ..._runtime.contained_errors import PROCESS_ERRORS, logger
+from ..._runtime.fork import ResetOrder, after_fork
 from ._api import WAY_OUT, WHAT, ProfileApi, ProfileClient, name_of, verdict_on
 from ._cache import ProfileCache
 from ._lookups import Lookup, Lookups
@@ -84,12 +83,11 @@ class ProfileResolver:
         self._cache = (
             None if cache is None else ProfileCache(Path(cache), most=_MOST_PROFILES)
         )
-        self._faults = Faults()
         self._models: dict[str, ModelRef] = {}
         self._unknown: dict[str, _Unknown] = {}
         self._unsaved: dict[str, tuple[str, ...]] = {}
         self._callbacks: tuple[Callable[[str, ModelRef | None], None], ...] = ()
-        self._settlers: tuple[Callable[[], None], ...] = ()
+        self._pulls: tuple[Callable[[], None], ...] = ()
         self._told: set[str] = set()
         self._lookups = Lookups(
             self._look_up,
@@ -99,7 +97,7 @@ class ProfileResolver:
             jitter=jitter,
         )
         self._recall()
-        _EVERY.add(self)
+        after_fork(self.reset, ResetOrder.QUEUES)
 
     def reset(self) -> None:
         """Drop look-ups and clients, as a forked child does: they are its parent's."""
@@ -127,7 +125,7 @@ class ProfileResolver:
             try:
                 self._lookups.add(arn, region, unless=lambda: self._is_answered(arn))
             except Exception as fault:  # noqa: BLE001 -- a call may be waiting
-                self._faults.note("profile look-up", fault)
+                PROCESS_ERRORS.note("profile look-up", fault)
         return model
 
     def why_unknown(self, arn: str) -> str:
@@ -154,9 +152,9 @@ class ProfileResolver:
         """
         self._callbacks = (*self._callbacks, callback)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
+    def pull_with(self, pull: Callable[[], None]) -> None:
         """Call *settle* before `wait`, to learn of calls that have just ended."""
-        self._settlers = (*self._settlers, settle)
+        self._pulls = (*self._pulls, pull)
 
     # For scripts, and for the end.
 
@@ -169,8 +167,8 @@ class ProfileResolver:
         Returns:
             False when the time was not enough.
         """
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         return self._lookups.wait(timeout_s)
 
     def close(self) -> None:
@@ -210,7 +208,7 @@ class ProfileResolver:
 
     def _failed(self, lookup: Lookup, error: Exception) -> None:
         if not isinstance(error, (BotoCoreError, ClientError)):
-            self._faults.note("profile look-up", error)
+            PROCESS_ERRORS.note("profile look-up", error)
         verdict = verdict_on(error)
         if not verdict.is_final and self._lookups.postpone(lookup):
             return
@@ -228,7 +226,7 @@ class ProfileResolver:
             try:
                 callback(arn, model)
             except Exception as fault:  # noqa: BLE001 -- others are to be told too
-                self._faults.note("profile answer", fault)
+                PROCESS_ERRORS.note("profile answer", fault)
         self._lookups.done(arn)
 
     def _tell(self, kind: str, message: str) -> None:
@@ -250,15 +248,3 @@ def _keep(memory: dict[str, Value], arn: str, value: Value) -> None:
     if len(memory) >= _MOST_PROFILES:
         memory.pop(next(iter(memory)), None)
     memory[arn] = value
-
-
-_EVERY: weakref.WeakSet[ProfileResolver] = weakref.WeakSet()
-
-
-def _reset_in_child() -> None:
-    for resolver in list(_EVERY):
-        resolver.reset()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_reset_in_child)

@@ -40,7 +40,7 @@ _NO_CREDENTIALS = (
 class ProfileClient(Protocol):
     """What is used of boto3's client of ``bedrock``."""
 
-    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS' own name; untyped
+    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS's own name; untyped
         """One inference profile, with its models."""
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ _NOT_ALLOWED = Verdict(
 )
 _NO_ANSWER = Verdict("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
 
-# By AWS' error code; whatever is not here may pass, as throttling does.
+# By AWS's error code; whatever is not here may pass, as throttling does.
 _VERDICTS = {
     "ResourceNotFoundException": _NOT_THERE,
     "ValidationException": _NOT_THERE,
@@ -92,7 +92,7 @@ def verdict_on(error: Exception) -> Verdict:
 
 
 def name_of(error: Exception) -> str:
-    """AWS' error code of *error*, or its class name."""
+    """AWS's error code of *error*, or its class name."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code") or "ClientError")
     return type(error).__name__

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
+from ..._runtime.atomic_file import written_atomically
 from ...errors import ConfigError, LedgerError
 from .._ledger import Ledger
 from .._query.reader import Reader
@@ -117,22 +116,30 @@ def _export_day(
     counted = sum(each.calls for each in reader.sums(start, start + _DAY))
     if not counted:
         return ExportedDay(day, None, 0, 0)
-    with _written(path) as unfinished:
-        calls = _write(reader, start, unfinished, tag_columns)
-        pruned = max(counted - calls, 0)
-        if not calls or (pruned and path.exists()):
-            unfinished.unlink()
-            return ExportedDay(day, None, calls, pruned)
+    found = reader.totals(start, start + _DAY, {})
+    calls = sum(each.calls for each in found)
+    pruned = max(counted - calls, 0)
+    if not calls or (pruned and path.exists()):
+        return ExportedDay(day, None, calls, pruned)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_atomically(path, is_synced=True) as file:
+            _write(reader, start, file, tag_columns)
+    except OSError as error:
+        raise LedgerError(
+            f"cannot write {path}: {error.strerror or error}; expected a folder that "
+            f"may be written, on a disk with space; files of earlier days are complete"
+        ) from error
     return ExportedDay(day, path, calls, pruned)
 
 
 def _write(
-    reader: Reader, start: datetime, path: Path, tag_columns: Sequence[str]
-) -> int:
-    columns, calls = ArrowColumns(reader, tag_columns), 0
+    reader: Reader, start: datetime, file: BinaryIO, tag_columns: Sequence[str]
+) -> None:
+    columns = ArrowColumns(reader, tag_columns)
     schema = schema_of(tag_columns)
     with pq.ParquetWriter(
-        path,
+        file,
         schema,
         version="2.6",  # the first with times in microseconds, and counts as such
         compression="zstd",
@@ -142,8 +149,6 @@ def _write(
         rows = reader.rows(start, start + _DAY)
         for some in batched(rows, _ROWS_OF_A_GROUP):
             writer.write_batch(columns.batch(some), row_group_size=_ROWS_OF_A_GROUP)
-            calls += len(some)
-    return calls
 
 
 def _leaves(schema: object) -> Iterator[str]:
@@ -154,36 +159,3 @@ def _leaves(schema: object) -> Iterator[str]:
             yield f"{field.name}.list.element"
         else:
             yield field.name
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Yield where to write what becomes *path* in one step, unless it is deleted."""
-    # Readers of Parquet folders ignore names that begin with a dot.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield unfinished
-            if unfinished.exists():
-                _sync(unfinished)
-                unfinished.replace(path)
-                _sync(path.parent)
-        finally:
-            unfinished.unlink(missing_ok=True)
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
-    except OSError as error:
-        raise LedgerError(
-            f"cannot write {path}: {error.strerror or error}; expected a folder that "
-            f"may be written, on a disk with space; files of earlier days are complete"
-        ) from error
-
-
-def _sync(path: Path) -> None:
-    """Flush *path* to the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
