@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import loopback_only
@@ -17,6 +19,19 @@ from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 pytest_plugins = ["bedrock_attrib.testing.fixtures"]
 
 loopback_only.install()
+
+# A shell has its background jobs ignore Ctrl-C, and so would the programs of tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+with suppress(ImportError):  # frameworks are tested without it
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes says how busy the machine is.
+    settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("BEDROCK_ATTRIB_SHARED", ROOT.parent / "shared"))

@@ -42,7 +42,7 @@ from bedrock_attrib import (
     instrument,
 )
 from bedrock_attrib._attribution.spend import sums_of
-from bedrock_attrib._model.record import Tags
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -182,13 +182,16 @@ BAD: dict[str, tuple[object, str]] = {
     "truth": (False, "tag 'team' is bool False; expected text"),
     "empty": ("", "tag 'team' has 0 characters; expected 1 to 256: shorten it"),
     "long": ("x" * 257, "tag 'team' has 257 characters; expected 1 to 256"),
-    "line": ("a\nb", "tag 'team' holds ['\\n']; allowed are letters, digits, spaces"),
-    "line at the end": ("a\n", "tag 'team' holds ['\\n']; allowed are"),
-    "signs": ("a,b;b{}", "tag 'team' holds [',', ';', '{', '}']; allowed are"),
-    "emoji": ("🐎", "tag 'team' holds ['🐎']; allowed are"),
-    "combining": ("e\u0301", "tag 'team' holds ['\u0301']; allowed are"),
-    "surrogate": ("\ud800", "tag 'team' holds ['\\ud800']; allowed are"),
-    "zero": ("a\0", "tag 'team' holds ['\\x00']; allowed are"),
+    "line": (
+        "a\nb",
+        "tag 'team' contains ['\\n']; allowed are letters, digits, spaces",
+    ),
+    "line at the end": ("a\n", "tag 'team' contains ['\\n']; allowed are"),
+    "signs": ("a,b;b{}", "tag 'team' contains [',', ';', '{', '}']; allowed are"),
+    "emoji": ("🐎", "tag 'team' contains ['🐎']; allowed are"),
+    "combining": ("e\u0301", "tag 'team' contains ['\u0301']; allowed are"),
+    "surrogate": ("\ud800", "tag 'team' contains ['\\ud800']; allowed are"),
+    "zero": ("a\0", "tag 'team' contains ['\\x00']; allowed are"),
 }
 
 
@@ -204,7 +207,7 @@ def test_bad_values(case: str) -> None:
 BAD_KEYS = {
     "": "tag key has 0 characters; expected 1 to 128",
     "k" * 129: "tag key has 129 characters; expected 1 to 128",
-    "team!": "tag key holds ['!']; allowed are",
+    "team!": "tag key contains ['!']; allowed are",
 }
 
 

@@ -164,7 +164,7 @@ def _points(reader: InMemoryMetricReader) -> Iterator[tuple[object, ...]]:
 @settings(
     max_examples=30,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(cases=st.lists(_CASES, min_size=1, max_size=12))
 def test_as_each_alone(simulator: Simulator, cases: list[Case]) -> None:

@@ -23,7 +23,7 @@ from bedrock_attrib._attribution import Spend
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import Routes
-from bedrock_attrib._recording.finalizer import Settler
+from bedrock_attrib._recording.finalizer import Finalizer
 from bedrock_attrib.pricing._model_pricer import Till
 from bedrock_attrib.testing import (
     ListSink,
@@ -111,7 +111,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "spend": (Spend, "add"),
     "price look-up": (Till, "quote"),
     "loading prices": (PriceTable, "bundled"),
-    "settling": (Settler, "_settle_one"),
+    "finalizing": (Finalizer, "_finalize_one"),
     "end": (Recorder, "_end"),
 }
 

@@ -302,7 +302,7 @@ def test_cancellation(
             with attribution(team="search"):
                 task = asyncio.create_task(caller.read("ConverseStream", client))
             await asyncio.to_thread(wait_until, lambda: simulator.requests)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1)  # until the first events are there
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -183,7 +183,7 @@ def test_a_program_without_calls(stage: Stage) -> None:
     """The summary says so, once; a child that was forked says nothing."""
     code = "import os; os.fork(); import botocore.session as b; b.Session()"
     done = stage.run(*RUN, "--summary", "python", "-W", "ignore", "-c", code)
-    assert TOLD.sub(r"\1", done.stderr) == "no Bedrock call was seen\n"
+    assert TOLD.sub(r"\1", done.stderr) == "no Bedrock calls\n"
 
 
 @pytest.mark.slow
@@ -391,27 +391,25 @@ def test_tags_that_no_variable_can_hold(stage: Stage, toml: str) -> None:
     assert told(stage) == {}
     done = stage.run(*RUN, "--tag", "team=search", "env", code=2)
     assert done.stdout == ""
-    assert "cannot be passed on along with --tag" in done.stderr
+    assert "cannot be combined with --tag" in done.stderr
 
 
 # What is wrong is told before a program is started.
 
 VALUES = "BEDROCK_ATTRIB_METRIC_TAG_VALUES"
 HINT = "; to run it with Python: bedrock-attrib run -- python"
-NO_INTERPRETER = (
-    "cannot be run: the interpreter that it names in its first line is not there"
-)
+NO_INTERPRETER = "cannot be run: the interpreter in its first line does not exist"
 WRONG = {
-    "no program": ([], 2, "no program is named; see bedrock-attrib run --help"),
+    "no program": ([], 2, "expected a program to run; see bedrock-attrib run --help"),
     "unknown option": (
-        ["--teem", "x", "true"],
+        ["--teem=x", "true"],
         2,
-        "option --teem not recognized; see bedrock-attrib run --help",
+        "unrecognized arguments: --teem=x; see bedrock-attrib run --help",
     ),
     "no value": (
         ["--tag"],
         2,
-        "option --tag requires argument; see bedrock-attrib run --help",
+        "argument -t/--tag: expected one argument; see bedrock-attrib run --help",
     ),
     "no pair": (
         ["--tag", "team", "true"],
@@ -421,19 +419,19 @@ WRONG = {
     "bad tag": (
         ["--tag", "team=a,b", "true"],
         2,
-        "tag 'team' holds [',']; allowed are letters, digits, spaces and _.:/=+-@",
+        "tag 'team' contains [',']; allowed are letters, digits, spaces and _.:/=+-@",
     ),
     "bad setting": (
         ["--metric-tag-values", "0", "true"],
         2,
         f"{VALUES}: Input should be greater than or equal to 1, got '0'",
     ),
-    "not there": (["nosuch"], 127, "no program 'nosuch' was found"),
-    "empty": ([""], 127, "no program '' was found"),
+    "not there": (["nosuch"], 127, "program 'nosuch' not found"),
+    "empty": ([""], 127, "program '' not found"),
     "not there, Python": (
         ["app.py"],
         127,
-        f"no program 'app.py' was found{HINT} app.py",
+        f"program 'app.py' not found{HINT} app.py",
     ),
     "a folder": (["./"], 126, "./ is a folder"),
     "not executable": (
@@ -549,25 +547,26 @@ def test_json_of_the_program_is_its_own(command: Command) -> None:
         ["--summary", "nosuch", "--json"],
         ["--tag", "a=b", "--", "nosuch", "--json"],
     ):
-        assert command(*arguments)[1].startswith("bedrock-attrib: no program")
+        assert command(*arguments)[1].startswith("bedrock-attrib: program 'nosuch' not")
 
 
 def test_help_names_every_setting(command: Command) -> None:
-    """Each setting is an option, tags by a shorter name."""
+    """Each setting is an option, with its description."""
     code, text = command("--tag", "team=x", "--help")
     assert code == 0
-    options = re.findall(r"^ +(?:-\w, )?--([a-z-]+)", text, re.MULTILINE)
+    options = re.findall(r"^ +(?:-\w[^,]*, )?--([a-z-]+)", text, re.MULTILINE)
     settings = [name.replace("_", "-") for name in Config.model_fields]
     own = ["tag", "config", "summary", "dry-run", "json", "help"]
     assert options == own + [n for n in settings if n not in {"tags", "summary"}]
+    assert "Whether to put the cost on the current span." in text
     assert max(map(len, text.splitlines())) <= 80
 
 
-KEEPS_OUT = "ignores PYTHONPATH, by which metering gets in"
+KEEPS_OUT = "ignores PYTHONPATH, which metering needs"
 REMARKS = {
     "-I": (["./python3.13", "-I"], f"-I {KEEPS_OUT}"),
     "-E among others": (["./python3.13", "-bEW", "ignore"], f"-E {KEEPS_OUT}"),
-    "-S": (["./python3.13", "-S"], "-S leaves out site, by which metering gets in"),
+    "-S": (["./python3.13", "-S"], "-S skips the site module, which metering needs"),
     "of a script": (["./isolated"], f"-I {KEEPS_OUT}"),
     "of a script, by env": (["./isolated-by-env"], f"-I {KEEPS_OUT}"),
     "of the program": (["./python3.13", "-c", "pass", "-I"], None),

@@ -58,7 +58,7 @@ from bedrock_attrib import (
 )
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib._sinks.protocols import QueueSink
+from bedrock_attrib.sinks import QueueSink
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,

@@ -182,7 +182,7 @@ def test_late_calls_after_a_prune_are_no_problem(path: Path) -> None:
     check = ("ledger", "check", "--ledger", str(path))
     assert (run_here(*check).returncode, run_here(*check).stdout) == (
         0,
-        "sound: the file is whole, and sums are those of the calls\n",
+        "no problems: the file is intact, and its sums match its calls\n",
     )
     assert run_here(*prune, "--sums-older-than", "60d").returncode == 0
     assert run_here(*check).returncode == 0
@@ -242,7 +242,7 @@ def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> 
     done = run_here(*export, "--json")
     assert json.loads(done.stdout)["forgotten_calls"] == 2
     told = " ".join(done.stderr.split())
-    assert told == "2026-11-25: 2 calls are not kept any more; no file was written"
+    assert told == "2026-11-25: 2 calls deleted before; no file was written"
     none = run_here(*export, "--since", "2020-01", "--until", "2020-12")
     assert none.stdout.startswith("calls: 0; files: 0; bytes: 0; in ")
     wrong = run_here(*export, "--part", "../up")

@@ -92,14 +92,14 @@ def test_price_in_a_process_of_its_own(run: Run) -> None:
 
 
 def test_price_tells_why() -> None:
-    """Where the price was read and what was looked for is told, unit by unit."""
+    """Sources of the price and each look-up are shown, unit by unit."""
     shown = call("prices", "quote", SONNET, *CALL, "--output", "540").stdout
     told = shown.partition("output_token\n")[2]
-    assert "valid on all days: no change is known" in told
+    assert "valid on all days\n" in told
     assert "aws-pricelist-20260820" in told
     assert "independent sources: 5" in told
-    assert "looked for us-east-1 geo: no row" in told
-    assert "looked for default geo: taken" in told
+    assert "looked up us-east-1 geo: no row" in told
+    assert "looked up default geo: used" in told
 
 
 def test_price_as_json() -> None:
@@ -131,7 +131,7 @@ def test_price_as_json() -> None:
         "region": "default",
         "scope": "geo",
         "own": False,
-        "outcome": "taken",
+        "outcome": "used",
     }
 
 
@@ -193,8 +193,8 @@ def test_no_price() -> None:
         "  model 'claude-sonnet-4-5' is not in the price table",
         done.stderr.splitlines()[2],
         (
-            "  A price of your own is stated under [[prices]] in a file that "
-            "--overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES names."
+            "  To set a price yourself, add it under [[prices]] to a file of "
+            "--price-overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES."
         ),
     ]
     assert done.stderr.splitlines()[2].startswith(
@@ -211,7 +211,8 @@ def test_no_price_of_a_known_model() -> None:
     """A model that is known is not proposed to itself."""
     done = call(
         *(
-            "price",
+            "prices",
+            "quote",
             "amazon.nova-lite-v1:0",
             *CALL,
             "--input",
@@ -233,7 +234,7 @@ def test_no_price_of_an_arn() -> None:
 
 
 WRONG_USE = [
-    (("prices", "quote", "x", *CALL), "say what was used, such as --input 1200"),
+    (("prices", "quote", "x", *CALL), "specify usage, for example --input 1200"),
     (
         ("prices", "quote", "x", *CALL, "--unit", "image"),
         "--unit image: expected NAME=COUNT",
@@ -249,14 +250,17 @@ WRONG_USE = [
         ("prices", "quote", "x", "--region", "r", "--at", "soon"),
         "'soon' does not match",
     ),
-    (("prices", "list", "--any-day", "--at", "2026-11-01"), "--any-day takes no --at"),
-    (("prices", "import"), "give offer files, --from-api or --rate-cards"),
-    (("prices", "import", "x", "--from-api"), "give offer files, --from-api or"),
-    (("prices", "import", "x", "--output", "x.csv"), "expected a name in .json or"),
+    (
+        ("prices", "list", "--any-day", "--at", "2026-11-01"),
+        "--any-day and --at exclude each other",
+    ),
+    (("prices", "import"), "expected offer files, --from-api or --rate-cards"),
+    (("prices", "import", "x", "--from-api"), "expected offer files, --from-api or"),
+    (("prices", "import", "x", "--output", "x.csv"), "expected the suffix .json or"),
     (("prices", "import", "x"), "x: cannot be read: "),
     (("prices", "diff", "bundled", "x.json"), "x.json: cannot be read as JSON"),
     (("prices", "check", "x.json"), "x.json: cannot be read as JSON"),
-    (("prices", "check", "x.toml"), "x.toml: there is no such file"),
+    (("prices", "check", "x.toml"), "x.toml: no such file"),
     (
         ("prices", "list", "--price-overrides", "x.toml"),
         "x.toml: cannot be read as TOML",
@@ -281,7 +285,7 @@ def test_settings_and_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     one = ("prices", "quote", "acme.model", *CALL, "--input", "1000000")
     assert asked_json(*one)["total"] == "5"
     assert asked_json(*one, "--price-overrides", "seven.toml")["total"] == "7"
-    assert "looked for own prices, default regional: taken" in call(*one).stdout
+    assert "looked up own prices, default regional: used" in call(*one).stdout
 
 
 def test_own_price_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +365,7 @@ def test_show() -> None:
     assert "amazon.nova-lite-v1:0" in done.stdout.splitlines()[0]
     assert ["default", "regional", "0.06", "0.24", "0.015"] in lines
     assert ["default", "regional", "batch", "0.03", "0.12", "\N{EN DASH}"] in lines
-    assert "* one source alone   Read in aws-page-20250720," in done.stdout
+    assert "* single source   Sources: aws-page-20250720," in done.stdout
     assert "List prices gathered 2026-11-30" in done.stdout
 
 
@@ -424,7 +428,7 @@ def test_check() -> None:
         "sources": 30,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
-    assert shown.startswith("As documented\n  gathered: 2026-11-30")
+    assert shown.startswith("Valid\n  gathered: 2026-11-30")
 
 
 def test_check_an_old_file() -> None:
@@ -476,7 +480,7 @@ def test_import() -> None:
         ),
         "",
         "Not understood",
-        "  1 x usage type is not understood, such as USE1-x-y",
+        "  1 x usage type is not understood, for example USE1-x-y",
     ]
     found = asked_json(
         "prices", "list", "--price-overrides", "aws.json", "--model", "nova-lite"
@@ -583,7 +587,7 @@ def test_diff() -> None:
     assert changed == [
         [
             *("changed", "amazon.nova-lite-v1:0", "us-east-1", scope, "input_token"),
-            *("0.06", "per", "1,000,000", "0.07", "per", "1,000,000"),
+            *("$0.06", "per", "1,000,000", "$0.07", "per", "1,000,000"),
         ]
         for scope in ("geo", "regional")
     ]
@@ -609,7 +613,7 @@ def test_diff_of_equals() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["price", "prices", *(f"prices {each}" for each in ("import", "list"))]
+    "name", ["prices", *(f"prices {each}" for each in ("import", "list", "quote"))]
 )
 def test_help(name: str) -> None:
     """Each command tells what it does, and the busy ones have examples."""

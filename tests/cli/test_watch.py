@@ -109,9 +109,9 @@ def test_a_low_terminal_sums_up_the_rest(ledger: Ledger) -> None:
 
 
 def test_calls_without_a_price_are_marked(ledger: Ledger) -> None:
-    """A question mark says that an amount is not the whole."""
+    """An unknown amount is not a zero, and a question mark says why."""
     keep(ledger, timedelta(minutes=1), model="acme.unheard-of-v1:0")
-    assert cells(ledger)[3] == ["search", *("- - - - 1 ?".split())]
+    assert cells(ledger)[3] == ["search", *["unpriced"] * 4, "1", "?"]
 
 
 def test_what_a_tag_holds_commands_no_terminal(ledger: Ledger) -> None:
@@ -142,7 +142,8 @@ def test_a_line_counts_what_has_no_price(ledger: Ledger) -> None:
     keep(ledger, timedelta(minutes=30), cost=None, price_status=PriceStatus.UNPRICED)
     line = plain_line(read_rates(ledger, TEAM, Selection(), NOW))
     assert line == (
-        "2026-11-25T13:00:00Z  $0.00/min  5 min $0.00  1 h ?  24 h ?  "
+        "2026-11-25T13:00:00Z  $0.00/min  5 min $0.00  1 h unpriced  "
+        "24 h unpriced  "
         "1 call in 1 h (1 without a price)"
     )
     told = json.loads(json_line(read_rates(ledger, TEAM, Selection(), NOW)))
@@ -156,7 +157,7 @@ def test_a_misspelt_filter_is_told_of(ledger: Ledger) -> None:
     assert (
         "No call has a tag 'temas'" in run("--count", "1", "--where", "temas=x").stderr
     )
-    assert "one or more dimensions" in run("--by", ",").stderr
+    assert "--by is empty" in run("--by", ",").stderr
 
 
 def test_a_pipe_gets_lines(ledger: Ledger) -> None:
@@ -190,7 +191,7 @@ def test_another_currency_is_shown_where_there_is_no_other(ledger: Ledger) -> No
     """Amounts bear its name."""
     francs = Cost(Decimal("1.5"), "CHF", {}, {})
     keep(ledger, timedelta(minutes=1), cost=francs)
-    assert cells(ledger)[3][:3] == ["search", "0.300", "CHF"]
+    assert cells(ledger)[3][:3] == ["search", "0.30", "CHF"]
 
 
 def test_what_is_spent_in_other_currencies_is_told(ledger: Ledger) -> None:
@@ -198,7 +199,7 @@ def test_what_is_spent_in_other_currencies_is_told(ledger: Ledger) -> None:
     francs = Cost(Decimal("1.5"), "CHF", {}, {})
     keep(ledger, timedelta(minutes=1), timedelta(hours=2), cost=francs)
     keep(ledger, timedelta(minutes=1))
-    assert shown(ledger)[-1] == "Not in these amounts, in 24 h: 3.00 CHF"
+    assert shown(ledger)[-1] == "Excluded from these amounts, in 24 h: 3.00 CHF"
     rates = read_rates(ledger, TEAM, Selection(), NOW)
     assert "  24 h $0.00116 and 3.00 CHF  2 calls in 1 h  " in plain_line(rates)
     told = json.loads(json_line(rates))
@@ -219,7 +220,7 @@ def test_what_it_cannot_go_by_is_told(by: str, ledger: Ledger) -> None:
     """A message and code 2."""
     done = run("--by", by)
     assert done.exit_code == 2
-    assert "top " in done.stderr
+    assert "watch " in done.stderr
 
 
 def test_a_ledger_that_cannot_be_read_at_times_is_read_again(ledger: Ledger) -> None:

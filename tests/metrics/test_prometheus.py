@@ -19,7 +19,8 @@ from pages import read_blocks
 from waiting import HANG_S, wait_until
 
 from bedrock_attrib._model.cost import Cost
-from bedrock_attrib._model.record import CallRecord, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 exporter = pytest.importorskip(

@@ -23,10 +23,11 @@ from waiting import HANG_S
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib._runtime.contained_errors import Faults
-from bedrock_attrib._sinks.protocols import SettlingSink
+from bedrock_attrib._sinks.protocols import PullSink
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ PROFILE_ARN = (
 
 def test_it_is_a_sink_that_is_read_by_others(metrics: Metrics) -> None:
     """The recorder may hand it records, and tells it how to ask for more."""
-    assert isinstance(metrics.sink(), SettlingSink)
+    assert isinstance(metrics.sink(), PullSink)
 
 
 def test_a_collection_settles_calls_that_have_ended(
@@ -57,7 +58,7 @@ def test_a_collection_settles_calls_that_have_ended(
         while ended:
             sink.write(ended.pop())
 
-    sink.settle_with(settle)
+    sink.pull_with(settle)
     shown = metrics.collect()
     (calls,) = shown["bedrock_attrib.calls"]
     (durations,) = shown["gen_ai.client.operation.duration"]
@@ -68,7 +69,7 @@ def test_closing_settles_a_last_time(metrics: Metrics) -> None:
     """Afterwards the sink lets go of whoever settled."""
     sink = metrics.sink()
     settled: list[str] = []
-    sink.settle_with(lambda: settled.append("settled"))
+    sink.pull_with(lambda: settled.append("settled"))
     sink.close()
     metrics.collect()
     assert settled == ["settled"]
@@ -275,7 +276,7 @@ def test_all_readers_and_temporalities_agree(
 
 def test_two_sinks_on_one_provider_add_up(metrics: Metrics, record: MakeRecord) -> None:
     """Neither hides the other, and closing one takes nothing back."""
-    first, second = metrics.sink(), metrics.sink(semconv={SemConv.NEW})
+    first, second = metrics.sink(), metrics.sink(semconv={SemConv.INFERENCE})
     first.write(record())
     second.write(record())
     first.close()
@@ -382,11 +383,11 @@ def test_guardrail_units_are_usage_and_cost(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {SemConv.OLD}),
-        ("http,database/dup", {SemConv.OLD}),
-        ("gen_ai_latest_experimental", {SemConv.NEW}),
-        ("http, gen_ai_latest_experimental", {SemConv.NEW}),
-        ("gen_ai_latest_experimental/dup", {SemConv.OLD, SemConv.NEW}),
+        ("", {SemConv.V1_44}),
+        ("http,database/dup", {SemConv.V1_44}),
+        ("gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("http, gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("gen_ai_latest_experimental/dup", {SemConv.V1_44, SemConv.INFERENCE}),
     ],
 )
 def test_the_opt_in_says_which_names_are_used(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kept_records import MODEL, make_record
 
 from bedrock_attrib import ConfigError
-from bedrock_attrib._model.record import Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.ledger import CallDimensions
 from bedrock_attrib.reports import Step, parse_filter, select
 from bedrock_attrib.reports._calendar import edges, stretch_label

@@ -224,7 +224,7 @@ COUNTS = st.fixed_dictionaries(
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_sums_are_those_of_single_quotes(
     tmp_path_factory: pytest.TempPathFactory,

@@ -56,7 +56,7 @@ def events_until_error(
 def test_an_error_has_the_status_of_its_code(
     simulator: Simulator, client: BaseClient, code: str, status: int
 ) -> None:
-    """The client raises the code with AWS' HTTP status."""
+    """The client raises the code with AWS's HTTP status."""
     simulator.reply(Reply(error=code, error_message="No."))
 
     with pytest.raises(ClientError) as caught:

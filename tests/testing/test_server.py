@@ -16,7 +16,7 @@ from waiting import HANG_S
 
 from bedrock_attrib.testing import Reply, Simulator
 from bedrock_attrib.testing._server import LoopbackServer
-from bedrock_attrib.testing._wire import Answer
+from bedrock_attrib.testing._wire import WireAnswer
 
 STREAM = b"POST /model/a.b/converse-stream HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger, for no time at all
@@ -97,7 +97,7 @@ def test_a_whole_url_may_be_asked_for(simulator: Simulator) -> None:
 
 def test_a_connection_that_comes_as_the_server_closes_is_ended() -> None:
     """A handler that begins late finds its connection shut."""
-    server = LoopbackServer(lambda _: Answer(200, {}, ()))
+    server = LoopbackServer(lambda _: WireAnswer(200, {}, ()))
     server.close()
     ours, theirs = socket.socketpair()
     with ours, theirs:

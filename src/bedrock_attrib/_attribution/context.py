@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-from .._model.record import NO_TAGS, Tags
-from .._model.tags import MOST_TAGS, Changes, with_changes
+from .._model.tags import MAX_TAGS, NO_TAGS, Changes, Tags, with_changes
 from ..errors import ConfigError
 from .spend import Spend, SpendSums, sums_of
 
@@ -95,10 +94,10 @@ def nested_attribution(
     """
     outer = current_attribution()
     tags = with_changes(outer.tags, changes)
-    if len(tags) > MOST_TAGS:
+    if len(tags) > MAX_TAGS:
         raise ConfigError(
             f"{len(tags)} tags would be in force with those of the blocks around; "
-            f"at most {MOST_TAGS} are allowed"
+            f"at most {MAX_TAGS} are allowed"
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)

@@ -9,8 +9,7 @@ from functools import reduce
 from threading import RLock
 
 from .._model.call_groups import CallGroup, GroupedCall
-from .._model.cost import Cost, Rates
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, Cost, Rates, add
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
 from .._model.usage_sum import UsageSum

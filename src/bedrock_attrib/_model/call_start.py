@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .model_id import ModelRef
-from .record import Tags
+from .tags import Tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from .cost import EXACT
+
 UNPRICED = "unpriced"
 """Text of an amount that is not known, which is not the same as no cost."""
 
@@ -35,7 +37,7 @@ def money(amount: Decimal | float | None, currency: str = "USD") -> str:
     decimals = _CENTS
     if 0 < size < 1:
         decimals = min(_DIGITS - 1 - size.adjusted(), _MOST_DECIMALS)
-    rounded = Decimal(f"{size:.{decimals}f}")
+    rounded = EXACT.quantize(size, Decimal(1).scaleb(-decimals))
     if value and not rounded:
         least = exact_money(Decimal(1).scaleb(-_MOST_DECIMALS), currency)
         return f"{'<' if value > 0 else '>-'}{least}"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from .._attribution import AttributionContext
-    from .._model.record import Outcome, PriceState, Reading, Tags
+    from .._model.record import Outcome, PriceState, Reading
+    from .._model.tags import Tags
     from .._readers import Events, Kept, RequestFacts
     from .._sinks.protocols import Reservation
     from .lifecycle import CallLifecycle

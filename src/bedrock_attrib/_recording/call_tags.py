@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .._attribution import AttributionContext, with_changes
-from .._model.record import NO_TAGS, Tags
+from .._model.tags import NO_TAGS, Tags
 from .._runtime.bounded_cache import BoundedCache
 from .._runtime.contained_errors import Faults
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from .._model.cost import Cost
-from .._model.money import ZERO, add, multiply
-from .._model.record import CallRecord, Tags
+from .._model.cost import ZERO, Cost, add, multiply
+from .._model.record import CallRecord
+from .._model.tags import Tags
 from .._model.usage import Unit, Usage
 from .._runtime.bounded_cache import BoundedCache
 from ._codec import write_rates, write_tags

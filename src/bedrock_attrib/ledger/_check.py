@@ -7,7 +7,7 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, add
 from ..errors import LedgerError
 from ._call_rows import other_figures
 from ._field_table import CALL_GROUP, FIGURE_COLUMNS, FIGURES, OTHER_SUM_COLUMNS

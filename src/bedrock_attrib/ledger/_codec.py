@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from .._model.cost import Rate, Rates
-from .._model.record import Tags
+from .._model.tags import Tags
 from .._model.usage import Unit
 
 

@@ -1,4 +1,4 @@
-"""How meter providers are made to export now, within a time of the caller's."""
+"""Immediate export of meter providers, within a time limit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .._runtime.contained_errors import PROCESS_ERRORS
 
 
 class _Push:
-    """Has providers export on a thread, which the caller leaves behind in the end.
+    """Export on a separate thread, which the caller abandons after a time limit.
 
-    An exporter whose collector does not answer takes as long as it likes, and holds
-    the lock that every other export waits for. So there is one such thread at a time.
+    An exporter whose collector does not respond takes unlimited time and holds the
+    lock that every other export waits for, so there is one such thread at a time.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def _flush(providers: Iterable[Any], timeout_s: float) -> bool:
     for provider in providers:
         try:
             # `MeterProvider.force_flush` of opentelemetry-sdk 1.30 and 1.45 takes
-            # milliseconds; it raises what its readers raise.
+            # milliseconds and raises what its readers raise.
             is_done &= provider.force_flush(timeout_s * 1000) is not False
         except Exception as fault:
             PROCESS_ERRORS.note("push", fault)
@@ -58,4 +58,4 @@ def _flush(providers: Iterable[Any], timeout_s: float) -> bool:
 
 
 push = _Push().push
-"""Have meter providers export now; False when that failed or took too long."""
+"""Have meter providers export now; False if that failed or took too long."""

@@ -19,14 +19,14 @@ from ._attributes import TagLabels
 from ._histograms import Histograms, Recording
 from ._instruments import Source
 from ._meters import attach
-from ._series import Series
-from ._totals import Totals
+from ._series import CallSeries
+from ._totals import SeriesTotals
 
 # A collection empties the queue first, so this only bounds what waits in it. The less
 # often the thread wants the interpreter, the less it costs a process that is busy.
 _GATHER_S = 5.0
 
-_OLD_NAMES = frozenset({names.SemConv.OLD})
+_V1_44_ONLY = frozenset({names.SemConv.V1_44})
 
 
 def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
@@ -37,14 +37,14 @@ def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
 
     Example:
         >>> sorted(semconv_from_opt_in("http,gen_ai_latest_experimental/dup"))
-        [<SemConv.NEW: 'new'>, <SemConv.OLD: 'old'>]
+        [<SemConv.V1_44: '1.44'>, <SemConv.INFERENCE: 'inference'>]
     """
     items = {item.strip() for item in text.split(",")}
     if f"{names.CONVENTION_OPT_IN}/dup" in items:
         return frozenset(names.SemConv)
     if names.CONVENTION_OPT_IN in items:
-        return frozenset({names.SemConv.NEW})
-    return _OLD_NAMES
+        return frozenset({names.SemConv.INFERENCE})
+    return _V1_44_ONLY
 
 
 class OpenTelemetrySink:
@@ -71,7 +71,7 @@ class OpenTelemetrySink:
         tag_prefix: str = names.DEFAULT_TAG_PREFIX,
         max_values_per_tag: int = 200,
         max_series: int = 1500,
-        semconv: Collection[names.SemConv] = _OLD_NAMES,
+        semconv: Collection[names.SemConv] = _V1_44_ONLY,
         histograms: bool | Literal["auto"] = "auto",
         price_table_age_s: Callable[[], float] | None = None,
         faults: Faults | None = None,
@@ -103,7 +103,7 @@ class OpenTelemetrySink:
         _check_cap("max_values_per_tag", max_values_per_tag)
         _check_cap("max_series", max_series)
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
-        self._totals = Totals(labels, max_series=max_series)
+        self._totals = SeriesTotals(labels, max_series=max_series)
         self._losses_of_others = losses
         self._pulls: tuple[Callable[[], None], ...] = ()
         self._faults = faults = Faults() if faults is None else faults
@@ -122,7 +122,7 @@ class OpenTelemetrySink:
             price_table_age_s=price_table_age_s,
         )
         self._instruments = attach(self._source, meter_provider, _version())
-        self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
+        self._histograms = Histograms(self._instruments, semconv, mode=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
 
@@ -139,7 +139,7 @@ class OpenTelemetrySink:
                 self.write(record)
             except Exception as fault:  # noqa: BLE001 -- the other calls count
                 self._faults.note("metrics", fault)
-        shown: dict[CallGroup, Series] = {}
+        shown: dict[CallGroup, CallSeries] = {}
         for group, calls in batch.groups.items():
             try:
                 series = self._totals.add_group(group, calls)
@@ -156,7 +156,7 @@ class OpenTelemetrySink:
                 ]
             )
 
-    def _is_shown(self, series: Series) -> bool:
+    def _is_shown(self, series: CallSeries) -> bool:
         """Whether calls of *series* are shown one by one, in histograms."""
         # The first call in a forked child is, whatever it is: the queue's thread makes
         # its instruments, which must not happen on the caller's.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from .._model.cost import Cost, Rate, Rates
-from .._model.exact_division import EXACT, divide_evenly
+from .._model.cost import EXACT, Cost, Rate, Rates, divide_evenly
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
 from .._model.record import PriceReason, PriceStatus, Quote, Reason
 from .._model.usage import (

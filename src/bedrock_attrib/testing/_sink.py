@@ -1,4 +1,4 @@
-"""Where tests look for the records of finished calls."""
+"""`ListSink`: records of finished calls for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .._model.record import CallRecord
 
 
 class ListSink:
-    """A sink that keeps every record.
+    """A sink that stores every record in a list.
 
     Example:
         >>> sink = ListSink()
@@ -33,12 +33,12 @@ class ListSink:
         self._pulls.append(pull)
 
     def write(self, record: CallRecord) -> None:
-        """Keep *record*."""
+        """Append *record*."""
         self._places[record.id] = len(self._records)
         self._records.append(record)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
-        """Keep *after* in the place of *before*, if that is still kept."""
+        """Replace *before* with *after*, if it is still in the list."""
         place = self._place_of(before)
         if place is not None:
             self._records[place] = after
@@ -47,12 +47,12 @@ class ListSink:
         records, place = self._records, self._places.get(record.id, 0)
         if place < len(records) and records[place] is record:
             return place
-        # The test has taken records out of the list.
+        # The test has removed records from the list.
         return records.index(record) if record in records else None
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - Sink's signature
-        """Nothing is pending: always True."""
+        """Return True: nothing is ever pending."""
         return True
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is open."""

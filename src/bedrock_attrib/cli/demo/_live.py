@@ -16,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..._model.cost import ZERO, add
 from ..._model.formatting import money, short_count
-from ..._model.money import ZERO, add
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
 from ...reports import Spend, SpendReport
 from .._console import is_animated

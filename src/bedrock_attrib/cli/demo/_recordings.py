@@ -12,8 +12,8 @@ from time import monotonic
 from rich.console import RenderableType
 from rich.progress import track
 
+from ..._model.cost import ZERO, add
 from ..._model.formatting import exact_money
-from ..._model.money import ZERO, add
 from ...reports import (
     ChargesReport,
     SpendReport,

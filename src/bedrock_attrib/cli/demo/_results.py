@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...ledger import Ledger
 from ...reports import (
     ChargesReport,

@@ -41,7 +41,7 @@ Exit code 1 means that no line gave a price.
 
 @click.command("import", epilog=_EPILOG)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--from-api", is_flag=True, help="Read from AWS' Price List API.")
+@click.option("--from-api", is_flag=True, help="Read from AWS's Price List API.")
 @click.option(
     "--rate-cards",
     "models",

@@ -284,7 +284,7 @@ def _unit_json(unit: UnitExplanation) -> JsonObject:
                 "region": tried.region,
                 "scope": tried.scope,
                 "own": tried.is_own,
-                "outcome": tried.passed_over or "taken",
+                "outcome": tried.passed_over or "used",
             }
             for tried in unit.tries
         ],

@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ..._model.cost import ZERO, add
 from ..._model.formatting import decimals_of, exact_money, list_price
-from ..._model.money import ZERO, add
 from ...ledger import Ledger
 from ...reports import ChargeRow, ChargesReport, Selection, charges, flat_charges
 from .._console import shortened

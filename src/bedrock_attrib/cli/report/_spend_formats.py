@@ -13,7 +13,7 @@ from ..._model.formatting import counted
 from ...ledger import Ledger
 from ...reports import PAGE_BY, Selection, SpendReport, flat_spend, spend_by
 from ...reports.focus import Account, focus_table
-from .._console import printable, remarks, results
+from .._console import results
 from .._ledgers import progress_bar
 from .._price_table import price_table
 from ._json import spend_json
@@ -162,13 +162,6 @@ def _html(asked: Asked) -> tuple[str, ...]:
         )
     with text_output(asked.output) as file:
         file.write(page.text)
-    if asked.output != STDOUT:
-        size = len(page.text.encode("utf-8"))
-        remarks().print(
-            f"Wrote {printable(asked.output)} ({size / 1000:,.0f} kB). Open it in a "
-            f"browser.",
-            soft_wrap=True,
-        )
     return page.remarks
 
 

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..._model.cost import add
 from ..._model.formatting import counted, digits, money, short_count
-from ..._model.money import add
 from ...reports import Spend
 from .._json import JsonObject
 from .._names import short_model
@@ -144,8 +144,7 @@ def _headings(*, is_wide: bool) -> tuple[str, ...]:
 
 def _cells(rates: Rates, spends: Spends, *, is_wide: bool) -> tuple[str, ...]:
     short, hour, day = (
-        money(amount, rates.currency) if amount else "-"
-        for amount in rates.amounts(spends)
+        _amount(amount, rates.currency) for amount in rates.amounts(spends)
     )
     mark = "?" if spends[_DAY].unpriced else ""
     calls = short_count(spends[_HOUR].calls)
@@ -153,8 +152,12 @@ def _cells(rates: Rates, spends: Spends, *, is_wide: bool) -> tuple[str, ...]:
         return short, hour, day, calls, mark
     per_minute = rates.per_minute(spends)
     failed = str(spends[_HOUR].failed or "")
-    rate = money(per_minute, rates.currency) if per_minute else "-"
+    rate = _amount(per_minute, rates.currency)
     return rate, short, hour, day, calls, failed, mark
+
+
+def _amount(amount: Decimal | None, currency: str) -> str:
+    return "-" if amount is not None and not amount else money(amount, currency)
 
 
 def plain_line(rates: Rates) -> str:

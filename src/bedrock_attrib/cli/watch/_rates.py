@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ...ledger import Ledger
 from ...reports import Dimension, Selection, Spend
 

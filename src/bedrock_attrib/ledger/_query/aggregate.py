@@ -7,9 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..._model.cost import Rates
-from ..._model.money import ZERO, add, multiply
-from ..._model.record import NO_TAGS, Tags
+from ..._model.cost import ZERO, Rates, add, multiply
+from ..._model.tags import NO_TAGS, Tags
 from ..._model.usage import Unit, Usage
 from .._dimensions import CallDimensions
 from .._field_table import COLUMN_UNITS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
-from ..._model.record import CallRecord, Tags
+from ..._model.record import CallRecord
+from ..._model.tags import Tags
 from ..._model.usage import Usage
 from .._call_rows import joined_counts, joined_id
 from .._dimensions import RECORD_DIMENSIONS, CallDimensions, cost_of

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from .._field_table import Row
 
 

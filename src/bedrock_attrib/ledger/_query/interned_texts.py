@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from ..._model.cost import Rates
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from ...errors import LedgerError
 from .._codec import read_rates
 from .._dimensions import CallDimensions, read_dimensions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from .._time_buckets import BucketRange, Level
 from .interned_texts import missing_tag_set, parsed
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ..._model.money import multiply
+from ..._model.cost import multiply
 from ..._model.usage import Usage
 from .._call_rows import joined_counts, joined_id
 from .._dimensions import cost_of

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...errors import LedgerError
 from .._call_rows import RowBatch, row_batch
 from .._field_table import (

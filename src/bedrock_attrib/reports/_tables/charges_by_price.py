@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.cost import Rate
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, Rate, add
 from ..._model.usage import Unit
 from ...ledger import Aggregate, Ledger, Reader
 from .._selection import Selection
@@ -105,7 +105,7 @@ def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport
 
 
 def _add(rows: dict[Key, ChargeRow], part: Aggregate, reader: Reader) -> None:
-    rates = reader.rates_of(part.dimensions) or {}
+    rates: Mapping[Unit, Rate] = reader.rates_of(part.dimensions) or {}
     if not part.by_unit:
         _add_charge(rows, part, None, None, part.calls, part.cost or ZERO)
     for unit, amount in part.by_unit.items():

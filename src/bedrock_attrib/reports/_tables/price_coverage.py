@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.record import PriceStatus
 
 NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})

@@ -1,4 +1,4 @@
-"""Prices as AWS' APIs tell them, by botocore's models and over real sockets."""
+"""Prices as AWS's APIs tell them, by botocore's models and over real sockets."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch):
 def test_wrong_settings(monkeypatch: pytest.MonkeyPatch):
     """Settings of AWS that make no client are told."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(ConfigError, match="no client of bedrock in 'us-east-1': "):
+    with pytest.raises(ConfigError, match="cannot create a client of bedrock"):
         bedrock_client("us-east-1")
 
 

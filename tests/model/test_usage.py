@@ -1,4 +1,4 @@
-"""Counts by unit are whole numbers, disjoint, immutable, and add up."""
+"""Counts by unit are integers, disjoint, immutable, and add up."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_absent_is_not_zero() -> None:
 
 @pytest.mark.parametrize("count", [-1, 1.0, "1", True, None])
 def test_no_other_counts(count: object) -> None:
-    """A count is a whole number from zero up; the error names unit and count."""
-    expected = f"count of input_token is {count!r}; expected a whole number from zero"
+    """A count is a non-negative integer; the error names unit and count."""
+    expected = f"count of input_token is {count!r}; expected a non-negative"
     with pytest.raises(ConfigError) as caught:
         Usage({"input_token": count})  # type: ignore[arg-type]  # what is refused
     assert str(caught.value).startswith(expected)

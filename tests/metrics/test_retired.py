@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from waiting import HANG_S, wait_until
 
-from bedrock_attrib._model.record import CallRecord, Tags
+from bedrock_attrib._model.record import CallRecord
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._runtime.contained_errors import Faults
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv
-from bedrock_attrib.metrics._retired import Kept
+from bedrock_attrib.metrics._retired import RetiredSinks
 
 CALLS = "bedrock_attrib.calls"
 COST = "bedrock_attrib.cost"
@@ -74,7 +75,7 @@ def test_totals_never_fall_while_sinks_close(
     """A reader that collects while a sink is being closed sees its totals."""
     is_collecting, threads = Event(), list[Thread]()
     seen: list[float] = []
-    retire = Kept.retire
+    retire = RetiredSinks.retire
 
     def retire_slowly(*args: Any, **kwargs: Any) -> None:
         """Give another thread the time to collect before figures are kept."""
@@ -90,7 +91,7 @@ def test_totals_never_fall_while_sinks_close(
         points = metrics.collect().get(CALLS, [])
         seen.append(sum(point.value for point in points))
 
-    monkeypatch.setattr(Kept, "retire", retire_slowly)
+    monkeypatch.setattr(RetiredSinks, "retire", retire_slowly)
     for _ in range(3):
         closed(metrics, record(), histograms=False)
         threads[-1].join()
@@ -105,7 +106,7 @@ def test_newer_names_are_those_of_sinks_that_asked(
     kept = OpenTelemetrySink(meter_provider=metrics.provider)
     kept.write(record())
     kept.close()
-    closed(metrics, record(), semconv={SemConv.NEW})
+    closed(metrics, record(), semconv={SemConv.INFERENCE})
     gc.collect()
     assert metrics.values(NEW_INPUT) == {(): 1000}
     del kept
