@@ -278,7 +278,7 @@ def test_parquet_is_not_for_terminals(in_terminal: InTerminal, ledger: Path) -> 
         (("--ledger", "typo.db", "--top", "0"), "0 is not in the range 1<=x<=20000"),
         (("--ledger", "typo.db", "--format", "xls"), "'xls' is not one of"),
         (("--ledger", __file__), "no ledger: name another file"),
-        (("--ledger", "pigeons://x"), "no ledger is kept in pigeons://"),
+        (("--ledger", "pigeons://x"), "a ledger cannot be stored in pigeons://"),
         (("--json", "--format", "csv"), "--json and --format csv exclude each other"),
     ],
 )

@@ -109,7 +109,7 @@ def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:
         make_record(model="acme.unheard-of-v1:0", at=NOON - 9 * DAY),
         make_record(model="acme.unheard-of-v1:0"),
     )
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     rows = {row.reason: row for row in unpriced(ledger).rows}
     assert {reason: row.calls for reason, row in rows.items()} == {
         "model 'acme.unheard-of-v1:0' is not in the price table": 1,
