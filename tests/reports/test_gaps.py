@@ -149,6 +149,6 @@ def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> N
     odd = {"model": "acme.unheard-of-v1:0"}
     image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
     ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))
-    ledger.forget(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
     usage = {row.reason[:7]: row.usage for row in unpriced(ledger).rows}
     assert usage["unknown"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}
