@@ -67,6 +67,7 @@ class Finalizer:
     def finalize(self, ended: Sequence[Ended]) -> None:
         """Finalize *ended*, in order; nothing is raised."""
         batch = FinishedCalls()
+        entries = batch.entries
         contexts: list[AttributionContext] = []  # of each entry of the batch
         for item in ended:
             if isinstance(item, Call):
@@ -74,7 +75,8 @@ class Finalizer:
                     self._finalize_one(item, batch)
                 except BaseException as fault:  # see the class
                     self._faults.note("finalizing", fault)
-                contexts += [item.scope] * (len(batch.entries) - len(contexts))
+                if len(entries) > len(contexts):
+                    contexts.append(item.scope)
         self._add_to_spends(batch, contexts)
         if batch.entries:
             for name, write in self._writers:
@@ -89,9 +91,10 @@ class Finalizer:
     def _finalize_one(self, call: Call, batch: FinishedCalls) -> None:
         reading = self._reading_of(call)
         key = _group_key(call, reading)
+        counts = reading.counts
         group = None if key is None else call.route.groups.get(key)
-        if group is not None and group.holds(call.started_at, reading.counts or {}):
-            batch.add_grouped(_grouped(call, group, reading.counts or {}))
+        if group is not None and counts and group.holds(call.started_at, counts):
+            batch.add_grouped(_grouped(call, group, counts))
             return
         record, has_to_wait = self._record_of(call, reading)
         batch.add(record)
@@ -147,7 +150,11 @@ class Finalizer:
             if not context.spends:
                 continue
             if isinstance(entry, GroupedCall):
-                grouped.setdefault((context, entry.group), []).append(entry)
+                key = (context, entry[0])
+                calls = grouped.get(key)
+                if calls is None:
+                    calls = grouped[key] = []
+                calls.append(entry)
                 continue
             for reference in context.spends:
                 sums = reference()
@@ -202,29 +209,26 @@ def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
         or reading.invoked_model is not None
     ):
         return None
-    key = (
+    tier, mode = reading.tier, reading.latency_mode
+    if not (tier is None or isinstance(tier, str)) or not (
+        mode is None or isinstance(mode, str)
+    ):
+        return None  # a broken answer names a list or the like
+    return (
         call.tags.key,
         reading.source,
-        reading.tier,
-        reading.latency_mode,
+        tier,
+        mode,
         reading.assumed,
         *reading.counts,
     )
-    try:
-        hash(key)
-    except TypeError:  # a broken answer names no tier but a list or the like
-        return None
-    return key
 
 
 def _grouped(call: Call, group: CallGroup, counts: dict[Unit, int]) -> GroupedCall:
+    duration_s = (call.ended or call.started) - call.started
+    # By position, as naming each takes a microsecond.
     return GroupedCall(
-        group=group,
-        number=IDS.take(),
-        started_at=call.started_at,
-        counts=counts,
-        duration_s=(call.ended or call.started) - call.started,
-        request_id=call.request_id,
+        group, IDS.take(), call.started_at, counts, duration_s, call.request_id
     )
 
 
