@@ -92,7 +92,10 @@ class Finalizer:
         reading = self._reading_of(call)
         key = _group_key(call, reading)
         counts = reading.counts
-        group = None if key is None else call.route.groups.get(key)
+        try:
+            group = None if key is None else call.route.groups.get(key)
+        except TypeError:  # a broken answer names no tier but a list or the like
+            key = group = None
         if group is not None and counts and group.holds(call.started_at, counts):
             batch.add_grouped(_grouped(call, group, counts))
             return
@@ -209,16 +212,11 @@ def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
         or reading.invoked_model is not None
     ):
         return None
-    tier, mode = reading.tier, reading.latency_mode
-    if not (tier is None or isinstance(tier, str)) or not (
-        mode is None or isinstance(mode, str)
-    ):
-        return None  # a broken answer names a list or the like
     return (
         call.tags.key,
         reading.source,
-        tier,
-        mode,
+        reading.tier,
+        reading.latency_mode,
         reading.assumed,
         *reading.counts,
     )
