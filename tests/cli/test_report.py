@@ -278,7 +278,7 @@ def test_parquet_is_not_for_terminals(in_terminal: InTerminal, ledger: Path) -> 
         (("--ledger", "typo.db", "--top", "0"), "0 is not in the range 1<=x<=20000"),
         (("--ledger", "typo.db", "--format", "xls"), "'xls' is not one of"),
         (("--ledger", __file__), "no ledger: name another file"),
-        (("--ledger", "pigeons://x"), "no ledger is kept in pigeons://"),
+        (("--ledger", "pigeons://x"), "a ledger cannot be stored in pigeons://"),
         (("--json", "--format", "csv"), "--json and --format csv exclude each other"),
     ],
 )
@@ -344,9 +344,8 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "1 call to acme.unheard-of-v1:0 in us-east-1 (unpriced)\n"
         "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  usage: 100 input_token, 50 output_token\n"
-        "  what to do: state the price under [[prices]] in a file that the setting "
-        "price_overrides names, or import AWS's own price list: bedrock-attrib prices "
-        "import\n"
+        "  what to do: add the price under [[prices]] in a file named by the setting "
+        "price_overrides, or import the AWS price list: bedrock-attrib prices import\n"
     )
     found = json.loads(
         run("report", "unpriced", "--ledger", str(ledger), "--json").stdout
