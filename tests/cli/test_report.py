@@ -681,8 +681,8 @@ def test_charges(run: Run, ledger: Path) -> None:
         "input_token 400 $3.30 per 1,000,000, geo $0.001320",
         "output_token 200 $16.50 per 1,000,000, geo $0.003300",
         "nova-lite $0.000018",
-        "input_token 100 $0.06 per 1,000,000, regional $0.000006",
-        "output_token 50 $0.24 per 1,000,000, regional $0.000012",
+        "input_token 100 $0.06 per 1,000,000, geo $0.000006",
+        "output_token 50 $0.24 per 1,000,000, geo $0.000012",
         RULE * 59,
         "total $0.004638",
     ]
