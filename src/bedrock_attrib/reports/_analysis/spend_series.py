@@ -1,4 +1,4 @@
-"""Spend over time: amounts by stretch of the calendar, for each series."""
+"""Spend series: amounts by period of the calendar."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from ...ledger import Reader
 from .._calendar import Step, edges
 from .._dimensions import dimension_named
 from .._selection import Selection
-from .._tables.price_coverage import Doubts
-from .calls import only_currency
+from .._tables.price_coverage import PriceCoverage
+from .single_calls import only_currency
 
 Keys = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Spend by stretch.
+    """Spend by period.
 
     Attributes:
-        step: Length of the stretches.
-        edges: Where they begin and end, in the zone of the report.
-        amounts: Exact amounts by series, as many as there are stretches.
+        step: Length of the periods.
+        edges: Bounds of the periods, in the zone of the report.
+        amounts: Exact amounts of all periods, by series.
         currency: Currency of all amounts.
-        doubts: Calls without a plain price, in all stretches.
+        coverage: Calls that are not exactly priced, in all periods.
     """
 
     step: Step
     edges: list[datetime]
     amounts: dict[Keys, list[Decimal]] = field(default_factory=dict)
     currency: str = "USD"
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
 
     def is_whole(self, index: int) -> bool:
-        """Whether a stretch has all its hours, rather than being cut off."""
+        """Return whether a period is complete, rather than cut off."""
         start, end = self.edges[index], self.edges[index + 1]
         before = start - timedelta(microseconds=1)
         begins = edges(self.step, before, end)[1] == start
@@ -51,7 +51,7 @@ def read_series(
     step: Step,
     span: tuple[datetime, datetime],
 ) -> Series:
-    """Read the spend of a span, in stretches.
+    """Read the spend of a span, by period.
 
     Raises:
         ConfigError: If amounts are in several currencies.
@@ -62,9 +62,9 @@ def read_series(
     currencies: set[str | None] = set()
     for index, (_, parts) in enumerate(reader.steps(found.edges)):
         for part in parts:
-            if not selection.lets_pass(part.tags, part.dimensions):
+            if not selection.matches(part.tags, part.dimensions):
                 continue
-            found.doubts.note(part.dimensions.price_status, part.calls)
+            found.coverage.note(part.dimensions.price_status, part.calls)
             if part.cost is None:
                 continue
             keys = tuple(read(part.tags, part.dimensions) for read in reads)

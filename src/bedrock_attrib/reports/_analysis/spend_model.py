@@ -1,4 +1,4 @@
-"""What days to come may cost, from how days have scattered about their level."""
+"""Model of daily spend: level, weekdays, trend and scatter."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import fmean, median, stdev
 
-from .._statistics.robust import changes, spread
+from .._statistics.robust import spread
 
 _DRAWS = 2_000
 DAYS_FOR_WEEKDAYS = 21
-"""With fewer days, weekdays are not told apart."""
+"""With fewer days, weekdays are not modelled."""
 _LEVEL_DAYS = 14
 _WEEK = 7
-_LEAST_DRIFT = 0.03  # in a week: nobody's spend stands quite still
+_LEAST_DRIFT = 0.03  # in a week; no spend is constant
 _UNKNOWN_DRIFT = 0.08
-_DAMPING = 0.8  # of a trend, in a week: none goes on for ever
+_DAMPING = 0.8  # of a trend, in a week; no trend lasts
 _MEDIAN_LOSS = math.pi / 2  # how much more a median varies than a mean
-_WILD = 3.0  # standard deviations beyond which a day is cut back
+_WILD = 3.0  # standard deviations beyond which a day is clipped
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """How days scatter about a level that moves slowly.
+class SpendModel:
+    """Scatter of days about a slowly moving level.
 
     Attributes:
-        level: What an average day costs at present.
-        weekdays: What each weekday costs, times the level.
-        ratios: What days cost, by their level and weekday.
-        start_error: How far off the level may be, as a logarithm.
-        drift: How far the level moves in a day by chance, as a logarithm.
-        trend: How far it moves in a day steadily, as a logarithm.
+        level: Present cost of an average day.
+        weekdays: Cost of each weekday, relative to the level.
+        ratios: Cost of past days, relative to their level and weekday.
+        start_error: Standard error of the level, as a logarithm.
+        drift: Random movement of the level in a day, as a logarithm.
+        trend: Steady movement of the level in a day, as a logarithm.
     """
 
     level: float
@@ -45,8 +45,8 @@ class Outlook:
     trend: float
 
     @classmethod
-    def of(cls, days: Sequence[tuple[date, float]]) -> Outlook | None:
-        """What *days* say of those to come; None without any."""
+    def of(cls, days: Sequence[tuple[date, float]]) -> SpendModel | None:
+        """Return the model of *days*; None without days."""
         if not days:
             return None
         weekdays = _weekdays(days)
@@ -55,17 +55,17 @@ class Outlook:
             for day, amount in days
             if weekdays[day.weekday()] > 0
         ]
-        level = fmean(_tamed(plain[-_LEVEL_DAYS:])) if plain else 0.0
+        level = fmean(_clipped(plain[-_LEVEL_DAYS:])) if plain else 0.0
         if level <= 0:
             return cls(0.0, weekdays, (1.0,), 0.0, 0.0, 0.0)
         ratios = _ratios(plain)
         scatter = spread([ratio - 1 for ratio in ratios])
-        # Few days tell little of their own scatter.
+        # The scatter of few days is uncertain.
         unsure = 1 + 3 / len(plain)
         trend, drift = _movement(plain, scatter)
         drift *= unsure
         own = scatter**2 / min(len(plain), _LEVEL_DAYS)
-        if len(days) >= DAYS_FOR_WEEKDAYS:  # a median is less sure than a mean
+        if len(days) >= DAYS_FOR_WEEKDAYS:  # a median is less certain than a mean
             own += _MEDIAN_LOSS * scatter**2 / len(plain)
         start = math.sqrt(own + drift**2 * _LEVEL_DAYS / 3 / _WEEK) * unsure
         # The average of two weeks is the level of a week ago.
@@ -80,7 +80,7 @@ class Outlook:
         )
 
     def expected(self, ahead: Sequence[tuple[date, float]]) -> float:
-        """What the days that are left will cost."""
+        """Return the expected cost of the days ahead."""
         heights = self._trend(len(ahead))
         return self.level * sum(
             math.exp(height) * self.weekdays[day.weekday()] * part
@@ -90,7 +90,7 @@ class Outlook:
     def draw(
         self, ahead: Sequence[tuple[date, float]], *, draws: int = _DRAWS
     ) -> list[float]:
-        """What they may cost, many times over, in ascending order."""
+        """Return random costs of the days ahead, in ascending order."""
         draw = random.Random(0)  # noqa: S311 - chance, not secrecy
         heights = self._trend(len(ahead))
         sums = []
@@ -104,13 +104,13 @@ class Outlook:
         return sorted(sums)
 
     def _trend(self, days: int) -> list[float]:
-        """How far the level has moved on each day ahead; it slows down by the week."""
+        """Return the movement of the level on each day ahead; the trend is damped."""
         slowing = _DAMPING ** (1 / _WEEK)
         return list(accumulate(self.trend * slowing**day for day in range(days)))
 
 
 def _weekdays(days: Sequence[tuple[date, float]]) -> tuple[float, ...]:
-    """What each weekday costs, times the average of all."""
+    """Return the cost of each weekday, relative to the average."""
     if len(days) < DAYS_FOR_WEEKDAYS:
         return (1.0,) * _WEEK
     middles = [
@@ -118,43 +118,44 @@ def _weekdays(days: Sequence[tuple[date, float]]) -> tuple[float, ...]:
         for weekday in range(_WEEK)
     ]
     average = fmean(middles)
-    if average <= 0:  # most days are empty, whatever the weekday
+    if average <= 0:  # most days are empty on any weekday
         return (1.0,) * _WEEK
     return tuple(middle / average for middle in middles)
 
 
-def _tamed(values: Sequence[float]) -> list[float]:
-    """*values*, with wild ones cut back."""
+def _clipped(values: Sequence[float]) -> list[float]:
+    """Return *values* with outliers clipped."""
     middle = median(values)
     most = _WILD * spread([each - middle for each in values])
     return [min(max(each, middle - most), middle + most) for each in values]
 
 
 def _ratios(plain: Sequence[float]) -> tuple[float, ...]:
-    """Each day by the level of the days around it; one on average, wild days apart."""
+    """Return each day relative to the level of the days around it."""
     found = []
     for place, each in enumerate(plain):
         near = plain[max(0, place - _WEEK) : place + _WEEK + 1]
-        level = fmean(_tamed(near))
+        level = fmean(_clipped(near))
         if level > 0:
             found.append(each / level)
-    # Days lie closer to a level and weekdays that were fitted to them than others will.
+    # Days are closer to a level and weekdays fitted to them than future days will be.
     fitted = 1 + _WEEK if len(plain) >= DAYS_FOR_WEEKDAYS - 6 else 1
     wider = math.sqrt(len(plain) / max(1, len(plain) - fitted))
     return tuple(max(0.0, 1 + (ratio - 1) * wider) for ratio in found)
 
 
 def _movement(plain: Sequence[float], scatter: float) -> tuple[float, float]:
-    """How far the level moves in a week: steadily, and by chance.
+    """Return the movement of the level in a week: steady and random.
 
-    A trend is believed as far as the weeks agree on it. Chance is what moves the level
+    The trend is shrunk by how much the weeks disagree. The random part is the movement
     beyond the scatter of the days.
     """
     weeks = [
-        fmean(_tamed(plain[end - _WEEK : end]))
+        fmean(_clipped(plain[end - _WEEK : end]))
         for end in range(len(plain), _WEEK - 1, -_WEEK)
     ]
-    moves = changes([math.log(week) for week in reversed(weeks) if week > 0])
+    heights = [math.log(week) for week in reversed(weeks) if week > 0]
+    moves = [after - before for before, after in pairwise(heights)]
     if len(moves) < 3:  # noqa: PLR2004 - fewer are no pattern
         return 0.0, _UNKNOWN_DRIFT
     mean = fmean(moves)

@@ -1,4 +1,4 @@
-"""Which requests were made again, and what keeping their answers would have saved."""
+"""Identical requests, and the savings of a cache of their answers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ...ledger import CallDimensions, Ledger, Reader
 from .._calendar import is_before
 from .._dimensions import dimensions_of
 from .._selection import Selection
-from .calls import kind_of_record, only_currency
-from .repeats import (
+from .repeated_calls import (
     CacheLifetime,
     IdenticalRequests,
-    IdenticalRow,
+    IdenticalRequestsRow,
     Keys,
+    RepeatedCalls,
     RepeatedRequest,
-    Repeats,
 )
+from .single_calls import kind_of_record, only_currency
 
 _LIFETIMES = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24), None)
 
@@ -37,21 +37,20 @@ def identical_requests(
     within: timedelta | None = None,
     top: int = 10,
 ) -> IdenticalRequests:
-    """Find requests that were made again, and what their repeats cost.
+    """Find repeated requests and the cost of the repeats.
 
-    What they cost is the most that a cache of exact answers would have saved: one that
-    gives an answer to all who ask the same within *within* of the first. Only calls
-    count whose requests were hashed (setting ``request_hash_key``), and only among the
-    selected ones.
+    The cost is an upper bound of the savings of a cache that answers all identical
+    requests within *within* of the first. Only selected calls with hashed requests
+    (setting ``request_hash_key``) count.
 
-    Single calls are read, those that were forgotten are not in it. Memory stays flat.
+    Single calls are read; deleted ones are not included. Memory is bounded.
 
     Args:
-        ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`); the model is added.
+        ledger: The ledger to read.
+        by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
-        within: For how long an answer is kept; None for good.
-        top: How many single requests to name.
+        within: Lifetime of a cached answer; None without a limit.
+        top: Number of single requests to list.
 
     Raises:
         ConfigError: If amounts are in several currencies.
@@ -63,35 +62,35 @@ def identical_requests(
     chosen = selection or Selection()
     names = (*(name for name in by if name != "model"), "model")
     within_s = None if within is None else within.total_seconds()
-    found = _Found(names, within, top)
+    found = _RepeatFinder(names, within, top)
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
             return found.report(chosen.since, chosen.until, within_s, ())
         since, until = chosen.span(whole)
         for tags, kind, calls, hashed in reader.hashed(since, until):
-            if chosen.lets_pass(tags, kind):
+            if chosen.matches(tags, kind):
                 found.count(tags, kind, calls, hashed)
         records = found.selected(reader.repeated(since, until), chosen)
         for request_hash, group in groupby(records, lambda each: each[0].request_hash):
-            found.take(str(request_hash), group)
+            found.add(str(request_hash), group)
         remarks = tuple(_remarks(reader, max(since, whole[0])))
     return found.report(since, until, within_s, remarks)
 
 
 def _remarks(reader: Reader, since: datetime) -> Iterable[str]:
-    kept = reader.calls_since()
-    if kept is None:
-        yield "No single calls are kept any more, so that nothing can be told"
-    elif is_before(since, kept.replace(minute=0, second=0, microsecond=0)):
+    single_since = reader.calls_since()
+    if single_since is None:
+        yield "All single calls were deleted, so that repeats are unknown"
+    elif is_before(since, single_since.replace(minute=0, second=0, microsecond=0)):
         yield (
-            f"Single calls before {kept.astimezone(UTC):%Y-%m-%d %H:%M} UTC are not "
-            f"kept any more, and are in no figure here"
+            f"Single calls before {single_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC "
+            f"were deleted and are excluded from these figures"
         )
 
 
 class _Cache:
-    """Whether the answer to one request is there, kept for some time."""
+    """Cache of the answer to one request."""
 
     __slots__ = ("_since", "_within")
 
@@ -100,7 +99,7 @@ class _Cache:
         self._since: datetime | None = None
 
     def has(self, record: CallRecord) -> bool:
-        """Whether it is there for *record*; keeps the answer if it is not."""
+        """Return whether the cache serves *record*; store its answer otherwise."""
         since, at = self._since, record.started_at
         if since is not None and (self._within is None or at - since <= self._within):
             return True
@@ -109,8 +108,8 @@ class _Cache:
         return False
 
 
-class _Found:
-    """Figures that are gathered, one request after the other."""
+class _RepeatFinder:
+    """Totals of repeated requests, added request by request."""
 
     def __init__(
         self, names: tuple[str, ...], within: timedelta | None, top: int
@@ -120,23 +119,23 @@ class _Found:
         self._most = top
         dimensions = dimensions_of("identical requests", names)
         self._reads = [each.read for each in dimensions]
-        self._rows: dict[Keys, IdenticalRow] = {}
-        self._total = IdenticalRow(())
-        self._lifetimes = [Repeats() for _ in _LIFETIMES]
+        self._rows: dict[Keys, IdenticalRequestsRow] = {}
+        self._total = IdenticalRequestsRow(())
+        self._lifetimes = [RepeatedCalls() for _ in _LIFETIMES]
         self._top: list[tuple[Decimal, int, str, RepeatedRequest]] = []
         self._currencies: set[str | None] = set()
 
     def _keys(self, tags: Tags, kind: CallDimensions) -> Keys:
         return tuple(read(tags, kind) for read in self._reads)
 
-    def _row(self, keys: Keys) -> IdenticalRow:
+    def _row(self, keys: Keys) -> IdenticalRequestsRow:
         row = self._rows.get(keys)
         if row is None:
-            row = self._rows[keys] = IdenticalRow(keys)
+            row = self._rows[keys] = IdenticalRequestsRow(keys)
         return row
 
     def count(self, tags: Tags, kind: CallDimensions, calls: int, hashed: int) -> None:
-        """Count calls, as if each hashed one made a request of its own."""
+        """Count calls, each hashed one as a request of its own."""
         if operation_named(kind.operation).is_free:
             return
         for row in (self._row(self._keys(tags, kind)), self._total):
@@ -147,17 +146,17 @@ class _Found:
     def selected(
         self, records: Iterable[CallRecord], selection: Selection
     ) -> Iterator[tuple[CallRecord, Keys]]:
-        """Those that pass, each with its values of the dimensions."""
+        """Yield the selected records with their values of the dimensions."""
         for record in records:
             kind = kind_of_record(record)
-            if selection.lets_pass(record.tags, kind):
+            if selection.matches(record.tags, kind):
                 yield record, self._keys(record.tags, kind)
 
-    def take(
+    def add(
         self, request_hash: str, records: Iterator[tuple[CallRecord, Keys]]
     ) -> None:
-        """Take the calls of one request, in the order of time."""
-        cache, repeats = _Cache(self._within), Repeats()
+        """Add the calls of one request, in the order of time."""
+        cache, repeats = _Cache(self._within), RepeatedCalls()
         caches = [_Cache(within) for within in _LIFETIMES]
         made_by: dict[Keys, int] = {}
         first = last = next(records)
@@ -166,8 +165,8 @@ class _Found:
             made_by[keys] = made_by.get(keys, 0) + 1
             if record.cost is not None:
                 self._currencies.add(record.cost.currency)
-            for kept, each in zip(caches, self._lifetimes, strict=True):
-                if kept.has(record):
+            for lifetime_cache, each in zip(caches, self._lifetimes, strict=True):
+                if lifetime_cache.has(record):
                     each.add(record)
             if cache.has(record):
                 for each in (repeats, self._row(keys).repeats, self._total.repeats):
@@ -196,7 +195,7 @@ class _Found:
         within_s: float | None,
         remarks: tuple[str, ...],
     ) -> IdenticalRequests:
-        """The whole of it."""
+        """Return the report."""
         rows = sorted(self._rows.values(), key=_most_saved)
         top = sorted(self._top, key=lambda item: item[:3], reverse=True)
         return IdenticalRequests(
@@ -216,7 +215,7 @@ class _Found:
         )
 
 
-def _most_saved(row: IdenticalRow) -> tuple[Decimal, int, int, tuple[str, ...]]:
+def _most_saved(row: IdenticalRequestsRow) -> tuple[Decimal, int, int, tuple[str, ...]]:
     names = tuple(key or "" for key in row.keys)
     cost = row.repeats.cost or ZERO
     return (cost.copy_negate(), -row.repeats.calls, -row.calls, names)

@@ -1,4 +1,4 @@
-"""Who spent what on what: the sums of a ledger by any dimensions."""
+"""Spend report: the sums of a ledger by any dimensions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .._calendar import Step, edges, is_before, stretch_label
 from .._dimensions import dimension_named
 from .._selection import Selection
 from .remarks import remarks_on
-from .spend import ROUNDED, Spend, amount_beside, merge, ordered_currencies
+from .spend_totals import ROUNDED, SpendTotals, amount_beside, merge, ordered_currencies
 
 UNIT = "unit"
 Progress = Callable[[int, int], None]
-"""Told how many steps of how many are done."""
+"""Called with the number of steps done and of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class SpendRow:
     """One line of a report.
 
     Attributes:
-        keys: Value of each dimension, None for calls that have none. An hour is given
-            as its begin with the offset from UTC, a day as its date, a week as that of
-            its Monday, a month as ``2026-11``.
-        spend: What these calls add up to.
+        keys: Value of each dimension, None for calls without one. An hour is its
+            start with the offset from UTC, a day its date, a week the date of its
+            Monday, a month ``2026-11``.
+        spend: Totals of these calls.
     """
 
     keys: tuple[str | None, ...]
-    spend: Spend
+    spend: SpendTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class SpendReport:
 
     Attributes:
         by: Names of the dimensions.
-        since: First moment, in the zone that was asked for.
+        since: First moment, in the zone of the selection.
         until: The moment after the last.
         rows: The most expensive first, or by time where time comes first.
-        rest: What is not shown, where only the top was asked for; None otherwise.
+        rest: Sum of the hidden rows; None if all are shown.
         total: All calls of the report.
-        hidden_rows: How many rows ``rest`` sums up.
-        remarks: What a reader of the figures must know, in sentences.
+        hidden_rows: Number of rows in ``rest``.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -57,22 +57,22 @@ class SpendReport:
     until: datetime | None
     rows: tuple[SpendRow, ...]
     rest: SpendRow | None
-    total: Spend
+    total: SpendTotals
     hidden_rows: int = 0
     remarks: tuple[str, ...] = ()
 
     @property
     def counts_calls(self) -> bool:
-        """Whether rows have a number of calls: not in a report by unit."""
+        """Return whether rows have a number of calls: not in a report by unit."""
         return UNIT not in self.by
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Currencies of the amounts: USD first, the others by name."""
+        """Return the currencies of the amounts: USD first, the others by name."""
         return ordered_currencies(self.total.cost)
 
-    def share(self, spend: Spend, currency: str) -> Decimal | None:
-        """The part of the total amount in percent; None where there is none."""
+    def share(self, spend: SpendTotals, currency: str) -> Decimal | None:
+        """Return the part of the total amount in percent; None if undefined."""
         total, part = self.total.cost.get(currency), spend.cost.get(currency)
         if not total or part is None:
             return None
@@ -87,18 +87,18 @@ def spend_by(
     top: int | None = None,
     progress: Progress | None = None,
 ) -> SpendReport:
-    """Sum up calls by dimensions.
+    """Aggregate up calls by dimensions.
 
     Args:
-        ledger: What was kept.
-        by: Tags, dimensions (`bedrock_attrib.reports.NAMES`), ``unit``, and at most one
-            of ``hour``, ``day``, ``week`` and ``month``. None at all for one row.
+        ledger: The ledger to read.
+        by: Tags, dimensions (`DIMENSION_NAMES`), ``unit``, and at most one
+            of ``hour``, ``day``, ``week`` and ``month``. Empty for a single row.
         selection: Which calls; None for all.
-        top: How many rows to show at most; the others are summed up.
-        progress: Told after each stretch of time, where the report goes by time.
+        top: Most rows to show; the others are added up.
+        progress: Called after each period of a report by time.
 
     Raises:
-        ConfigError: If a dimension is named twice, or time is.
+        ConfigError: If a dimension is named twice, or several periods are.
         LedgerError: If the ledger cannot be read.
     """
     chosen = selection or Selection()
@@ -106,20 +106,23 @@ def spend_by(
     dimensions = [
         None if name in (UNIT, step) else dimension_named(name) for name in by
     ]
-    groups: dict[tuple[str | None, ...], Spend] = {}
-    # Text of hours does not sort by time where clocks are put back.
+    groups: dict[tuple[str | None, ...], SpendTotals] = {}
+    # The text of hours does not sort by time where clocks are set back.
     places: dict[str, int] = {}
-    total = Spend()
+    total = SpendTotals()
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
             empty = (chosen.since, chosen.until, (), None, total)
-            told = tuple(remarks_on(reader, chosen, (), dimensions))
-            return SpendReport(tuple(by), *empty, remarks=told)
+            return SpendReport(
+                tuple(by),
+                *empty,
+                remarks=tuple(remarks_on(reader, chosen, (), dimensions)),
+            )
         since, until = chosen.span(whole)
         points = _points(step, since, until, whole)
         for start, part in _parts(reader, step, points, progress):
-            if not chosen.lets_pass(part.tags, part.dimensions):
+            if not chosen.matches(part.tags, part.dimensions):
                 continue
             places.setdefault(start, len(places))
             total.add(part)
@@ -152,7 +155,9 @@ def _step_among(by: Sequence[str]) -> Step | None:
         raise ConfigError(f"a report by {', '.join(by)} names a dimension twice")
     steps = [Step(name) for name in by if name in set(Step)]
     if len(steps) > 1:
-        raise ConfigError(f"a report goes by one of {', '.join(steps)}, not by several")
+        raise ConfigError(
+            f"a report groups by one period only; choose one of {', '.join(steps)}"
+        )
     return steps[0] if steps else None
 
 
@@ -162,7 +167,7 @@ def _points(
     until: datetime,
     whole: tuple[datetime, datetime],
 ) -> list[datetime]:
-    """Where stretches begin and end; none of them lies outside the ledger."""
+    """Return the bounds of the periods, within the span of the ledger."""
     if step is None:
         return [since, until]
     start = whole[0].astimezone(since.tzinfo) if is_before(since, whole[0]) else since
@@ -176,7 +181,7 @@ def _parts(
     points: list[datetime],
     progress: Progress | None,
 ) -> Iterator[tuple[str, Aggregate]]:
-    """Sums of each stretch, with its label."""
+    """Yield the sums of each period with its label."""
     for done, (start, parts) in enumerate(reader.steps(points), start=1):
         label = "" if step is None else stretch_label(step, start)
         yield from ((label, part) for part in parts)
@@ -185,20 +190,20 @@ def _parts(
 
 
 def _add_by_unit(
-    groups: dict[tuple[str | None, ...], Spend],
+    groups: dict[tuple[str | None, ...], SpendTotals],
     keys: tuple[str | None, ...],
     by: Sequence[str],
     part: Aggregate,
 ) -> None:
-    """Add *part* under *keys*; by unit, under one key for each unit."""
+    """Add *part* to its group; by unit, to one group for each unit."""
     if UNIT not in by:
-        groups.setdefault(keys, Spend()).add(part)
+        groups.setdefault(keys, SpendTotals()).add(part)
         return
     place = by.index(UNIT)
     for unit, count in _units(part):
         name = None if unit is None else unit.value
         key = (*keys[:place], name, *keys[place + 1 :])
-        groups.setdefault(key, Spend()).add_unit(unit, count, part)
+        groups.setdefault(key, SpendTotals()).add_unit(unit, count, part)
 
 
 def _units(part: Aggregate) -> Iterator[tuple[Unit | None, int]]:
@@ -221,7 +226,7 @@ def _top(
 ) -> tuple[list[SpendRow], SpendRow | None]:
     if top is None or len(rows) <= top:
         return rows, None
-    rest = Spend()
+    rest = SpendTotals()
     for row in rows[top:]:
         merge(rest, row.spend)
     return rows[:top], SpendRow((), rest)

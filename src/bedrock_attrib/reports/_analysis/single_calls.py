@@ -1,4 +1,4 @@
-"""Single calls of a ledger, and what several analyses ask of them."""
+"""Single calls of a ledger, and their kinds and currency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...ledger import CallDimensions, Reader
 from .._selection import Selection
 
 QUOTIENT = Context(prec=28)
-"""Divides amounts, to 28 digits, whatever the application has set."""
+"""Context of divisions, to 28 digits, independent of the application's."""
 
 
 def selected_calls(
@@ -23,24 +23,24 @@ def selected_calls(
     *,
     kinds: Callable[[CallDimensions], bool] | None = None,
 ) -> Iterator[tuple[CallRecord, CallDimensions]]:
-    """The calls of a span that pass the filters, in the order of time.
+    """Yield the selected calls of a span with their kinds, in the order of time.
 
-    The kind that comes with each names no rates.
+    The kinds have no rates.
     """
     is_filtered = bool(selection.filters)
     for record in reader.calls(since, until, dimensions=kinds):
         kind = kind_of_record(record)
-        if not is_filtered or selection.lets_pass(record.tags, kind):
+        if not is_filtered or selection.matches(record.tags, kind):
             yield record, kind
 
 
 def kind_of_record(record: CallRecord) -> CallDimensions:
-    """The kind of a call, which names no rates."""
+    """Return the kind of a call, without rates."""
     return CallDimensions.of(record)
 
 
 def only_currency(currencies: Iterable[str | None]) -> str:
-    """The one currency of some amounts; ``USD`` where there are none.
+    """Return the only currency of some amounts; ``USD`` without any.
 
     Raises:
         ConfigError: If there are several, which cannot be added up.
@@ -48,7 +48,7 @@ def only_currency(currencies: Iterable[str | None]) -> str:
     found = sorted({each for each in currencies if each is not None})
     if len(found) > 1:
         raise ConfigError(
-            f"the calls are priced in {', '.join(found)}, which cannot be compared; "
-            f"choose one with a filter such as currency={found[0]}"
+            f"the calls are priced in {', '.join(found)}, which cannot be added; "
+            f"select one with a filter such as currency={found[0]}"
         )
     return found[0] if found else "USD"

@@ -12,9 +12,9 @@ from kept_records import NOON, make_record
 from bedrock_attrib import ConfigError, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.reports import (
-    flat_unattributed,
-    flat_unpriced,
     select,
+    tabulate_unattributed,
+    tabulate_unpriced,
     unattributed,
     unpriced,
 )
@@ -46,14 +46,14 @@ def test_calls_without_tags_and_what_they_cost(keep: Keep) -> None:
     assert report.rows[0].first_hour == datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert report.rows[0].last_hour == datetime(2026, 11, 25, 12, tzinfo=UTC)
     assert (report.lacking.calls, report.total.calls) == (3, 4)
-    table = flat_unattributed(report)
+    table = tabulate_unattributed(report)
     assert table.names[:3] == ("missing", "app", "region")
     assert [row[0] for row in table.rows] == ["team", "team,app"]
 
 
 def test_columns_of_tags_that_are_called_as_others(keep: Keep) -> None:
     """No two columns have one name: who reads them by it would take the wrong one."""
-    table = flat_unattributed(unattributed(keep(), by=["missing", "calls"]))
+    table = tabulate_unattributed(unattributed(keep(), by=["missing", "calls"]))
     assert table.names[:3] == ("missing", "tag:missing", "tag:calls")
 
 
@@ -62,7 +62,7 @@ def test_every_call_has_its_tags(keep: Keep) -> None:
     assert unattributed(keep()).rows == ()
     report = unattributed(keep(make_record()), ["team"])
     assert (report.rows, report.lacking.calls, report.total.calls) == ((), 0, 1)
-    with pytest.raises(ConfigError, match="no tag is named"):
+    with pytest.raises(ConfigError, match="no required tag is named"):
         unattributed(keep(), [])
 
 
@@ -98,8 +98,8 @@ def test_calls_without_a_price_by_reason(keep: Keep) -> None:
     assert "ProfileResolver()" in rows[PROFILE].advice
     (unknown,) = [row for row in report.rows if not row.usage]
     assert unknown.reason == "the answer states no usage"
-    assert unknown.advice.startswith("no price would help")
-    table = flat_unpriced(report)
+    assert unknown.advice.startswith("the response did not state its usage")
+    table = tabulate_unpriced(report)
     assert next(iter(table.rows))[6] == "input_token=200 output_token=100"
 
 
@@ -113,7 +113,7 @@ def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:
     rows = {row.reason: row for row in unpriced(ledger).rows}
     assert {reason: row.calls for reason, row in rows.items()} == {
         "model 'acme.unheard-of-v1:0' is not in the price table": 1,
-        "not known: these calls are not kept on their own any more": 1,
+        "unknown: the single calls were deleted": 1,
     }
     assert all(row.usage[Unit.OUTPUT_TOKEN] == 50 for row in rows.values())
 
@@ -150,5 +150,5 @@ def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> N
     image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
     ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))
     ledger.prune(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
-    usage = {row.reason[:9]: row.usage for row in unpriced(ledger).rows}
-    assert usage["not known"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}
+    usage = {row.reason[:7]: row.usage for row in unpriced(ledger).rows}
+    assert usage["unknown"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}

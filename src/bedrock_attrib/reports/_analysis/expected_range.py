@@ -1,4 +1,4 @@
-"""What a series of amounts would be expected to show next, from what it showed."""
+"""Expected range of the next amount of a series, from its history."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-from .._statistics.robust import spread, student_quantile
+from .._statistics.robust import spread
+from .._statistics.student_t import student_quantile
 
 _ENOUGH_OF_A_SLOT = 3
 _MOSTLY_ACTIVE = 0.8
-_LEAST_SPREAD = 0.05  # of what is expected: a calm month is no promise
-# A robust spread of residuals knows as much as a plain one of half as many.
+_LEAST_SPREAD = 0.05  # of the expected amount; a calm month is no guarantee
+# A robust spread is as precise as a plain one of half as many residuals.
 _EFFICIENCY = 0.5
-_HIGHEST = 700.0  # of logarithms: what lies above has no end that a float could hold
-_LITTLE = 0.05  # of a usual amount: what lies below is not told apart by logarithms
+_HIGHEST = 700.0  # of logarithms: above it a float overflows
+_LITTLE = 0.05  # of a usual amount; smaller differences vanish on the logarithmic scale
 
 
 class _Scale(NamedTuple):
-    """A way to look at amounts by which they scatter alike, whatever their size.
+    """Transformation that makes the scatter of amounts independent of their size.
 
     Attributes:
-        of: Takes an amount there.
-        back: Takes it back.
-        least: What a spread of `_LEAST_SPREAD` is there, at an amount.
+        of: Transforms an amount.
+        back: Inverts the transformation.
+        least: Transformed spread of `_LEAST_SPREAD` at an amount.
     """
 
     of: Callable[[float], float]
@@ -51,16 +52,16 @@ def _logarithms(usual: float) -> _Scale:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Amounts of a series before a stretch.
+    """Amounts of a series before a period.
 
-    Amounts scatter the more, the larger they are. Where many calls add up that come by
-    chance, their square roots scatter alike; where days are a third more or less, their
-    logarithms do. Nothing surprises that is usual on either of these scales.
+    Larger amounts scatter more. Sums of many random calls have a constant scatter of
+    square roots, proportional variation one of logarithms. The expected range includes
+    whatever is usual on either scale.
 
     Attributes:
         amounts: In order of time, none below zero.
-        slots: For each, its place in the week.
-        slot: Place in the week of the stretch that follows.
+        slots: Day or hour of the week of each amount.
+        slot: Day or hour of the week of the next period.
     """
 
     amounts: Sequence[float]
@@ -69,16 +70,16 @@ class History:
 
     @property
     def is_seasonal(self) -> bool:
-        """Whether this place in the week has a past of its own."""
+        """Return whether this day or hour of the week has enough history."""
         return len(self._like()) >= _ENOUGH_OF_A_SLOT
 
     def is_regular(self) -> bool:
-        """Whether spend comes when it is due; else nothing can be expected."""
+        """Return whether spend is regular enough to expect an amount."""
         if not self.is_seasonal:
             return _active(self.amounts) >= len(self.amounts) * _MOSTLY_ACTIVE
-        told = [each for each in self._by_slot().values() if len(each) > 1]
-        due = [amounts for amounts in told if _is_mostly_active(amounts)]
-        active = sum(_active(amounts) for amounts in told)
+        known = [each for each in self._by_slot().values() if len(each) > 1]
+        due = [amounts for amounts in known if _is_mostly_active(amounts)]
+        active = sum(_active(amounts) for amounts in known)
         due_active = sum(map(_active, due))
         lacking = sum(map(len, due)) - due_active
         return (
@@ -88,17 +89,17 @@ class History:
         )
 
     def middle(self) -> float:
-        """What is expected, as an amount."""
+        """Return the expected amount."""
         return median(self._like() if self.is_seasonal else self.amounts)
 
     def span(
         self, chance: float, threshold: float | None = None
     ) -> tuple[float, float]:
-        """Lowest and highest amount that surprise nobody.
+        """Return the ends of the expected range.
 
         Args:
-            chance: How often an amount of the same kind may lie beyond one of the ends.
-            threshold: So many standard deviations instead; None to follow *chance*.
+            chance: Probability of a usual amount beyond one of the ends.
+            threshold: Standard deviations to use instead; None to use *chance*.
         """
         usual = median(each for each in self.amounts if each > 0)
         spans = [
@@ -106,7 +107,7 @@ class History:
             for scale in (_ROOTS, _logarithms(usual))
         ]
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
-        if not self.is_seasonal:  # what comes once a week is not known yet
+        if not self.is_seasonal:  # weekly spend is not known yet
             low, high = min(low, *self.amounts), max(high, *self.amounts)
         return low, high
 
@@ -116,7 +117,7 @@ class History:
         middle = self.middle()
         residuals = self._residuals(scale.of)
         scatter = scale.least(middle)
-        if residuals:  # none where all that has a past is idle
+        if residuals:  # none if all days with a history are idle
             scatter = max(scatter, spread(residuals))
         times = threshold
         if times is None:
@@ -138,8 +139,8 @@ class History:
         if not self.is_seasonal:
             middle = of(median(self.amounts))
             return [of(amount) - middle for amount in self.amounts]
-        # Each against the others of its slot: against a median that it is part of,
-        # every third would be no surprise at all. Idle places tell of no scatter.
+        # Each is compared to the others of its slot: with a median that it is part of,
+        # every third residual would be zero. Idle slots have no scatter.
         return [
             height - median(heights[:place] + heights[place + 1 :])
             for amounts in self._by_slot().values()

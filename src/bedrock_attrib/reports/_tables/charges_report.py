@@ -12,7 +12,7 @@ from ..._model.usage import Unit
 from ...ledger import Aggregate, Ledger, Reader
 from .._selection import Selection
 from .remarks import remarks_on
-from .table import ColumnType, FlatColumn, FlatTable
+from .table import Column, ColumnType, Table
 
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 Key = tuple[str, str, str, str, str, Unit | None, Decimal | None, int | None]
@@ -93,7 +93,7 @@ def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport
         if points:
             since, until = points
             for part in reader.sums(since, until):
-                if part.cost and chosen.lets_pass(part.tags, part.dimensions):
+                if part.cost and chosen.matches(part.tags, part.dimensions):
                     _add(rows, part, reader)
     total: dict[str, Decimal] = {}
     by_model: dict[str, Decimal] = {}
@@ -149,16 +149,16 @@ def _order(row: ChargeRow, by_model: dict[str, Decimal]) -> tuple[object, ...]:
     )
 
 
-def flat_charges(report: ChargesReport) -> FlatTable:
+def tabulate_charges(report: ChargesReport) -> Table:
     """Turn *report* into a table."""
-    return FlatTable(
+    return Table(
         (
-            *map(FlatColumn, ("model", "unit", "scope", "region", "tier")),
-            FlatColumn("count", ColumnType.COUNT),
-            FlatColumn("price", ColumnType.AMOUNT),
-            FlatColumn("per", ColumnType.COUNT),
-            FlatColumn("amount", ColumnType.AMOUNT),
-            FlatColumn("currency"),
+            *map(Column, ("model", "unit", "scope", "region", "tier")),
+            Column("count", ColumnType.COUNT),
+            Column("price", ColumnType.AMOUNT),
+            Column("per", ColumnType.COUNT),
+            Column("amount", ColumnType.AMOUNT),
+            Column("currency"),
         ),
         [
             (

@@ -1,4 +1,4 @@
-"""What is charged in a period: counts of one unit at one price, with their terms."""
+"""FOCUS charges of a period: counts of one unit at one price, with their terms."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.cost import ZERO, Rate, add
-from ..._model.record import PriceStatus
-from ..._model.usage import Unit
-from ...ledger import Aggregate, CallDimensions, Reader
+from .._model.cost import ZERO, Rate, add
+from .._model.record import PriceStatus
+from .._model.usage import Unit
+from ..ledger import Aggregate, CallDimensions, Reader
 
 
 @dataclass(slots=True)
 class Charge:
-    """What one row says, before it is put in columns.
+    """Content of one FOCUS row.
 
     Attributes:
         tags: Tags of the calls, as JSON.
-        kind: What else they share.
-        unit: What was counted; None for amounts that were given as a whole.
-        rate: The price of one; None where none is known.
+        kind: Other properties that they share.
+        unit: What was counted; None for amounts without unit prices.
+        rate: Price of one; None where unknown.
         quantity: How many of the unit.
-        amount: What they cost; zero without a price, as FOCUS allows no null.
-        status: How far the amount can be trusted.
+        amount: Their cost; zero without a price, as FOCUS allows no null.
+        status: Price status of the amount.
     """
 
     tags: str
@@ -37,7 +37,7 @@ class Charge:
 
 
 def charges_of(reader: Reader, parts: Iterable[Aggregate]) -> list[Charge]:
-    """Charges of one period. Kinds that differ in nothing of a row are added up."""
+    """Return the charges of one period; equal rows are added up."""
     charges: dict[tuple[object, ...], Charge] = {}
     for part in parts:
         tags = json.dumps(dict(part.tags), sort_keys=True, ensure_ascii=False)
@@ -58,7 +58,7 @@ def charges_of(reader: Reader, parts: Iterable[Aggregate]) -> list[Charge]:
                 amount or ZERO,
                 status,
             )
-            known = charges.setdefault(_told_apart(charge), charge)
+            known = charges.setdefault(_row_identity(charge), charge)
             if known is not charge:
                 known.quantity += quantity
                 known.amount = add(known.amount, charge.amount)
@@ -72,7 +72,7 @@ def _used(part: Aggregate) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
         yield None, part.calls, part.cost
 
 
-def _told_apart(charge: Charge) -> tuple[object, ...]:
+def _row_identity(charge: Charge) -> tuple[object, ...]:
     kind = charge.kind
     return (
         charge.tags,

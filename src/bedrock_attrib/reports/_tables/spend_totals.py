@@ -1,4 +1,4 @@
-"""What calls add up to: counts, exact amounts, and the means that follow from them."""
+"""Totals of calls: counts, exact amounts and their means."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ..._model.cost import ZERO, add, multiply
 from ..._model.record import Outcome, PriceStatus
 from ..._model.usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
 from ...ledger import Aggregate
-from .price_coverage import NOT_WHOLLY_PRICED
+from .price_coverage import NOT_FULLY_PRICED
 
 TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 ROUNDED = Context(prec=12, rounding=ROUND_HALF_EVEN)
-"""Means and shares are quotients, so that they are rounded: to so many digits."""
+"""Context of means and shares, which are rounded to 12 digits."""
 _PER_TOKENS = Decimal(1000)
 
 
 @dataclass(slots=True)
-class Whole:
-    """What calls with a whole price add up to: what means are taken of.
+class FullyPriced:
+    """Totals of fully priced calls, of which means are taken.
 
     Attributes:
         calls: How many there are.
         cost: Their exact amount.
-        tokens: All their tokens; in a report by unit, all that is counted.
-        token_cost: The part of the amount that is of these.
+        tokens: All their tokens; in a report by unit, all counts.
+        token_cost: The part of the amount for these.
     """
 
     calls: int = 0
@@ -36,21 +36,21 @@ class Whole:
 
 
 @dataclass(slots=True)
-class Spend:
-    """What some calls add up to.
+class SpendTotals:
+    """Totals of some calls.
 
     Attributes:
         calls: Finished calls, failed and abandoned ones included. Zero in the rows of a
-            report by unit: a ledger's sums do not tell which call used which units.
+            report by unit: a ledger's sums do not state which call used which units.
         failed: Those that ended with an error.
-        abandoned: Those that were given up.
-        unpriced: Those whose cost is not, or not wholly, in ``cost``.
+        abandoned: Those that were abandoned.
+        unpriced: Those whose cost is not, or not fully, in ``cost``.
         attempts: HTTP attempts of all of them.
         duration_s: Seconds from start to finish, of all of them.
         usage: Counts by unit.
-        cost: Exact amount by currency; empty where nothing is priced.
+        cost: Exact amount by currency; empty if no call is priced.
         estimated: The part of it whose counts or prices are estimated.
-        whole: By currency, the calls whose price is whole and what they come to.
+        fully_priced: By currency, the fully priced calls and what they cost.
     """
 
     calls: int = 0
@@ -62,41 +62,41 @@ class Spend:
     usage: dict[Unit, int] = field(default_factory=dict)
     cost: dict[str, Decimal] = field(default_factory=dict)
     estimated: dict[str, Decimal] = field(default_factory=dict)
-    whole: dict[str, Whole] = field(default_factory=dict)
+    fully_priced: dict[str, FullyPriced] = field(default_factory=dict)
 
     @property
     def input_tokens(self) -> int:
-        """Tokens of prompts, cached ones included."""
+        """Return the tokens of prompts, cached ones included."""
         return sum(n for unit, n in self.usage.items() if unit in PROMPT_UNITS)
 
     @property
     def output_tokens(self) -> int:
-        """Tokens generated."""
+        """Return the generated tokens."""
         return sum(n for unit, n in self.usage.items() if unit in OUTPUT_TOKEN_UNITS)
 
     def per_call(self, currency: str) -> Decimal | None:
-        """Mean amount of the calls that have a whole price; None without one."""
-        whole = self.whole.get(currency)
-        return None if whole is None else _quotient(whole.cost, whole.calls)
+        """Return the mean amount of fully priced calls; None without one."""
+        priced = self.fully_priced.get(currency)
+        return None if priced is None else _quotient(priced.cost, priced.calls)
 
     def per_1000_tokens(self, currency: str) -> Decimal | None:
-        """Amount for 1,000 tokens of any kind, cached ones too; None without tokens.
+        """Return the amount for 1,000 tokens of any kind; None without tokens.
 
-        Of calls with a whole price, and of their tokens alone: what images or
-        guardrails cost is not in it. In a report by unit: for 1,000 of the unit.
+        Of fully priced calls and their tokens only; images and guardrails are not
+        included. In a report by unit: for 1,000 of the unit.
         """
-        whole = self.whole.get(currency)
-        if whole is None:
+        priced = self.fully_priced.get(currency)
+        if priced is None:
             return None
-        return _quotient(multiply(whole.token_cost, _PER_TOKENS), whole.tokens)
+        return _quotient(multiply(priced.token_cost, _PER_TOKENS), priced.tokens)
 
     def add(self, part: Aggregate) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         kind = part.dimensions
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
-        self.unpriced += part.calls if kind.price_status in NOT_WHOLLY_PRICED else 0
+        self.unpriced += part.calls if kind.price_status in NOT_FULLY_PRICED else 0
         self.attempts += part.attempts
         self.duration_s += part.duration_s
         for unit, count in part.usage.items():
@@ -106,11 +106,11 @@ class Spend:
         _add_to(self.cost, kind.currency, part.cost)
         if kind.price_status is PriceStatus.ESTIMATED:
             _add_to(self.estimated, kind.currency, part.cost)
-        if kind.price_status not in NOT_WHOLLY_PRICED:
-            self.add_whole(kind.currency, _whole_of(part, part.cost))
+        if kind.price_status not in NOT_FULLY_PRICED:
+            self.add_fully_priced(kind.currency, _fully_priced_of(part, part.cost))
 
     def add_unit(self, unit: Unit | None, count: int, part: Aggregate) -> None:
-        """Add what *part* used of *unit*; for None, the amount that is of no unit."""
+        """Add the use of *unit* in *part*; for None, the amount without a unit."""
         kind = part.dimensions
         amount = amount_beside(part) if unit is None else part.by_unit.get(unit)
         if unit is not None:
@@ -120,28 +120,28 @@ class Spend:
         _add_to(self.cost, kind.currency, amount)
         if kind.price_status is PriceStatus.ESTIMATED:
             _add_to(self.estimated, kind.currency, amount)
-        self.add_whole(kind.currency, Whole(0, amount, count, amount))
+        self.add_fully_priced(kind.currency, FullyPriced(0, amount, count, amount))
 
-    def add_whole(self, currency: str, more: Whole) -> None:
-        """Add calls with a whole price."""
-        whole = self.whole.setdefault(currency, Whole())
-        whole.calls += more.calls
-        whole.tokens += more.tokens
-        whole.cost = add(whole.cost, more.cost)
-        whole.token_cost = add(whole.token_cost, more.token_cost)
+    def add_fully_priced(self, currency: str, more: FullyPriced) -> None:
+        """Add fully priced calls."""
+        priced = self.fully_priced.setdefault(currency, FullyPriced())
+        priced.calls += more.calls
+        priced.tokens += more.tokens
+        priced.cost = add(priced.cost, more.cost)
+        priced.token_cost = add(priced.token_cost, more.token_cost)
 
 
-def _whole_of(part: Aggregate, cost: Decimal) -> Whole:
-    whole = Whole(part.calls, cost)
+def _fully_priced_of(part: Aggregate, cost: Decimal) -> FullyPriced:
+    priced = FullyPriced(part.calls, cost)
     for unit, amount in part.by_unit.items():
         if unit in TOKEN_UNITS:
-            whole.tokens += part.usage.get(unit, 0)
-            whole.token_cost = add(whole.token_cost, amount)
-    return whole
+            priced.tokens += part.usage.get(unit, 0)
+            priced.token_cost = add(priced.token_cost, amount)
+    return priced
 
 
 def amount_beside(part: Aggregate) -> Decimal | None:
-    """The amount of *part* that stands for no unit, as it was given as a whole."""
+    """Return the amount of *part* if it has no unit prices, else None."""
     return part.cost if not part.by_unit and part.cost else None
 
 
@@ -153,7 +153,7 @@ def _add_to(amounts: dict[str, Decimal], currency: str, amount: Decimal) -> None
     amounts[currency] = add(amounts.get(currency, ZERO), amount)
 
 
-def merge(total: Spend, more: Spend) -> None:
+def merge(total: SpendTotals, more: SpendTotals) -> None:
     """Add *more* to *total*."""
     total.calls += more.calls
     total.failed += more.failed
@@ -167,10 +167,10 @@ def merge(total: Spend, more: Spend) -> None:
         _add_to(total.cost, currency, amount)
     for currency, amount in more.estimated.items():
         _add_to(total.estimated, currency, amount)
-    for currency, whole in more.whole.items():
-        total.add_whole(currency, whole)
+    for currency, priced in more.fully_priced.items():
+        total.add_fully_priced(currency, priced)
 
 
 def ordered_currencies(amounts: Iterable[str]) -> tuple[str, ...]:
-    """USD first, in which AWS lists its prices, then the others by name."""
+    """Return *amounts* with USD, the currency of AWS list prices, first."""
     return tuple(sorted(amounts, key=lambda currency: (currency != "USD", currency)))
