@@ -1,18 +1,17 @@
-"""What the ledger writes and reads a second, beside one plain table and DuckDB.
+"""Speed of the ledger, beside one plain SQLite table and DuckDB.
 
 Run: python benchmarks/bench_ledger.py [--calls 10000000] [--neighbours 1000000]
     [--parquet]
 
 Calls of 30 days are made with a fixed seed: 5,000 tag sets of team, app, experiment
 and environment, a few of which make most calls; six models; input and output counts
-that spread widely, a third with cached tokens, one in fifty failed. A process of its
-own would make them no faster, so the clock runs only while the ledger writes. After
-the last one, its counts are multiplied by the rates as Decimals, call by call, and
-compared with the ledger's sums.
+that spread widely, a third with cached tokens, one in fifty failed. The clock runs only
+while the ledger writes. At the end the counts are multiplied by the rates as Decimals,
+call by call, and compared with the ledger's sums.
 
 The plain design is one SQLite table with a column for each field and no sums; DuckDB
 loads the same rows from a CSV file. With --parquet the ledger is exported, and DuckDB
-asks the files.
+queries the files.
 """
 
 from __future__ import annotations
@@ -188,7 +187,7 @@ class Truth:
 
 
 def write(ledger: Ledger, calls: int, figures: dict[str, float]) -> Truth:
-    """Write all calls, and say how fast."""
+    """Write all calls, and time it."""
     source, truth = Calls(calls), Truth()
     walls, cpus, sizes = [], [], []
     for start in range(0, calls, CHUNK):
@@ -225,7 +224,7 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
 
 
 def read(ledger: Ledger, figures: dict[str, float]) -> None:
-    """Ask what people ask, and say how fast it is answered."""
+    """Time usual queries."""
     day = (START + 9 * DAY, START + 10 * DAY)
     month = (START, END)
     questions: dict[str, Callable[[], object]] = {
@@ -283,7 +282,7 @@ def check(ledger: Ledger, truth: Truth) -> None:
 
 
 def ask_parquet(ledger: Ledger, folder: Path, figures: dict[str, float]) -> None:
-    """Export *ledger*, and have DuckDB add up the month by this column and that."""
+    """Export *ledger*, and time DuckDB on sums of the month by several columns."""
     import duckdb  # noqa: PLC0415 -- it may be missing, as what exports may
 
     from bedrock_attrib.ledger.parquet import export  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A ledger tells whether it is sound."""
+"""Check of a ledger."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def ledger(keep: Keep) -> Ledger:
 
 
 def test_a_sound_ledger(ledger: Ledger) -> None:
-    """Nothing is found, before and after what is old was forgotten."""
+    """Nothing is found, before and after pruning."""
     assert check_ledger(ledger) == []
     ledger.prune(calls_before=NOON - DAY)
     assert check_ledger(ledger) == []

@@ -37,7 +37,7 @@ def test_a_record_comes_back_as_it_was(name: str, keep: Keep) -> None:
 
 
 def test_calls_without_a_duration_add_none(keep: Keep) -> None:
-    """The sum of seconds is that of the calls that tell theirs, if any does."""
+    """The sum of seconds is that of the calls that have a duration."""
     ledger = keep(make_record(duration_s=None), make_record(duration_s=None))
     spans = (ALWAYS, (NOON, NOON + timedelta(seconds=1)))
     with ledger.reading() as reader:
@@ -47,7 +47,7 @@ def test_calls_without_a_duration_add_none(keep: Keep) -> None:
 
 
 def test_sums_are_exact(keep: Keep) -> None:
-    """Calls, counts and amounts by tags and kind."""
+    """Return calls, counts and amounts by tags and dimensions."""
     ledger = keep(*(make_record() for _ in range(3)), make_record(tags={"team": "ads"}))
     with ledger.reading() as reader:
         sums = {each.tags["team"]: each for each in reader.sums(*ALWAYS)}
@@ -134,7 +134,7 @@ def test_a_correction_takes_the_place_of_what_was_written(keep: Keep) -> None:
 
 
 def test_calls_of_one_microsecond(place: Place) -> None:
-    """Two ledgers that write calls of the same moment keep both."""
+    """Two ledgers that write calls of the same moment store both."""
     ledgers = [Ledger(place()) for _ in range(3)]
     for _ in range(700):
         for ledger in ledgers:
@@ -198,7 +198,7 @@ def test_threads_take_turns(keep: Keep) -> None:
 
 
 def test_models_are_told_apart(keep: Keep) -> None:
-    """The same model by two names, and two regions, are kinds of their own."""
+    """The same model by two names, and two regions, have dimensions of their own."""
     ledger = keep(
         make_record(),
         make_record(region="eu-central-1"),

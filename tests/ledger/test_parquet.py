@@ -102,7 +102,7 @@ def test_every_field_is_there(keep: Keep, tmp_path: Path) -> None:
 
 
 def test_what_no_column_can_hold_is_kept_as_text(keep: Keep, tmp_path: Path) -> None:
-    """A count beyond 64 bits, and amounts of too many digits, stand in text exactly."""
+    """Counts beyond 64 bits, and amounts of too many digits, are exported as text."""
     fine = make_record(cost=Cost(Decimal("0.1234567890123456789"), "EUR", {}, {}))
     immense = make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.OUTPUT_TOKEN: 1}))
     large = make_record(Usage({Unit.INPUT_TOKEN: 10**15}))
@@ -153,7 +153,7 @@ def test_days_are_whole_and_replaced(keep: Keep, tmp_path: Path) -> None:
 def test_retention_takes_nothing_from_what_was_exported(
     keep: Keep, tmp_path: Path
 ) -> None:
-    """A day whose calls were forgotten keeps its file, and the result says so."""
+    """A file of a day with pruned calls is not replaced, and the result says so."""
     ledger = keep(make_record(at=NOON - timedelta(hours=1)), make_record())
     (before,) = export(ledger, tmp_path / "kept")
     assert ledger.prune(calls_before=NOON) == 1
@@ -195,7 +195,7 @@ def test_ledgers_share_a_folder(keep: Keep, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written(keep: Keep, tmp_path: Path) -> None:
-    """The error says what to do; days before are whole, and no half is left."""
+    """Files of earlier days are complete, and no partial file is left."""
     ledger = keep(make_record(at=NOON - DAY), make_record())
     (tmp_path / "day=2026-11-25").write_text("in the way")
     with pytest.raises(LedgerError, match="files of earlier days are complete"):

@@ -1,4 +1,4 @@
-"""A ledger in PostgreSQL: many hosts, broken connections, and who may do what."""
+"""Ledger in PostgreSQL: many hosts, broken connections, and rights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def schema(server: PostgresServer) -> str:
 
 @pytest.fixture
 def store(server: PostgresServer, schema: str) -> Iterator[PostgresStore]:
-    """A ledger that nobody has written to."""
+    """An empty ledger."""
     with closing(PostgresStore(server.address(), schema=schema)) as store:
         yield store
 
@@ -111,7 +111,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
 def test_errors_say_what_to_do_and_never_the_password(
     server: PostgresServer, change: tuple[str, str], message: str
 ) -> None:
-    """Neither the message nor its causes tell it."""
+    """Neither the message nor its causes contain it."""
     address = f"{server.address()}?application_name=a".replace(*change)
     with pytest.raises(LedgerError, match=message) as caught:
         PostgresStore(address)
@@ -390,7 +390,7 @@ OLD = datetime(2026, 1, 1, tzinfo=UTC)
 def test_the_grants_of_the_page_suffice(
     granted: Callable[..., Ledger], store: PostgresStore
 ) -> None:
-    """Each role does its work with them: write and correct, read, forget."""
+    """Each role can do its work with them: write and correct, read, prune."""
     meter, record = granted("meter"), make_record(at=OLD, tags={"team": "gone"})
     for each in (record, make_record(Usage({Unit.SEARCH_UNIT: 1}), at=OLD)):
         meter.write(each)
@@ -417,14 +417,14 @@ def test_the_grants_of_the_page_are_no_more_than_it_takes(
     """No role can do the work of another."""
     for name in ("meter", "reports"):
         with pytest.raises(LedgerError, match="grant the role"):
-            _forget_something(granted("meter"), granted(name))
+            _prune_something(granted("meter"), granted(name))
     for name in ("reports", "retention"):
         ledger = granted(name)
         ledger.write(make_record())
         assert not ledger.flush(10)
 
 
-def _forget_something(writer: Ledger, ledger: Ledger) -> None:
+def _prune_something(writer: Ledger, ledger: Ledger) -> None:
     writer.write(make_record())
     assert writer.flush(HANG_S)
     ledger.prune(calls_before=ALWAYS[1])
@@ -454,7 +454,7 @@ def test_who_reads_does_not_write(server: PostgresServer, schema: str) -> None:
 
 @contextmanager
 def marks_are_held(server: PostgresServer, schema: str) -> Iterator[None]:
-    """Nobody can set a mark; who tries waits until the end."""
+    """Lock the marks, so that sessions that set one wait until the end."""
     with psycopg.connect(server.address()) as db:
         db.execute(f'LOCK TABLE "{schema}".marks IN EXCLUSIVE MODE')
         yield
@@ -467,7 +467,7 @@ def wait_for_waiting(server: PostgresServer, count: int) -> None:
         wait_until(lambda: db.execute(sql).fetchone() == (count,))
 
 
-def test_a_late_call_comes_while_calls_are_forgotten(
+def test_a_late_call_comes_while_calls_are_pruned(
     server: PostgresServer, store: PostgresStore, schema: str
 ) -> None:
     """Of the hours after those that were deleted, every call is there."""
@@ -491,7 +491,7 @@ def test_a_late_call_comes_while_calls_are_forgotten(
 def test_a_server_whose_transactions_do_not_see_what_others_do(
     server: PostgresServer, schema: str
 ) -> None:
-    """Its default is not relied on: who waits for a deletion then knows of it."""
+    """Its default does not matter: a session that waited for a deletion sees it."""
     options = quote("-c default_transaction_isolation=repeatable\\ read")
     address = f"{server.address()}?options={options}"
     writer, keeper = (
@@ -535,7 +535,7 @@ def test_an_address_that_changes(server: PostgresServer, schema: str) -> None:
 
 
 def test_sums_are_locked_by_somebody_else(server: PostgresServer, schema: str) -> None:
-    """Records wait no longer than they were told to, and are tried again."""
+    """Records wait no longer than the lock timeout, and are tried again."""
     store = PostgresStore(server.address(), schema=schema, lock_timeout_s=0.05)
     ledger = Ledger(store, interval_s=3600)
     with psycopg.connect(server.address()) as db:

@@ -44,7 +44,7 @@ def test_long_prompts_are_told_apart(keep: Keep) -> None:
 
 
 def test_units_without_a_column_are_part_of_a_prompt(keep: Keep) -> None:
-    """What stands apart in the file counts too, and given amounts stay exact."""
+    """They count too, and given amounts stay exact."""
     amount = Decimal("0.1234567890123456789")
     image = Usage({Unit.INPUT_TOKEN: 60, Unit.INPUT_IMAGE_TOKEN: 60})
     ledger = keep(
@@ -68,7 +68,7 @@ def test_units_without_a_column_are_part_of_a_prompt(keep: Keep) -> None:
 def test_only_calls_of_the_span_and_the_chosen_dimensions(
     keep: Keep,
 ) -> None:
-    """Without lengths nothing but the units used is told apart; ends are exact."""
+    """Without lengths only units used make groups; ends of the span are exact."""
     ledger = keep(
         make_record(at=NOON),
         make_record(at=NOON.replace(minute=1)),

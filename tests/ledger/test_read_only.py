@@ -57,7 +57,7 @@ def test_reading_leaves_no_trace(path: Path) -> None:
 
 
 def test_a_file_that_is_locked_is_read(path: Path) -> None:
-    """Somebody who holds the write lock is not waited for."""
+    """A process that holds the write lock is not waited for."""
     keep(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -200,7 +200,7 @@ def shared() -> Iterator[Path]:
 def read_as_nobody(
     path: Path, meanwhile: Callable[[], None] = lambda: None, program: str = _AS_NOBODY
 ) -> str:
-    """What another user reads, who does something between two questions."""
+    """Return what another user reads, with an action between two queries."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program, path],
         stdin=subprocess.PIPE,
@@ -241,7 +241,7 @@ def test_a_file_that_one_may_only_read_while_it_is_written(shared: Path) -> None
 
 @as_nobody
 def test_a_file_that_changes_under_a_reader_without_locks(shared: Path) -> None:
-    """He is told to read it again, rather than believe what he saw."""
+    """The error says to read it again."""
     told = read_as_nobody(shared, lambda: keep(shared))
     assert told.startswith("1 1\n")
     assert told.endswith("was written while it was read: read it again\n")
@@ -279,7 +279,7 @@ except LedgerError as error:
 
 @as_nobody
 def test_what_makes_no_sense_as_it_was_written_meanwhile(shared: Path) -> None:
-    """The reader is told that it was, whatever came of it."""
+    """The error says so, whatever was read."""
     with closing(Ledger(shared, interval_s=60)) as ledger:
         ledger.write(make_record(Usage({Unit.SEARCH_UNIT: 1})))
 
@@ -334,7 +334,7 @@ def test_a_file_that_is_written_while_it_is_checked_is_not_damaged(
 
 @as_nobody
 def test_a_folder_that_may_not_be_entered(shared: Path) -> None:
-    """It is told like all that is wrong with a ledger."""
+    """It is reported like any other problem of a ledger."""
     shared.parent.chmod(0o700)
     told = f"cannot open {shared} as a ledger: Permission denied; expected a file in"
     assert read_as_nobody(shared).startswith(told)
@@ -362,7 +362,7 @@ def write_and_be_killed(path: Path) -> None:
 
 @as_nobody
 def test_what_a_killed_process_left_is_read(shared: Path) -> None:
-    """Its log is read by others too; only who may write puts it away."""
+    """Its log is read by others too; only a user who may write removes it."""
     write_and_be_killed(shared)
     assert read_as_nobody(shared) == "2 2\n2\n"
     shared.with_name("calls.db-shm").unlink()

@@ -1,4 +1,4 @@
-"""What is forgotten is gone for good, and what is left still adds up."""
+"""Retention: deleted calls and sums are gone, and the rest still adds up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tags_kept(ledger: Ledger) -> list[str]:
 
 
 def test_calls_that_come_late_are_no_fault(keep: Keep) -> None:
-    """Of hours whose calls were forgotten, sums are as much as the calls, or more."""
+    """Sums of hours whose calls were pruned are as much as the calls, or more."""
     ledger = keep(make_record(at=OLD), make_record(RARE, at=OLD), make_record(at=NOON))
     assert ledger.prune(calls_before=NOON - DAY) == 2
     for at in (OLD, OLD + HOUR, OLD - 70 * DAY, NOON):
@@ -95,7 +95,7 @@ def test_calls_that_no_sum_has_are_found_where_others_were_forgotten(
     )
 
 
-def test_a_ledger_of_which_nothing_was_forgotten_lacks_nothing(path: Path) -> None:
+def test_a_ledger_of_which_nothing_was_pruned_lacks_nothing(path: Path) -> None:
     """Its first calls are missed as much as any others."""
     with closing(Ledger(path, interval_s=60)) as ledger:
         write(ledger, at=OLD)
@@ -105,8 +105,8 @@ def test_a_ledger_of_which_nothing_was_forgotten_lacks_nothing(path: Path) -> No
     assert check_ledger(path)[0].startswith(f"the hour {OLD:%Y-%m-%d} 12:00 UTC")
 
 
-def test_no_call_is_kept_without_its_sums(keep: Keep) -> None:
-    """Months that are forgotten take their calls with them, and no others."""
+def test_no_call_is_stored_without_its_sums(keep: Keep) -> None:
+    """Pruned months lose their calls, and no others."""
     ledger = keep(make_record(at=OLD), make_record(RARE, at=OLD), make_record())
     assert ledger.prune(sums_before=NOON) == 2
     assert counted(ledger) == (1, 1)
@@ -116,7 +116,7 @@ def test_no_call_is_kept_without_its_sums(keep: Keep) -> None:
     ledger.close()
 
 
-def test_tag_sets_are_forgotten_with_the_last_that_had_them(keep: Keep) -> None:
+def test_tag_sets_are_pruned_with_the_last_that_had_them(keep: Keep) -> None:
     """Neither calls nor sums refer to them any more."""
     ledger = keep(
         make_record(at=OLD, tags={"team": "gone"}),
@@ -131,8 +131,8 @@ def test_tag_sets_are_forgotten_with_the_last_that_had_them(keep: Keep) -> None:
     ledger.close()
 
 
-def test_a_writer_forgets_the_tag_sets_that_another_deleted(place: Place) -> None:
-    """It gives them new ids, and no call gets the tags of somebody else."""
+def test_a_writer_discards_the_tag_sets_that_another_deleted(place: Place) -> None:
+    """It gives them new ids, and no call gets the tags of another."""
     writer, other = (Ledger(place(), interval_s=3600) for _ in range(2))
     for team in ("search", "ads"):
         write(writer, at=OLD, tags={"team": team})
@@ -156,10 +156,10 @@ def test_a_writer_forgets_the_tag_sets_that_another_deleted(place: Place) -> Non
 @pytest.mark.parametrize(
     "span", [ALWAYS, (NOON, NOON + HOUR / 2)], ids=["sums", "calls"]
 )
-def test_sums_of_a_tag_set_that_is_not_there_are_told(
+def test_sums_of_a_tag_set_that_does_not_exist_are_reported(
     path: Path, names: list[str] | None, span: tuple[datetime, datetime]
 ) -> None:
-    """Nobody is left out of a report without a word."""
+    """A report fails rather than omit them."""
     with closing(Ledger(path, interval_s=3600)) as ledger:
         for team in ("search", "ads"):
             write(ledger, tags={"team": team})
@@ -173,7 +173,7 @@ def test_sums_of_a_tag_set_that_is_not_there_are_told(
             assert [each.calls for each in before] == [1]
         problem = "sums refer to a tag set that does not exist (2)"
         assert check_ledger(ledger) == [problem]
-        # The way out that the page on the ledger tells.
+        # The remedy of the page on the ledger.
         with closing(sqlite3.connect(path)) as db, db:
             db.execute('INSERT INTO tag_sets VALUES (2, \'{"team": "not known"}\')')
         with ledger.reading() as reader:
@@ -227,7 +227,7 @@ def test_writers_go_on_while_months_are_forgotten(place: Place) -> None:
 
 
 def test_a_call_that_is_corrected_twice_is_counted_once(keep: Keep) -> None:
-    """What stands is taken away, whatever the corrector believes to stand there."""
+    """The stored call is subtracted, whatever the correction says."""
     first = make_record(Usage({Unit.INPUT_TOKEN: 10, Unit.SEARCH_UNIT: 1}))
     second = first._replace(usage=RARE, tier="flex", duration_s=9.0)
     third = make_record(id=first.id, tags={"team": "ads"})
@@ -265,7 +265,7 @@ def test_a_call_stays_where_it_is_found(keep: Keep) -> None:
 
 
 def test_a_correction_of_what_is_not_there_changes_nothing(keep: Keep) -> None:
-    """As that of a call which was forgotten."""
+    """So is one of a pruned call."""
     first = make_record(at=OLD)
     ledger = keep(first, make_record())
     ledger.prune(calls_before=NOON)

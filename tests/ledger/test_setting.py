@@ -1,4 +1,4 @@
-"""The setting that keeps a ledger."""
+"""The setting `ledger`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def default_again() -> Iterator[None]:
-    """The default recorder of other tests keeps no ledger."""
+    """The default recorder of other tests has no ledger."""
     yield
     configure()
 
@@ -62,7 +62,7 @@ def test_the_default_recorder_keeps_every_call(path: Path) -> None:
 
 
 def test_calls_are_kept_when_the_process_ends(path: Path) -> None:
-    """The environment is enough, and nobody has to flush."""
+    """The environment is enough, and no flush is needed."""
     code = f"""
 from bedrock_attrib import instrument
 from bedrock_attrib.testing import bedrock_simulator

@@ -57,7 +57,7 @@ def test_calls_are_added_up_by_hour_and_chosen_tags(keep: Keep) -> None:
 
 
 def test_units_and_amounts_without_a_column_are_added_up(keep: Keep) -> None:
-    """What stands apart in the file is in the totals too."""
+    """Counts and amounts without a column are in the totals too."""
     given_cost = Cost(Decimal("0.1234567890123456789"), "EUR", {}, {})
     ledger = keep(
         *(make_record(cost=given_cost) for _ in range(2)),
