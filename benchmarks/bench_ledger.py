@@ -126,6 +126,7 @@ class Calls:
             None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
             PriceStatus.FREE if is_failed else PriceStatus.PRICED,
             "",
+            None,
             duration_s,
             None,
             Outcome.ERROR if is_failed else Outcome.OK,

@@ -83,7 +83,7 @@ CLOSED = Reply(fault=Fault(FaultKind.NO_ANSWER))
 
 TOO = "AWS may have billed an earlier attempt too: "
 TOO_MANY = "AWS may have billed earlier attempts too: "
-TURNED_AWAY = "ThrottlingException; nothing was used"
+TURNED_AWAY = "ThrottlingException; not billed"
 UNFINISHED = "the stream ended before its final counts; output is a lower bound"
 FIRST: dict[str, tuple[Reply, tuple[str, ...], str, str]] = {
     "throttled": (THROTTLED, (), "priced", ""),
@@ -184,7 +184,7 @@ def test_a_refusal_after_a_timeout_is_not_free(
         2,
         ("ReadTimeoutError",),
         "unpriced",
-        f"turned away with {TURNED_AWAY}; {TOO}ReadTimeoutError",
+        f"rejected with {TURNED_AWAY}; {TOO}ReadTimeoutError",
     )
 
 

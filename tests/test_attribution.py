@@ -102,7 +102,7 @@ def test_one_object_twice() -> None:
     block = attribution(team="search")
     with block as first:
         assert tags() == {"team": "search"}
-        with pytest.raises(ConfigError, match="is entered already; make a new one"):
+        with pytest.raises(ConfigError, match="is already active; make a new one"):
             block.__enter__()
         assert tags() == {"team": "search"}
     with attribution(app="web"), block as second:
@@ -1113,6 +1113,7 @@ def late(simulator: Simulator) -> tuple[CallRecord, CallRecord]:
         cost=known.cost,
         price_status=known.price_status,
         price_reason=known.price_reason,
+        price_reason_code=known.price_reason_code,
     )
     return before, after
 

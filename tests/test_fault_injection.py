@@ -95,7 +95,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
     "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
-    "default tags": (recorder_module, "current_scope"),
+    "default tags": (recorder_module, "current_attribution"),
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
     "error status": (Recorder, "turned_away"),

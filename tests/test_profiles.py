@@ -33,7 +33,7 @@ from bedrock_attrib import (
     pricing,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib._model.record import PriceReason, PriceStatus
 from bedrock_attrib._sinks.protocols import CorrectingSink, QueueSink
 from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
@@ -196,6 +196,7 @@ def test_late_answer(stage: Stage) -> None:
             cost=new.cost,
             price_status=PriceStatus.PRICED,
             price_reason=LATE,
+            price_reason_code=PriceReason.PRICED_LATE,
         )
     for spend in (outer, inner):
         assert (spend.cost, spend.calls, spend.unpriced_calls) == (3 * COST, 3, 0)
@@ -454,7 +455,7 @@ def test_what_the_request_bills(stage: Stage) -> None:
     client.invoke_model(modelId=ARN, body=CANVAS)["body"].read()
     assert told(sink.records) == [
         ("unpriced", "the answer states no usage"),
-        ("unpriced", "what it bills stands in the request, which was not read"),
+        ("unpriced", "billed by values in the request, which was not inspected"),
         ("priced", ""),
     ]
     assert sink.records[2].usage == {Unit("output_image[up-to-1024x1024/standard]"): 2}
@@ -545,7 +546,7 @@ def test_an_answer_across_the_answer(stage: Stage) -> None:
     client.invoke_model(modelId=ARN, body=CANVAS)["body"].read()
     assert len(sink.records) == 2
     early.read()
-    reason = "what it bills stands in the request, which was not read"
+    reason = "billed by values in the request, which was not inspected"
     assert told(sink.records[2:]) == [("unpriced", reason)]
 
 

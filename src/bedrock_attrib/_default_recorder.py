@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from ._attribution import current_scope
+from ._attribution import current_attribution
 from ._recording.recorder import Recorder
 from ._runtime.contained_errors import Faults
 from ._sinks.protocols import Guard, LossySink, Sink
@@ -93,7 +93,7 @@ def _close_retired() -> None:
 
 def current_tags() -> Mapping[str, str]:
     """The tags that a call starting now would carry, default tags included."""
-    scope = current_scope()
+    scope = current_attribution()
     return scope.tags if _default is None else _default.tags_of(scope)
 
 

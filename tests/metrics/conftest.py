@@ -50,6 +50,7 @@ def make_record(**changes: Any) -> CallRecord:
         "cost": make_cost(input_token="0.003", output_token="0.0075"),
         "price_status": PriceStatus.PRICED,
         "price_reason": "",
+        "price_reason_code": None,
         "duration_s": 1.5,
         "time_to_first_chunk_s": None,
         "outcome": Outcome.OK,

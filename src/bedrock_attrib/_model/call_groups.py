@@ -50,7 +50,7 @@ class Alike:
         self.ends = ends.timestamp()
         self.most = most
         self._between = record[2:8]  # from the operation to the tags
-        self._after = (record.price_status, record.price_reason)
+        self._after = record[11:14]  # price status, reason and code
 
     def holds(self, started_at: datetime | float, counts: dict[Unit, int]) -> bool:
         """Whether a call that started then, with these counts, has the same price."""

@@ -26,6 +26,49 @@ class PriceStatus(StrEnum):
     UNPRICED = "unpriced"
 
 
+class PriceReason(StrEnum):
+    """Main cause of a price status other than a plain ``priced``.
+
+    Code decides by this, never by the text beside it, which people read.
+    """
+
+    # The call ended without an answer to price.
+    REFUSED = "refused"  # by a guard, before it was sent
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"  # by AWS, before a model ran
+    FAILED = "failed"  # AWS does not say whether that is billed
+    NO_ANSWER = "no_answer"
+    EARLIER_ATTEMPTS = "earlier_attempts"  # which may have been billed too
+    # What was used is not, or not wholly, known.
+    USAGE_NOT_STATED = "usage_not_stated"
+    USAGE_UNREADABLE = "usage_unreadable"
+    USAGE_INCOMPLETE = "usage_incomplete"
+    USAGE_ESTIMATED = "usage_estimated"
+    REQUEST_NOT_READ = "request_not_read"
+    GUARDRAIL_NOT_STATED = "guardrail_not_stated"
+    STREAM_UNFINISHED = "stream_unfinished"
+    OPERATION_UNKNOWN = "operation_unknown"
+    # The model is not known, or is billed in another way.
+    MODEL_NOT_NAMED = "model_not_named"
+    SCOPE_NOT_NAMED = "scope_not_named"
+    PROFILE_PENDING = "profile_pending"
+    PROFILE_UNKNOWN = "profile_unknown"
+    CUSTOM_MODEL = "custom_model"
+    CAPACITY = "capacity"  # billed by time or by unit of capacity
+    REGION_UNKNOWN = "region_unknown"
+    # Prices.
+    MODEL_NOT_LISTED = "model_not_listed"
+    TIER_NOT_LISTED = "tier_not_listed"
+    LATENCY_MODE_NOT_LISTED = "latency_mode_not_listed"
+    REGION_NOT_LISTED = "region_not_listed"
+    RATE_NOT_LISTED = "rate_not_listed"
+    RATE_UNCERTAIN = "rate_uncertain"
+    PRICING_FAILED = "pricing_failed"
+    PRICED_LATE = "priced_late"  # after its profile was looked up
+    NOTHING_COUNTED = "nothing_counted"
+    LIST_PRICE_ZERO = "list_price_zero"
+
+
 class Outcome(StrEnum):
     """How a call ended."""
 
@@ -126,6 +169,7 @@ class CallRecord(NamedTuple):
         price_status: How far ``cost`` can be trusted.
         price_reason: Why the status is not simply ``priced``, or that the price came
             late; else empty.
+        price_reason_code: Main cause of that reason; None without a reason.
         duration_s: Seconds from the call's start to its finish; None for a call that
             was reported without them.
         time_to_first_chunk_s: Seconds to the first stream event; None if none came.
@@ -154,6 +198,7 @@ class CallRecord(NamedTuple):
     cost: Cost | None
     price_status: PriceStatus
     price_reason: str
+    price_reason_code: PriceReason | None
     duration_s: float | None
     time_to_first_chunk_s: float | None
     outcome: Outcome
@@ -164,6 +209,32 @@ class CallRecord(NamedTuple):
     request_hash: str | None = None
 
 
+class Reason(NamedTuple):
+    """Why a price status is not a plain ``priced``.
+
+    Attributes:
+        code: What code decides by.
+        text: What people read.
+    """
+
+    code: PriceReason
+    text: str
+
+
+class PriceState(NamedTuple):
+    """How far an amount can be trusted, and why.
+
+    Attributes:
+        status: Price status.
+        reason: Text for people; empty for a plain ``priced``.
+        code: Main cause; None for a plain ``priced``.
+    """
+
+    status: PriceStatus
+    reason: str = ""
+    code: PriceReason | None = None
+
+
 class Reading:
     """What a reader found in a response; the only value here that changes.
 
@@ -171,6 +242,7 @@ class Reading:
         counts: Counts by unit, or None when the response says none.
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
+        code: Cause of *note* or *missing* where it is a particular one.
         estimated: True when a count is our estimate rather than AWS' word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
@@ -181,6 +253,7 @@ class Reading:
 
     __slots__ = (
         "assumed",
+        "code",
         "counts",
         "estimated",
         "invoked_model",
@@ -192,9 +265,14 @@ class Reading:
     )
 
     def __init__(
-        self, counts: dict[Unit, int] | None = None, source: str = "", note: str = ""
+        self,
+        counts: dict[Unit, int] | None = None,
+        source: str = "",
+        note: str = "",
+        code: PriceReason | None = None,
     ) -> None:
         """Start with what is known at once."""
+        self.code = code
         self.counts = counts
         self.source = source
         self.note = note
@@ -213,8 +291,10 @@ class Quote(NamedTuple):
         cost: The amount, or None when nothing could be priced.
         status: ``priced``, ``free``, ``partial`` or ``unpriced``.
         reason: Why the status is not ``priced``; empty if it is.
+        code: Main cause of that; None if it is ``priced``.
     """
 
     cost: Cost | None
     status: PriceStatus
     reason: str = ""
+    code: PriceReason | None = None

@@ -8,7 +8,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from .._attribution import NO_SCOPE
+from .._attribution import NO_ATTRIBUTION
 from .._model.record import Outcome
 from .._readers import Events, Kept, RequestFacts
 from .call_target import Route
@@ -16,8 +16,8 @@ from .call_target import Route
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from .._attribution import Scope
-    from .._model.record import PriceStatus, Reading, Tags
+    from .._attribution import AttributionContext
+    from .._model.record import PriceState, Reading, Tags
     from .._runtime.background import Drains
     from .._runtime.contained_errors import Faults
 
@@ -27,7 +27,7 @@ NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 Plain: TypeAlias = tuple[
     "CallTaker",
     Route,
-    "Scope",
+    "AttributionContext",
     "Tags",
     datetime | float,
     float,
@@ -129,7 +129,7 @@ class Call:
         ended: ``perf_counter`` at the end; None while the call is open.
         outcome: How it ended; None where it was dropped and is still to be judged.
         error: AWS error code or exception class name; None without an error.
-        failure: Price status and reason of a call that left nothing to price.
+        failure: Price state of a call that left nothing to price.
         is_timed: Whether ``started`` and ``ended`` are known.
         is_plain: Whether its answer alone says all about it, as of nearly every call.
     """
@@ -170,7 +170,7 @@ class Call:
         self,
         recorder: CallTaker,
         route: Route,
-        scope: Scope,
+        scope: AttributionContext,
         tags: Tags,
         started_at: datetime | float,
     ) -> None:
@@ -199,7 +199,7 @@ class Call:
         self.ended: float | None = None
         self.outcome: Outcome | None = None
         self.error: str | None = None
-        self.failure: tuple[PriceStatus, str] | None = None
+        self.failure: PriceState | None = None
         self._right_to_close: list[bool] | None = None
         self.started = perf_counter()
 
@@ -281,7 +281,7 @@ class OpenCall(Call):
                 kept,
             )
         )
-        self.scope = NO_SCOPE  # it may hold on to a whole context
+        self.scope = NO_ATTRIBUTION  # it may hold on to a whole context
         recorder.reuse(self)
 
     def __del__(self) -> None:

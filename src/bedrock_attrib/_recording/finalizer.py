@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from .._attribution import Scope
+from .._attribution import AttributionContext
 from .._model.call_groups import Alike, Batch, Counts
 from .._model.model_id import ModelKind
-from .._model.record import CallRecord, Outcome, Reading
+from .._model.record import (
+    CallRecord,
+    Outcome,
+    PriceReason,
+    PriceState,
+    PriceStatus,
+    Reading,
+)
 from .._runtime.contained_errors import Faults
 from .._sinks.protocols import BatchWriter, Sink, batch_writer
 from .call import Call, Plain, plain_call
@@ -24,6 +31,9 @@ if TYPE_CHECKING:
     from ..pricing import PriceTable
 
 NOT_READ = "the usage could not be read; see the log"
+USAGE_UNREADABLE = PriceState(
+    PriceStatus.UNPRICED, NOT_READ, PriceReason.USAGE_UNREADABLE
+)
 _NOT_PRICED = "the price could not be found; see the log"
 Ended: TypeAlias = Call | Plain | Answer
 """A call that is to be settled, or a look-up for which calls have waited."""
@@ -128,7 +138,7 @@ class Settler:
             reading = route.operation.read(kept, route.model)
         except Exception as fault:
             self._faults.note("reader", fault)
-            reading = Reading(note=NOT_READ)
+            reading = Reading(note=NOT_READ, code=PriceReason.USAGE_UNREADABLE)
         counts = reading.counts
         if (
             not counts
@@ -161,7 +171,7 @@ class Settler:
             record = build_record(call, reading, self._prices or self.prices())
         except Exception as fault:
             self._faults.note("pricing", fault)
-            reading.note = _NOT_PRICED
+            reading.note, reading.code = _NOT_PRICED, PriceReason.PRICING_FAILED
             record = build_record(call, reading, None)
         profiles, prices, has_to_wait = self.profiles, self._prices, False
         if (
@@ -202,13 +212,13 @@ class Settler:
         except Exception as fault:
             self._faults.note("reader", fault)
             call.outcome = call.outcome or Outcome.ABANDONED
-            return Reading(note=NOT_READ)
+            return Reading(note=NOT_READ, code=PriceReason.USAGE_UNREADABLE)
         if call.outcome is None:
             judge_dropped(call)
         return Reading()
 
 
-def _add(scope: Scope, record: CallRecord) -> None:
+def _add(scope: AttributionContext, record: CallRecord) -> None:
     """Add a call to what the blocks around it have spent."""
     for kept in scope.spends:
         spend = kept()
@@ -216,7 +226,7 @@ def _add(scope: Scope, record: CallRecord) -> None:
             spend.add(record)
 
 
-def _add_alike(scope: Scope, alike: Alike, counts: Counts) -> None:
+def _add_alike(scope: AttributionContext, alike: Alike, counts: Counts) -> None:
     """Add calls that are alike to what the blocks around them have spent."""
     for kept in scope.spends:
         spend = kept()

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .._model.model_id import ModelRef
-from .._model.record import CallRecord, Outcome, PriceStatus, Reading
+from .._model.record import CallRecord, Outcome, PriceReason, Quote, Reading
 from .._model.usage import Unit, Usage
 from .._readers import request_reader
 from .._runtime.contained_errors import Faults
 from .._sinks.protocols import CorrectingSink, Sink
 from .call_target import Route
+from .price_state import price_state
 from .record_builder import price_again
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _MOST = 20_000
 # Corrected without a pause, while callers may be waiting for the same lock.
 _AT_A_TIME = 50
 
-_LACKING = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 _ANY_USAGE = Usage({Unit.INPUT_TOKEN: 1})
 _UNDER_WAY = "its application inference profile is being looked up"
 _TOO_MANY = "too many calls were waiting for its application inference profile"
@@ -142,8 +142,7 @@ class ProfilePricing:
         Returns:
             The record to tell, and whether it has to wait for a look-up.
         """
-        obstacle = _obstacle_of(record, prices)
-        if not obstacle:
+        if not _lacks_model(record, prices):
             return record, False
         try:
             model = self._source.model_of(record.model.requested, record.region)
@@ -156,8 +155,7 @@ class ProfilePricing:
         except Exception as fault:
             self._faults.note("profiles", fault)
             return record, False
-        reason = record.price_reason.replace(obstacle, why or _UNDER_WAY)
-        return record._replace(price_reason=reason), not why
+        return _explained(record, reading, why), not why
 
     def _why_none(self, arn: str) -> str:
         """Why a call through *arn* need not be remembered; empty if it is to be."""
@@ -216,38 +214,40 @@ class ProfilePricing:
     ) -> CallRecord:
         before = call.record
         if answer.model is None:
-            why = self._source.why_unknown(answer.arn) or _UNDER_WAY
-            reason = before.price_reason.replace(_UNDER_WAY, why)
-            return before._replace(price_reason=reason)
+            why = self._source.why_unknown(answer.arn)
+            return _explained(before, call.reading, why)
         after = price_again(before, call.reading, answer.model, prices)
         if after.cost is None:
             return after
         reason = f"{_LATE}; {after.price_reason}" if after.price_reason else _LATE
-        return after._replace(price_reason=reason)
+        code = after.price_reason_code or PriceReason.PRICED_LATE
+        return after._replace(price_reason=reason, price_reason_code=code)
 
 
-def _obstacle_of(record: CallRecord, prices: PriceTable) -> str:
-    """What *prices* say of *record* if it lacks a price for want of its model.
+def _lacks_model(record: CallRecord, prices: PriceTable) -> bool:
+    """Whether *record* lacks a price because its ARN names no model.
 
-    Empty if it lacks nothing, or something else: a profile may be mapped to a model
-    that has no price.
+    A profile may instead be mapped to a model that has no price.
     """
     if record.model.model_id is not None:
-        return ""
-    # Prices take long to import, and are there by now.
-    from ..pricing._query import obstacle_of  # noqa: PLC0415
-
-    obstacle = obstacle_of(record.model)
-    if record.price_status in _LACKING and obstacle in record.price_reason:
-        return obstacle
+        return False
+    if record.price_reason_code is PriceReason.MODEL_NOT_NAMED:
+        return True
     if record.usage is None and record.outcome is Outcome.OK:
-        # Of image models only the request says what is billed; once the model is
-        # known, it is read.
+        # Image models are billed by the request, which is read once the model is known.
         quote = prices.quote(
             record.model, _ANY_USAGE, region=record.region, at=record.started_at
         )
-        return obstacle if obstacle in quote.reason else ""
-    return ""
+        return quote.code is PriceReason.MODEL_NOT_NAMED
+    return False
+
+
+def _explained(record: CallRecord, reading: Reading, why: str) -> CallRecord:
+    """*record* with *why* as its reason; a pending look-up where that is empty."""
+    code = PriceReason.PROFILE_UNKNOWN if why else PriceReason.PROFILE_PENDING
+    quote = Quote(record.cost, record.price_status, why or _UNDER_WAY, code)
+    state = price_state(reading, quote, None, record.doubtful_attempts)
+    return record._replace(price_reason=state.reason, price_reason_code=state.code)
 
 
 def _teach(route: Route, model: ModelRef) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .._model.model_id import ModelRef
-from .._model.record import Outcome, PriceStatus, Reading
+from .._model.record import Outcome, PriceReason, PriceState, PriceStatus, Reading
 from .._readers import Kept, status_of_refusal, status_without_answer
 from .._runtime.background import Drains
 from .._runtime.batch_queue import BatchQueue
@@ -16,7 +16,7 @@ from .._runtime.shutdown import is_ending
 from .._sinks.protocols import Sink
 from ..errors import RefusedError
 from .call import Call, Plain, leave_to_parent, new_kind
-from .finalizer import NOT_READ, Ended, Settler
+from .finalizer import USAGE_UNREADABLE, Ended, Settler
 from .late_pricing import Answer, ProfilePricing, ProfileSource
 from .open_streams import OpenStreams
 
@@ -93,12 +93,14 @@ class Endings:
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
-        call.failure = (PriceStatus.UNPRICED, NOT_READ)
+        call.failure = USAGE_UNREADABLE
         self._end(call, _OK)
 
     def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
         """End a call that a guard did not let pass."""
-        call.failure = (PriceStatus.FREE, "refused before it was sent")
+        call.failure = PriceState(
+            PriceStatus.FREE, "refused before it was sent", PriceReason.REFUSED
+        )
         self._end(call, Outcome.ERROR, type(refusal).__name__)
 
     def turned_away(self, call: Call, http_status: int, error: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from .._attribution import Scope
+from .._attribution import AttributionContext
 from .._model.call_groups import Alike, Batch, Counts
 from .._model.record import CallRecord
 from .._model.record_ids import IDS
@@ -38,12 +38,12 @@ class Progress:
         self.batch = Batch()
         self._entries = self.batch.entries
         self.steps: Iterator[Callable[[], None]] | None = None
-        self._scopes: list[Scope] = []
+        self._scopes: list[AttributionContext] = []
         self._passed_over = 0
         self._start = -1
         self._attempts = 0
 
-    def add(self, record: CallRecord, scope: Scope) -> None:
+    def add(self, record: CallRecord, scope: AttributionContext) -> None:
         """Add a call that is like no other, which counts for the blocks of *scope*."""
         self._scopes.append(scope)
         self._entries.append(record)  # from here on it is there
@@ -55,7 +55,7 @@ class Progress:
         counts: dict[Unit, int],
         duration_s: float,
         request_id: str | None,
-        scope: Scope,
+        scope: AttributionContext,
     ) -> None:
         """Add a call that is like others, which counts for the blocks of *scope*."""
         self._scopes.append(scope)
@@ -83,9 +83,9 @@ class Progress:
             return start + 1
         return start
 
-    def spent_alike(self) -> dict[tuple[Scope, Alike], Counts]:
+    def spent_alike(self) -> dict[tuple[AttributionContext, Alike], Counts]:
         """Counts of calls that are like others and count for a block, by both."""
-        spent: dict[tuple[Scope, Alike], Counts] = {}
+        spent: dict[tuple[AttributionContext, Alike], Counts] = {}
         last: tuple[object, object] = (None, None)
         same: Counts = []
         for entry, scope in zip(self._entries, self._scopes, strict=True):
@@ -98,7 +98,7 @@ class Progress:
             same.append(entry[3])  # type: ignore[arg-type]  # no record begins so
         return spent
 
-    def spent_apart(self) -> list[tuple[Scope, CallRecord]]:
+    def spent_apart(self) -> list[tuple[AttributionContext, CallRecord]]:
         """Calls that are like no other and count for a block."""
         return [
             (scope, entry)

@@ -9,11 +9,15 @@ from datetime import datetime
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from .._attribution import Scope, check_tags, current_scope, with_changes
+from .._attribution import (
+    AttributionContext,
+    check_tags,
+    current_attribution,
+    with_changes,
+)
 from .._model.record import (
     NO_TAGS,
     CallStart,
-    PriceStatus,
     Tags,
     moment,
 )
@@ -23,7 +27,7 @@ from .._sinks.protocols import Guard, SettlingSink, Sink
 from ..errors import RefusedError
 from .call import Call
 from .call_target import Routes
-from .finalizer import NOT_READ, Settler
+from .finalizer import USAGE_UNREADABLE, Settler
 from .late_pricing import ProfileSource
 from .lifecycle import Endings
 from .manual import Answered, Report, fill, params_of
@@ -128,7 +132,7 @@ class Recorder(Endings):
         """Whether `start` needs all parameters, as it hashes them."""
         return self._hasher is not None
 
-    def tags_of(self, scope: Scope) -> Tags:
+    def tags_of(self, scope: AttributionContext) -> Tags:
         """The tags of a call that starts now, in *scope*.
 
         The scope's own come first, then what came as baggage, then the default ones.
@@ -162,7 +166,7 @@ class Recorder(Endings):
             RefusedError: If a guard refuses the call.
         """
         route = self._routes[operation, params.get("modelId"), region]
-        scope = current_scope()
+        scope = current_attribution()
         tags = self.tags_of(scope) if self._has_other_tags else scope.tags
         try:
             call = self._idle.pop()
@@ -321,7 +325,7 @@ class Recorder(Endings):
         )
         route = self._routes[operation, model_id, region]
         report.check(route)
-        scope = current_scope()
+        scope = current_attribution()
         own = with_changes(self.tags_of(scope), check_tags(tags or {}))
         now = moment(self._clock())
         call = Call(self, route, scope, own, report.start(now))
@@ -331,7 +335,7 @@ class Recorder(Endings):
             fill(call, report)
         except Exception as fault:
             self.faults.note("report", fault)
-            call.failure = (PriceStatus.UNPRICED, NOT_READ)
+            call.failure = USAGE_UNREADABLE
         if self._hasher is not None:
             self._hash_request(call, params_of(route.operation, model_id, request))
         if self._current_span is not None:

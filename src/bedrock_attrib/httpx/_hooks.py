@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .._default_recorder import get_recorder
-from .._model.record import PriceStatus, Reading
+from .._model.record import PriceReason, PriceState, PriceStatus, Reading
 from .._readers import (
     Operation,
     has_guardrail_in,
@@ -40,9 +40,11 @@ _SERVER_SENT = "text/event-stream"
 _GUARDRAIL = "x-amzn-bedrock-guardrailidentifier"
 _REQUEST_IDS = ("x-amzn-requestid", "x-request-id")
 _UNKNOWN = "unknown"
-_NO_REGION = (
+_NO_REGION = PriceState(
+    PriceStatus.UNPRICED,
     "neither address nor signature tells the calling region; name it where the client "
-    "is instrumented"
+    "is instrumented",
+    PriceReason.REGION_UNKNOWN,
 )
 
 
@@ -155,7 +157,7 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
     if not is_whole:
         call.request_hash = None
     if where.region is None:
-        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+        call.failure = _NO_REGION
     call.retries = SENT
     call.is_timed = False  # not before somebody tells how far the request came
     call.request_bytes = len(body)
@@ -188,7 +190,7 @@ def _open_again(failed: Call) -> Call:
     """
     call = failed.recorder.start_again(failed)
     if failed.route.region == _UNKNOWN:
-        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+        call.failure = _NO_REGION
     call.retries = SENT
     call.is_timed = False
     return call
@@ -224,7 +226,8 @@ def _take_answer(call: Call, response: Any) -> None:
     content = _content_of(response)
     encoding = headers.get("content-encoding", "identity").lower()
     if content is None and encoding not in {"identity", *UNPACKED}:
-        reading.note = f"the answer is packed with {encoding}, which is not unpacked"
+        reading.note = f"response uses content-encoding {encoding}; usage not readable"
+        reading.code = PriceReason.USAGE_UNREADABLE
         recorder.answered(call, reading)
         return
     watcher = Watcher(_feed(call, kind, reading), recorder.faults)

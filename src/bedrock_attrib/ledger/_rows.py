@@ -164,6 +164,7 @@ class RowMaker:
             cost,
             status,
             reason,
+            _code,
             duration_s,
             first_chunk_s,
             outcome,

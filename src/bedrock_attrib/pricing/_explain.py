@@ -144,7 +144,7 @@ def _explain_unit(
         rate=cost.rates.get(unit) if cost else None,
         amount=cost.by_unit.get(unit) if cost else None,
         tries=found.tries,
-        remark=doubt if found.row else plans.why_missing(unit),
+        remark=doubt if found.row else plans.why_missing(unit).text,
     )
 
 

@@ -96,7 +96,7 @@ def asked_of(question: Question, unit: Unit, band: str) -> tuple[Question, str]:
         geography=None,
         tier="default",
         latency_mode="standard",
-        obstacle="",
+        obstacle=None,
     )
     return guardrail, ""
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from .._model.cost import Cost, Rate, Rates
 from .._model.exact_division import EXACT, divide_evenly
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._model.record import PriceStatus, Quote
+from .._model.record import PriceReason, PriceStatus, Quote, Reason
 from .._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
@@ -47,7 +47,7 @@ class Plan:
     """
 
     rates: Rates
-    missing: Mapping[Unit, str]
+    missing: Mapping[Unit, Reason]
     doubts: Mapping[Unit, str]
     is_sure: bool
 
@@ -75,7 +75,7 @@ class PlanBook:
             self.known.clear()
         assumed = shape[0]
         rates: dict[Unit, Rate] = {}
-        missing: dict[Unit, str] = {}
+        missing: dict[Unit, Reason] = {}
         doubts: dict[Unit, str] = {}
         for unit in filter(None, shape[1:]):
             found, doubt = self.find(unit, is_assumed=unit is assumed)
@@ -152,7 +152,7 @@ class PlanBook:
         others = ", ".join(each for each in sold if each is not unit)
         return stated, f"{unit} is assumed; the model also sells {others}"
 
-    def why_missing(self, unit: Unit) -> str:
+    def why_missing(self, unit: Unit) -> Reason:
         """Why *unit* has no price."""
         band = self._band_of(unit)
         return why_missing(self._prices.lists, self._question, unit, band)
@@ -262,14 +262,19 @@ def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
     cost = Cost.at(plan.rates, usage, currency, missing)
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
     if missing:
-        lacks = dict.fromkeys(plan.missing[unit] for unit in missing)
-        reason = "; ".join((*lacks, *doubts))
+        reasons = [plan.missing[unit] for unit in missing]
+        lacks = dict.fromkeys(reason.text for reason in reasons)
+        reason, code = "; ".join((*lacks, *doubts)), reasons[0].code
         if not counted:
-            return Quote(None, PriceStatus.UNPRICED, reason)
-        return Quote(cost, PriceStatus.PARTIAL, reason)
+            return Quote(None, PriceStatus.UNPRICED, reason, code)
+        return Quote(cost, PriceStatus.PARTIAL, reason, code)
     if doubts:
-        return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))
+        reason = "; ".join(doubts)
+        return Quote(cost, PriceStatus.ESTIMATED, reason, PriceReason.RATE_UNCERTAIN)
+    if not counted:
+        reason, code = "nothing was counted", PriceReason.NOTHING_COUNTED
+        return Quote(cost, PriceStatus.FREE, reason, code)
     if not cost.total:
-        reason = "nothing was counted" if not counted else "the list price is zero"
-        return Quote(cost, PriceStatus.FREE, reason)
+        reason, code = "the list price is zero", PriceReason.LIST_PRICE_ZERO
+        return Quote(cost, PriceStatus.FREE, reason, code)
     return Quote(cost, PriceStatus.PRICED)

@@ -162,6 +162,7 @@ class SingleCalls:
             cost,
             kind.price_status,
             reasons.get(fields["reason"], ""),
+            None,  # code of the reason, which has no column yet
             None if duration_us is None else duration_us / 1e6,
             None if first_chunk_us is None else first_chunk_us / 1e6,
             kind.outcome,
