@@ -33,7 +33,7 @@ def line(kind: str, price: str, region: str = "us-east-1") -> dict[str, object]:
 
 def told(change: PriceChange) -> str:
     """A change in one line."""
-    asked = change.asked
+    asked = change.key
     prices = [row and str(row.price) for row in (change.before, change.after)]
     return f"{change.kind} {asked.region} {asked.scope} {asked.unit} {prices}"
 
@@ -48,7 +48,7 @@ def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
         line("output", "0.000312", "eu-central-1"),
     )
     changes = bundled.compare(aws, on=OCTOBER)
-    found = [told(c) for c in changes if c.asked.tier == "default"]
+    found = [told(c) for c in changes if c.key.tier == "default"]
     assert found == [
         "removed eu-central-1 regional cache_read_token ['0.015', None]",
         "removed us-east-1 geo cache_read_token ['0.015', None]",
@@ -64,7 +64,7 @@ def test_added_price(tmp_path: Path, bundled: PriceTable):
         tmp_path,
         product("USE1-Nova2.0Pro-input-tokens-batch", "0.0007", model="Nova 2.0 Pro"),
     )
-    assert "batch" in {c.asked.tier for c in bundled.compare(aws, on=OCTOBER)}
+    assert "batch" in {c.key.tier for c in bundled.compare(aws, on=OCTOBER)}
 
 
 def own(price: str, **changes: object) -> PriceRow:
@@ -127,7 +127,7 @@ def test_changes(
     found = [
         told(change)
         for change in old.compare(new, on=OCTOBER)
-        if change.asked.model_id == "acme.model"
+        if change.key.model_id == "acme.model"
     ]
     assert found == expected
 

@@ -28,7 +28,7 @@ def test_rows_and_tries(bundled: PriceTable):
     assert [
         ("eu-central-1", "geo", "no row"),
         ("eu-central-1", "regional", ""),
-    ] == [(each.region, each.scope, each.passed_over) for each in unit.tries]
+    ] == [(each.region, each.scope, each.passed_over) for each in unit.steps]
     assert "" == unit.remark
 
 
@@ -74,7 +74,10 @@ def test_rows_passed_over(bundled: PriceTable):
     )
     (unit,) = told.units
     assert unit.row is None
-    assert "default/geo: a US price, and the prices of this model differ" in str(told)
+    assert (
+        "default/geo/default: a US price, and the prices of this model differ"
+        in str(told)
+    )
     assert "input_token x 1 = no price" in str(told)
 
 
@@ -86,7 +89,7 @@ def test_text(bundled: PriceTable):
         Usage({Unit.INPUT_TOKEN: 1000, Unit.CACHE_WRITE_5M_TOKEN: 10}),
         region="us-east-1",
         at=NOV,
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert (
         "us.openai.gpt-5.6-terra from us-east-1 on 2026-11-15: 0.00200475 (priced)\n"
@@ -95,16 +98,16 @@ def test_text(bundled: PriceTable):
         "    1.98 per 1000000, valid from 2026-07-30 to …\n"
         "    read in aws-model-card-20260914, aws-pricelist-marketplace-20261008, "
         "genai-prices, litellm, portkey, portkey:in, discount:10%\n"
-        "    us-east-1/geo: no row\n"
-        "    us-east-1/regional: no row\n"
-        "    default/geo: taken\n"
+        "    us-east-1/geo/default: no row\n"
+        "    us-east-1/regional/default: no row\n"
+        "    default/geo/default: taken\n"
         "  cache_write_5m_token x 10 = 0.00002475\n"
         "    2.475 per 1000000, valid from 2026-07-30 to …\n"
         "    read in aws-model-card-20260914, genai-prices, litellm, portkey, "
         "portkey:in, discount:10%\n"
-        "    us-east-1/geo: no row\n"
-        "    us-east-1/regional: no row\n"
-        "    default/geo: taken"
+        "    us-east-1/geo/default: no row\n"
+        "    us-east-1/regional/default: no row\n"
+        "    default/geo/default: taken"
     ) == str(told)
 
 
@@ -117,5 +120,5 @@ def test_opaque_model(bundled: PriceTable):
         at=NOV,
     )
     assert told.model_id is None
-    assert () == told.units[0].tries
+    assert () == told.units[0].steps
     assert "map it to its model or profile id under [models]" in str(told)

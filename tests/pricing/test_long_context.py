@@ -337,7 +337,7 @@ def test_assumed_lifetime_without_a_long_rate(price_file: Callable[..., PriceTab
         table,
         "acme.model",
         Usage({Unit.CACHE_WRITE_5M_TOKEN: 100_000}),
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert (
         "0.6",

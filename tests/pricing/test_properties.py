@@ -104,7 +104,7 @@ def test_quote_never_raises(
     tier: str,
     latency_mode: str,
     at: datetime,
-    assumed: Unit | None,
+    assumed_cache_unit: Unit | None,
 ):
     """Whatever it is asked, a quote is an answer that adds up, without a float."""
     quote = TABLE.quote(
@@ -114,7 +114,7 @@ def test_quote_never_raises(
         tier=tier,
         latency_mode=latency_mode,
         at=at,
-        assumed=assumed,
+        assumed_cache_unit=assumed_cache_unit,
     )
     assert (quote.cost is None) == (quote.status is PriceStatus.UNPRICED)
     assert (quote.reason == "") == (quote.status is PriceStatus.PRICED)

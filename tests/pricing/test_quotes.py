@@ -233,7 +233,7 @@ def test_assumed_lifetime_is_a_guess(bundled: PriceTable):
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.ESTIMATED == answer.status
@@ -248,7 +248,10 @@ def test_assumed_lifetime_without_a_choice(bundled: PriceTable):
     """Where one lifetime is sold, a write can be of no other: that rate is exact."""
     usage = Usage({Unit.CACHE_WRITE_5M_TOKEN: 1000})
     answer = quote(
-        bundled, "us.openai.gpt-5.6-terra", usage, assumed=Unit.CACHE_WRITE_5M_TOKEN
+        bundled,
+        "us.openai.gpt-5.6-terra",
+        usage,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.PRICED == answer.status
@@ -264,7 +267,7 @@ def test_assumed_lifetime_that_is_not_sold(bundled: PriceTable):
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_30M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_30M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.PARTIAL == answer.status
@@ -278,7 +281,7 @@ def test_assumed_without_count(bundled: PriceTable):
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert PriceStatus.PRICED == answer.status
 

@@ -216,7 +216,7 @@ def _story(unit: UnitExplanation) -> Iterator[str]:
         yield f"independent sources: {unit.row.independent_sources}"
         for other, source in unit.row.disputed:
             yield f"disputed: {plain(other)} in {source}"
-    for tried in unit.tries:
+    for tried in unit.steps:
         whose = "own prices, " if tried.is_own else ""
         outcome = tried.passed_over or "taken"
         yield f"looked for {whose}{tried.region} {tried.scope}: {outcome}"
@@ -287,7 +287,7 @@ def _unit_json(unit: UnitExplanation) -> JsonObject:
                 "own": tried.is_own,
                 "outcome": tried.passed_over or "taken",
             }
-            for tried in unit.tries
+            for tried in unit.steps
         ],
         "remark": unit.remark,
     }

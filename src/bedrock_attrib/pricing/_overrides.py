@@ -30,7 +30,7 @@ class Overrides:
         lists: Whole price files to use before those of the table.
         discounts: Percentages off list prices.
         commitments: Capacity paid by the hour.
-        stands_for: Model or profile id by the ARN that is priced like it.
+        priced_as: Model or profile id by the ARN that is priced like it.
     """
 
     rows: tuple[PriceRow, ...] = ()
@@ -38,7 +38,7 @@ class Overrides:
     lists: tuple[PriceList, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
-    stands_for: Mapping[str, str] = field(default_factory=dict)
+    priced_as: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_overrides(path: Path | str) -> Overrides:
@@ -67,7 +67,7 @@ def read_overrides(path: Path | str) -> Overrides:
                 list_rows=tuple(row.to_row(source) for row in checked.list_prices),
                 discounts=tuple(each.to_discount() for each in checked.discounts),
                 commitments=tuple(each.to_commitment() for each in checked.commitments),
-                stands_for={**checked.models, **checked.base_models},
+                priced_as={**checked.models, **checked.base_models},
             )
         )
     except ConfigError as error:
@@ -86,7 +86,7 @@ def check_overrides(overrides: Overrides) -> Overrides:
             _check_row(row)
         _refuse_same_start(rows)
     _refuse_overlaps(overrides.discounts)
-    for arn, target in overrides.stands_for.items():
+    for arn, target in overrides.priced_as.items():
         if parse_model_id(target).scope is None:
             raise ConfigError(
                 f"{arn!r} is mapped to {target!r}, which names no model; expected a "
