@@ -18,7 +18,7 @@ from .._readers import (
 if TYPE_CHECKING:
     from .._model.call_groups import Alike
     from .._model.record import Reading
-    from ..pricing._model_pricer import AnyTill
+    from ..pricing._rate_sheet import Pricer
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Route:
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
-        till: Where its last call was priced; None before the first.
+        pricer: Pricer of its last call; None before the first.
         alike: What calls on it have in common that state the same units under the same
             tags and conditions; None where that is not known, or nothing.
     """
@@ -44,7 +44,7 @@ class Route:
     read_request: RequestReader | None
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
-    till: AnyTill | None = None
+    pricer: Pricer | None = None
     alike: dict[tuple[object, ...], Alike | None] = field(default_factory=dict)
 
     def learn(self, events: Events, reading: Reading) -> None:

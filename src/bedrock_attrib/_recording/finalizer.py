@@ -247,7 +247,7 @@ def _learn(
     stays known unless something else holds now, as after a change of prices.
     """
     if key in route.alike:
-        route.alike[key] = alike_of(record, reading, route.till) or route.alike[key]
+        route.alike[key] = alike_of(record, reading, route.pricer) or route.alike[key]
         return
     if len(route.alike) >= _MOST_ALIKE:
         route.alike.clear()
