@@ -54,7 +54,9 @@ def _units_by_band(
     units: dict[tuple[int, str], set[Unit]] = {}
     for price_list in lists:
         rows = price_list.of(query.model_id or "")
-        for threshold, name in rows.bands if rows else ():
+        if rows is None:
+            continue
+        for threshold, name in rows.bands:
             sold = {row.unit for row in rows.rows if _is_of(row, name, query.day)}
             if sold:
                 units.setdefault((threshold, name), set()).update(sold)

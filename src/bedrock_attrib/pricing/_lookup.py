@@ -23,6 +23,11 @@ _COMMERCIAL = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
 # Regions whose prices the default rows state, so that these are exact there.
 _HOME_REGIONS = frozenset({"us-east-1", "us-west-2", "us-east-2"})
 
+# Units whose regional price at the default tier holds for every tier, latency mode
+# and profile. AWS's launch notice of web search on the mantle endpoint, 2026-08-04:
+# 12 USD per 1,000 queries, flat.
+_FLAT_UNITS = frozenset({Unit.WEB_SEARCH_QUERY})
+
 
 @dataclass(frozen=True, slots=True)
 class LookupStep:
@@ -81,7 +86,7 @@ def find_row(
         rows = price_list.of(query.model_id) if query.model_id else None
         if rows is None:
             continue
-        for terms in _search_order(query):
+        for terms in _search_order(query, unit):
             row = rows.row_on((*terms, band, unit), query.day)
             why = _passed_over(query, rows, row)
             is_own = price_list.is_own
@@ -113,18 +118,22 @@ def _query_of(query: PriceQuery, unit: Unit, band: str) -> tuple[PriceQuery, str
     return guardrail, ""
 
 
-def _search_order(query: PriceQuery) -> Iterable[_Terms]:
-    """Return the terms under which a row is searched for, in order."""
+def _search_order(query: PriceQuery, unit: Unit) -> Iterable[_Terms]:
+    """Return the terms under which a row of *unit* is searched for, in order."""
     if query.unpriceable_reason or query.scope is None:
         return ()
     regions = [query.region]
     if _may_take_default_price(query):
         regions.append(DEFAULT_REGION)
-    return [
+    terms = [
         _Terms(region, scope, query.tier, query.latency_mode)
         for region in regions
         for scope in _scopes(query)
     ]
+    if unit in _FLAT_UNITS:
+        regional = Scope.REGIONAL.value
+        terms += [_Terms(each, regional, "default", "standard") for each in regions]
+    return dict.fromkeys(terms)
 
 
 def _scopes(query: PriceQuery) -> tuple[str, ...]:
