@@ -208,7 +208,7 @@ def reason_of(table: PriceTable, claim: Claim, ours: Rate, at: datetime) -> str:
         return "price of another region"
     if not any(source.startswith("aws-") for source in ours.sources):
         return "no AWS source here either"
-    return "AWS' price list or page says otherwise"
+    return "AWS's price list or page says otherwise"
 
 
 def main(arguments: list[str] | None = None) -> int:

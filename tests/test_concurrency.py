@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, Spend, Unit, attribution, instrument
 from bedrock_attrib._config import Config
@@ -113,7 +114,6 @@ def _call(client: BaseClient, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # with coverage, on a busy machine
 def test_64_threads_of_1000_calls(simulator: Simulator) -> None:
     """64 x 1,000 calls and streams in nested blocks add up to the last decimal."""
     sink = ListSink()
@@ -126,7 +126,7 @@ def test_64_threads_of_1000_calls(simulator: Simulator) -> None:
         jobs = [pool.submit(_work, client, n, 1000, spends) for n in range(64)]
     for job in jobs:
         job.result()
-    assert recorder.flush()
+    assert recorder.flush(HANG_S)
     assert len(sink.records) == 64_000
     assert len({record.id for record in sink.records}) == 64_000
     for team, spend in spends.items():
@@ -159,7 +159,7 @@ def _metric_calls(reader: InMemoryMetricReader) -> Counter[tuple[tuple[str, str]
 
 
 @needs_signals
-@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
+@pytest.mark.timeout(HANG_S, method="thread")  # the other one needs SIGALRM too
 def test_a_signal_handler_may_look_at_a_spend() -> None:
     """One that looks in the middle of adding neither hangs nor counts twice."""
     seen: list[Decimal] = []

@@ -19,6 +19,7 @@ import pytest
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import (
     CallRecord,
@@ -34,9 +35,9 @@ from bedrock_attrib import (
 )
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import PriceReason, PriceStatus
-from bedrock_attrib._sinks.protocols import CorrectingSink, QueueSink
 from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.sinks import CorrectingSink, QueueSink
 from bedrock_attrib.testing import (
     InferenceProfile,
     ListSink,
@@ -81,7 +82,7 @@ class Stage:
     def answer(self) -> None:
         """Let the control plane answer, and wait until everybody was told."""
         self.answers.set()
-        assert self.resolver.wait(30)
+        assert self.resolver.wait(HANG_S)
 
     def look_ups(self) -> int:
         """How often the control plane was asked."""
@@ -89,7 +90,7 @@ class Stage:
         return names.count("GetInferenceProfile")
 
     def _client(self, region: str) -> BaseClient:
-        assert self.answers.wait(60)
+        assert self.answers.wait(HANG_S)
         return self.simulator.client("bedrock", region_name=region)
 
 
@@ -325,7 +326,7 @@ def test_1000_calls_race_the_answer(stage: Stage) -> None:
     with ThreadPoolExecutor(16) as pool:
         jobs = [pool.submit(work) for _ in range(16)]
         for _ in range(300):
-            assert started.acquire(timeout=60)
+            assert started.acquire(timeout=HANG_S)
         stage.answers.set()
     spends = [job.result() for job in jobs]
     stage.answer()
@@ -910,8 +911,8 @@ def test_fork(stage: Stage) -> None:
 
     process = context.Process(target=child)
     process.start()
-    first, second = results.get(timeout=30)
-    process.join(30)
+    first, second = results.get(timeout=HANG_S)
+    process.join(HANG_S)
     assert first == [("unpriced", UNDER_WAY)] * 2
     assert second == [("unpriced", UNDER_WAY), ("priced", LATE)]
     assert told(sink.records) == [("unpriced", UNDER_WAY)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import socket
@@ -15,6 +14,7 @@ import loopback_only
 import pytest
 
 import bedrock_attrib
+from bedrock_attrib._config import Config
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -90,18 +90,25 @@ def test_every_changelog_entry_has_a_link() -> None:
 
 
 def setting_names() -> list[str]:
-    """Names of the settings, or none before there is a `Config`."""
-    config = pytest.importorskip("bedrock_attrib._config").Config
-    if dataclasses.is_dataclass(config):
-        return [field.name for field in dataclasses.fields(config)]
-    return list(config.model_fields)
+    """Names of the settings, in their order."""
+    return list(Config.model_fields)
 
 
 def test_every_setting_is_documented() -> None:
     """Each setting has its row in the table of settings."""
     page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
-    assert sorted(rows) == sorted(setting_names())
+    assert rows == setting_names()
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_the_page_of_settings_has_the_descriptions_of_the_code(name: str) -> None:
+    """A row begins with the description that `run --help` shows."""
+    page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
+    row = re.search(rf"^\| `{name}` \|[^|]*\| (.*) \|$", page, re.MULTILINE)
+    assert row is not None
+    text = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", row[1]).replace("`", "")
+    assert text.startswith(Config.model_fields[name].description or "?")
 
 
 def test_other_hosts_are_out_of_reach() -> None:

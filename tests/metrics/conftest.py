@@ -20,7 +20,8 @@ from opentelemetry.sdk.metrics.view import View
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink
 
@@ -64,11 +65,19 @@ def make_record(**changes: Any) -> CallRecord:
 Point = NumberDataPoint | HistogramDataPoint
 
 
+class PatientReader(InMemoryMetricReader):
+    """A reader that collects without the SDK's limit of ten seconds."""
+
+    def collect(self, timeout_millis: float = 600_000) -> None:
+        """Collect with a limit that only a hang reaches."""
+        super().collect(timeout_millis)
+
+
 class Metrics:
     """A real meter provider with in-memory readers, and sinks on it."""
 
     def __init__(self) -> None:
-        self.reader = InMemoryMetricReader()
+        self.reader = PatientReader()
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
         self._sinks: list[OpenTelemetrySink] = []
 

@@ -104,7 +104,7 @@ def test_disagreements_by_reason(capsys: Any, script: ModuleType):
         "  global price, though the id is not global: 2",
         "  no AWS source here either: 1",
         "  price of another day: 1",
-        "  AWS' price list or page says otherwise: 1",
+        "  AWS's price list or page says otherwise: 1",
     ]
     assert (
         f"    bedrock/eu-central-1/{NOVA}: {NOVA} eu-central-1 default input_token: "

@@ -419,7 +419,7 @@ def test_many_problems_are_told_in_part(bundled: PriceTable, tmp_path: Path):
         ({"price": Decimal("NaN")}, "expected a Decimal from zero up"),
         ({"unit": "input_token"}, "expected one of bedrock_attrib.Unit"),
         ({"per": 0}, "per is 0, expected 1, 1000 or 1000000"),
-        ({"per": 3}, "4.1 per 3 units is no exact price for one"),
+        ({"per": 3}, "4.1 per 3 units is no exact price per unit"),
     ],
 )
 def test_bad_row(bundled: PriceTable, values: dict[str, object], problem: str):

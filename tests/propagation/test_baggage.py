@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, attribution, configure, current_tags, instrument
 from bedrock_attrib._attribution import current_attribution
@@ -314,7 +315,7 @@ print(headers)
         check=False,
         env=os.environ | {"BEDROCK_ATTRIB_METRICS": "si"},
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.stdout == "{'baggage': 'x=y'}\n"
     assert "contained ConfigError in baggage_out" in done.stderr

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kept_records import make_record
 from kept_spend import HAIKU, Spent, keep_spend
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
@@ -26,7 +27,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 QUIET = settings(
     max_examples=12,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -199,7 +200,7 @@ WEEKENDS = (1.0, 0.4, 0.1, 0.0)
 @settings(
     max_examples=5,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_quiet_series_are_silent(
     tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -381,7 +382,7 @@ def _new(factory: pytest.TempPathFactory, spent: list[Spent]) -> Ledger:
         ledger = Ledger(factory.mktemp("ledger") / "calls.db")
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         return ledger
 
     return keep_spend(keep, spent)

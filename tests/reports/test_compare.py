@@ -216,7 +216,7 @@ def test_a_side_without_any_price(keep: Keep) -> None:
     assert found.remarks == (
         (
             "1 of 2 calls has no price: what they cost is in none of these amounts. "
-            "Why, and what to do: bedrock-attrib unpriced"
+            "Why, and what to do: bedrock-attrib report unpriced"
         ),
     )
 

@@ -130,8 +130,8 @@ def of(**fields: object) -> CallRecord:
 
 UNPRICED = {"cost": None, "price_status": PriceStatus.UNPRICED}
 DOUBTS = (
-    r"1 of 4 calls has no price: .*bedrock-attrib unpriced",
-    r"1 of 4 calls has a price for a part alone: .*bedrock-attrib unpriced",
+    r"1 of 4 calls has no price: .*bedrock-attrib report unpriced",
+    r"1 of 4 calls has a price for a part alone: .*bedrock-attrib report unpriced",
     r"1 of 4 calls has an estimated price, as counts or prices of theirs .*",
 )
 

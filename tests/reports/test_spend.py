@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
@@ -174,7 +175,7 @@ def test_stretches_add_up_to_the_total(
     ledger = Ledger(tmp_path_factory.mktemp("spend") / "calls.db")
     for start in starts:
         ledger.write(make_record(at=start.replace(tzinfo=UTC)))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     if span is not None and span[0] == span[1]:
         span = None
     ends = [None, None] if span is None else [at.replace(tzinfo=UTC) for at in span]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
 from kept_spend import HAIKU
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model.model_id import Scope, parse_model_id
@@ -223,7 +224,7 @@ COUNTS = st.fixed_dictionaries(
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_sums_are_those_of_single_quotes(
     tmp_path_factory: pytest.TempPathFactory,
@@ -235,7 +236,7 @@ def test_sums_are_those_of_single_quotes(
     records = [make_record(Usage(each), model=SONNET_5) for each in counts]
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     found = what_if(ledger, Alternative(model=target))
     ledger.close()
     assert found.total.instead == sum(map(quoted(target), records), Decimal(0))

@@ -9,7 +9,8 @@ from typing import Any
 
 from bedrock_attrib import CallRecord, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import Outcome, PriceReason, PriceStatus, Tags
+from bedrock_attrib._model.record import Outcome, PriceReason, PriceStatus
+from bedrock_attrib._model.tags import Tags
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOON = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._model.tags import LONGEST_VALUE, check_tags, with_changes
+from .._model.tags import MAX_VALUE_LENGTH, check_tags, with_changes
 from .block import attribution
 from .context import (
     NO_ATTRIBUTION,
@@ -16,7 +16,7 @@ from .function_wrappers import Wrappers, async_generator_function
 from .spend import Spend
 
 __all__ = [
-    "LONGEST_VALUE",
+    "MAX_VALUE_LENGTH",
     "NO_ATTRIBUTION",
     "AttributionContext",
     "CarriedContext",

@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-from .._model.record import NO_TAGS, Tags
-from .._model.tags import MOST_TAGS, Changes, with_changes
+from .._model.tags import MAX_TAGS, NO_TAGS, Changes, Tags, with_changes
 from ..errors import ConfigError
-from .spend import Spend
+from .spend import Spend, SpendSums, sums_of
 
 
 class AttributionContext:
     """Attribution in force: tags, and the `Spend` of every enclosing block.
 
-    Immutable, except for ``settlers``.
+    Immutable, except for ``pulls``.
 
     Attributes:
         tags: Tags of the block and of those around it.
@@ -27,15 +26,15 @@ class AttributionContext:
         block: Block that made it; None for one that came from elsewhere.
         baggage: W3C baggage carried along from another thread or process, as received:
             untrusted input.
-        settlers: Callbacks that its spends run before they are read.
+        pulls: Callbacks that its spends run before they are read.
     """
 
-    __slots__ = ("baggage", "block", "removed", "settlers", "spends", "tags")
+    __slots__ = ("baggage", "block", "pulls", "removed", "spends", "tags")
 
     def __init__(
         self,
         tags: Tags,
-        spends: tuple[weakref.ref[Spend], ...] = (),
+        spends: tuple[weakref.ref[SpendSums], ...] = (),
         removed: frozenset[str] = frozenset(),
         block: Block | None = None,
         baggage: Mapping[str, object] = NO_TAGS,
@@ -46,15 +45,15 @@ class AttributionContext:
         self.removed = removed
         self.block = block
         self.baggage = baggage
-        self.settlers: tuple[Callable[[], None], ...] = ()
+        self.pulls: tuple[Callable[[], None], ...] = ()
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Have its spends call *settle* before they are read."""
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Have its spends call *pull* before they are read."""
         for reference in self.spends:
-            spend = reference()
-            if spend is not None:
-                spend.settle_with(settle)
-        self.settlers = (*self.settlers, settle)
+            sums = reference()
+            if sums is not None:
+                sums.pull_with(pull)
+        self.pulls = (*self.pulls, pull)
 
 
 NO_ATTRIBUTION = AttributionContext(NO_TAGS)
@@ -95,16 +94,16 @@ def nested_attribution(
     """
     outer = current_attribution()
     tags = with_changes(outer.tags, changes)
-    if len(tags) > MOST_TAGS:
+    if len(tags) > MAX_TAGS:
         raise ConfigError(
             f"{len(tags)} tags would be in force with those of the blocks around; "
-            f"at most {MOST_TAGS} are allowed"
+            f"at most {MAX_TAGS} are allowed"
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)
     spends = [each for each in outer.spends if each() is not None]
     if spend is not None:
-        spends.append(spend.weak())
+        spends.append(sums_of(spend).weak)
     return AttributionContext(tags, tuple(spends), removed, block, outer.baggage)
 
 

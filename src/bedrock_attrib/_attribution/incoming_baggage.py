@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.baggage import get_all
 
-from .._model.record import NO_TAGS, Tags
+from .._model.tags import NO_TAGS, Tags
 from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
-from . import LONGEST_VALUE, check_tags
+from . import MAX_VALUE_LENGTH, check_tags
 
 _MOST_KNOWN = 4096
 
@@ -123,4 +123,4 @@ def _without_properties(value: object) -> str | None:
     else:
         text = str.__str__(value) if isinstance(value, str) else ""
         text = text.partition(";")[0].rstrip()
-    return text if 0 < len(text) <= LONGEST_VALUE else _NO_TAG
+    return text if 0 < len(text) <= MAX_VALUE_LENGTH else _NO_TAG

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable
 from threading import RLock
@@ -15,7 +14,8 @@ from botocore.session import Session as BotocoreSession
 
 from .._default_recorder import get_recorder
 from .._recording.recorder import Recorder
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import PROCESS_ERRORS
+from .._runtime.fork import ResetOrder, after_fork
 from ..errors import ConfigError
 from .event_handlers import Handlers, is_same_recorder
 from .targets import events_of, living_events, standing_on
@@ -139,7 +139,6 @@ class _Everything:
         self._gives_way = False
         self._recorder: Recorder | None = None
         self._handlers: weakref.WeakSet[Handlers] = weakref.WeakSet()
-        self._faults = Faults()
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -207,9 +206,8 @@ class _Everything:
         try:
             step(*arguments)
         except Exception as fault:
-            self._faults.note("instrument", fault)
+            PROCESS_ERRORS.note("instrument", fault)
 
 
 _everything = _Everything()
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_everything.renew_lock)
+after_fork(_everything.renew_lock, ResetOrder.LOCKS)

@@ -1,18 +1,18 @@
-"""What travels: the call that starts, and the record of the whole.
+"""Call records: what sinks get of a finished call, and the readings they come from.
 
-Values are named tuples: as immutable as a frozen dataclass, made in a third of the
-time, and defined in a fifth of it.
+Records are named tuples: as immutable as a frozen dataclass, made by name in a third of
+the time (2.5 µs instead of 7.9, Python 3.11), and defined in a fifth of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from .cost import Cost
 from .model_id import ModelRef
+from .tags import Tags
 from .usage import Unit, Usage
 
 
@@ -77,75 +77,12 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-class Tags(Mapping[str, str]):
-    """The caller's tags, immutable and cheap to hash.
-
-    Equal to any mapping with the same pairs. Values are checked where they enter
-    (`attribution`), not here.
-
-    Attributes:
-        key: The pairs, which equal tags have in common; hashed without running Python.
-    """
-
-    __slots__ = ("_hash", "_pairs", "key")
-
-    def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
-        self._pairs = dict(pairs) if pairs else {}
-        self.key = frozenset(self._pairs.items())
-        self._hash = hash(self.key)
-
-    def __getitem__(self, key: str) -> str:
-        return self._pairs[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Tags):
-            return self._pairs == other._pairs
-        return Mapping.__eq__(self, other)
-
-    def __reduce__(self) -> tuple[type[Tags], tuple[dict[str, str]]]:
-        # Text hashes differ between processes, so the hash must not travel.
-        return Tags, (self._pairs,)
-
-    def __repr__(self) -> str:
-        return f"Tags({self._pairs!r})"
-
-
-NO_TAGS = Tags()
-
-
 def moment(at: datetime | float) -> datetime:
     """*at* as an aware time: seconds since the epoch are noted in a third of the time.
 
     A time is given back as it is. Seconds are exact to the microsecond until 2106.
     """
     return datetime.fromtimestamp(at, UTC) if isinstance(at, float) else at
-
-
-class CallStart(NamedTuple):
-    """A call about to be sent, as guards see it.
-
-    Attributes:
-        operation: Operation name as AWS spells it (``Converse``).
-        model: The model as the caller named it.
-        region: Calling region, which decides the price.
-        tags: The caller's tags when the call started.
-        started_at: Aware UTC time.
-    """
-
-    operation: str
-    model: ModelRef
-    region: str
-    tags: Tags
-    started_at: datetime
 
 
 class CallRecord(NamedTuple):
@@ -243,7 +180,7 @@ class Reading:
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
         code: Cause of *note* or *missing* where it is a particular one.
-        estimated: True when a count is our estimate rather than AWS' word.
+        estimated: True when a count is our estimate rather than AWS's word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.

@@ -1,4 +1,4 @@
-"""What is billed: units, and disjoint counts by unit."""
+"""Usage: billing units, and disjoint counts by unit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..errors import ConfigError
 
 
 class Unit(StrEnum):
-    """What AWS bills by. Each token or piece is counted under one unit only.
+    """A quantity that AWS bills. Each token or item is counted under one unit only.
 
-    Names follow the dimensions of AWS's price list. A bracket names the variant
-    that a price hangs on, such as the size and quality of an image. ``input_token``
+    Names follow the dimensions of AWS's price list. Brackets contain the variant
+    that decides the price, such as size and quality of an image. ``input_token``
     never includes cached tokens.
 
-    No call of bedrock-runtime reports the units of services beside it, such as
-    AgentCore. They are here so that price tables can hold their prices, and a
-    `Usage` can be priced that another source counted.
+    No call of bedrock-runtime reports the units of related services, such as AgentCore.
+    They are listed so that price tables can contain their prices, and usage from
+    other sources can be priced.
     """
 
     INPUT_TOKEN = "input_token"
@@ -166,7 +166,7 @@ def _measure(unit: Unit) -> str:
 
 
 def unit_class(unit: Unit) -> str:
-    """The coarse class of *unit*: ``input``, ``output``, ``cache_read``, ….
+    """Return the coarse class of *unit*: ``input``, ``output``, ``cache_read``, ….
 
     A class is the unit's name without its measure and variant:
     ``output_image[512x512/standard]`` is of class ``output_image``, all cache
@@ -186,14 +186,14 @@ def _classify(unit: Unit) -> str:
 _UNIT_CLASSES = {unit: _classify(unit) for unit in Unit}
 
 
-_new = object.__new__  # to look it up on each class costs a third of a usage
+_new = object.__new__  # looking it up on each class costs a third of a `Usage`
 
 
 class Usage(Mapping[Unit, int]):
     """Disjoint counts by unit, immutable.
 
-    An absent unit was not reported; zero was reported as zero. Two usages add up
-    with ``+``.
+    An absent unit was not reported; zero was reported as zero. Add usages with
+    ``+``.
 
     Example:
         >>> Usage({Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 40}).output_tokens
@@ -206,10 +206,10 @@ class Usage(Mapping[Unit, int]):
         """Check and copy *counts*.
 
         Args:
-            counts: Whole numbers from zero up, by unit or unit name.
+            counts: Non-negative integers by unit or unit name.
 
         Raises:
-            ConfigError: If a unit is not known or a count is not such a number.
+            ConfigError: If a unit is unknown or a count is not a non-negative integer.
         """
         self._counts = {
             _known_unit(unit): _checked_count(unit, count)
@@ -218,7 +218,7 @@ class Usage(Mapping[Unit, int]):
 
     @classmethod
     def of(cls, counts: dict[Unit, int]) -> Self:
-        """Wrap *counts* without a check or a copy, for trusted callers."""
+        """Wrap *counts* without checking or copying them, for trusted callers."""
         usage = _new(cls)
         usage._counts = counts
         return usage
@@ -232,18 +232,18 @@ class Usage(Mapping[Unit, int]):
     def __len__(self) -> int:
         return len(self._counts)
 
-    # The mapping's own views run in Python; those of a dictionary do not.
+    # The views of `Mapping` run in Python; those of a dictionary do not.
 
     def keys(self) -> KeysView[Unit]:
-        """The units that were reported."""
+        """Return the reported units."""
         return self._counts.keys()
 
     def values(self) -> ValuesView[int]:
-        """The counts."""
+        """Return the counts."""
         return self._counts.values()
 
     def items(self) -> ItemsView[Unit, int]:
-        """Units with their counts."""
+        """Return units with their counts."""
         return self._counts.items()
 
     def __contains__(self, unit: object) -> bool:
@@ -271,12 +271,12 @@ class Usage(Mapping[Unit, int]):
 
     @property
     def input_tokens(self) -> int | None:
-        """Length of the prompt in tokens, cached ones included; None if unknown."""
+        """Length of the prompt in tokens, including cached ones; None if unknown."""
         return _sum_known(self._counts, PROMPT_UNITS)
 
     @property
     def output_tokens(self) -> int | None:
-        """Tokens generated; None if unknown."""
+        """Generated tokens; None if unknown."""
         return _sum_known(self._counts, OUTPUT_TOKEN_UNITS)
 
 
@@ -298,6 +298,6 @@ def _known_unit(unit: str) -> Unit:
 def _checked_count(unit: str, count: int) -> int:
     if type(count) is not int or count < 0:
         raise ConfigError(
-            f"count of {unit} is {count!r}; expected a whole number from zero up"
+            f"count of {unit} is {count!r}; expected a non-negative integer"
         )
     return count

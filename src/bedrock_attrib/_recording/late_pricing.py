@@ -1,9 +1,8 @@
-"""How calls are priced whose ARN names no model: at once if it is known, or later."""
+"""Late pricing: calls whose ARN names no model until it was looked up."""
 
 from __future__ import annotations
 
 import math
-import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,19 +13,20 @@ from .._model.record import CallRecord, Outcome, PriceReason, Quote, Reading
 from .._model.usage import Unit, Usage
 from .._readers import request_reader
 from .._runtime.contained_errors import Faults
+from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import CorrectingSink, Sink
 from .call_target import Route
 from .price_state import price_state
 from .record_builder import price_again
 
 if TYPE_CHECKING:
-    from .._attribution import Spend
+    from .._attribution.spend import SpendSums
     from ..pricing import PriceTable
 
 # A record with its usage takes about a kilobyte.
 _MOST_OF_ONE_ARN = 10_000
 _MOST = 20_000
-# Corrected without a pause, while callers may be waiting for the same lock.
+# Corrected without a pause, while callers may be waiting.
 _AT_A_TIME = 50
 
 _ANY_USAGE = Usage({Unit.INPUT_TOKEN: 1})
@@ -38,8 +38,8 @@ _LATE = "priced after its profile was looked up"
 class ProfileSource(Protocol):
     """Knows what application inference profiles stand for, or finds out.
 
-    It is asked while calls are settled, which may be on a caller's thread: nothing
-    here waits. Whatever it raises is contained.
+    It is asked on the recorder's thread, for which callers may wait: nothing here
+    waits. Whatever it raises is contained.
     """
 
     def model_of(self, arn: str, region: str) -> ModelRef | None:
@@ -59,14 +59,14 @@ class ProfileSource(Protocol):
         By then `model_of`, or else `why_unknown`, gives the answer.
         """
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Take a function that asks about calls which have ended and are not settled.
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Take a function that has the calls priced that have ended by now.
 
         To be called before anybody waits for look-ups.
         """
 
 
-class Answer(NamedTuple):
+class ProfileAnswer(NamedTuple):
     """What a look-up came to.
 
     Attributes:
@@ -82,14 +82,14 @@ class Waiting(NamedTuple):
     """A call that was recorded before its profile was known.
 
     Attributes:
-        record: The record as it was told.
+        record: The record as it was written.
         reading: What its answer stated.
         spends: Blocks of attribution that counted it.
     """
 
     record: CallRecord
     reading: Reading
-    spends: tuple[weakref.ref[Spend], ...]
+    spends: tuple[weakref.ref[SpendSums], ...]
 
 
 class TooManyWaitingError(Exception):
@@ -99,7 +99,7 @@ class TooManyWaitingError(Exception):
 class ProfilePricing:
     """Prices calls by their profile, and remembers those that have to wait for it.
 
-    Used while a recorder settles, so never by two threads at once. A forked child
+    Used by a recorder's thread alone. A forked child
     forgets what waits: those calls are its parent's.
     """
 
@@ -111,7 +111,7 @@ class ProfilePricing:
         Args:
             source: Is asked for models.
             sinks: Those that can be corrected are.
-            faults: Told what goes wrong in *source* or a sink, and what is lost.
+            faults: Takes what goes wrong in *source* or a sink, and what is lost.
         """
         self._source = source
         self._corrections = [
@@ -121,7 +121,7 @@ class ProfilePricing:
         ]
         self._faults = faults
         self.forget()
-        _EVERY.add(self)
+        after_fork(self.forget, ResetOrder.CALLS)
 
     def forget(self) -> None:
         """Forget every call that waits."""
@@ -140,7 +140,7 @@ class ProfilePricing:
             prices: The price table.
 
         Returns:
-            The record to tell, and whether it has to wait for a look-up.
+            The record to write, and whether it has to wait for a look-up.
         """
         if not _lacks_model(record, prices):
             return record, False
@@ -171,21 +171,21 @@ class ProfilePricing:
         self,
         record: CallRecord,
         reading: Reading,
-        spends: tuple[weakref.ref[Spend], ...],
+        spends: tuple[weakref.ref[SpendSums], ...],
     ) -> None:
-        """Keep a call, which has been told, until its profile is known."""
+        """Store a call, which was written, until its profile is known."""
         waiting = self._waiting.setdefault(record.model.requested, deque())
         waiting.append(Waiting(record, reading, spends))
         self._count += 1
 
     def corrections_left(self, arn: str) -> int:
-        """How often `correct_some` is to be called until no call waits for *arn*."""
+        """Return how often to call `correct_some` until no call waits for *arn*."""
         return math.ceil(len(self._waiting.get(arn, ())) / _AT_A_TIME)
 
-    def correct_some(self, answer: Answer, prices: PriceTable) -> None:
-        """Price some of the calls that waited for *answer*, and tell of it.
+    def correct_some(self, answer: ProfileAnswer, prices: PriceTable) -> None:
+        """Price some of the calls that waited for *answer*, and correct the sinks.
 
-        Some only, as callers may be waiting for the recorder's lock meanwhile.
+        Some only, as callers may be waiting for the recorder's thread meanwhile.
         """
         waiting = self._waiting.get(answer.arn, deque())
         for _ in range(min(_AT_A_TIME, len(waiting))):
@@ -197,20 +197,22 @@ class ProfilePricing:
         if not waiting:
             self._waiting.pop(answer.arn, None)
 
-    def _correct(self, call: Waiting, answer: Answer, prices: PriceTable) -> None:
+    def _correct(
+        self, call: Waiting, answer: ProfileAnswer, prices: PriceTable
+    ) -> None:
         record = self._price_late(call, answer, prices)
-        for kept in call.spends:
-            spend = kept()
-            if spend is not None:
-                spend.correct(call.record, record)
+        for reference in call.spends:
+            sums = reference()
+            if sums is not None:
+                sums.correct(call.record, record)
         for name, correct in self._corrections:
             try:
                 correct(call.record, record)
-            except Exception as fault:
+            except BaseException as fault:  # of the sink's: this is our own thread
                 self._faults.note(name, fault)
 
     def _price_late(
-        self, call: Waiting, answer: Answer, prices: PriceTable
+        self, call: Waiting, answer: ProfileAnswer, prices: PriceTable
     ) -> CallRecord:
         before = call.record
         if answer.model is None:
@@ -255,15 +257,3 @@ def _teach(route: Route, model: ModelRef) -> None:
     if route.operation.request is not None:
         route.read_request = request_reader(model.model_id)
     route.model = model
-
-
-_EVERY: weakref.WeakSet[ProfilePricing] = weakref.WeakSet()
-
-
-def _forget_in_child() -> None:
-    for pricing in list(_EVERY):
-        pricing.forget()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_forget_in_child)

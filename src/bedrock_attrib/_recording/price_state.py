@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from .._model.record import PriceReason, PriceState, PriceStatus, Quote, Reading
 from .._readers import with_earlier_attempts
 
+NOT_READ = "the usage could not be read; see the log"
+USAGE_UNREADABLE = PriceState(
+    PriceStatus.UNPRICED, NOT_READ, PriceReason.USAGE_UNREADABLE
+)
 REQUEST_NOT_READ = "billed by values in the request, which was not inspected"
 
 

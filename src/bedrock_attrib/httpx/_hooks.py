@@ -18,8 +18,8 @@ from .._readers import (
     whole_object,
 )
 from .._recording.call import Call
-from .._recording.recorder import Recorder
-from .._runtime.contained_errors import Faults
+from .._recording.recorder import Recorder, lifecycle_of
+from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
 from ._observers import (
     UNPACKED,
@@ -96,7 +96,7 @@ class Hooks:
                 return
             recorder = self.recorder or get_recorder()
         except Exception as fault:
-            _no_recorder.note("httpx request", fault)
+            PROCESS_ERRORS.note("httpx request", fault)
             return
         try:
             request.extensions[_KEY] = call = _open(recorder, where, request)
@@ -111,7 +111,7 @@ class Hooks:
         try:
             call: Call | None = response.request.extensions.pop(_KEY, None)
         except Exception as fault:
-            _no_recorder.note("httpx response", fault)
+            PROCESS_ERRORS.note("httpx response", fault)
             return
         if call is None:
             return
@@ -126,11 +126,8 @@ class Hooks:
             call.recorder.answer_lost(call)
 
 
-# For calls that have no recorder, as the default one could not be made.
-_no_recorder = Faults()
-
-
 def _open(recorder: Recorder, where: Where, request: Any) -> Call:
+    lifecycle = lifecycle_of(recorder)
     row = operation_named(where.operation)
     content = _content_of(request)
     body = content or b""
@@ -147,13 +144,13 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
     if row.guardrail and (_GUARDRAIL in request.headers or has_guardrail_in(row, body)):
         params[row.guardrail] = True
     is_whole = content is not None
-    if recorder.hashes_requests:
+    if lifecycle.hashes_requests:
         said = _said_in(row, body, request)
         is_whole = is_whole and said is not None
         params = {**params, **(said or {})}
         if model_id is not None:
             params["modelId"] = model_id
-    call = recorder.start(where.operation, params, where.region or _UNKNOWN)
+    call = lifecycle.start(where.operation, params, where.region or _UNKNOWN)
     if not is_whole:
         call.request_hash = None
     if where.region is None:

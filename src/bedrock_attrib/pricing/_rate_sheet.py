@@ -50,16 +50,12 @@ class RateSheet:
         self._limit = bands[-1].threshold if bands else _NO_LIMIT
         self.query = query
         self.starts, self.ends = _span(sources, query)
-        self.ordinary = RateResolver(
-            sources, query, RateValidity(self.starts, self.ends, self._limit)
-        )
-        of_one_length = RateValidity(self.starts, self.ends, 0)
+        validity = RateValidity(self.starts, self.ends, self._limit)
+        self.ordinary = RateResolver(sources, query, validity=validity)
         self._long = tuple(
             (
                 threshold,
-                RateResolver(
-                    sources, query, of_one_length, band=name, uncertainty=uncertainty
-                ),
+                RateResolver(sources, query, band=name, uncertainty=uncertainty),
             )
             for threshold, name, uncertainty in bands
         )

@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from .._model.cost import Cost, Rate, Rates
-from .._model.exact_division import EXACT, divide_evenly
+from .._model.cost import EXACT, Cost, Rate, Rates, divide_evenly
 from .._model.record import PriceReason, PriceStatus, Quote, Reason
 from .._model.usage import (
     CACHE_WRITE_UNITS,
@@ -29,13 +28,12 @@ _TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 
 
 class RateValidity(NamedTuple):
-    """Bounds within which resolved rates price other usages of the same units.
+    """Bounds within which resolved rates price every usage of the same units.
 
     Attributes:
         starts: First moment.
         ends: Last moment.
-        max_units: Highest sum of all counts. A prompt may be a long one above it; zero
-            where the length of each prompt decides.
+        max_units: Highest sum of all counts; above it, a prompt may be a long one.
     """
 
     starts: datetime
@@ -52,14 +50,15 @@ class ResolvedRates:
         unpriced: Units without a rate, each with the reason.
         uncertain: Units whose rate is not certain, each with the reason.
         is_plain: True when every unit has a certain rate above zero.
-        validity: Bounds within which they hold.
+        validity: Bounds within which each usage of these units that counts something
+            is ``priced`` at these rates; None where each has to be examined.
     """
 
     rates: Rates
     unpriced: Mapping[Unit, Reason]
     uncertain: Mapping[Unit, str]
     is_plain: bool
-    validity: RateValidity
+    validity: RateValidity | None
 
     def quote(self, usage: Usage, currency: str) -> Quote:
         """Price *usage*, which states the units of these rates."""
@@ -109,8 +108,8 @@ class RateResolver:
         self,
         sources: PriceSources,
         query: PriceQuery,
-        validity: RateValidity,
         *,
+        validity: RateValidity | None = None,
         band: str = "",
         uncertainty: str = "",
     ) -> None:
@@ -119,7 +118,8 @@ class RateResolver:
         Args:
             sources: Where prices come from.
             query: Terms of the calls.
-            validity: Bounds within which resolved rates hold.
+            validity: Bounds within which plain rates hold; None where the length of
+                each prompt decides.
             band: Context band of the prompts.
             uncertainty: Why rows of *band* may not be the ones that AWS bills.
         """
@@ -145,12 +145,13 @@ class RateResolver:
             if uncertainty:
                 uncertain[unit] = uncertainty
         is_certain = not unpriced and not uncertain
+        is_plain = is_certain and all(rate.amount for rate in rates.values())
         return ResolvedRates(
             rates=Rates(rates),
             unpriced=unpriced,
             uncertain=uncertain,
-            is_plain=is_certain and all(rate.amount for rate in rates.values()),
-            validity=self._validity,
+            is_plain=is_plain,
+            validity=self._validity if is_plain else None,
         )
 
     def find(self, unit: Unit, *, is_assumed: bool = False) -> tuple[RowMatch, str]:

@@ -8,9 +8,8 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from .._model.cost import Cost
+from .._model.cost import ZERO, Cost
 from .._model.model_id import ModelRef, parse_model_id
-from .._model.money import ZERO
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
 from ..errors import PriceNotFoundError

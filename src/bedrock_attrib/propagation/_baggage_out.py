@@ -12,7 +12,8 @@ from opentelemetry.propagators.textmap import CarrierT, Setter, default_setter
 
 from .._attribution import current_attribution
 from .._default_recorder import get_recorder
-from .._runtime.contained_errors import Faults
+from .._recording.recorder import lifecycle_of
+from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import ConfigError
 
 # W3C Baggage, "Limits", and opentelemetry-api 1.45.2, checked 2026-11-25: anything
@@ -91,14 +92,15 @@ class _OutgoingTags:
     __slots__ = ("_faults", "values")
 
     def __init__(self) -> None:
-        self._faults = _no_recorder
+        self._faults = PROCESS_ERRORS
         self.values: dict[str, str] = {}
         try:
             recorder = get_recorder()
             self._faults = recorder.faults
-            if recorder.baggage_out:
-                tags = recorder.tags_of(current_attribution())
-                self.values = {k: tags[k] for k in recorder.baggage_out if k in tags}
+            merged = lifecycle_of(recorder).tags
+            if merged.baggage_out:
+                tags = merged.of(current_attribution())
+                self.values = {k: tags[k] for k in merged.baggage_out if k in tags}
         except Exception as fault:
             self._faults.note("baggage_out", fault)
 
@@ -138,6 +140,3 @@ def _key(member: str) -> str:
 
 _W3C = W3CBaggagePropagator()
 _TOO_LONG = ConfigError("more baggage than may be sent")
-
-# For requests without a recorder, because the default one could not be made.
-_no_recorder = Faults()

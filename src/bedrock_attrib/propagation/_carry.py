@@ -17,7 +17,7 @@ from .._attribution import (
     enter_with,
 )
 from .._attribution.incoming_baggage import CarriedBaggage, baggage_in_force
-from .._model.record import Tags
+from .._model.tags import Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

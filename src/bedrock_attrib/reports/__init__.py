@@ -22,6 +22,7 @@ from ._calendar import Step
 from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
 from ._selection import Filter, Selection, parse_filter, select
 from ._statistics.bootstrap import Difference, Interval
+from ._tables.charges_by_price import ChargeRow, ChargesReport, charges, flat_charges
 from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
 from ._tables.remarks import remarks_of
@@ -44,6 +45,8 @@ __all__ = [
     "Anomaly",
     "AnomalyReport",
     "CacheLifetime",
+    "ChargeRow",
+    "ChargesReport",
     "ColumnType",
     "Comparison",
     "Difference",
@@ -81,9 +84,11 @@ __all__ = [
     "WhatIfRow",
     "Whole",
     "anomalies",
+    "charges",
     "compare",
     "dimension_named",
     "dimensions_of",
+    "flat_charges",
     "flat_spend",
     "flat_unattributed",
     "flat_unpriced",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from ..ledger import Kind
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from ..ledger import Kind
 from ._calendar import Step, is_before, midnight, next_month

@@ -217,7 +217,7 @@ BAD_FILES = [
 
 @pytest.mark.parametrize(("content", "problem"), BAD_FILES)
 def test_bad_file(tmp_path: Path, content: str | bytes, problem: str):
-    """A file that is none of AWS' is refused, with its name and what is wrong."""
+    """A file that is none of AWS's is refused, with its name and what is wrong."""
     path = write(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         list(read_offer_file(path))

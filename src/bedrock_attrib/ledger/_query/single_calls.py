@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..._model.cost import Cost
-from ..._model.record import CallRecord, Tags
+from ..._model.record import CallRecord
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from .._clock import (
     first_key,

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..._model.exact_division import EXACT
+from ..._model.cost import EXACT
 from ._phrases import Measure, Piece
 from ._sku import Reason, Sku, UnmappedError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..._model.exact_division import EXACT
+from ..._model.cost import EXACT
 from .._rows import PriceRow
 from .._table import PriceTable
 from ._mapping import MappedLine

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.record import CallRecord, Outcome
 from ..._model.usage import PROMPT_UNITS, Unit
 from ...ledger import Sum

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from statistics import fmean
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader
 from .._calendar import Step, edges, midnight

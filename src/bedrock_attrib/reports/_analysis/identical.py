@@ -8,8 +8,9 @@ from decimal import Decimal
 from heapq import heappush, heappushpop
 from itertools import chain, groupby
 
-from ..._model.money import ZERO
-from ..._model.record import CallRecord, Outcome, Tags
+from ..._model.cost import ZERO
+from ..._model.record import CallRecord, Outcome
+from ..._model.tags import Tags
 from ..._readers import operation_named
 from ...ledger import Kind, Ledger, Reader
 from .._calendar import is_before

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from .._calendar import Step, is_before
 from .expected import History
 from .series import Keys, Series

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from ..._model.cost import Cost, Rates
-from ..._model.money import ZERO, add
-from ..._model.record import PriceStatus, Quote, Tags
+from ..._model.cost import ZERO, Cost, Rates, add
+from ..._model.record import PriceStatus, Quote
+from ..._model.tags import Tags
 from ..._model.usage import PROMPT_UNITS, Unit, Usage
 from ...ledger import Kind, Reader, Sum
 from ...pricing import PriceTable

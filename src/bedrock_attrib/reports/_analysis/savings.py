@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.record import Outcome
 from ...ledger import Ledger, Sum
 from ...pricing import PriceTable

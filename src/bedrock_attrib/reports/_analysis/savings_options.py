@@ -9,9 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from ..._model.cost import ZERO, add
 from ..._model.model_id import Scope
-from ..._model.money import ZERO, add
-from ..._model.record import Outcome, Tags
+from ..._model.record import Outcome
+from ..._model.tags import Tags
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
 from ...ledger import Kind, Reader, Sum
 from ...pricing import PriceTable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimension_named, dimensions_of

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.cost import Rate
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, Rate, add
 from ..._model.record import PriceStatus
 from ..._model.usage import Unit
 from ...ledger import Kind, Reader, Sum

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.record import PriceStatus
 
 NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
@@ -62,13 +62,13 @@ class Doubts:
             yield (
                 f"{_counted(self.unpriced, self.calls, 'no price')}: what they cost is "
                 f"in none of these amounts. Why, and what to do: bedrock-attrib "
-                f"unpriced"
+                f"report unpriced"
             )
         if self.partial:
             where = "that part alone is" if with_parts else "none of it is"
             yield (
                 f"{_counted(self.partial, self.calls, 'a price for a part alone')}: "
-                f"{where} in these amounts. Why: bedrock-attrib unpriced"
+                f"{where} in these amounts. Why: bedrock-attrib report unpriced"
             )
         if self.estimated:
             yield (

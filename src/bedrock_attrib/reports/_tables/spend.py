@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from ..._model.money import ZERO, add, multiply
+from ..._model.cost import ZERO, add, multiply
 from ..._model.record import Outcome, PriceStatus
 from ..._model.usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
 from ...ledger import Sum

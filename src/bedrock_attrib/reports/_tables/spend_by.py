@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.usage import Unit
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader, Sum

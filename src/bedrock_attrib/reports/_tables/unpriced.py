@@ -170,7 +170,7 @@ def advice(kind: Kind) -> str:
         return _BY_KIND.get(kind.model.kind, _NO_MODEL)
     return (
         "state the price under [[prices]] in a file that the setting price_overrides "
-        "names, or import AWS' own price list: bedrock-attrib prices import"
+        "names, or import AWS's own price list: bedrock-attrib prices import"
     )
 
 

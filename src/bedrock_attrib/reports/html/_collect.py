@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader, Sum
 from .._calendar import Step, edges
