@@ -1,4 +1,4 @@
-"""What another table charges for the same."""
+"""Comparison of two price tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def told(change: PriceChange) -> str:
 
 
 def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
-    """A table of default prices is asked what it charges in the other's regions."""
+    """Default prices are compared in the regions of the other table."""
     aws = table_of(
         tmp_path,
         line("input", "0.00007"),
@@ -59,7 +59,7 @@ def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
 
 
 def test_added_price(tmp_path: Path, bundled: PriceTable):
-    """What only the second table prices is added."""
+    """A price of the second table only is added."""
     aws = table_of(
         tmp_path,
         product("USE1-Nova2.0Pro-input-tokens-batch", "0.0007", model="Nova 2.0 Pro"),
@@ -68,7 +68,7 @@ def test_added_price(tmp_path: Path, bundled: PriceTable):
 
 
 def own(price: str, **changes: object) -> PriceRow:
-    """A row of a model of the tests' own."""
+    """A row of a model for tests."""
     values = {
         "model_id": "acme.model",
         "region": "default",
@@ -122,7 +122,7 @@ def test_changes(
     after: list[PriceRow],
     expected: list[str],
 ):
-    """Prices are added, removed and changed as calls would find them."""
+    """Prices are compared as calls look them up."""
     old, new = bundled.with_overrides(rows=before), bundled.with_overrides(rows=after)
     found = [
         told(change)
@@ -133,11 +133,11 @@ def test_changes(
 
 
 def test_models_that_the_other_does_not_know(bundled: PriceTable):
-    """A file about some models says nothing about the others."""
+    """Models that the second table does not list are left out."""
     old = bundled.with_overrides(rows=[own("1")])
     assert old.compare(bundled, on=OCTOBER) == ()
 
 
 def test_a_table_is_as_itself(bundled: PriceTable):
-    """A table differs from itself in nothing."""
+    """A table has no difference from itself."""
     assert bundled.compare(bundled, on=OCTOBER) == ()
