@@ -103,14 +103,14 @@ def test_text(bundled: PriceTable):
         "genai-prices, litellm, portkey, portkey:in, discount:10%\n"
         "    us-east-1/geo/default: no row\n"
         "    us-east-1/regional/default: no row\n"
-        "    default/geo/default: taken\n"
+        "    default/geo/default: used\n"
         "  cache_write_5m_token x 10 = 0.00002475\n"
         "    2.475 per 1000000, valid from 2026-07-30 to …\n"
         "    read in aws-model-card-20260914, genai-prices, litellm, portkey, "
         "portkey:in, discount:10%\n"
         "    us-east-1/geo/default: no row\n"
         "    us-east-1/regional/default: no row\n"
-        "    default/geo/default: taken"
+        "    default/geo/default: used"
     ) == str(explanation)
 
 

@@ -470,7 +470,9 @@ def test_discounts_of_different_days_or_things(bundled: PriceTable):
 
 def test_bad_commitment_amount():
     """A price per hour is a non-negative Decimal."""
-    with pytest.raises(ConfigError, match=r"usd_per_hour is 1\.5; expected a Decimal"):
+    with pytest.raises(
+        ConfigError, match=r"usd_per_hour is 1\.5; expected a non-negative Decimal"
+    ):
         Commitment("x", "m", "r", usd_per_hour=1.5)  # type: ignore[arg-type] # the case in point
 
 

@@ -49,7 +49,7 @@ class UnitExplanation:
         for step in self.steps:
             whose = "own " if step.is_own else ""
             where = f"{step.region}/{step.scope}/{step.tier}"
-            yield f"    {whose}{where}: {step.passed_over or 'taken'}"
+            yield f"    {whose}{where}: {step.passed_over or 'used'}"
         if self.remark:
             yield f"    {self.remark}"
 
