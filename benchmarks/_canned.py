@@ -1,4 +1,4 @@
-"""A real boto3 client whose transport is replaced by canned answers.
+"""Canned answers: a real boto3 client without a transport.
 
 botocore runs in full, from parameter validation to parsing; only the socket is left
 out, so that what an instrumentation adds is not lost in the noise of the network.
@@ -54,19 +54,28 @@ def converse_answer() -> tuple[dict[str, str], bytes]:
     return {"content-type": "application/json"}, json.dumps(body).encode()
 
 
-def invoke_answer(text_bytes: int = 600) -> tuple[dict[str, str], bytes]:
+def invoke_answer(
+    text_bytes: int = 600, *, cache_writes: int = 0
+) -> tuple[dict[str, str], bytes]:
     """Headers and body of InvokeModel, with an answer of *text_bytes*."""
     body = {
         "type": "message",
         "content": [{"type": "text", "text": "y" * text_bytes}],
-        "usage": {"input_tokens": 12, "output_tokens": 40},
+        "usage": {
+            "input_tokens": 12,
+            "output_tokens": 40,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": 0,
+                "ephemeral_1h_input_tokens": cache_writes,
+            },
+        },
     }
     headers = {
         "content-type": "application/json",
         "x-amzn-bedrock-input-token-count": "12",
         "x-amzn-bedrock-output-token-count": "40",
         "x-amzn-bedrock-cache-read-input-token-count": "1000",
-        "x-amzn-bedrock-cache-write-input-token-count": "0",
+        "x-amzn-bedrock-cache-write-input-token-count": str(cache_writes),
     }
     return headers, json.dumps(body).encode()
 

@@ -1,7 +1,7 @@
-"""A real aiobotocore client whose transport is replaced by canned answers.
+"""Canned answers for async clients: a real aiobotocore client without a transport.
 
 As `_canned`: aiobotocore runs in full, only the socket is left out. Nothing waits, so
-what an instrumentation adds stands beside what it adds to the same call of boto3.
+what an instrumentation adds can be compared with what it adds to a call of boto3.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""What a call costs with instrumentation, against the bare client in the same run.
+"""Cost of a call with instrumentation, against the bare client in the same run.
 
 Run: python benchmarks/bench_calls.py [--quick] [--json]
+
+Beside it, the cost of a trivial observer (`_trivial`) in the same run.
 
 Bare and instrumented calls take turns in one process, one by one, so that a machine
 whose speed drifts does not matter; each figure compares the medians of thousands of
 calls. Two clocks run on the caller's thread, its CPU time and the wall. What other
 threads do for the calls, and what is settled after them, is the rest of the process'
 CPU time, shared among the instrumented calls. As the transport never waits, calls come
-at a rate that no real service has: thousands a second on one thread. Read the figures
-as relative: they belong to the machine.
+at a rate that no real service has: thousands a second on one thread. The figures
+depend on the machine; compare those of one run.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from functools import partial
 from pathlib import Path
 
 import _canned
+import _trivial
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -46,6 +49,7 @@ class Figures:
 
     Attributes:
         bare_us: CPU time of the bare call.
+        trivial_us: CPU time that the trivial observer adds to it, median.
         thread_us: Added CPU time of the caller's thread, median.
         wall_us: Added wall time, median.
         saturated_us: Added CPU time of the caller's thread, mean of 256 calls in a
@@ -57,6 +61,7 @@ class Figures:
     """
 
     bare_us: float
+    trivial_us: float
     thread_us: float
     wall_us: float
     saturated_us: float
@@ -105,23 +110,25 @@ def measure(
     """Compare *operation* on an instrumented and on a bare client, *calls* times."""
     bare, metered = _canned.canned_client(answer), _canned.canned_client(answer)
     instrument(metered, recorder=recorder)
+    trivial = _trivial.Totals().register(_canned.canned_client(answer))
     with attribution(team="search", app="ranker", experiment="prompt-v7"):
         for _ in range(max(20, calls // 20)):
             operation(bare)
+            operation(trivial)
             operation(metered)
         recorder.flush()
         gc.collect()
         gc.disable()
         try:
             blocks_us = _take_turns_in_blocks(bare, metered, operation, recorder, calls)
-            return _take_turns(bare, metered, operation, recorder, calls, blocks_us)
+            clients = bare, trivial, metered
+            return _take_turns(clients, operation, recorder, calls, blocks_us)
         finally:
             gc.enable()
 
 
 def _take_turns(
-    bare: BaseClient,
-    metered: BaseClient,
+    clients: tuple[BaseClient, BaseClient, BaseClient],
     operation: Operation,
     recorder: Recorder,
     calls: int,
@@ -129,18 +136,22 @@ def _take_turns(
 ) -> Figures:
     process_start, main_start = time.process_time_ns(), time.thread_time_ns()
     times = [
-        (*_timed(operation, bare), *_timed(operation, metered)) for _ in range(calls)
+        tuple(each for client in clients for each in _timed(operation, client))
+        for _ in range(calls)
     ]
     main_ns = time.thread_time_ns() - main_start
     recorder.flush()
     elsewhere_ns = time.process_time_ns() - process_start - main_ns
     columns = list(zip(*times, strict=True))
-    bare_cpu, bare_wall, cpu, wall = (statistics.median(c) / 1000 for c in columns)
-    added = [with_us - without_us for without_us, _, with_us, _ in times]
+    bare_cpu, bare_wall, trivial_cpu, _, cpu, wall = (
+        statistics.median(column) / 1000 for column in columns
+    )
+    added = [each[4] - each[0] for each in times]
     runs = [added[start : start + _RUN] for start in range(0, calls - _RUN + 1, _RUN)]
     mean_us = statistics.median(map(statistics.mean, runs or [added])) / 1000
     return Figures(
         bare_us=bare_cpu,
+        trivial_us=trivial_cpu - bare_cpu,
         thread_us=cpu - bare_cpu,
         wall_us=wall - bare_wall,
         saturated_us=mean_us,
@@ -198,6 +209,10 @@ def cases(*, quick: bool) -> dict[str, tuple[tuple[dict[str, str], bytes], Opera
     everything = {
         "converse": (_canned.converse_answer(), _canned.converse),
         "invoke_model": (_canned.invoke_answer(), _canned.invoke),
+        "invoke_model, cache writes": (
+            _canned.invoke_answer(cache_writes=200),
+            _canned.invoke,
+        ),
         "converse_stream 50": (
             _canned.converse_stream_answer(50),
             _canned.converse_stream,
@@ -214,7 +229,7 @@ def cases(*, quick: bool) -> dict[str, tuple[tuple[dict[str, str], bytes], Opera
         ),
         "invoke_model 4 MB answer": (_canned.invoke_answer(4_000_000), _canned.invoke),
     }
-    return dict(list(everything.items())[:4]) if quick else everything
+    return dict(list(everything.items())[:5]) if quick else everything
 
 
 def main() -> None:
@@ -237,7 +252,7 @@ def main() -> None:
     if options.json:
         json.dump({name: asdict(row) for name, row in rows.items()}, sys.stdout)
         return
-    names = ("bare", "thread", "wall", "saturated", "process", "blocks")
+    names = ("bare", "trivial", "thread", "wall", "saturated", "process", "blocks")
     print(f"{'added µs per call':44}" + "".join(f"{name:>10}" for name in names))
     for name, row in rows.items():
         figures = "".join(f"{figure:10.1f}" for figure in asdict(row).values())
@@ -250,29 +265,39 @@ def main() -> None:
         ),
         ("invoke_stream", _canned.invoke_stream_answer(_EVENTS), _canned.invoke_stream),
     ):
-        each = added_per_event(answer, operation, calls=60 // share)
-        print(f"{name}: {each:.3f} µs for each further event")
+        trivial, each = added_per_event(answer, operation, calls=60 // share)
+        print(
+            f"{name}: {each:.3f} µs for each further event, "
+            f"{trivial:.3f} with the trivial observer"
+        )
 
 
 def added_per_event(
     answer: tuple[dict[str, str], bytes], operation: Operation, *, calls: int
-) -> float:
+) -> tuple[float, float]:
     """Added CPU time of the caller's thread for an event of a very long stream, in µs.
 
     So many events outweigh what differs from call to call by chance.
+
+    Returns:
+        With the trivial observer, and instrumented.
     """
     recorder = make_recorder()
     bare, metered = _canned.canned_client(answer), _canned.canned_client(answer)
+    trivial = _trivial.Totals().register(_canned.canned_client(answer))
     instrument(metered, recorder=recorder)
-    for _ in range(3):
-        operation(bare)
-        operation(metered)
+    for client in (bare, trivial, metered) * 3:
+        operation(client)
     added = []
     for _ in range(calls):
-        without_ns = _time_of_block(operation, bare, 1)
-        added.append(_time_of_block(operation, metered, 1) - without_ns)
+        times = [
+            _time_of_block(operation, each, 1) for each in (bare, trivial, metered)
+        ]
+        added.append((times[1] - times[0], times[2] - times[0]))
     recorder.close()
-    return statistics.median(added) / _EVENTS / 1000
+    medians = (statistics.median(each) for each in zip(*added, strict=True))
+    trivial_us, metered_us = (each / _EVENTS / 1000 for each in medians)
+    return trivial_us, metered_us
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from streams import MESSAGES, MODEL, body_of, converse_stream, invoke_stream
 
 import bedrock_attrib._instrument.event_handlers as client_module
-import bedrock_attrib._instrument.observers as feeds_module
+import bedrock_attrib._readers.raw_http as raw_http_module
 import bedrock_attrib._readers.streams as events_module
 import bedrock_attrib._recording.finalizer as settler_module
 import bedrock_attrib._recording.lifecycle as endings_module
@@ -100,12 +100,12 @@ PLACES: dict[str, tuple[Any, str]] = {
     "end of an answer": (Recorder, "answered"),
     "end of a stream": (Recorder, "stream_ended"),
     "dropped call": (Recorder, "call_dropped"),
-    "opening a stream": (client_module, "watch_stream"),
-    "opening a body": (client_module, "watch_body"),
+    "opening a stream": (client_module, "observe_stream"),
+    "opening a body": (client_module, "observe_body"),
     "need of a body": (client_module, "needs_body"),
     "open streams": (Recorder, "answer_opened"),
-    "reading a body": (feeds_module, "read_body"),
-    "counts of a stream": (events_module, "read_shape"),
+    "reading a body": (raw_http_module, "read_body"),
+    "counts of a stream": (events_module, "read_fields"),
     "reading a stream": (settler_module, "read_stream"),
     "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
@@ -131,7 +131,7 @@ def _nothing_left_to_settle() -> Iterator[None]:
     yield
     gc.collect()
     for recorder in [each for each in gc.get_objects() if type(each) is Recorder]:
-        recorder.settle()
+        recorder.flush()
 
 
 @pytest.fixture

@@ -281,10 +281,10 @@ def of_everything(simulator: Simulator, recorder: Recorder) -> Iterator[BaseClie
 def found_by_everything(
     simulator: Simulator, recorder: Recorder
 ) -> Iterator[BaseClient]:
-    """A client that was there before `instrument()`, which finds it."""
+    """A client that existed before `instrument(include_existing=True)`."""
     client = simulator.client(session=boto3_session())
     client.converse(**CONVERSE)
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     try:
         yield client
     finally:

@@ -35,6 +35,7 @@ from bedrock_attrib import (
 )
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import PriceReason, PriceStatus
+from bedrock_attrib._recording.recorder import lifecycle_of
 from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.sinks import CorrectingSink, QueueSink
@@ -650,7 +651,7 @@ def test_queue_sink(stage: Stage) -> None:
     assert [isinstance(q, CorrectingSink) for q in queues] == [False, True]
     recorder = Recorder(sinks=queues, profiles=stage.resolver)
     converse(stage.client(recorder))
-    recorder.settle()
+    recorder.flush()
     stage.answer()
     recorder.flush()
     assert [status for _, status in plain.told] == ["unpriced"]
@@ -669,7 +670,7 @@ def test_a_sink_that_fails_to_correct(stage: Stage) -> None:
     recorder = Recorder(sinks=[Broken(), sink], profiles=stage.resolver)
     with attribution() as spend:
         converse(stage.client(recorder))
-    recorder.settle()
+    recorder.flush()
     stage.answer()
     assert told(sink.records) == [("priced", LATE)]
     assert spend.cost == COST
@@ -721,9 +722,9 @@ def offer(recorder: Recorder, times: int, arn: str = ARN) -> None:
     """Calls as a client tells a recorder of them; so many would take minutes."""
     answer = {"usage": {"inputTokens": 12, "outputTokens": 8}}
     for _ in range(times):
-        call = recorder.start("Converse", {"modelId": arn}, "us-east-1")
-        recorder.answered(call, answer)
-    recorder.settle()
+        call = lifecycle_of(recorder).start("Converse", {"modelId": arn}, "us-east-1")
+        call.recorder.answered(call, answer)
+    recorder.flush()
 
 
 def test_too_many_wait_for_one_profile(
@@ -778,7 +779,7 @@ class Source:
         """Keep the callback."""
         self.callbacks.append(callback)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
+    def pull_with(self, pull: Callable[[], None]) -> None:
         """Nobody waits here."""
 
 
@@ -857,8 +858,9 @@ def test_amounts_never_fall() -> None:
     source = Source()
     prices = PriceTable.bundled()
     recorder = Recorder(prices, sinks=[metrics.sink, sink], profiles=source)
-    call = recorder.start("Converse", {"modelId": MODEL}, "us-east-1")
-    recorder.answered(call, {"usage": {"inputTokens": 12, "outputTokens": 8}})
+    call = lifecycle_of(recorder).start("Converse", {"modelId": MODEL}, "us-east-1")
+    call.recorder.answered(call, {"usage": {"inputTokens": 12, "outputTokens": 8}})
+    recorder.flush()
     (before,) = sink.records
     fewer = prices.quote(
         before.model,

@@ -95,7 +95,7 @@ def test_immediate(simulator: Simulator) -> None:
     sink = PlainSink()
     _call(simulator, Recorder(sinks=(sink,), config=Config(immediate=True)))
     assert len(sink.records) == 1
-    assert sink.threads == {threading.current_thread().name}
+    assert sink.threads == {"bedrock-attrib-recorder"}
 
 
 def test_flush_and_close(simulator: Simulator) -> None:
@@ -108,7 +108,7 @@ def test_flush_and_close(simulator: Simulator) -> None:
     recorder.close()
     assert sink.closed == 1
     _call(simulator, recorder)
-    assert len(sink.records) == 2
+    _wait_for(sink, 2)
 
 
 def test_price_of_the_day(simulator: Simulator) -> None:
@@ -160,7 +160,7 @@ def test_queue_sink(simulator: Simulator) -> None:
     recorder = Recorder(sinks=(queue,))
     for _ in range(3):
         _call(simulator, recorder)
-    recorder.settle()
+    recorder.flush()
     assert recorder.flush(HANG_S)
     assert len(sink.records) == 3
     assert queue.dropped == 0
@@ -341,7 +341,7 @@ def test_flush_keeps_to_its_time(simulator: Simulator) -> None:
 
     recorder = Recorder(sinks=(Slow(),))
     _call(simulator, recorder)
-    settling = threading.Thread(target=recorder.settle)
+    settling = threading.Thread(target=recorder.flush)
     settling.start()
     while recorder.flush(0.1):  # what is under way may not have come to the sink yet
         _call(simulator, recorder)
@@ -384,7 +384,7 @@ def test_settling_in_the_middle_of_settling(simulator: Simulator) -> None:
     class Curious(PlainSink):
         def write(self, record: CallRecord) -> None:
             super().write(record)
-            recorder.settle()
+            recorder.flush()
             assert spends[0].calls == len(self.records)
 
     sink = Curious()

@@ -277,7 +277,7 @@ print(spend.calls)
         "import bedrock_attrib; bedrock_attrib.uninstrument()\n" + ONE_CALL, "off.py"
     )
     done = stage.run(*RUN, "--summary", "python", off)
-    assert TOLD.findall(done.stderr)[0][0] == "no Bedrock call was seen"
+    assert TOLD.findall(done.stderr)[0][0] == "no Bedrock calls"
 
 
 @pytest.mark.parametrize(

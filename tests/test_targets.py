@@ -71,10 +71,10 @@ def names_in(sink: ListSink) -> list[str]:
 def test_what_exists_is_found(
     simulator: Simulator, recorder: Recorder, sink: ListSink
 ) -> None:
-    """Sessions and clients that were made before are metered, each call once."""
+    """With include_existing, sessions and clients made before are metered once."""
     session, old_session = new_session(), BotocoreSession()
     client = simulator.client(session=session)
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     call(client, name="client")
     call(simulator.client(session=session), name="client of session")
     boto3_session = boto3.Session(botocore_session=old_session)
@@ -97,7 +97,7 @@ def test_any_mixture_is_once(
     early = simulator.client(session=session)
     for _ in range(times):
         instrument(early, recorder=recorder)
-        instrument(recorder=recorder)
+        instrument(recorder=recorder, include_existing=True)
         instrument(session, recorder=recorder)
         late = simulator.client(session=session)
         instrument(late, recorder=recorder)
@@ -114,11 +114,10 @@ def test_all_is_taken_back(
     session = new_session()
     client = simulator.client(session=session)
     bare = [_handlers_on(client), _handlers_on(session)]
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     meanwhile = simulator.client(session=session)
     uninstrument()
     assert [_handlers_on(client), _handlers_on(session)] == bare
-    assert _handlers_on(meanwhile) == bare[0]
     for each in (client, meanwhile, simulator.client(session=session)):
         call(each)
     assert sink.records == []
@@ -143,9 +142,9 @@ def test_again_after_it_was_taken_back(
 ) -> None:
     """Everything can be instrumented again, with another recorder."""
     client = simulator.client()
-    instrument(recorder=Recorder())
+    instrument(recorder=Recorder(), include_existing=True)
     uninstrument()
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     call(client, name="again")
     assert names_in(sink) == ["again"]
 
@@ -220,7 +219,7 @@ def test_copies_and_sub_sessions(
 def test_other_services_are_left_alone(recorder: Recorder) -> None:
     """Clients of other services that exist already get no handlers."""
     other = boto3.client("s3", region_name="us-east-1")
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     assert _handlers_on(other) == [0, 0, 0, 0]
 
 
@@ -239,7 +238,7 @@ def test_lazy_objects_are_not_woken(recorder: Recorder) -> None:
             raise AttributeError(name)
 
     lazy = Lazy()
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     assert woken == []
     assert isinstance(lazy, BaseClient), "it is woken by those who ask"
 
@@ -257,7 +256,7 @@ def test_a_stand_in_breaks_nothing(
     """A session that can't be instrumented stays usable, and keeps nobody from it."""
     session = BotocoreSession()
     session.register_component("event_emitter", _StandIn())
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     BotocoreSession(event_hooks=_StandIn())
     call(simulator.client(), name="other")
     assert names_in(sink) == ["other"]
@@ -267,7 +266,7 @@ def test_a_stand_in_breaks_nothing(
 def test_half_made_clients_are_passed_over(recorder: Recorder) -> None:
     """Objects that another thread is still making do not stop the search."""
     halves = [BaseClient.__new__(BaseClient), BotocoreSession.__new__(BotocoreSession)]
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     uninstrument()
     assert len(halves) == 2
 
@@ -290,7 +289,7 @@ def test_sessions_of_many_threads(
     for thread in threads:
         thread.start()
     for _ in range(3):
-        instrument(recorder=recorder)
+        instrument(recorder=recorder, include_existing=True)
         uninstrument()
     stop.set()
     for thread in threads:
@@ -316,6 +315,45 @@ def test_handlers_for_every_event_do_not_matter(
     assert "after-call.bedrock-runtime.Converse" in seen
     uninstrument(client)
     assert _handlers_on(client) == [0, 0, 0, 0]
+
+
+def test_what_exists_is_left_alone_unless_asked_for(
+    simulator: Simulator, recorder: Recorder, sink: ListSink
+) -> None:
+    """By default, clients and sessions that exist already are not metered."""
+    session = new_session()
+    client = simulator.client(session=session)
+    instrument(recorder=recorder)
+    call(client, name="client")
+    call(simulator.client(session=session), name="client of session")
+    assert sink.records == []
+    instrument(recorder=recorder, include_existing=True)
+    call(client, name="found")
+    assert names_in(sink) == ["found"]
+
+
+def test_existing_objects_are_for_the_whole_process(recorder: Recorder) -> None:
+    """A target and include_existing exclude each other."""
+    with pytest.raises(TypeError, match="without a target"):
+        instrument(new_session(), recorder=recorder, include_existing=True)
+
+
+def test_a_handler_for_every_event_that_raises(
+    simulator: Simulator, recorder: Recorder, sink: ListSink
+) -> None:
+    """A handler that fails on events it does not know keeps nobody from metering."""
+    known = {"before-parameter-build", "before-call", "after-call"}
+    client = simulator.client()
+
+    def only_known(event_name: str, **_: object) -> None:
+        if event_name.startswith("bedrock-attrib"):
+            raise KeyError(event_name, known)
+
+    client.meta.events.register("*", only_known)
+    for _ in range(2):
+        instrument(client, recorder=recorder)
+    call(client, name="once")
+    assert names_in(sink) == ["once"]
 
 
 class _Awaited(HierarchicalEmitter):

@@ -122,9 +122,9 @@ async def everything_later(
 async def everything_session(
     simulator: Simulator, recorder: Recorder
 ) -> AsyncIterator[Any]:
-    """A session that was there when everything was instrumented."""
+    """A session that existed when everything was instrumented."""
     session = new_session()
-    instrument(recorder=recorder)
+    instrument(recorder=recorder, include_existing=True)
     try:
         async with client_of(simulator, session) as client:
             yield client
@@ -136,9 +136,9 @@ async def everything_session(
 async def everything_client(
     simulator: Simulator, recorder: Recorder
 ) -> AsyncIterator[Any]:
-    """A client that was there when everything was instrumented."""
+    """A client that existed when everything was instrumented."""
     async with client_of(simulator) as client:
-        instrument(recorder=recorder)
+        instrument(recorder=recorder, include_existing=True)
         try:
             yield client
         finally:

@@ -159,15 +159,15 @@ def test_tables_fit_a_terminal(
 def test_compare_as_json(kept: Path) -> None:
     """Exact amounts are text, and everything has its name."""
     found = asked_json("compare", "experiment", *calm(kept), "--baseline", "b")
-    assert [side["value"] for side in found["sides"]] == ["a", "b", "nightly"]
-    assert [side["verdict"] for side in found["sides"]] == [
-        "dearer",
+    assert [group["value"] for group in found["groups"]] == ["a", "b", "nightly"]
+    assert [group["verdict"] for group in found["groups"]] == [
+        "more expensive",
         "baseline",
         "cheaper",
     ]
-    assert found["sides"][1]["cost"] == "24.6176"
-    assert found["sides"][1]["usage"] == {"input_token": 24_617_600}
-    assert found["sides"][2]["interval"] == {
+    assert found["groups"][1]["cost"] == "24.6176"
+    assert found["groups"][1]["usage"] == {"input_token": 24_617_600}
+    assert found["groups"][2]["interval"] == {
         "low": 0.08,
         "high": 0.08,
         "confidence": 0.95,
@@ -182,7 +182,7 @@ def test_compare_tells_what_is_lacking(kept: Path) -> None:
         *("--since", "2026-10-05", "--until", "2026-10-06"),
     ).stdout
     assert "too few calls" in shown
-    assert "b: too few calls to tell." in shown
+    assert "b: too few calls." in shown
 
 
 def test_what_if(kept: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_if(kept: Path) -> None:
     model = HAIKU.removeprefix("global.")
     assert rows["search", model] == ["56", "$28.15", "$22.52", "$5.63", "-20.0%"]
     assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "unpriced", "no", "price"]
-    assert "1 call to acme.unheard-of-v1:0, unpriced: what they cost is not" in shown
+    assert "1 call to acme.unheard-of-v1:0, unpriced: the actual cost is not" in shown
     assert f"{NOVA} (geo) would have been sent" in shown
 
 
@@ -276,7 +276,7 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
 def test_savings_as_json(kept: Path) -> None:
     """Each way has its report."""
     found = asked_json("savings", "--by", "team", "--ledger", kept)
-    assert [way["way"] for way in found["ways"]] == [
+    assert [option["option"] for option in found["options"]] == [
         "cached",
         "cache-more",
         "global",
@@ -285,7 +285,7 @@ def test_savings_as_json(kept: Path) -> None:
     ]
     assert found["wasted"][0]["abandoned"] == 1
     assert found["wasted"][0]["cost"] == "0.00024"
-    assert found["ways"][4]["total"] == "2.24"
+    assert found["options"][4]["total"] == "2.24"
 
 
 def test_anomalies(kept: Path) -> None:
@@ -406,7 +406,7 @@ def test_a_budget_that_is_spent(kept: Path) -> None:
 WRONG = {
     "no ledger": (("forecast", "--ledger", "none.db"), "there is no ledger none.db"),
     "no option": (("forecast",), "no ledger is named; use --ledger"),
-    "no alternative": (("what-if", "--ledger", "KEPT"), "what is to be different"),
+    "no alternative": (("what-if", "--ledger", "KEPT"), "nothing is changed"),
     "two tiers": (
         ("what-if", "--ledger", "KEPT", "--batch", "--tier", "flex"),
         "--batch and --tier exclude each other",
@@ -473,7 +473,7 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
         assert "\x1b" not in done.stdout
         assert "\x07" not in done.stdout
     wrong = call("compare", "team", "--baseline", "c", "--ledger", path, code=2)
-    assert "none of those compared: a?]0;x?0, a?]0;x?1" in wrong.stderr
+    assert "not among the values a?]0;x?0, a?]0;x?1" in wrong.stderr
 
 
 def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:

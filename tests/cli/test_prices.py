@@ -321,7 +321,7 @@ def test_list() -> None:
         )
     ]
     assert re.fullmatch(
-        r"2 prices\. List prices gathered 2026-11-30, \d+ days ago\.\n", done.stderr
+        r"2 prices\. List prices gathered 2026-11-30, \d+ days? ago\.\n", done.stderr
     )
 
 

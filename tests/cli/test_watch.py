@@ -28,7 +28,8 @@ from bedrock_attrib.cli._console import results
 from bedrock_attrib.cli.watch import _display, _watch
 from bedrock_attrib.cli.watch._display import frame, json_line, plain_line
 from bedrock_attrib.cli.watch._rates import read_rates
-from bedrock_attrib.reports import Selection, dimension_named
+from bedrock_attrib.reports import Selection
+from bedrock_attrib.reports._dimensions import dimension_named
 
 NOW = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)
 TEAM = [dimension_named("team")]

@@ -26,6 +26,7 @@ from waiting import HANG_S
 from bedrock_attrib import Recorder, attribution, configure, current_tags, instrument
 from bedrock_attrib._attribution import current_attribution
 from bedrock_attrib._config import Config
+from bedrock_attrib._recording.recorder import lifecycle_of
 from bedrock_attrib.propagation import BaggagePropagator, carry, inject
 from bedrock_attrib.testing import ListSink, Simulator
 
@@ -146,7 +147,7 @@ def test_any_baggage(pairs: dict[str, str]) -> None:
     """Whatever strangers send, only what `attribution` would take comes through."""
     recorder = Recorder(config=Config(baggage_in=("team", "app")))
     with came(**pairs):
-        found = recorder.tags_of(current_attribution())
+        found = lifecycle_of(recorder).tags.of(current_attribution())
     for key, value in found.items():
         assert key in {"team", "app"}
         with attribution(**{key: value}):

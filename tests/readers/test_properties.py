@@ -16,6 +16,7 @@ from bedrock_attrib._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from bedrock_attrib._readers import (
     OPERATIONS,
     Events,
+    events_of,
     merge_request,
     read_body,
     read_unfinished,
@@ -215,7 +216,9 @@ def test_streams_never_raise(
 ) -> None:
     """Whatever the events of a stream hold, reading them gives counts or nothing."""
     first = tail[0] if tail else None
-    events = Events(first, tail, len(tail), request_bytes)
+    events = Events(first, request_bytes=request_bytes)
+    for event in tail:
+        events.add(event)
     for operation in ("InvokeModelWithResponseStream", "ConverseStream"):
         read_events = OPERATIONS[operation].read_events
         assert read_events is not None
@@ -233,10 +236,11 @@ def test_streams_never_raise(
 @given(parsed, models)
 def test_converse_never_raises(answer: dict[str, Any], model: ModelRef) -> None:
     """Whatever Converse answers, reading it gives counts or nothing."""
-    check(OPERATIONS["Converse"].read(answer, model))
+    operation = OPERATIONS["Converse"]
+    check(operation.read(operation.keep(answer), model))
     read_events = OPERATIONS["ConverseStream"].read_events
     assert read_events is not None
-    check(read_events(Events(None, [{"metadata": answer}], 1), model))
+    check(read_events(events_of([{"metadata": answer}]), model))
 
 
 @settings(deadline=None)

@@ -19,7 +19,6 @@ from waiting import HANG_S
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import Step, anomalies, select
-from bedrock_attrib.reports._statistics.robust import student_quantile
 
 Spend = Callable[[list[Spent]], Ledger]
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
@@ -330,12 +329,6 @@ STUDENT = [
 ]
 
 
-@pytest.mark.parametrize(("share", "freedom", "expected"), STUDENT)
-def test_quantiles_of_student(share: float, freedom: float, expected: float) -> None:
-    """They are right to 1 in 1,000, as far out as the threshold is."""
-    assert student_quantile(share, freedom) == pytest.approx(expected, rel=1e-3)
-
-
 def test_a_threshold_of_ones_own(spend: Spend) -> None:
     """Whoever asks for so many standard deviations gets them."""
     amounts = planted(5, 0.2)
@@ -424,7 +417,7 @@ def test_spend_that_is_known_as_a_whole_only(keep: Callable[..., Ledger]) -> Non
 def test_wrong_figures_and_an_empty_ledger(keep: Callable[..., Ledger]) -> None:
     """The message says what is expected; without calls there is nothing to judge."""
     ledger = keep()
-    with pytest.raises(ConfigError, match="by day or hour, not by week"):
+    with pytest.raises(ConfigError, match="the step is week; expected day or hour"):
         anomalies(ledger, step=Step.WEEK)
     for threshold in (0, math.nan, math.inf):
         with pytest.raises(ConfigError, match=f"{threshold} and the least .* zero or"):

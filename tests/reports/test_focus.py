@@ -191,7 +191,7 @@ def test_units_have_names_as_focus_writes_them() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"version": "1.3"}, "'1.3' is not known; expected 1.2 or 1.4"),
+        ({"version": "1.3"}, "unknown FOCUS version '1.3'; expected 1.2 or 1.4"),
         ({"period": "week"}, "'week'; expected hour or day"),
     ],
 )

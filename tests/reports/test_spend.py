@@ -15,7 +15,7 @@ from waiting import HANG_S
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib.reports import flat_spend, select, spend_by
+from bedrock_attrib.reports import select, spend_by, tabulate_spend
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -207,12 +207,10 @@ def test_a_name_that_nothing_has_is_told(keep: Keep) -> None:
 def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     """Where single calls were forgotten, a cut through an hour misses some."""
     ledger = keep(make_record(at=NOON - 9 * DAY), make_record())
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
-    assert remark.startswith(
-        "Single calls before 2026-11-25 12:00 UTC are not kept any more"
-    )
+    assert remark.startswith("Single calls before 2026-11-25 12:00 UTC were deleted")
     assert spend_by(ledger, ["team"]).remarks == ()
     assert spend_by(ledger, ["team"]).total.calls == 2
     assert spend_by(ledger, ["day"]).total.calls == 2
@@ -222,9 +220,9 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     ("by", "message"),
     [
         (["team", "team"], "names a dimension twice"),
-        (["hour", "day"], "goes by one of hour, day, not by several"),
-        ([""], "a dimension is named ''"),
-        (["tag:"], "a dimension is named 'tag:'"),
+        (["hour", "day"], "groups by one period only; choose one of hour, day"),
+        ([""], "unknown dimension ''"),
+        (["tag:"], "unknown dimension 'tag:'"),
     ],
 )
 def test_what_a_report_cannot_go_by(keep: Keep, by: list[str], message: str) -> None:
@@ -259,7 +257,7 @@ def test_progress_is_told(keep: Keep) -> None:
 def test_a_report_as_a_plain_table(keep: Keep) -> None:
     """Columns by name; a tag that is called as a figure is told apart."""
     ledger = keep(*(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c")))
-    table = flat_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
+    table = tabulate_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
     assert table.names == (
         "tag:calls",
         "day",
@@ -284,7 +282,7 @@ def test_a_report_as_a_plain_table(keep: Keep) -> None:
     )
     assert rest[:3] == ("(rest)", None, 2)
     for name in ("calls", "cost_usd", "share_usd"):
-        assert flat_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
+        assert tabulate_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
 
 
 def test_what_is_partly_priced_is_in_no_mean(keep: Keep) -> None:

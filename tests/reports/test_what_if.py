@@ -71,7 +71,7 @@ def test_priced_another_way(name: str, keep: Keep) -> None:
     """Amounts are list prices times counts."""
     model, usage, alternative, expected = PRICED[name]
     found = what_if(keep(make_record(usage, model=model)), alternative)
-    assert found.left_out == ()
+    assert found.excluded == ()
     assert found.total.instead == Decimal(expected)
     assert found.total.actual == make_record(usage, model=model).cost.total  # type: ignore[union-attr] -- it has a price
 
@@ -95,14 +95,14 @@ def test_by_tags_and_only_like_with_like(keep: Keep) -> None:
     rows = {row.keys: row.repricing for row in found.rows}
     search, ads = rows["search",], rows["ads",]
     assert (search.calls, search.actual, search.instead) == (1, Decimal("3.3"), 3)
-    assert (search.left_out, search.left_out_cost) == (1, Decimal("1.12"))
+    assert (search.excluded, search.excluded_cost) == (1, Decimal("1.12"))
     assert (ads.calls, ads.saved) == (2, Decimal("0.3"))
     assert rows[None,].calls == 0
-    assert {each.model: each.calls for each in found.left_out} == {
+    assert {each.model: each.calls for each in found.excluded} == {
         NOVA: 1,
         "acme.unheard-of-v1:0": 1,
     }
-    reason = next(each.reason for each in found.left_out if each.model == NOVA)
+    reason = next(each.reason for each in found.excluded if each.model == NOVA)
     assert reason.startswith("input_token: no price for global")
 
 
@@ -128,10 +128,10 @@ def test_long_prompts_at_a_tier_without_long_prices(keep: Keep) -> None:
 def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     """Where a price hangs on single calls, sums alone do not do."""
     ledger = keep(make_record(MILLION, model=SONNET_5))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     found = what_if(ledger, Alternative(model=BANDED))
-    assert (found.total.calls, found.total.left_out) == (0, 1)
-    assert "no longer kept" in found.left_out[0].reason
+    assert (found.total.calls, found.total.excluded) == (0, 1)
+    assert "were deleted" in found.excluded[0].reason
     other = what_if(ledger, Alternative(model=NOVA))
     assert other.total.instead == Decimal("1.12")
 
@@ -179,10 +179,10 @@ def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
     free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
     lacking = {"price_status": PriceStatus.UNPRICED, "cost": None}
     ledger = keep(make_record(None, **free), make_record(MILLION, **lacking))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual, total.instead) == (1, 0, 0)
-    assert (total.left_out, total.left_out_cost) == (1, None)
+    assert (total.excluded, total.excluded_cost) == (1, None)
 
 
 def test_prices_of_long_prompts_change_on_days_of_their_own(keep: Keep) -> None:
@@ -274,7 +274,7 @@ NOT_POSSIBLE = {
     "not wholly priced, by the call": (
         {"model": SONNET_5, "price_status": PriceStatus.PARTIAL},
         Alternative(model=BANDED),
-        r"not wholly known \(partial\)",
+        r"not fully known \(partial\)",
     ),
 }
 
@@ -285,7 +285,7 @@ def test_what_has_no_price_says_why(name: str, keep: Keep) -> None:
     fields, alternative, reason = NOT_POSSIBLE[name]
     cost = Cost(Decimal(3), "USD", {}, {})
     fields = {"price_status": PriceStatus.PRICED, "cost": cost} | fields
-    (found,) = what_if(keep(make_record(MILLION, **fields)), alternative).left_out
+    (found,) = what_if(keep(make_record(MILLION, **fields)), alternative).excluded
     assert (found.calls, found.cost) == (1, 3)
     assert re.search(reason, found.reason)
 
@@ -304,7 +304,7 @@ def test_an_empty_ledger(keep: Keep) -> None:
 
 
 WRONG = {
-    "says nothing": (Alternative(), "what is to be different"),
+    "says nothing": (Alternative(), "nothing is changed"),
     "share": (Alternative(cached_share=Decimal(2)), "the cached share is 2"),
     "no share": (Alternative(cached_share=Decimal("NaN")), "cached share is NaN"),
     "uses": (Alternative(tier="flex", cache_uses=0), "cache uses are 0"),
@@ -314,11 +314,11 @@ WRONG = {
     ),
     "unknown tier": (
         Alternative(tier="felx"),
-        "no price is known for the tier 'felx'; expected one of batch, custom-model",
+        "no price for the tier 'felx'; expected one of batch, custom-model",
     ),
     "unknown model": (
         Alternative(model="us.amazon.nova-pro-v2:0"),
-        "no price is known for the model 'us.amazon.nova-pro-v2:0'",
+        "no price for the model 'us.amazon.nova-pro-v2:0'",
     ),
 }
 
@@ -335,9 +335,9 @@ def test_assumptions_are_stated() -> None:
     """Everything that is taken for granted is said."""
     alternative = Alternative(NOVA, None, Scope.GEO, Decimal("0.25"))
     text = "\n".join(alternative.assumptions())
-    assert f"{NOVA} (geo) would have been sent" in text
+    assert f"{NOVA} (geo) would have the same token counts" in text
     assert "25% of each prompt" in text
-    assert "by their geo ids" in text
+    assert "with their geo ids" in text
     assert "failed calls stay free" in text
 
 
@@ -358,10 +358,10 @@ def test_calls_of_which_some_are_gone(keep: Keep) -> None:
         *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
         *(make_record(MILLION, model=SONNET_5) for _ in range(3)),
     )
-    ledger.forget(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual) == (3, Decimal("9.9"))
-    assert (total.left_out, total.left_out_cost) == (2, Decimal("6.6"))
+    assert (total.excluded, total.excluded_cost) == (2, Decimal("6.6"))
 
 
 def test_amounts_of_two_currencies_are_not_compared(keep: Keep) -> None:
@@ -369,5 +369,5 @@ def test_amounts_of_two_currencies_are_not_compared(keep: Keep) -> None:
     euros = make_record(MILLION, model=NOVA, cost=Cost(Decimal(9), "EUR", {}, {}))
     found = what_if(keep(euros), Alternative(tier="batch"))
     assert (found.currency, found.total.saved) == ("EUR", None)
-    (left_out,) = found.left_out
-    assert (left_out.reason, left_out.cost) == ("the other price is in USD", 9)
+    (excluded,) = found.excluded
+    assert (excluded.reason, excluded.cost) == ("the alternative price is in USD", 9)

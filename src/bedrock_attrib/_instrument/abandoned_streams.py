@@ -1,4 +1,4 @@
-"""How the rest of a stream is read that its caller left: within bounds of time."""
+"""Abandoned streams: the rest is read in the background, within bounds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .._readers import is_final
 from .._recording.call import Call
 from .._runtime.background import Drains
 from .._runtime.contained_errors import logger
-from .observers import StreamFeed, error_name
+from .botocore_internals import raw_stream_of
+from .observers import StreamObserver, error_name
 
 
 def can_be_read_on(stream: EventStream) -> bool:
-    """Whether waiting for *stream* can be bounded, and it is still connected."""
+    """Return whether waiting for *stream* can be bounded and it is still connected."""
     return _socket_of(stream) is not None
 
 
@@ -30,21 +31,21 @@ def read_on(
     until: float,
     max_events: int,
 ) -> None:
-    """Read *stream* on, and give its connection back, or close it.
+    """Read the rest of *stream*, and return its connection to the pool, or close it.
 
-    A server that falls silent is waited for until *until* at the longest. That one
-    sends bytes without ever completing an event is not expected of AWS.
+    A server that falls silent is waited for until *until* at the longest. AWS is not
+    expected to send bytes without ever completing an event.
 
     Args:
-        stream: Botocore's own stream, which nobody else reads.
-        take: Told about each event; True when no further one is needed.
+        stream: Botocore's own stream, which nothing else reads.
+        take: Called with each event; returns True when no further one is needed.
         until: ``perf_counter`` at which to stop.
         max_events: Events to read at most.
     """
     connection = _socket_of(stream)
     if connection is None:
         return
-    patience_s = connection.gettimeout()
+    timeout_s = connection.gettimeout()
     is_over = False
     try:
         events = iter(stream)
@@ -52,21 +53,21 @@ def read_on(
             left_s = until - perf_counter()
             if left_s <= 0:
                 break
-            connection.settimeout(_shorter(left_s, patience_s))
+            connection.settimeout(_shorter(left_s, timeout_s))
             event = next(events, _END)
             if event is _END:
                 is_over = True
                 break
             if take(event):
-                # What ends the answer comes along with the last event. Read, it puts
-                # the connection back into its pool, with the patience of its owner.
-                connection.settimeout(patience_s)
+                # What ends the answer comes along with the last event. Reading it puts
+                # the connection back into its pool, with its original timeout.
+                connection.settimeout(timeout_s)
                 is_over = len(list(islice(events, _MOST_AFTER_LAST))) < _MOST_AFTER_LAST
                 break
     finally:
         if is_over:
             with suppress(OSError):  # closed, as the pool had no room
-                connection.settimeout(patience_s)
+                connection.settimeout(timeout_s)
         else:
             stream.close()
 
@@ -75,35 +76,35 @@ _END = object()
 _MOST_AFTER_LAST = 8
 
 
-def _shorter(left_s: float, patience_s: float | None) -> float:
-    return left_s if patience_s is None else min(left_s, patience_s)
+def _shorter(left_s: float, timeout_s: float | None) -> float:
+    return left_s if timeout_s is None else min(left_s, timeout_s)
 
 
 def _socket_of(stream: EventStream) -> socket | None:
-    """The socket that *stream* reads from, by urllib3's public attributes.
+    """Return the socket that *stream* reads from, by urllib3's public attributes.
 
-    None where the answer is not read from one, or has come to its end; and for an
-    answer after which the server closes, whose socket has left its connection.
+    None if the answer is not read from one, or has come to its end; and for an answer
+    after which the server closes, whose socket has left its connection.
     """
-    raw = getattr(stream, "_raw_stream", None)
+    raw = raw_stream_of(stream)
     found = getattr(getattr(raw, "connection", None), "sock", None)
     return found if hasattr(found, "settimeout") else None
 
 
-class AbandonedFeed(StreamFeed):
-    """Reads a stream on in the background when its caller has dropped it."""
+class AbandonedStreamObserver(StreamObserver):
+    """Observes a stream, and reads the rest in the background when it is dropped."""
 
     __slots__ = ("_drains", "_is_drained", "_stream", "_until")
 
     def __init__(self, call: Call, stream: EventStream, drains: Drains) -> None:
-        """Watch the stream of *call*.
+        """Observe the stream of *call*.
 
         Args:
             call: The call.
             stream: Botocore's own stream, from which the caller's reads. It and the
-                call are held apart, so that the collection of a cycle which the
+                call are held by *drains*, so that the collection of a cycle which the
                 caller's stream is part of does not end them before it is noticed.
-            drains: Reads it on.
+            drains: Reads the rest.
         """
         super().__init__(call)
         self._stream = stream
@@ -113,7 +114,7 @@ class AbandonedFeed(StreamFeed):
         drains.hold(self)
 
     def dropped(self) -> None:
-        """The caller's stream is gone. In a finalizer, so nothing here may wait."""
+        """Note, in a finalizer, that the caller's stream is gone; nothing may wait."""
         was_held = self._drains.release(self)
         call = self._call
         if call.ended is not None or not was_held:
@@ -125,7 +126,7 @@ class AbandonedFeed(StreamFeed):
             self._recorder.look_again(self._is_done)
 
     def _is_done(self) -> bool:
-        """Whether the call has ended; starts the reading, and sees to its bound."""
+        """Return whether the call has ended; starts the reading, and bounds it."""
         call = self._call
         if call.ended is None and not self._is_drained:
             self._is_drained = True
@@ -140,23 +141,23 @@ class AbandonedFeed(StreamFeed):
         return call.ended is not None
 
     def _read_on(self) -> None:
-        """On a thread of its own: read on until the counts are known, or it is late."""
+        """Read until the counts are known or the bounds are reached; on a thread."""
         call = self._call
         try:
             if call.ended is None:
                 most = self._drains.max_events
-                read_on(self._stream, self._took, until=self._until, max_events=most)
-        except Exception as error:  # that of a stream which nobody reads any more
+                read_on(self._stream, self._take, until=self._until, max_events=most)
+        except Exception as error:  # of a stream that the caller no longer reads
             logger.debug("an abandoned stream broke off: %s", error_name(error))
         finally:
             self._recorder.stream_drained(call)
 
-    def _took(self, event: Any) -> bool:
-        """Note an event; whether the call has ended, and no other one is needed."""
-        events = self._events
+    def _take(self, event: Any) -> bool:
+        """Note an event; return whether the call has ended and no other is needed."""
+        events = self.events
         if events.first is None:
             events.first = event
-        self.saw((event,), 1)
+        events.add(event)
         if is_final(event):
             self._recorder.stream_drained(self._call)
         return self._call.ended is not None

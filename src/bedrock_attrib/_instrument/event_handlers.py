@@ -10,14 +10,15 @@ import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
-from .._readers import OPERATIONS, is_turned_away, needs_body
+from .._readers import OPERATIONS, BodyAnswer, is_turned_away, needs_body
 from .._recording.call import NO_RETRIES, Call
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
-from .async_streams import is_async, watch_aio_body, watch_aio_stream
+from .async_streams import observe_aio_body, observe_aio_stream
+from .botocore_internals import is_async_body, is_async_event_stream
 from .observers import error_name
-from .sync_streams import watch_body, watch_stream
+from .sync_streams import observe_body, observe_stream
 
 SERVICE = "bedrock-runtime"
 WHO = f"bedrock-attrib-who.{SERVICE}"
@@ -52,14 +53,14 @@ class Handlers:
         recorder: The recorder that was asked for; None for whichever is the default.
         is_on: False once the target is no longer instrumented. Clients that were made
             from a session keep its handlers.
-        gives_way: Whether whoever instruments with another recorder replaces them, as
-            they were put there from outside of the application's code.
+        is_implicit: Whether they were registered from outside the application's code.
+            Instrumenting with another recorder then replaces them.
     """
 
-    def __init__(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
+    def __init__(self, recorder: Recorder | None, *, is_implicit: bool = False) -> None:
         """Make handlers that tell *recorder*."""
         self.recorder = recorder
-        self.gives_way = gives_way
+        self.is_implicit = is_implicit
         self.is_on = True
 
     def register(self, events: BaseEventHooks) -> None:
@@ -281,19 +282,19 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         return
     row = call.route.operation
     if row.stream is not None:
-        call.answer = row.read(parsed, call.route.model)
+        call.answer = row.read(row.keep(parsed), call.route.model)
         stream = parsed[row.stream]
-        if is_async(stream):
-            watch_aio_stream(stream, call)
-        else:
-            parsed[row.stream] = watch_stream(stream, call)
+        observe = (
+            observe_aio_stream if is_async_event_stream(stream) else observe_stream
+        )
+        parsed[row.stream] = observe(stream, call)
         return
     if row.body is not None:
         headers = metadata.get("HTTPHeaders") or {}
         if needs_body(headers) or call.has_guardrail:
-            call.answer = row.read(parsed, call.route.model)
+            answer = BodyAnswer(row, dict(headers), call.route.model)
             body, length = parsed[row.body], headers.get("content-length")
-            watch = watch_aio_body if is_async(body) else watch_body
-            watch(body, call, int(length) if length else None)
+            observe = observe_aio_body if is_async_body(body) else observe_body
+            observe(body, call, answer, int(length) if length else None)
             return
     recorder.answered(call, row.keep(parsed) or _NOTHING)

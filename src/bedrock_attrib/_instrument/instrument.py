@@ -1,4 +1,4 @@
-"""Which targets are instrumented: clients, sessions, everything."""
+"""instrument() and uninstrument()."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any, TypeVar
 
+import boto3
 import botocore
 from botocore.client import BaseClient
 from botocore.hooks import BaseEventHooks
@@ -18,71 +19,77 @@ from .._runtime.contained_errors import PROCESS_ERRORS
 from .._runtime.fork import ResetOrder, after_fork
 from ..errors import ConfigError
 from .event_handlers import Handlers, is_same_recorder
-from .targets import events_of, living_events, standing_on
+from .targets import current_handlers, events_of, existing_emitters
 
 Target = TypeVar("Target")
 
 
 def instrument(
-    target: Target = None,  # type: ignore[assignment]  # None stands for everything
+    target: Target = None,  # type: ignore[assignment]  # None for the whole process
     *,
     recorder: Recorder | None = None,
+    include_existing: bool = False,
 ) -> Target:
     """Meter every Bedrock runtime call of *target*.
 
     Works by botocore's public events alone: the client stays the client, with the same
-    types, exceptions and streaming behaviour. Twice is once, on whatever mixture: every
+    types, exceptions and streaming behaviour. Calling it again has no effect: every
     call is one record.
 
     Args:
         target: A bedrock-runtime client of boto3, botocore, aiobotocore or aioboto3; a
             session of any of them, for the clients made from it later; or None, for
-            every session created from now on, and every session and bedrock-runtime
-            client that exists already.
+            the clients made later from boto3's default session and from every session
+            created from now on.
         recorder: Takes the calls; None for the default recorder, whichever it is when
             a call starts.
+        include_existing: Without a target, meter the sessions and bedrock-runtime
+            clients that exist already, too. They are searched among all objects of the
+            process: some 50 ms for a million objects. What was instrumented before
+            keeps its recorder.
 
     Returns:
         *target* itself.
 
-    Without a target, what exists already is looked for once, among all objects of the
-    process: some 50 ms for a million of them, and nothing for a call. What was
-    instrumented before keeps its recorder.
-
     Raises:
-        TypeError: If *target* is a client of another service, or no client or session.
+        TypeError: If *target* is a client of another service, or no client or session;
+            or if *include_existing* is given with a target.
         ConfigError: If *target* is instrumented with another recorder, or the settings
             of the default recorder are wrong.
 
     Example:
         >>> bedrock = instrument(boto3.client("bedrock-runtime"))  # doctest: +SKIP
     """
+    if target is not None and include_existing:
+        raise TypeError("include_existing is for instrument() without a target")
     if recorder is None:
-        get_recorder()  # wrong settings are told here, not in a call
+        get_recorder()  # fail here on invalid settings, not during a call
     if target is None:
-        _everything.instrument(recorder)
+        _process_wide.instrument(recorder)
+        if include_existing:
+            _process_wide.reach_existing()
     else:
         _instrument_one(target, recorder)
     return target
 
 
 def uninstrument(target: Any = None) -> None:
-    """Take `instrument` back for *target*. Calls that have started are finished.
+    """Undo `instrument` for *target*. Calls that have started are finished.
 
     Args:
         target: What was given to `instrument`, or a client or session that
-            ``instrument()`` reached; clients made from a session are metered no more
-            either. None takes ``instrument()`` back and leaves what was instrumented
-            by name. A target that is not instrumented is left as it is.
+            ``instrument()`` reached; clients made from a session are no longer metered
+            either. None undoes ``instrument()`` and leaves what was instrumented by
+            name. A target that is not instrumented is left as it is.
 
     Raises:
         TypeError: As for `instrument`.
     """
     if target is None:
-        _everything.uninstrument()
+        _process_wide.uninstrument()
         return
     events = events_of(target)
-    handlers = standing_on(events)
+    handlers = current_handlers(events)
     if handlers is not None:
         handlers.unregister(events)
         if not isinstance(target, BaseClient):
@@ -90,35 +97,35 @@ def uninstrument(target: Any = None) -> None:
 
 
 def instrument_from_outside(session: BotocoreSession | None = None) -> None:
-    """Meter everything for an application that may not know of it. Twice is once.
+    """Meter everything for an application that may not know of it.
 
-    The application's own word comes first: what it instruments with a recorder of its
-    own, before or later, goes there.
+    What the application instruments with a recorder of its own, before or later, goes
+    to that recorder. Calling it again has no effect.
 
     Args:
-        session: A session whose client is about to be made. Then nothing is done where
+        session: A session whose client is about to be made. Then nothing is done if
             the application has called `uninstrument()` meanwhile.
 
     Raises:
         ConfigError: If the settings of the default recorder are wrong.
     """
-    if session is not None and _everything.is_taken_back:
+    if session is not None and _process_wide.is_undone:
         return
     get_recorder()
-    _everything.instrument(None, gives_way=True)
+    _process_wide.instrument(None, is_implicit=True)
     if session is not None:
-        _everything.reach_session(session)
+        _process_wide.reach_session(session)
 
 
 def _instrument_one(target: Any, recorder: Recorder | None) -> None:
     events = events_of(target)
-    standing = standing_on(events)
-    if standing is None:
+    current = current_handlers(events)
+    if current is None:
         Handlers(recorder).register(events)
-    elif standing.tells(recorder):
+    elif current.tells(recorder):
         return
-    elif standing.gives_way:
-        Handlers(recorder).register(events)  # which takes the others off
+    elif current.is_implicit:
+        Handlers(recorder).register(events)  # which removes the others
     else:
         raise ConfigError(
             f"{type(target).__name__} is instrumented with another recorder, directly "
@@ -126,33 +133,37 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
         )
 
 
-class _Everything:
+class ProcessWideInstrumentation:
     """What ``instrument()`` without a target has reached, and will reach.
 
     Attributes:
-        is_taken_back: Whether ``uninstrument()`` was the last word.
+        is_undone: Whether ``uninstrument()`` was called last.
     """
 
     def __init__(self) -> None:
-        self.is_taken_back = False
+        self.is_undone = False
         self._is_on = False
-        self._gives_way = False
+        self._is_implicit = False
         self._recorder: Recorder | None = None
         self._handlers: weakref.WeakSet[Handlers] = weakref.WeakSet()
+        self._emitters: weakref.WeakSet[BaseEventHooks] = weakref.WeakSet()
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """Take a lock that nobody holds, as a forked child must."""
+        """Make a new lock, as a forked child must."""
         # A handler of the application may make a session in the middle of this.
         self._lock = RLock()
 
-    def instrument(self, recorder: Recorder | None, *, gives_way: bool = False) -> None:
+    def instrument(
+        self, recorder: Recorder | None, *, is_implicit: bool = False
+    ) -> None:
+        """Meter boto3's default session, and every session created from now on."""
         with self._lock:
-            self.is_taken_back = False
+            self.is_undone = False
             if self._is_on:
-                if gives_way:
+                if is_implicit:
                     return
-                if self._gives_way:
+                if self._is_implicit:
                     self._hand_over(recorder)
                 if not is_same_recorder(self._recorder, recorder):
                     raise ConfigError(
@@ -161,24 +172,33 @@ class _Everything:
                     )
                 return
             self._is_on = True
-            self._gives_way = gives_way
+            self._is_implicit = is_implicit
             self._recorder = recorder
-            # First this and then the search, so that no session slips through.
             botocore.register_initializer(self.reach_session)
-        for events in living_events():
+        if boto3.DEFAULT_SESSION is not None:
+            self.reach_session(boto3.DEFAULT_SESSION)
+
+    def reach_existing(self) -> None:
+        """Meter every session and client that exists."""
+        for events in existing_emitters():
             self._contain(self._reach, events)
 
     def _hand_over(self, recorder: Recorder | None) -> None:
-        """Let *recorder* have what was reached from outside of the application."""
-        self._gives_way = False
+        """Send to *recorder* what was instrumented from outside of the application."""
+        self._is_implicit = False
         self._recorder = recorder
         for handlers in self._handlers:
             handlers.recorder = recorder
-            handlers.gives_way = False
+            handlers.is_implicit = False
 
     def uninstrument(self) -> None:
+        """Undo `instrument`.
+
+        Emitters of clients are copies of their session's. Handlers on a copy are
+        switched off, and stay there without effect.
+        """
         with self._lock:
-            self.is_taken_back = True
+            self.is_undone = True
             if not self._is_on:
                 return
             self._is_on = False
@@ -187,19 +207,23 @@ class _Everything:
             for handlers in self._handlers:
                 handlers.is_on = False
             self._handlers.clear()
-        for events in living_events():
-            self._contain(standing_on, events)  # takes off what is no longer on
+            emitters = list(self._emitters)
+            self._emitters.clear()
+        for events in emitters:
+            self._contain(current_handlers, events)  # removes what is switched off
 
-    def reach_session(self, session: BotocoreSession) -> None:
+    def reach_session(self, session: BotocoreSession | boto3.Session) -> None:
+        """Meter the clients that will be made from *session*."""
         self._contain(lambda: self._reach(events_of(session)))
 
     def _reach(self, events: BaseEventHooks) -> None:
-        """Put handlers of its own on an emitter, which can then be taken back alone."""
+        """Register handlers of its own on an emitter, to be removed alone."""
         with self._lock:
-            if self._is_on and standing_on(events) is None:
-                handlers = Handlers(self._recorder, gives_way=self._gives_way)
+            if self._is_on and current_handlers(events) is None:
+                handlers = Handlers(self._recorder, is_implicit=self._is_implicit)
                 handlers.register(events)
                 self._handlers.add(handlers)
+                self._emitters.add(events)
 
     def _contain(self, step: Callable[..., object], *arguments: Any) -> None:
         """Take *step* for an object of the application, which may be a stand-in."""
@@ -209,5 +233,5 @@ class _Everything:
             PROCESS_ERRORS.note("instrument", fault)
 
 
-_everything = _Everything()
-after_fork(_everything.renew_lock, ResetOrder.LOCKS)
+_process_wide = ProcessWideInstrumentation()
+after_fork(_process_wide.renew_lock, ResetOrder.LOCKS)

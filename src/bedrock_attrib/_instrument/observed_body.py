@@ -1,41 +1,32 @@
-"""What a body reads from, looked at: whoever takes it from under the body is seen too.
+"""Observed connection of a body: notes all bytes, whatever reads them.
 
-`with body` hands out the connection underneath, and other instrumentations of Bedrock
+`with body` returns the connection underneath, and other instrumentations of Bedrock
 build a body of their own around it (OpenLLMetry 0.62.4 and OpenInference 0.1.61,
-checked 2026-11-25). So bytes are seen where they come from, not in the body's methods.
+checked 2026-11-25). So bytes are noted at the connection, not in the body's methods.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self, SupportsIndex
+from typing import Any, Self, SupportsIndex
+
+from .observers import BodyObserver
 
 
-class BodyWatcher(Protocol):
-    """Who is told of a body's bytes."""
+class ObservedBody:
+    """The connection of an answer, which passes everything through.
 
-    def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
-        """Note a piece that the caller has read."""
-
-    def ended(self, error: BaseException | None = None) -> None:
-        """The body was read as far as the caller wants it, or raised *error*."""
-
-
-class WatchedRaw:
-    """Stands before the connection of an answer, and passes everything through.
-
-    Says of itself that it is what it stands before: ``isinstance`` and all attributes
-    answer as there.
+    Attributes are those of the connection, and ``isinstance`` answers as for it.
     """
 
     __slots__ = ("__weakref__", "_bedrock_attrib", "_bedrock_attrib_raw")
 
-    def __init__(self, raw: Any, watcher: BodyWatcher) -> None:
-        """Stand before *raw* and tell *watcher*."""
+    def __init__(self, raw: Any, observer: BodyObserver) -> None:
+        """Pass *raw* through, and have *observer* note what is read."""
         object.__setattr__(self, "_bedrock_attrib_raw", raw)
-        object.__setattr__(self, "_bedrock_attrib", watcher)
+        object.__setattr__(self, "_bedrock_attrib", observer)
 
-    @property  # type: ignore[misc]  # nobody writes it
+    @property  # type: ignore[misc]  # it is never assigned
     def __class__(self) -> type:
         return type(self._bedrock_attrib_raw)
 
@@ -56,10 +47,14 @@ class WatchedRaw:
 
     def read(self, *args: Any, **kwargs: Any) -> bytes:
         """Read at most as many bytes as asked for, or all."""
-        return self._read(self._bedrock_attrib_raw.read, args, kwargs)
+        chunk = self._call(self._bedrock_attrib_raw.read, args, kwargs)
+        asked = _asked_for(args, kwargs)
+        is_last = asked is None or (not chunk and asked != 0)
+        self._bedrock_attrib.saw(bytes(chunk), is_last=is_last)
+        return bytes(chunk)
 
     def read1(self, *args: Any, **kwargs: Any) -> bytes:
-        """Read what is there, at most as many bytes as asked for."""
+        """Read what has arrived, at most as many bytes as asked for."""
         chunk = self._call(self._bedrock_attrib_raw.read1, args, kwargs)
         is_last = not chunk and _asked_for(args, kwargs) != 0
         self._bedrock_attrib.saw(chunk, is_last=is_last)
@@ -82,7 +77,7 @@ class WatchedRaw:
         return lines
 
     def readinto(self, b: Any) -> int:
-        """Read into *b*; the number of bytes read."""
+        """Read into *b*; return the number of bytes read."""
         amount: int = self._call(self._bedrock_attrib_raw.readinto, (b,), {})
         view = memoryview(b).cast("B")
         is_last = not amount and len(view) > 0
@@ -107,7 +102,7 @@ class WatchedRaw:
         return line
 
     def close(self) -> None:
-        """Close the connection, and the call with it."""
+        """Close the connection, and end the call."""
         try:
             self._bedrock_attrib_raw.close()
         finally:
@@ -123,16 +118,6 @@ class WatchedRaw:
         finally:
             self._bedrock_attrib.ended()
 
-    def _read(
-        self, read: Callable[..., bytes], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> bytes:
-        chunk = self._call(read, args, kwargs)
-        asked = _asked_for(args, kwargs)
-        self._bedrock_attrib.saw(
-            chunk, is_last=asked is None or (not chunk and asked != 0)
-        )
-        return bytes(chunk)
-
     def _call(
         self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -145,26 +130,26 @@ class WatchedRaw:
     def _pieces(
         self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Iterator[bytes]:
-        watcher = self._bedrock_attrib
+        observer = self._bedrock_attrib
         pieces = self._call(method, args, kwargs)
         try:
             for piece in pieces:
-                watcher.saw(piece)
+                observer.saw(piece)
                 yield piece
         except GeneratorExit:
             raise
         except BaseException as error:
-            watcher.ended(error)
+            observer.ended(error)
             raise
-        watcher.saw(b"", is_last=True)
+        observer.saw(b"", is_last=True)
 
 
 def _asked_for(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    """How many bytes a reader asks for; None for all of them."""
+    """Return how many bytes a reader asks for; None for all of them."""
     named = next((kwargs[name] for name in _AMOUNTS if name in kwargs), None)
     amount = args[0] if args else named
     return None if amount is None or amount < 0 else int(amount)
 
 
-# What urllib3 and `io` call the number of bytes to read.
+# Names of the number of bytes to read in urllib3 and `io`.
 _AMOUNTS = ("amt", "size", "n", "hint")

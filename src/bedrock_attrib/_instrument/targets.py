@@ -1,4 +1,4 @@
-"""What can be instrumented, what stands on it, and where more of it is."""
+"""Targets of instrumentation: their emitters, and the handlers on those."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .event_handlers import SERVICE, WHO, Handlers
 
 
 def events_of(target: Any) -> BaseEventHooks:
-    """The emitter of *target*. aiobotocore's and aioboto3's are kinds of these.
+    """Return the emitter of *target*, also for targets of aiobotocore and aioboto3.
 
     Raises:
         TypeError: If *target* is a client of another service, or no client or session.
@@ -33,7 +33,7 @@ def events_of(target: Any) -> BaseEventHooks:
 def _hint(target: Any) -> str:
     if not hasattr(type(target), "__aenter__"):
         return ""
-    return ". An async client is there within `async with`: instrument what that gives"
+    return ". An async client exists within `async with`: instrument what that returns"
 
 
 def _client_events(client: BaseClient) -> BaseEventHooks:
@@ -61,9 +61,13 @@ _EVENTS: tuple[tuple[type, Callable[[Any], BaseEventHooks]], ...] = (
 )
 
 
-def standing_on(events: BaseEventHooks) -> Handlers | None:
-    """The handlers that meter the calls of an emitter; takes off those that do not."""
-    for _, answer in _asked(events.emit(WHO)):
+def current_handlers(events: BaseEventHooks) -> Handlers | None:
+    """Return the handlers that meter the calls of an emitter; remove inactive ones."""
+    try:
+        answers = _answers(events.emit(WHO))
+    except Exception:
+        return None  # an application's handler for all events fails on this one
+    for _, answer in answers:
         if isinstance(answer, Handlers):
             if answer.is_on:
                 return answer
@@ -71,29 +75,29 @@ def standing_on(events: BaseEventHooks) -> Handlers | None:
     return None
 
 
-def _asked(answers: Any) -> list[tuple[Any, Any]]:
-    """What handlers answered; an async emitter gives a coroutine for it.
+def _answers(emitted: Any) -> list[tuple[Any, Any]]:
+    """Return what handlers answered; an async emitter returns a coroutine for it.
 
-    Nothing of ours waits, so the coroutine comes to its end at once. Where a handler of
-    somebody else for every event there is does wait, nothing is known.
+    Our handler does not wait, so the coroutine ends at once. If another handler for all
+    events does wait, nothing is known.
     """
-    if not isinstance(answers, Coroutine):
-        return list(answers)
+    if not isinstance(emitted, Coroutine):
+        return list(emitted)
     try:
-        answers.send(None)
+        emitted.send(None)
     except StopIteration as done:
         return list(done.value)
-    answers.close()
+    emitted.close()
     return []
 
 
-def living_events() -> Iterator[BaseEventHooks]:
-    """Emitters of every session and every client of the service that there is.
+def existing_emitters() -> Iterator[BaseEventHooks]:
+    """Find the emitters of all sessions, and of all clients of the service.
 
-    Looks at all objects that the garbage collector knows, once: about 50 ms for a
-    million. It knows none that ``gc.freeze()`` has put away.
+    Looks at every object that the garbage collector tracks: about 50 ms for a million.
+    It does not track those that ``gc.freeze()`` has put away.
     """
-    for target in _living(BotocoreSession, BaseClient):
+    for target in _objects_of(BotocoreSession, BaseClient):
         try:
             events = events_of(target)
         except (AttributeError, RecursionError, TypeError, ValueError):
@@ -101,7 +105,7 @@ def living_events() -> Iterator[BaseEventHooks]:
         yield events
 
 
-def _living(*kinds: type) -> list[Any]:
+def _objects_of(*kinds: type) -> list[Any]:
     # By type(), as isinstance() asks an object for its class, and lazy proxies of web
     # frameworks would be filled by that.
     return [each for each in gc.get_objects() if issubclass(type(each), kinds)]

@@ -1,8 +1,7 @@
-"""Where a response hides its usage: one table of operations and their readers."""
+"""Readers of usage: one table of operations, and how to read the answers of each."""
 
 from __future__ import annotations
 
-from .bodies import read_body
 from .failures import (
     is_turned_away,
     status_of_refusal,
@@ -12,6 +11,7 @@ from .failures import (
 from .json_scan import outer_value, whole_object
 from .operations import OPERATIONS, Operation, operation_named
 from .raw_http import (
+    BodyAnswer,
     events_of,
     has_guardrail_in,
     read_document_of,
@@ -20,11 +20,11 @@ from .raw_http import (
 )
 from .requests import RequestFacts, RequestReader, merge_request, request_reader
 from .responses import Kept, needs_body
-from .streams import TAIL, Events, is_final, read_unfinished
+from .streams import Events, is_final, read_unfinished
 
 __all__ = [
     "OPERATIONS",
-    "TAIL",
+    "BodyAnswer",
     "Events",
     "Kept",
     "Operation",
@@ -38,7 +38,6 @@ __all__ = [
     "needs_body",
     "operation_named",
     "outer_value",
-    "read_body",
     "read_document_of",
     "read_headers",
     "read_http_body",

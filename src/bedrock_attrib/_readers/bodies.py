@@ -1,4 +1,4 @@
-"""What the body of an InvokeModel answer says, once the caller has read it."""
+"""Usage in the body of an InvokeModel answer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from .._model.model_id import ModelRef
 from .._model.record import Reading
 from .._model.usage import Unit
-from .counts import read_shape, split_cache_writes
+from .counts import read_fields, split_cache_writes
 from .guardrails import add_units, trace_units
 from .json_scan import outer_object, whole_object
 from .usage_formats import (
-    BODY_SHAPES,
+    BODY_FORMATS,
     Fields,
-    Shape,
+    UsageFormat,
     is_spelled,
 )
 
@@ -22,13 +22,13 @@ _TRACE = "amazon-bedrock-trace"
 _TRACE_NAME = _TRACE.encode()
 # Members of a body that are looked for in its tail, where it is too long to parse.
 _NAMES = (
-    *dict.fromkeys(path[0] for path, _ in BODY_SHAPES if path),
+    *dict.fromkeys(path[0] for path, _ in BODY_FORMATS if path),
     *(
         name
-        for path, shapes in BODY_SHAPES
+        for path, formats in BODY_FORMATS
         if not path
-        for shape in shapes
-        for name in (shape.input, shape.output)
+        for usage_format in formats
+        for name in (usage_format.input, usage_format.output)
     ),
     _TRACE,
     "service_tier",
@@ -109,19 +109,19 @@ def _trace_units(document: Mapping[str, Any]) -> dict[Unit, int]:
 
 
 def read_document(document: Mapping[str, Any], model: ModelRef) -> Reading | None:
-    """Counts of a body or of a chunk of a stream, by the first shape that fits."""
+    """Read the counts of a body or of a stream's chunk, by the first fitting format."""
     found = find_usage(document)
-    return None if found is None else read_shape(*found, model.vendor)
+    return None if found is None else read_fields(*found, model.vendor)
 
 
-def find_usage(document: Mapping[str, Any]) -> tuple[Shape, Fields] | None:
+def find_usage(document: Mapping[str, Any]) -> tuple[UsageFormat, Fields] | None:
     """Where the counts of *document* stand, and in which spelling."""
-    for path, shapes in BODY_SHAPES:
+    for path, formats in BODY_FORMATS:
         fields: Any = document
         for name in path:
             fields = fields.get(name) if isinstance(fields, Mapping) else None
         if isinstance(fields, Mapping):
-            for shape in shapes:
-                if is_spelled(shape, fields):
-                    return shape, fields
+            for usage_format in formats:
+                if is_spelled(usage_format, fields):
+                    return usage_format, fields
     return None

@@ -1,4 +1,4 @@
-"""How a spelling of token counts is read into disjoint counts by unit."""
+"""Token counts in one spelling, read into disjoint counts by unit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from .._model.record import Reading
 from .._model.usage import Unit
-from .usage_formats import Fields, Shape, anthropic_lifetimes
+from .usage_formats import Fields, UsageFormat, anthropic_lifetimes
 
 LIFETIME_UNITS = {
     "5m": Unit.CACHE_WRITE_5M_TOKEN,
@@ -23,33 +23,37 @@ _UNSTATED_LIFETIME = {
 }
 
 
-def read_shape(shape: Shape, fields: Fields, vendor: str | None) -> Reading | None:
-    """Counts of *fields*, spelled as *shape*; None if neither side stands there.
+def read_fields(
+    usage_format: UsageFormat, fields: Fields, vendor: str | None
+) -> Reading | None:
+    """Counts of *fields*, spelled as *usage_format*; None if neither side is there.
 
     Cached tokens are taken out of an inclusive input. A negative rest, or counts by
     lifetime that pass their own total, are not believed; the note says so.
 
     Args:
-        shape: The spelling.
+        usage_format: The spelling.
         fields: Object that may hold the counts, as whole numbers.
-        vendor: Vendor of the model, for the lifetime of cache writes not told apart.
+        vendor: Vendor of the model, for the lifetime of cache writes not stated.
     """
-    if shape.flatten is not None:
-        fields = shape.flatten(fields)
+    if usage_format.flatten is not None:
+        fields = usage_format.flatten(fields)
     get = fields.get
-    prompt, output = get(shape.input), get(shape.output)
-    cached, written = get(shape.cache_read), get(shape.cache_write)
+    prompt, output = get(usage_format.input), get(usage_format.output)
+    cached, written = get(usage_format.cache_read), get(usage_format.cache_write)
     if prompt is None and output is None:
         return None
-    if written is None or shape.lifetimes is None:
+    if written is None or usage_format.lifetimes is None:
         lifetimes = None
     else:
-        lifetimes = shape.lifetimes(fields)
-    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
+        lifetimes = usage_format.lifetimes(fields)
+    return read_numbers(
+        usage_format, prompt, output, cached, written, lifetimes, vendor
+    )
 
 
 def read_numbers(
-    shape: Shape,
+    usage_format: UsageFormat,
     prompt: Any,
     output: Any,
     cached: Any,
@@ -57,15 +61,15 @@ def read_numbers(
     lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
 ) -> Reading:
-    """Counts of fields that have been looked up, as `read_shape` says.
+    """Counts of fields that have been looked up, as `read_fields` says.
 
     Args:
-        shape: The spelling.
+        usage_format: The spelling.
         prompt: What is stated for the input; None for nothing, as in all of these.
         output: What is stated for the output.
         cached: What is stated for tokens read from the cache.
         written: What is stated for tokens written to the cache.
-        lifetimes: Cache writes by lifetime, where told apart.
+        lifetimes: Cache writes by lifetime, where stated.
         vendor: Vendor of the model.
     """
     if not (
@@ -75,15 +79,15 @@ def read_numbers(
         and (written is None or (type(written) is int and written >= 0))
     ):
         numbers = (prompt, output, cached, written)
-        return _read_odd_numbers(shape, numbers, lifetimes, vendor)
+        return _read_odd_numbers(usage_format, numbers, lifetimes, vendor)
     counts: dict[Unit, int] = {}
-    reading = Reading(counts, shape.source)
+    reading = Reading(counts, usage_format.source)
     if prompt is not None:
-        if shape.includes_cache:
+        if usage_format.includes_cache:
             total = prompt
             prompt -= (cached or 0) + (written or 0)
             if prompt < 0:
-                why = _impossible(shape, total, cached, written)
+                why = _impossible(usage_format, total, cached, written)
                 return Reading(None, "", why)
         counts[_INPUT] = prompt
     if output is not None:
@@ -101,7 +105,7 @@ _CACHE_READ = Unit.CACHE_READ_TOKEN
 
 
 def _read_odd_numbers(
-    shape: Shape,
+    usage_format: UsageFormat,
     numbers: tuple[Any, ...],
     lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
@@ -117,17 +121,19 @@ def _read_odd_numbers(
     ]
     if list(map(type, whole)) == list(map(type, numbers)):
         return Reading(
-            None, "", f"{shape.source}: a count is no whole number from zero up"
+            None, "", f"{usage_format.source}: a count is no whole number from zero up"
         )
     prompt, output, cached, written = whole
-    return read_numbers(shape, prompt, output, cached, written, lifetimes, vendor)
+    return read_numbers(
+        usage_format, prompt, output, cached, written, lifetimes, vendor
+    )
 
 
 def _impossible(
-    shape: Shape, total: int, cached: int | None, written: int | None
+    usage_format: UsageFormat, total: int, cached: int | None, written: int | None
 ) -> str:
     return (
-        f"{shape.source}: input {total} is less than the cached tokens "
+        f"{usage_format.source}: input {total} is less than the cached tokens "
         f"that it includes ({cached} read, {written} written)"
     )
 

@@ -1,4 +1,4 @@
-"""Which operation is metered how: the table of bedrock-runtime's operations."""
+"""Table of bedrock-runtime's operations, and how each is metered."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .responses import (
     keep_headers,
     keep_nothing,
     keep_usage,
+    keep_whole_headers,
     read_converse,
     read_free,
     read_guardrail,
@@ -40,11 +41,10 @@ class Operation:
 
     Attributes:
         name: As AWS spells it.
-        read: Reads the parsed answer, before any body or stream is touched, or what was
-            kept of it.
-        members: Members of the answer that ``read`` looks at.
-        keep: Keeps of the answer what ``read`` looks at, until that is called; None if
-            its body may say more.
+        read: Reads what ``keep`` has stored of an answer.
+        members: Members of the answer that ``keep`` looks at.
+        keep: Stores what ``read`` needs of a parsed answer, before any body or stream
+            is touched; None if the body may say more.
         model: Model of an operation that names none.
         stream: Member of the answer that holds its event stream.
         read_events: Reads the final statement of a stream; None while it has not come.
@@ -95,7 +95,7 @@ OPERATIONS = {
             "InvokeModel",
             read_invoke,
             members=("ResponseMetadata",),
-            keep=keep_headers,
+            keep=keep_whole_headers,
             body="body",
             request="body",
             guardrail="guardrailIdentifier",
@@ -103,6 +103,7 @@ OPERATIONS = {
         Operation(
             "InvokeModelWithResponseStream",
             read_invoke_stream,
+            keep=keep_headers,
             stream="body",
             read_events=read_invoke_events,
             request="body",
@@ -131,7 +132,7 @@ OPERATIONS = {
                 name,
                 read_invoke,
                 members=("ResponseMetadata",),
-                keep=keep_headers,
+                keep=keep_whole_headers,
                 read_events=read_invoke_events,
                 body="body",
                 guardrail="guardrailIdentifier",
@@ -143,5 +144,5 @@ OPERATIONS = {
 
 
 def operation_named(name: str) -> Operation:
-    """The row for *name*; an operation that is not known bills what is not known."""
+    """Return the row for *name*; an unknown operation is read as unknown."""
     return OPERATIONS.get(name) or Operation(name, read_unknown)

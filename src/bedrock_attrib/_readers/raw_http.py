@@ -1,4 +1,4 @@
-"""What an answer says that did not come through botocore: as it stood on the wire."""
+"""Answers as they come over HTTP: headers, bodies and events not parsed by botocore."""
 
 from __future__ import annotations
 
@@ -11,22 +11,79 @@ from .._model.record import Reading
 from .bodies import complete, read_body
 from .json_scan import outer_object
 from .operations import Operation
-from .streams import TAIL, Event, Events
+from .responses import header_counts
+from .streams import Event, Events
 
 _METADATA = "ResponseMetadata"
+
+
+class BodyAnswer:
+    """Headers of an answer, and as much of its body as the caller has read.
+
+    The pieces of the body are referred to, not copied, and are parsed by `read`, off
+    the caller's thread. Of a long body only head and tail are stored.
+    """
+
+    __slots__ = ("_headers", "_model", "_operation", "_pieces", "_reading", "_size")
+
+    def __init__(
+        self, operation: Operation, headers: Mapping[str, str], model: ModelRef
+    ) -> None:
+        """Start with no byte of the body.
+
+        Args:
+            operation: The operation.
+            headers: Headers of the answer, by lower-case name.
+            model: The model that answered.
+        """
+        self._operation = operation
+        self._model = model
+        self._headers = headers
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._reading: Reading | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Note a piece of the body."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > _MOST_BYTES:
+            body = b"".join(self._pieces)
+            self._pieces = [body[:_HEAD_BYTES], body[_HEAD_BYTES:][-_TAIL_BYTES:]]
+            self._size = _HEAD_BYTES + _TAIL_BYTES
+
+    def read(self) -> Reading:
+        """Read the counts, and forget the body; the same reading each time."""
+        reading = self._reading
+        if reading is None:
+            body, self._pieces = b"".join(self._pieces), []
+            reading = read_headers(self._operation, self._headers, self._model)
+            self._reading = reading
+            reading = read_http_body(self._operation, body, reading, self._model)
+            self._reading = reading
+        return reading
+
+
+# What states counts is near the start or the end of a body; a guardrail's trace, which
+# may be long, is at the end.
+_HEAD_BYTES = 16_384
+_TAIL_BYTES = 65_536
+_MOST_BYTES = 2 * _TAIL_BYTES
 
 
 def read_headers(
     row: Operation, headers: Mapping[str, str], model: ModelRef
 ) -> Reading:
-    """What *headers*, by lower-case name, say before anything else is read."""
-    return row.read({_METADATA: {"HTTPHeaders": headers}}, model)
+    """Read what *headers*, by lower-case name, state before the body is read."""
+    if row.body is not None:
+        return row.read(header_counts(headers), model)
+    return row.read(row.keep({_METADATA: {"HTTPHeaders": headers}}), model)
 
 
 def read_http_body(
     row: Operation, body: bytes, reading: Reading, model: ModelRef
 ) -> Reading:
-    """What the body of a plain answer says.
+    """Read the body of a plain answer.
 
     Args:
         row: The operation.
@@ -38,11 +95,11 @@ def read_http_body(
         read_body(body, reading, model)
         return reading
     document = outer_object(body, row.members)
-    return reading if document is None else row.read(document, model)
+    return reading if document is None else row.read(row.keep(document), model)
 
 
 def has_guardrail_in(row: Operation, body: bytes) -> bool:
-    """Whether the *body* of a request applies a guardrail.
+    """Return whether the *body* of a request applies a guardrail.
 
     Not parsed: inside a prompt, a quote is escaped.
     """
@@ -52,15 +109,15 @@ def has_guardrail_in(row: Operation, body: bytes) -> bool:
 def read_document_of(
     row: Operation, document: Mapping[str, Any], reading: Reading, model: ModelRef
 ) -> Reading:
-    """What a plain answer says that has been parsed; as `read_http_body`."""
+    """Read the body of a plain answer that has been parsed; as `read_http_body`."""
     if row.body is not None:
         complete(document, reading, model)
         return reading
-    return row.read(document, model)
+    return row.read(row.keep(document), model)
 
 
 def events_of(stream: Iterable[Event | bytes | str]) -> Events:
-    """The events of a stream that has been read, as far as they are remembered.
+    """Collect the events of a stream that has been read.
 
     Args:
         stream: All events in order: as botocore gives them, or the chunks inside
@@ -70,8 +127,7 @@ def events_of(stream: Iterable[Event | bytes | str]) -> Events:
     for event in map(as_event, stream):
         if events.first is None:
             events.first = event
-        events.count += 1
-        events.tail = [*events.tail, event][-TAIL:]
+        events.add(event)
     return events
 
 

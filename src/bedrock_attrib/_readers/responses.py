@@ -1,14 +1,14 @@
-"""What an answer says before any body or stream of it is touched."""
+"""Answers as botocore parses them: what is stored of each, and how it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._model.model_id import ModelRef
 from .._model.record import PriceReason, Reading
 from .._model.usage import Unit
-from .counts import read_numbers, read_shape
+from .counts import read_numbers
 from .guardrails import add_units, check_units, policy_units, trace_units
 from .usage_formats import (
     CONVERSE,
@@ -16,39 +16,67 @@ from .usage_formats import (
     HEADERS,
     TOKEN_HEADERS,
     Fields,
-    Shape,
+    UsageFormat,
     converse_lifetimes,
 )
 
-Parsed = Mapping[str, Any]
-Kept = Parsed | tuple[Any, ...]
-"""An answer, or what was kept of it until it is read: little, and flat.
+if TYPE_CHECKING:
+    from .raw_http import BodyAnswer
 
-Hundreds of answers wait, and to fetch from far memory what is spread over many objects
-takes longer than all else. Callers may change their answers meanwhile, so nothing of
-them is kept but what stands deep inside: the details of cache writes and of a trace,
-which take longer to copy than to keep.
-"""
+Parsed = Mapping[str, Any]
+
+
+class ConverseCounts(NamedTuple):
+    """The billable members of an answer of Converse, as the answer states them.
+
+    A flat tuple, as hundreds of answers wait to be read. Callers may change their
+    answers meanwhile, so it refers to nothing of them but the details of cache writes
+    and of a trace, which take longer to copy than to refer to.
+    """
+
+    input: Any
+    output: Any
+    cache_read: Any
+    cache_write: Any
+    cache_details: Any
+    tier: Any
+    latency_mode: Any
+    trace: Any
+
+
+class HeaderCounts(NamedTuple):
+    """The counts and the service tier that the headers of an answer state, as text."""
+
+    input: str | None
+    output: str | None
+    cache_read: str | None
+    cache_write: str | None
+    tier: str | None
+    latency_mode: str | None
+
+
+Kept: TypeAlias = "Parsed | ConverseCounts | HeaderCounts | BodyAnswer"
+"""What is stored of an answer until it is read."""
 
 _NOTHING: Parsed = {}
 
 
-def keep_nothing(_answer: Parsed) -> Kept:
-    """Of an answer that states nothing."""
+def keep_nothing(_answer: Parsed) -> Parsed:
+    """Store nothing of an answer that states nothing."""
     return _NOTHING
 
 
-def keep_usage(answer: Parsed) -> Kept:
-    """Of an answer of a guardrail."""
-    return {"usage": dict(answer.get("usage") or _NOTHING)}
+def keep_usage(answer: Parsed) -> Parsed:
+    """Copy the usage of a guardrail's answer."""
+    return dict(answer.get("usage") or _NOTHING)
 
 
-def keep_converse(answer: Parsed) -> Kept:
-    """Of an answer of Converse."""
+def keep_converse(answer: Parsed) -> ConverseCounts:
+    """Store the billable members of an answer of Converse."""
     get = (answer.get("usage") or _NOTHING).get
     tier, mode = answer.get("serviceTier"), answer.get("performanceConfig")
     trace = answer.get("trace")
-    return (
+    return ConverseCounts(
         get("inputTokens"),
         get("outputTokens"),
         get("cacheReadInputTokens"),
@@ -60,37 +88,36 @@ def keep_converse(answer: Parsed) -> Kept:
     )
 
 
-def _read_kept_converse(kept: tuple[Any, ...], model: ModelRef) -> Reading:
-    prompt, output, cached, written, details, tier, mode, trace = kept
-    if prompt is None and output is None:
-        reading = Reading()
-    else:
-        told = converse_lifetimes(details) if details and written is not None else None
-        vendor = model.vendor
-        reading = read_numbers(CONVERSE, prompt, output, cached, written, told, vendor)
-    reading.tier = tier
-    reading.latency_mode = mode
-    if trace is not None:
-        _read_trace(reading, trace)
-    return reading
+def keep_headers(answer: Parsed) -> HeaderCounts:
+    """Store the headers that state counts or a service tier."""
+    return header_counts(_headers(answer))
 
 
-def keep_headers(answer: Parsed) -> Kept | None:
-    """Of an answer whose headers state everything; None where the body may say more."""
-    get = _headers(answer).get
-    prompt, output = get(HEADERS.input), get(HEADERS.output)
-    cached, written = get(HEADERS.cache_read), get(HEADERS.cache_write)
-    if _may_lack(prompt, output, cached, written):
-        return None
-    return prompt, output, cached, written, get(_TIER), get(_LATENCY_MODE)
+def keep_whole_headers(answer: Parsed) -> HeaderCounts | None:
+    """Store the headers of an answer; None if its body may say more than they do."""
+    kept = header_counts(_headers(answer))
+    return None if _may_lack(kept[:4]) else kept
+
+
+def header_counts(headers: Mapping[str, str]) -> HeaderCounts:
+    """Pick the headers that state counts or a service tier."""
+    get = headers.get
+    return HeaderCounts(
+        get(HEADERS.input),
+        get(HEADERS.output),
+        get(HEADERS.cache_read),
+        get(HEADERS.cache_write),
+        get(_TIER),
+        get(_LATENCY_MODE),
+    )
 
 
 def needs_body(headers: Mapping[str, str]) -> bool:
     """Whether the body may say more than *headers* do: counts, or lifetimes."""
-    return _may_lack(*map(headers.get, TOKEN_HEADERS))
+    return _may_lack(tuple(map(headers.get, TOKEN_HEADERS)))
 
 
-def _may_lack(*counts: str | None) -> bool:
+def _may_lack(counts: tuple[str | None, ...]) -> bool:
     """Whether *counts*, of which the last is that of cache writes, may not be all."""
     said = [text for text in counts if text is not None]
     if counts[-1] is not None and counts[-1] != "0":
@@ -106,44 +133,46 @@ def _may_lack(*counts: str | None) -> bool:
 _LONGEST_COUNT = 16
 
 
-def read_free(_parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer of an operation that AWS does not bill."""
+def read_free(_kept: Parsed, _model: ModelRef) -> Reading:
+    """Read an answer of an operation that AWS does not bill."""
     return Reading(counts={}, source="free operation")
 
 
-def read_unknown(_parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer of an operation that this library does not know."""
+def read_unknown(_kept: Parsed, _model: ModelRef) -> Reading:
+    """Read an answer of an operation that this library does not know."""
     return Reading(
         note="this operation is not known, so neither is what it bills",
         code=PriceReason.OPERATION_UNKNOWN,
     )
 
 
-def read_nothing(_parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer that states no counts itself."""
+def read_nothing(_kept: Parsed, _model: ModelRef) -> Reading:
+    """Read an answer that states no counts itself."""
     return Reading()
 
 
-def read_converse(answer: Kept, model: ModelRef, shape: Shape = CONVERSE) -> Reading:
-    """Answer of Converse, or the last event of its stream."""
-    if isinstance(answer, tuple):
-        return _read_kept_converse(answer, model)
-    usage = answer.get("usage")
-    reading = read_shape(shape, usage, model.vendor) if usage else None
-    if reading is None:
+def read_converse(
+    kept: ConverseCounts, model: ModelRef, usage_format: UsageFormat = CONVERSE
+) -> Reading:
+    """Read an answer of Converse, or the last event of its stream."""
+    prompt, output, cached, written, details, tier, mode, trace = kept
+    if prompt is None and output is None:
         reading = Reading()
-    if "serviceTier" in answer:
-        reading.tier = answer["serviceTier"].get("type")
-    if "performanceConfig" in answer:
-        reading.latency_mode = answer["performanceConfig"].get("latency")
-    if "trace" in answer:
-        _read_trace(reading, answer["trace"])
+    else:
+        split = converse_lifetimes(details) if details and written is not None else None
+        reading = read_numbers(
+            usage_format, prompt, output, cached, written, split, model.vendor
+        )
+    reading.tier = tier
+    reading.latency_mode = mode
+    if trace is not None:
+        _read_trace(reading, trace)
     return reading
 
 
 def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
-    """Last event of ConverseStream."""
-    reading = read_converse(metadata, model, CONVERSE_STREAM)
+    """Read the last event of ConverseStream."""
+    reading = read_converse(keep_converse(metadata), model, CONVERSE_STREAM)
     if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
         _undo_double_count(reading.counts, reading, metadata["usage"])
     return reading
@@ -185,50 +214,40 @@ def _headers(parsed: Parsed) -> Mapping[str, str]:
     return (parsed.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
 
 
-def read_invoke(answer: Kept, model: ModelRef) -> Reading:
-    """Answer of InvokeModel, by its headers alone."""
-    if isinstance(answer, tuple):
-        return _read_kept_headers(answer, model)
-    headers = _headers(answer)
-    fields: dict[str, Any] = {}
-    for name in TOKEN_HEADERS:
-        text = headers.get(name)
-        if text is not None:
-            try:
-                fields[name] = int(text)
-            except ValueError:  # is seen, and believed as little as the others
-                fields[name] = text
-    reading = read_shape(HEADERS, fields, model.vendor) or Reading()
-    _read_served(reading, headers)
-    return reading
-
-
-def _read_kept_headers(kept: tuple[Any, ...], model: ModelRef) -> Reading:
+def read_invoke(kept: HeaderCounts, model: ModelRef) -> Reading:
+    """Read an answer of InvokeModel, by its headers alone."""
     prompt, output, cached, written, tier, mode = kept
-    reading = read_numbers(
-        HEADERS,
-        None if prompt is None else int(prompt),
-        None if output is None else int(output),
-        None if cached is None else int(cached),
-        None if written is None else int(written),
-        None,
-        model.vendor,
-    )
+    if prompt is None and output is None:
+        reading = Reading()
+    else:
+        reading = read_numbers(
+            HEADERS,
+            _number(prompt),
+            _number(output),
+            _number(cached),
+            _number(written),
+            None,
+            model.vendor,
+        )
     reading.tier = tier
     reading.latency_mode = mode
     return reading
 
 
-def read_invoke_stream(parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer of InvokeModelWithResponseStream, before its first event."""
+def _number(text: str | None) -> Any:
+    """*text* as a number; text that is none is returned, and not believed later."""
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return text
+
+
+def read_invoke_stream(kept: HeaderCounts, _model: ModelRef) -> Reading:
+    """Read an answer of InvokeModelWithResponseStream, before its first event."""
     reading = Reading()
-    _read_served(reading, _headers(parsed))
+    reading.tier = kept.tier
+    reading.latency_mode = kept.latency_mode
     return reading
-
-
-def _read_served(reading: Reading, headers: Mapping[str, str]) -> None:
-    reading.tier = headers.get(_TIER)
-    reading.latency_mode = headers.get(_LATENCY_MODE)
 
 
 # In the headers for every botocore; modelled as parameters only since 2025.
@@ -236,14 +255,14 @@ _TIER = "x-amzn-bedrock-service-tier"
 _LATENCY_MODE = "x-amzn-bedrock-performanceconfig-latency"
 
 
-def read_guardrail(parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer of ApplyGuardrail."""
-    return _guardrail(policy_units([parsed.get("usage") or {}]))
+def read_guardrail(usage: Parsed, _model: ModelRef) -> Reading:
+    """Read the usage of ApplyGuardrail."""
+    return _guardrail(policy_units([usage]))
 
 
-def read_guardrail_checks(parsed: Parsed, _model: ModelRef) -> Reading:
-    """Answer of InvokeGuardrailChecks."""
-    return _guardrail(check_units(parsed.get("usage") or {}))
+def read_guardrail_checks(usage: Parsed, _model: ModelRef) -> Reading:
+    """Read the usage of InvokeGuardrailChecks."""
+    return _guardrail(check_units(usage))
 
 
 def _guardrail(units: dict[Unit, int]) -> Reading:

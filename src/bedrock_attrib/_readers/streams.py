@@ -1,16 +1,16 @@
-"""What the events of a stream say: the last ones, or the first if it was dropped."""
+"""Events of a stream, and the usage that the last of them state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .._model.model_id import ModelRef
 from .._model.record import PriceReason, Reading
 from .._model.usage import Unit
 from .bodies import add_chunk_trace, find_usage, read_tier
-from .counts import read_shape, split_cache_writes
+from .counts import read_fields, split_cache_writes
 from .json_scan import whole_object
 from .responses import read_converse_metadata
 from .usage_formats import ANTHROPIC, INVOCATION_METRICS, Fields
@@ -20,30 +20,44 @@ Event = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Events:
-    """The few events of a stream that are remembered while it is open.
+    """The events of a stream that its final counts, or an estimate, are read from.
 
     Attributes:
         first: The first event, or None before it came.
-        tail: The last events, at most `TAIL`, oldest first.
+        before_last: The last event but one. Anthropic states its own counts there.
+        last: The last event.
         count: Number of events seen.
         request_bytes: Size of the request body; None when not known.
+        decode: Makes an event of what is stored of the last two; None where they are
+            events already.
     """
 
     first: Event | None = None
-    tail: list[Event] = field(default_factory=list)
+    before_last: Any = None
+    last: Any = None
     count: int = 0
     request_bytes: int | None = None
+    decode: Callable[[Any], Event] | None = None
+
+    def add(self, event: Any) -> None:
+        """Note the next event."""
+        self.before_last = self.last
+        self.last = event
+        self.count += 1
+
+    @property
+    def tail(self) -> list[Event]:
+        """The last events, at most two, oldest first."""
+        stored = [event for event in (self.before_last, self.last) if event is not None]
+        return stored if self.decode is None else list(map(self.decode, stored))
 
 
 # A larger request holds an image or a document, whose size says nothing of tokens.
 _LARGEST_TEXT = 65_536
 
-TAIL = 2
-"""Events to remember: Anthropic states its own counts in the last but one."""
-
 
 def is_final(event: Event) -> bool:
-    """Whether *event* is the one in which a stream of any operation states its counts.
+    """Return whether *event* states the final counts of a stream.
 
     False for the few families whose last statement is known only by what follows it.
     """
@@ -51,7 +65,7 @@ def is_final(event: Event) -> bool:
 
 
 def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
-    """Final statement of ConverseStream; None while it has not come."""
+    """Read the final counts of ConverseStream; None before they came."""
     for event in reversed(events.tail):
         if "metadata" in event:
             return read_converse_metadata(event["metadata"], model)
@@ -59,13 +73,13 @@ def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
 
 
 def read_invoke_events(events: Events, model: ModelRef) -> Reading | None:
-    """Final statement of InvokeModelWithResponseStream; None while it has not come."""
+    """Read the final counts of InvokeModelWithResponseStream; None before they came."""
     chunks = [_chunk(event) for event in events.tail]
     for chunk in reversed(chunks):
         metrics = _metrics(chunk)
         if metrics is None:
             continue
-        reading = read_shape(INVOCATION_METRICS, metrics, model.vendor)
+        reading = read_fields(INVOCATION_METRICS, metrics, model.vendor)
         if reading is not None and reading.counts is not None:
             _correct_by_anthropic(reading.counts, reading, events, chunks, model)
             break
@@ -173,13 +187,13 @@ def _read_with_first(
     found = find_usage(document)
     if found is None:
         return None
-    shape, fields = found
+    usage_format, fields = found
     first = whole_object(_chunk(events.first)) if events.first is not None else None
     before = find_usage(first) if first is not None else None
-    if before is not None and before[0] is shape:
+    if before is not None and before[0] is usage_format:
         later = {name: value for name, value in fields.items() if value is not None}
         fields = {**before[1], **later}
-    return read_shape(shape, fields, model.vendor)
+    return read_fields(usage_format, fields, model.vendor)
 
 
 def read_unfinished(
@@ -200,7 +214,6 @@ def read_unfinished(
     """
     said = _said_so_far(events, model)
     counts = dict(said.counts or {}) if said is not None else {}
-    # Events are counted when the caller stops; while it reads, one is sure.
     seen = max(1, round(max(1, events.count) * tokens_per_event))
     counts[Unit.OUTPUT_TOKEN] = max(counts.get(Unit.OUTPUT_TOKEN, 0), seen)
     size = events.request_bytes

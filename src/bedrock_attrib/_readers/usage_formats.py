@@ -1,4 +1,4 @@
-"""Every spelling of token counts in Bedrock's answers, as one table."""
+"""Table of the spellings of token counts in Bedrock's answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class UsageFormat:
     """One spelling of token counts.
 
     Attributes:
@@ -21,7 +21,7 @@ class Shape:
         cache_write: Field of the tokens written to the cache.
         includes_cache: Whether ``input`` counts the cached tokens as well.
         lifetimes: Finds cache writes by lifetime (``{"5m": 120}``), where told apart.
-        flatten: Brings nested fields to the top, where the shape nests them.
+        flatten: Brings nested fields to the top, where the format nests them.
     """
 
     source: str
@@ -68,7 +68,7 @@ def _flat_openai(fields: Fields) -> Fields:
 
 
 def _flat_responses(fields: Fields) -> Fields:
-    """Fields under names that no other shape has, where they are of this shape.
+    """Return fields under names that no other format has, where they are of this one.
 
     It shares ``input_tokens`` with Anthropic's, whose input leaves the cache out;
     only this one states a total.
@@ -98,7 +98,7 @@ def _flat_titan(fields: Fields) -> Fields:
 
 # Field names: botocore 1.44.5 service model (Converse) and real traffic of
 # 2025-2026 (the rest), checked 2026-11-23.
-CONVERSE = Shape(
+CONVERSE = UsageFormat(
     source="converse.usage",
     input="inputTokens",
     output="outputTokens",
@@ -106,7 +106,7 @@ CONVERSE = Shape(
     cache_write="cacheWriteInputTokens",
     lifetimes=_converse_lifetimes,
 )
-CONVERSE_STREAM = Shape(
+CONVERSE_STREAM = UsageFormat(
     source="converse-stream.metadata",
     input="inputTokens",
     output="outputTokens",
@@ -114,7 +114,7 @@ CONVERSE_STREAM = Shape(
     cache_write="cacheWriteInputTokens",
     lifetimes=_converse_lifetimes,
 )
-HEADERS = Shape(
+HEADERS = UsageFormat(
     source="headers",
     input="x-amzn-bedrock-input-token-count",
     output="x-amzn-bedrock-output-token-count",
@@ -127,14 +127,14 @@ TOKEN_HEADERS = (
     HEADERS.cache_read,
     HEADERS.cache_write,
 )
-INVOCATION_METRICS = Shape(
+INVOCATION_METRICS = UsageFormat(
     source="invocationMetrics",
     input="inputTokenCount",
     output="outputTokenCount",
     cache_read="cacheReadInputTokenCount",
     cache_write="cacheWriteInputTokenCount",
 )
-ANTHROPIC = Shape(
+ANTHROPIC = UsageFormat(
     source="body.usage (anthropic)",
     input="input_tokens",
     output="output_tokens",
@@ -142,7 +142,7 @@ ANTHROPIC = Shape(
     cache_write="cache_creation_input_tokens",
     lifetimes=anthropic_lifetimes,
 )
-NOVA = Shape(
+NOVA = UsageFormat(
     source="body.usage (nova)",
     input="inputTokens",
     output="outputTokens",
@@ -150,7 +150,7 @@ NOVA = Shape(
     cache_write="cacheWriteInputTokenCount",
 )
 # prompt_tokens counts cached tokens as well, unlike every other spelling.
-OPENAI = Shape(
+OPENAI = UsageFormat(
     source="body.usage (openai)",
     input="prompt_tokens",
     output="completion_tokens",
@@ -160,7 +160,7 @@ OPENAI = Shape(
     flatten=_flat_openai,
 )
 # OpenAI's Responses API: its API reference, object "response", checked 2026-11-25.
-RESPONSES = Shape(
+RESPONSES = UsageFormat(
     source="body.usage (responses)",
     input="all_input_tokens",
     output="all_output_tokens",
@@ -169,31 +169,31 @@ RESPONSES = Shape(
     includes_cache=True,
     flatten=_flat_responses,
 )
-LLAMA = Shape(
+LLAMA = UsageFormat(
     source="body (llama)",
     input="prompt_token_count",
     output="generation_token_count",
 )
-TITAN = Shape(
+TITAN = UsageFormat(
     source="body (titan)",
     input="inputTextTokenCount",
     output="totalOutputTextTokenCount",
     flatten=_flat_titan,
 )
 # Cohere bills billed_units; its `tokens` beside them also count the template.
-COHERE = Shape(
+COHERE = UsageFormat(
     source="body.meta.billed_units (cohere)",
     input="input_tokens",
     output="output_tokens",
 )
-EMBEDDING = Shape(
+EMBEDDING = UsageFormat(
     source="body (embedding)", input="inputTokenCount", output="outputTokenCount"
 )
 
-# By which path which shapes may stand in a body or in a chunk of a stream, which wraps
-# them; no path is the body itself. A shape is taken by its spelling, not by the
+# Paths in a body, or in a chunk of a stream, which wraps them, and the formats that may
+# be there; no path is the body itself. A format is taken by its spelling, not by the
 # vendor: new families follow old ones.
-BODY_SHAPES: tuple[tuple[tuple[str, ...], tuple[Shape, ...]], ...] = (
+BODY_FORMATS: tuple[tuple[tuple[str, ...], tuple[UsageFormat, ...]], ...] = (
     (("usage",), (OPENAI, RESPONSES, ANTHROPIC, NOVA)),
     (("response", "usage"), (RESPONSES,)),
     (("message", "usage"), (ANTHROPIC,)),
@@ -204,8 +204,9 @@ BODY_SHAPES: tuple[tuple[tuple[str, ...], tuple[Shape, ...]], ...] = (
 )
 
 
-def is_spelled(shape: Shape, fields: Fields) -> bool:
-    """Whether *fields* state input or output as *shape* spells them."""
-    if shape.flatten is not None:
-        fields = shape.flatten(fields)
-    return fields.get(shape.input) is not None or fields.get(shape.output) is not None
+def is_spelled(usage_format: UsageFormat, fields: Fields) -> bool:
+    """Return whether *fields* state input or output as *usage_format* spells them."""
+    if usage_format.flatten is not None:
+        fields = usage_format.flatten(fields)
+    names = usage_format.input, usage_format.output
+    return any(fields.get(name) is not None for name in names)

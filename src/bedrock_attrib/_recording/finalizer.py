@@ -11,6 +11,7 @@ from .._model.model_id import ModelKind
 from .._model.record import CallRecord, Outcome, PriceReason, Reading
 from .._model.record_ids import IDS
 from .._model.usage import Unit
+from .._readers import BodyAnswer
 from .._runtime.contained_errors import Faults
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import GroupedSink, Sink
@@ -125,9 +126,9 @@ class Finalizer:
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if isinstance(answer, Reading):
+            if isinstance(answer, (Reading, BodyAnswer)):
                 call.outcome = call.outcome or Outcome.ABANDONED
-                return answer
+                return answer if isinstance(answer, Reading) else answer.read()
             if answer is not None:
                 return call.route.operation.read(answer, call.route.model)
         except BaseException as fault:  # see the class

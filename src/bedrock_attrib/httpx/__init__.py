@@ -1,4 +1,4 @@
-"""Meter calls of Bedrock that go through httpx instead of boto3.
+"""Metering of Bedrock calls that go through httpx instead of boto3.
 
 For Anthropic's and OpenAI's clients, litellm, or an application's own requests. Works
 by the client's public event hooks alone, with httpx and httpx2, sync and async; neither
@@ -14,7 +14,7 @@ from .._default_recorder import get_recorder
 from .._recording.recorder import Recorder
 from ..errors import ConfigError
 from ._hooks import Hooks
-from ._url_matching import Routes
+from ._url_matching import CallMatcher
 
 __all__ = ["async_event_hooks", "event_hooks", "instrument", "uninstrument"]
 
@@ -36,10 +36,11 @@ def instrument(
     endpoint_url: str | None = None,
     region: str | None = None,
 ) -> Client:
-    """Meter every call of Bedrock that *client* makes; its other requests are let be.
+    """Meter every call of Bedrock that *client* makes, and no other request.
 
-    A call is known by its host (``bedrock-runtime`` or ``bedrock-mantle`` of any
-    region) or by a signature for Bedrock, and by its path. Twice is once.
+    A call is recognized by its host (``bedrock-runtime`` or ``bedrock-mantle`` of any
+    region) or by a signature for Bedrock, and by its path. Calling it again has no
+    effect.
 
     Args:
         client: An ``httpx.Client`` or ``httpx.AsyncClient``, or one of httpx2.
@@ -64,10 +65,10 @@ def instrument(
     """
     hooks = _event_hooks_of(client)
     if recorder is None:
-        get_recorder()  # wrong settings are told here, not in a call
-    standing = _standing_in(hooks)
-    if standing is not None:
-        if not standing.tells(recorder):
+        get_recorder()  # fail here on invalid settings, not during a call
+    current = _current_hooks(hooks)
+    if current is not None:
+        if not current.tells(recorder):
             raise ConfigError(
                 f"{type(client).__name__} is instrumented with another recorder; call "
                 f"uninstrument() on it first"
@@ -85,7 +86,7 @@ def instrument(
 
 
 def uninstrument(client: Client) -> None:
-    """Take `instrument` back for *client*. Calls that have started are finished.
+    """Undo `instrument` for *client*. Calls that have started are finished.
 
     Args:
         client: What was given to `instrument`, or made with the hooks of `event_hooks`.
@@ -105,7 +106,7 @@ def event_hooks(
     endpoint_url: str | None = None,
     region: str | None = None,
 ) -> dict[str, list[Callable[[Any], None]]]:
-    """Event hooks for ``httpx.Client(event_hooks=...)``: `instrument` it while made.
+    """Make event hooks for ``httpx.Client(event_hooks=...)``; as `instrument`.
 
     Args:
         recorder: As for `instrument`.
@@ -121,7 +122,7 @@ def async_event_hooks(
     endpoint_url: str | None = None,
     region: str | None = None,
 ) -> dict[str, list[Callable[[Any], Awaitable[None]]]]:
-    """Event hooks for ``httpx.AsyncClient(event_hooks=...)``; as `event_hooks`.
+    """Make event hooks for ``httpx.AsyncClient(event_hooks=...)``; as `event_hooks`.
 
     Args:
         recorder: As for `instrument`.
@@ -138,7 +139,7 @@ def _hooks(
     *,
     is_async: bool,
 ) -> dict[str, list[Callable[[Any], Any]]]:
-    hooks = Hooks(recorder, Routes(endpoint_url, region), is_async=is_async)
+    hooks = Hooks(recorder, CallMatcher(endpoint_url, region), is_async=is_async)
     return {"request": [hooks.on_request], "response": [hooks.on_response]}
 
 
@@ -152,7 +153,7 @@ def _event_hooks_of(client: Any) -> dict[str, list[Callable[..., Any]]]:
     return hooks
 
 
-def _standing_in(hooks: dict[str, list[Callable[..., Any]]]) -> Hooks | None:
+def _current_hooks(hooks: dict[str, list[Callable[..., Any]]]) -> Hooks | None:
     for hook in hooks.get("response", ()):
         owner = getattr(hook, "__self__", None)
         if isinstance(owner, Hooks):

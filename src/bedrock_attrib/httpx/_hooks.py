@@ -1,4 +1,4 @@
-"""What happens at httpx' events of one call: it is sent, and answered."""
+"""Event hooks of httpx: a call is sent, and answered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from .._default_recorder import get_recorder
 from .._model.record import PriceReason, PriceState, PriceStatus, Reading
 from .._readers import (
+    BodyAnswer,
     Operation,
     has_guardrail_in,
     needs_body,
@@ -23,16 +24,16 @@ from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
 from ._observers import (
     UNPACKED,
-    BodyFeed,
-    Feed,
-    StreamFeed,
-    UnpackingFeed,
+    HttpBodyObserver,
+    HttpStreamObserver,
+    Observer,
+    UnpackingObserver,
     frames,
     server_sent,
 )
-from ._streams import Watcher, watched
+from ._streams import ContainedObserver, observed
 from ._trace import SENT, follow
-from ._url_matching import MODEL_IN_BODY, Routes, Where, guardrail_in
+from ._url_matching import MODEL_IN_BODY, CallMatcher, MatchedCall, guardrail_in
 
 _KEY = "bedrock_attrib"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -51,20 +52,20 @@ _NO_REGION = PriceState(
 class Hooks:
     """The event hooks of one client.
 
-    All state of a call stands in the extensions of its request.
+    All state of a call is in the extensions of its request.
 
     Attributes:
         recorder: The recorder that was asked for; None for whichever is the default.
-        routes: Tells calls of Bedrock from other requests.
+        calls: Recognizes calls of Bedrock among other requests.
         is_async: Whether they are for an async client, which awaits its hooks.
     """
 
     def __init__(
-        self, recorder: Recorder | None, routes: Routes, *, is_async: bool
+        self, recorder: Recorder | None, calls: CallMatcher, *, is_async: bool
     ) -> None:
-        """Make hooks that tell *recorder*."""
+        """Make hooks that record with *recorder*."""
         self.recorder = recorder
-        self.routes = routes
+        self.calls = calls
         self.is_async = is_async
         self._traced: set[str] = set()
 
@@ -85,13 +86,13 @@ class Hooks:
         self.answer(response)
 
     def tells(self, recorder: Recorder | None) -> bool:
-        """Whether calls go to *recorder*, None standing for the default one."""
+        """Return whether calls go to *recorder*; None is the default one."""
         return (self.recorder or get_recorder()) is (recorder or get_recorder())
 
     def start(self, request: Any) -> None:
         """Open the call, about to be sent."""
         try:
-            where = self.routes.find(request.method, str(request.url), request.headers)
+            where = self.calls.find(request.method, str(request.url), request.headers)
             if where is None:
                 return
             recorder = self.recorder or get_recorder()
@@ -107,7 +108,7 @@ class Hooks:
             recorder.faults.note("start", fault)
 
     def answer(self, response: Any) -> None:
-        """Read the answer, or watch the stream that it opens."""
+        """Read the answer, or observe the stream that it opens."""
         try:
             call: Call | None = response.request.extensions.pop(_KEY, None)
         except Exception as fault:
@@ -126,7 +127,7 @@ class Hooks:
             call.recorder.answer_lost(call)
 
 
-def _open(recorder: Recorder, where: Where, request: Any) -> Call:
+def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
     lifecycle = lifecycle_of(recorder)
     row = operation_named(where.operation)
     content = _content_of(request)
@@ -156,13 +157,13 @@ def _open(recorder: Recorder, where: Where, request: Any) -> Call:
     if where.region is None:
         call.failure = _NO_REGION
     call.retries = SENT
-    call.is_timed = False  # not before somebody tells how far the request came
+    call.is_timed = False  # until the transport reports how far the request came
     call.request_bytes = len(body)
     return call
 
 
 def _said_in(row: Operation, body: bytes, request: Any) -> dict[str, Any] | None:
-    """All parameters of a request, by their names in boto3; None where it has none."""
+    """Return all parameters of a request, by their names in boto3; None without any."""
     said = {} if row.request == "body" else whole_object(body)
     if said is None:
         return None
@@ -181,9 +182,9 @@ _HEADERS = (
 
 
 def _open_again(failed: Call) -> Call:
-    """A call for the answer to a request whose attempt before has ended as *failed*.
+    """Open a call for the answer to a request whose earlier attempt ended as *failed*.
 
-    No guard is asked: it was sent. Nobody knows when.
+    No guard is asked, as the request was sent; it is not known when.
     """
     call = failed.recorder.start_again(failed)
     if failed.route.region == _UNKNOWN:
@@ -194,7 +195,7 @@ def _open_again(failed: Call) -> Call:
 
 
 def _content_of(message: Any) -> bytes | None:
-    """The body of a request or response; None while it is not there."""
+    """Return the body of a request or response; None while it is not read."""
     try:
         content: bytes = message.content
     except Exception:  # "not read", as httpx, httpx2 or another says it
@@ -227,21 +228,26 @@ def _take_answer(call: Call, response: Any) -> None:
         reading.code = PriceReason.USAGE_UNREADABLE
         recorder.answered(call, reading)
         return
-    watcher = Watcher(_feed(call, kind, reading), recorder.faults)
+    observer = _observer_of(call, kind, reading, headers)
     if content is not None:  # another hook has read it, or it was never far away
-        watcher.saw(content)
-        watcher.ended(was_read=True)
+        contained = ContainedObserver(observer, recorder.faults)
+        contained.saw(content)
+        contained.ended(was_read=True)
         return
     if encoding in UNPACKED:
-        feed = _feed(call, kind, reading)
-        watcher = Watcher(UnpackingFeed(feed, encoding), recorder.faults)
-    response.stream = watched(response.stream, watcher)
+        observer = UnpackingObserver(observer, encoding)
+    response.stream = observed(
+        response.stream, ContainedObserver(observer, recorder.faults)
+    )
 
 
-def _feed(call: Call, kind: str, reading: Reading) -> Feed:
+def _observer_of(
+    call: Call, kind: str, reading: Reading, headers: dict[str, str]
+) -> Observer:
     call.answer = reading
     if kind.startswith(_EVENT_STREAM):
-        return StreamFeed(call, frames)
+        return HttpStreamObserver(call, frames)
     if kind.startswith(_SERVER_SENT):
-        return StreamFeed(call, server_sent)
-    return BodyFeed(call, reading)
+        return HttpStreamObserver(call, server_sent)
+    answer = BodyAnswer(call.route.operation, headers, call.route.model)
+    return HttpBodyObserver(call, answer)

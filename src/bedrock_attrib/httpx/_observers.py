@@ -1,4 +1,4 @@
-"""How the bytes of an answer, as its caller reads them, become events or a body."""
+"""Observers of answers: bytes as their caller reads them become events or a body."""
 
 from __future__ import annotations
 
@@ -11,45 +11,52 @@ from typing import Any, Protocol
 
 from botocore.eventstream import EventStreamBuffer
 
-from .._model.record import Reading
-from .._readers import TAIL, Events, read_http_body, whole_object
+from .._readers import BodyAnswer, Events, whole_object
 from .._recording.call import Call
 
-_HEAD_BYTES = 16_384
-_TAIL_BYTES = 65_536
 _LARGEST_FRAME = 32 * 1024 * 1024  # twice what botocore 1.44.5 lets a message have
 _LONGEST_EVENT = 4096
 
 
-class Feed(Protocol):
+class Observer(Protocol):
     """Takes the bytes of one answer, and ends its call once."""
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
 
-    def rest(self) -> None:
+    def paused(self) -> None:
         """Note that the caller stopped reading, perhaps for good."""
 
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
 
 
-class StreamFeed:
-    """Takes the bytes of a stream, of whose events it keeps the first and last."""
+class HttpStreamObserver:
+    """Takes the bytes of a stream, and stores its first and last events.
+
+    They are in the call's `Events` before the caller has them.
+    """
 
     def __init__(
         self, call: Call, split: Callable[[bytearray], Iterator[bytes]]
     ) -> None:
-        """Watch the stream of *call*, whose events *split* takes off a buffer."""
+        """Observe the stream of *call*, whose events *split* takes off a buffer."""
         self._call = call
         self._split = split
-        self._events = call.events = Events(request_bytes=call.request_bytes)
         self._read = _read_frame if split is frames else _read_data
+        self._events = call.events = Events(
+            request_bytes=call.request_bytes, decode=self._decode
+        )
         self._buffer = bytearray()
-        self._tail: list[bytes] = []
-        self._count = 0
         self._is_done = False
         call.recorder.answer_opened(call)
+
+    def _decode(self, data: bytes) -> dict[str, Any]:
+        try:
+            return self._read(data)[0]
+        except Exception as fault:
+            self._call.recorder.faults.note("httpx stream", fault)
+            return {}
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
@@ -57,7 +64,7 @@ class StreamFeed:
         try:
             self._note(self._split(self._buffer))
         except Exception:
-            # Not to be understood, so not to be kept either.
+            # It cannot be read, so it need not be stored either.
             self._buffer, self._split = bytearray(), _nothing
             raise
 
@@ -66,18 +73,15 @@ class StreamFeed:
             if event == _DONE:
                 self._is_done = True
                 continue
-            self._count += 1
-            self._tail = [*self._tail[-TAIL + 1 :], event]
+            self._events.add(event)
             if self._events.first is None:
-                self._events.first, _ = self._read(event)
+                self._events.first = self._decode(event)
                 waited = perf_counter() - self._call.started
                 self._call.time_to_first_chunk_s = waited
 
-    def rest(self) -> None:
-        """Note the last events, as nobody may read on."""
+    def paused(self) -> None:
+        """Note when the caller stopped reading."""
         self._call.paused = perf_counter()
-        self._events.count = self._count
-        self._events.tail = [self._read(event)[0] for event in self._tail]
 
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
@@ -86,9 +90,8 @@ class StreamFeed:
             return  # read to its end, and closed after that
         self._call.was_read = was_read or self._is_done
         try:
-            self.rest()
-            if error is None and self._tail:
-                _, error = self._read(self._tail[-1])
+            if error is None and self._events.last is not None:
+                _, error = self._read(self._events.last)
         except Exception as fault:
             recorder.faults.note("httpx stream", fault)
         recorder.stream_ended(self._call, error)
@@ -122,7 +125,7 @@ _LENGTH_BYTES = 4
 
 
 def _read_frame(frame: bytes) -> tuple[dict[str, Any], str | None]:
-    """The event of a message as botocore gives it, and the error that it says."""
+    """Return the event of a message as botocore gives it, and the error in it."""
     decoder = EventStreamBuffer()
     decoder.add_data(frame)
     message = next(iter(decoder))
@@ -156,7 +159,7 @@ def server_sent(buffer: bytearray) -> Iterator[bytes]:
 
 
 def _without_text(data: bytes) -> bytes:
-    """The counts of a long event: that which ends a response repeats all of it."""
+    """Return the counts of a long event: the last one repeats the whole response."""
     document = whole_object(data) or {}
     kept = {name: document[name] for name in _COUNTS if name in document}
     response = document.get("response")
@@ -169,7 +172,7 @@ _COUNTS = ("type", "usage", "service_tier", "error", "amazon-bedrock-invocationM
 
 
 def _read_data(data: bytes) -> tuple[dict[str, Any], str | None]:
-    """An event as botocore would give it, and the error that it says."""
+    """Return an event as botocore would give it, and the error in it."""
     document = whole_object(data) or {}
     response = document.get("response")
     error = document.get("error") or (
@@ -181,65 +184,46 @@ def _read_data(data: bytes) -> tuple[dict[str, Any], str | None]:
     return {"chunk": {"bytes": data}}, name
 
 
-class BodyFeed:
-    """Keeps head and tail of a plain body as the caller reads it."""
+class HttpBodyObserver:
+    """Notes the bytes of a plain body as the caller reads it."""
 
-    def __init__(self, call: Call, reading: Reading) -> None:
-        """Watch the body of *call*, whose headers said *reading*."""
+    def __init__(self, call: Call, answer: BodyAnswer) -> None:
+        """Observe the body of *call*; *answer* takes the bytes."""
         self._call = call
-        self._reading = call.answer = reading
-        self._head = bytearray()
-        self._tail = bytearray()
+        self._answer = call.answer = answer
         call.recorder.answer_opened(call)
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
-        if self._call.ended is not None:
-            return
-        room = _HEAD_BYTES - len(self._head)
-        if room > 0:
-            self._head += data[:room]
-            data = data[room:]
-        self._tail += data[-_TAIL_BYTES:]
-        if len(self._tail) > 2 * _TAIL_BYTES:
-            del self._tail[:-_TAIL_BYTES]
+        if self._call.ended is None:
+            self._answer.add(data)
 
-    def rest(self) -> None:
-        """Nothing to note: what has been read of a body says little."""
+    def paused(self) -> None:
+        """Note nothing: half a body says little."""
 
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
         del was_read  # a body that is given up half read was answered all the same
-        call, reading = self._call, self._reading
-        if call.ended is not None:
-            return  # read to its end, and closed after that
-        try:
-            body = bytes(self._head + self._tail[-_TAIL_BYTES:])
-            route = call.route
-            reading = read_http_body(route.operation, body, reading, route.model)
-        except Exception as fault:
-            call.recorder.faults.note("reader", fault)
-        # The caller may keep its answer, and with it this, for long.
-        self._head, self._tail = bytearray(), bytearray()
-        call.recorder.answered(call, reading, error)
+        if self._call.ended is None:
+            self._call.recorder.answered(self._call, self._answer, error)
 
 
-class UnpackingFeed:
-    """Unpacks the bytes of a compressed answer for another feed."""
+class UnpackingObserver:
+    """Unpacks the bytes of a compressed answer for another observer."""
 
-    def __init__(self, feed: Feed, encoding: str) -> None:
+    def __init__(self, observer: Observer, encoding: str) -> None:
         """Unpack what is packed with *encoding* (``gzip`` or ``deflate``)."""
-        self.ended = feed.ended
-        self.rest = feed.rest
-        self._feed = feed
+        self.ended = observer.ended
+        self.paused = observer.paused
+        self._observer = observer
         self._unpack = zlib.decompressobj(_WINDOW_BITS[encoding]).decompress
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets, unpacked."""
-        self._feed.saw(self._unpack(data))
+        self._observer.saw(self._unpack(data))
 
 
-# zlib's way to say which header to expect.
+# Which header zlib is to expect.
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 UNPACKED = frozenset(_WINDOW_BITS)
 """Content codings that can be unpacked with the standard library alone."""

@@ -1,7 +1,7 @@
-"""How far a request came: what the transport tells, where no event hook is called.
+"""Trace of a request: how far it came, where httpx calls no event hook.
 
-Names and order of what is told: httpcore 1.0.9 and httpcore2 2.16.2, "Request
-Extensions", checked 2026-11-25. Other transports may tell nothing.
+Names and order of the trace events: httpcore 1.0.9 and httpcore2 2.16.2, "Request
+Extensions", checked 2026-11-25. Other transports may send none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from .._recording.call import Call
 
 SENT: Mapping[str, Any] = {"attempt": 1}
-"""What stands for the attempts of a call that may have reached AWS."""
+"""The attempts of a call that may have reached AWS."""
 
 _NOT_SENT: Mapping[str, Any] = {}
 _KEY = "trace"
@@ -26,20 +26,20 @@ Callback = Callable[[str, Mapping[str, Any]], Any]
 
 
 def follow(request: Any, call: Call, traced: set[str], *, is_async: bool) -> None:
-    """Have the transport of *request* tell how far that came.
+    """Have the transport of *request* report how far the request came.
 
-    What the application has put there to be told is told as before.
+    A trace callback of the application is called as before.
 
     Args:
         request: About to be sent.
         call: Ends where the request fails.
-        traced: Hosts whose transport is known to tell. Of a request to one of them of
-            which nothing is told, nothing was sent: it waited for a connection.
-        is_async: Whether the transport awaits whom it tells.
+        traced: Hosts whose transport is known to send trace events. A request to one of
+            them without any event was not sent: it waited for a connection.
+        is_async: Whether the transport awaits the callback.
     """
-    standing = request.extensions.get(_KEY)
-    owner = getattr(standing, "__self__", None)
-    then = owner.then if isinstance(owner, Trace) else standing
+    current = request.extensions.get(_KEY)
+    owner = getattr(current, "__self__", None)
+    then = owner.then if isinstance(owner, Trace) else current
     host = str(request.url.host)
     trace = Trace(call, then, host, traced)
     if host in traced:
@@ -51,16 +51,17 @@ def follow(request: Any, call: Call, traced: set[str], *, is_async: bool) -> Non
 
 
 class Trace:
-    """Told by the transport what happens to one request.
+    """The trace callback of one request.
 
     Attributes:
-        then: Told as well: the application's own; None without one.
+        then: The application's own callback, called as well; None without one.
     """
 
     __slots__ = (
         "__weakref__",
         "_call",
-        "_failure",
+        "_failed_attempts",
+        "_has_retried",
         "_host",
         "_is_tunnel",
         "_traced",
@@ -76,7 +77,8 @@ class Trace:
         self._host = host
         self._traced = traced
         self._is_tunnel = False
-        self._failure: weakref.ref[BaseException] | None = None
+        self._failed_attempts = 0
+        self._has_retried = False
 
     def note(self, name: str, info: Mapping[str, Any]) -> None:
         """Note what happened to a request."""
@@ -97,7 +99,7 @@ class Trace:
         self.note(name, info)
 
     def pass_on(self, name: str, info: Mapping[str, Any]) -> Any:
-        """As `note`, and tell the application, whose answer is passed back."""
+        """As `note`; calls the application's callback and returns what it returns."""
         self.note(name, info)
         return None if self.then is None else self.then(name, info)
 
@@ -109,17 +111,17 @@ class Trace:
         elif state == "started" and step in _CONNECTING:
             call.retries = _NOT_SENT
         elif what == "retry.started":
-            self._failure = None
+            self._has_retried = True
         elif what == "send_request_headers.started":
-            # A proxy is asked for a tunnel first, with the extensions of the request.
+            # A request for a tunnel goes to a proxy first, with the same extensions.
             sent = info.get("request")
             self._is_tunnel = getattr(sent, "method", None) == b"CONNECT"
             call.retries = _NOT_SENT if self._is_tunnel else SENT
             call.error = None
         elif what == "receive_response_headers.complete":
             if not self._is_tunnel:
-                # It ends with its answer, which is not for a pool of connections to
-                # hold: that holds what is told, as long as an answer is not closed.
+                # The call ends with its answer. The pool of connections holds this
+                # object as long as an answer is not closed, and must not hold the call.
                 self._call = None
                 return
             status = info["return_value"][1]
@@ -136,44 +138,43 @@ class Trace:
             call.retries = _NOT_SENT
             call.error = name
             if step in _MAY_CONNECT_AGAIN and name in _CONNECTS_AGAIN_AFTER:
-                self._watch(call, error)
+                self._end_unless_retried(call)
             else:
                 _fail(call, error, was_sent=False)
         elif step == "send_request_headers" and name != "WriteError":
             _fail(call, error, was_sent=False)
         elif step == "receive_response_headers" or (
-            # HTTP/1.1 looks for an answer although not all could be written.
+            # HTTP/1.1 waits for an answer although not all could be written.
             step.startswith("send_request")
             and (name != "WriteError" or connection != "http11")
         ):
             _fail(call, error, was_sent=not self._is_tunnel)
 
-    def _watch(self, call: Call, error: BaseException) -> None:
+    def _end_unless_retried(self, call: Call) -> None:
         """End the call soon, unless the transport tries again to connect.
 
-        Nothing is told when it does not. But then *error* leaves the function in
-        which it is caught otherwise, and has one more frame in its traceback.
+        It says so at once if it does, and nothing if it does not. Should the recorder
+        look between the two, the answer to the second attempt is a call of its own.
         """
-        self._failure = failure = weakref.ref(error)
-        is_over = partial(_is_over, weakref.ref(self), failure, _frames_of(error))
-        call.recorder.look_soon(is_over)
+        self._has_retried = False
+        self._failed_attempts += 1
+        call.recorder.look_soon(
+            partial(_is_over, weakref.ref(self), self._failed_attempts)
+        )
 
-    def is_over(self, failure: weakref.ref[BaseException], frames: int) -> bool:
-        """Whether there is nothing to wait for; ends the call if *failure* was it."""
+    def is_over(self, failed_attempts: int) -> bool:
+        """End the call if its last attempt has failed; nothing is left to wait for."""
         call = self._call
-        if self._failure is not failure or call is None or call.ended is not None:
-            return True
-        error = failure()
-        if error is not None and _frames_of(error) == frames:
-            return False
-        call.recorder.call_dropped(call)
+        is_last = self._failed_attempts == failed_attempts and not self._has_retried
+        if is_last and call is not None and call.ended is None:
+            call.recorder.call_dropped(call)
         return True
 
 
 def _fail(call: Call, error: BaseException, *, was_sent: bool) -> None:
     if isinstance(error, Exception):
         _end(call, type(error).__name__, was_sent=was_sent)
-    else:  # the caller waits no longer, as where a task is cancelled
+    else:  # the caller no longer waits, as when a task is cancelled
         call.error = None
         call.retries = SENT if was_sent else _NOT_SENT
         call.recorder.call_dropped(call)
@@ -183,19 +184,10 @@ def _end(call: Call, error: str, *, was_sent: bool) -> None:
     call.recorder.unanswered(call, error, was_sent=was_sent)
 
 
-def _is_over(
-    traced: weakref.ref[Trace], failure: weakref.ref[BaseException], frames: int
-) -> bool:
-    """As `Trace.is_over`; holds no call, so that it ends with its request at last."""
+def _is_over(traced: weakref.ref[Trace], failed_attempts: int) -> bool:
+    """As `Trace.is_over`; holds no call, so that one ends with its request at last."""
     trace = traced()
-    return trace is None or trace.is_over(failure, frames)
-
-
-def _frames_of(error: BaseException) -> int:
-    count, traceback = 0, error.__traceback__
-    while traceback is not None:
-        count, traceback = count + 1, traceback.tb_next
-    return count
+    return trace is None or trace.is_over(failed_attempts)
 
 
 _MAY_CONNECT_AGAIN = frozenset({"connect_tcp", "connect_unix_socket", "start_tls"})

@@ -1,4 +1,4 @@
-"""Which requests are calls of Bedrock: by host or signature, and by path."""
+"""Recognition of Bedrock calls among requests: by host or signature, and by path."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 
-class Where(NamedTuple):
+class MatchedCall(NamedTuple):
     """Which operation a request asks for, of which model, and from where.
 
     Attributes:
         operation: Name as AWS spells it, or that of the interface.
-        model_id: Model that the path names, as written; None where the body does.
-        region: Calling region; None where neither address nor signature says it.
+        model_id: Model that the path names, as written; None if the body does.
+        region: Calling region; None if neither address nor signature says it.
     """
 
     operation: str
@@ -59,25 +59,27 @@ MODEL_IN_BODY = {
     "Messages": "model",
     "StartAsyncInvoke": "modelId",
 }
-"""Operations whose model stands in the request's body, and under which name."""
+"""Operations whose model is named in the request's body, and the member that does."""
 
 
-class Routes:
-    """Tells calls of Bedrock from a client's other requests.
+class CallMatcher:
+    """Recognizes calls of Bedrock among the requests of a client.
 
     Attributes:
         region: Calling region where a request does not say it.
     """
 
     def __init__(self, endpoint_url: str | None, region: str | None) -> None:
-        """Know Bedrock's own hosts, and *endpoint_url* besides."""
+        """Recognize Bedrock's own hosts, and *endpoint_url* too."""
         self.region = region
         self._endpoint = (
             None if endpoint_url is None else _origin_and_path(endpoint_url)
         )
 
-    def find(self, method: str, url: str, headers: Mapping[str, str]) -> Where | None:
-        """What a request asks of Bedrock; None where it is for somebody else.
+    def find(
+        self, method: str, url: str, headers: Mapping[str, str]
+    ) -> MatchedCall | None:
+        """Return what a request asks of Bedrock; None if it is for another service.
 
         Args:
             method: HTTP method.
@@ -96,7 +98,7 @@ class Routes:
             return None
         said = host or signed
         region = self.region if said is None else said[1]
-        return Where(*asked, region)
+        return MatchedCall(*asked, region)
 
     def _is_ours(self, url: str) -> bool:
         if self._endpoint is None:
@@ -107,7 +109,7 @@ class Routes:
 
 
 def guardrail_in(url: str) -> dict[str, str]:
-    """The guardrail that a URL asks to apply, by its names in boto3."""
+    """Return the guardrail that a URL asks to apply, by its names in boto3."""
     found = _APPLIED.fullmatch(urlsplit(url).path)
     return (
         {} if found is None else {k: unquote(v) for k, v in found.groupdict().items()}
@@ -121,7 +123,7 @@ _APPLIED = re.compile(
 
 
 def _asked(path: str) -> tuple[str, str | None] | None:
-    """Operation and model that *path* names; None for a path of no operation."""
+    """Return operation and model that *path* names; None for any other path."""
     for pattern, operation in _PATHS:
         found = pattern.fullmatch(path)
         if found is not None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ..._model.formatting import counted, level, money, share, signed_share
 from ..._model.usage import Usage
-from ...reports import Comparison, Side, compare
+from ...reports import ComparedGroup, Comparison, compare
 from .._console import print_remarks, results, shortened
 from .._numbers import Within
 from .._price_table import print_block, print_json
@@ -81,8 +81,8 @@ def _show(found: Comparison) -> None:
     out.print()
     print_block(fitting(lambda is_short: _calls(found, is_short=is_short), _CALLS))
     out.print()
-    for side in found.sides:
-        line = _difference(found, side)
+    for group in found.groups:
+        line = _difference(found, group)
         if line:
             out.print(line, soft_wrap=True)
     out.print(
@@ -106,16 +106,16 @@ def _costs(found: Comparison, *, is_short: bool) -> Table:
         Column("verdict"),
     )
     table = new_table("Cost", columns)
-    for side in found.sides:
+    for group in found.groups:
         table.add_row(
-            *named([side.value], [found.by], is_short=is_short),
-            f"{side.calls:,}",
-            money(side.cost, found.currency),
-            _per_thousand(side.cost_per_call, found),
-            _interval(found, side),
-            _per_thousand(side.cost_per_success, found),
-            money(side.wasted, found.currency),
-            side.verdict.value,
+            *named([group.value], [found.by], is_short=is_short),
+            f"{group.calls:,}",
+            money(group.cost, found.currency),
+            _per_thousand(group.cost_per_call, found),
+            _interval(found, group),
+            _per_thousand(group.cost_per_success, found),
+            money(group.wasted, found.currency),
+            group.verdict.value,
         )
     return table
 
@@ -124,10 +124,10 @@ def _per_thousand(amount: Decimal | None, found: Comparison) -> str:
     return _NOT_KNOWN if amount is None else money(amount * _THOUSAND, found.currency)
 
 
-def _interval(found: Comparison, side: Side) -> str:
-    if side.cost is None:
+def _interval(found: Comparison, group: ComparedGroup) -> str:
+    if group.cost is None:
         return _NOT_KNOWN
-    return interval_text(side.interval, found.currency, _THOUSAND)
+    return interval_text(group.interval, found.currency, _THOUSAND)
 
 
 def _calls(found: Comparison, *, is_short: bool) -> Table:
@@ -150,44 +150,44 @@ def _calls(found: Comparison, *, is_short: bool) -> Table:
         ),
     )
     table = new_table("Calls", columns)
-    for side in found.sides:
-        names = named([side.value], [found.by], is_short=is_short)
-        table.add_row(*names, *_row(side))
+    for group in found.groups:
+        names = named([group.value], [found.by], is_short=is_short)
+        table.add_row(*names, *_row(group))
     return table
 
 
-def _row(side: Side) -> tuple[str, ...]:
-    latency = side.latency
+def _row(group: ComparedGroup) -> tuple[str, ...]:
+    latency = group.latency
     times = (
         (None,) * 4
         if latency is None
         else (latency.p50, latency.p95, latency.p99, latency.first_chunk_p50)
     )
-    usage = Usage.of(side.usage)
+    usage = Usage.of(group.usage)
     return (
-        f"{side.failed:,}",
-        f"{side.abandoned:,}",
-        f"{side.unpriced:,}",
+        f"{group.failed:,}",
+        f"{group.abandoned:,}",
+        f"{group.unpriced:,}",
         f"{usage.input_tokens or 0:,}",
         f"{usage.output_tokens or 0:,}",
-        share(side.cache_share),
+        share(group.cache_share),
         *("" if each is None else f"{each:.2f}" for each in times),
     )
 
 
-def _difference(found: Comparison, side: Side) -> str:
+def _difference(found: Comparison, group: ComparedGroup) -> str:
     """Describe the difference of *side* to the baseline in a sentence."""
-    difference = side.difference
+    difference = group.difference
     if difference is None:
-        is_baseline = side.value == found.baseline
-        return "" if is_baseline else f"{shortened(side.value)}: {side.verdict}."
+        is_baseline = group.value == found.baseline
+        return "" if is_baseline else f"{shortened(group.value)}: {group.verdict}."
     relative = signed_share(difference.share)
     between = interval_text(difference.interval, found.currency, _THOUSAND)
-    unpriced = counted(side.unpriced, "call")
-    lacking = f"; {unpriced} without a price" if side.unpriced else ""
-    name, baseline = shortened(side.value), shortened(found.baseline)
+    unpriced = counted(group.unpriced, "call")
+    lacking = f"; {unpriced} without a price" if group.unpriced else ""
+    name, baseline = shortened(group.value), shortened(found.baseline)
     return (
-        f"{name}: {side.verdict} than {baseline}"
-        if side.verdict in ("cheaper", "dearer")
-        else f"{name}: {side.verdict}"
-    ) + f", {relative} per call ({between} for 1,000; p={side.p_value:.3f}){lacking}."
+        f"{name}: {group.verdict} than {baseline}"
+        if group.verdict in ("cheaper", "more expensive")
+        else f"{name}: {group.verdict}"
+    ) + f", {relative} per call ({between} for 1,000; p={group.p_value:.3f}){lacking}."

@@ -9,7 +9,12 @@ import click
 from rich.table import Table
 
 from ..._model.formatting import counted, duration, money, share
-from ...reports import IdenticalRequests, IdenticalRow, RepeatedRequest, Repeats
+from ...reports import (
+    IdenticalRequests,
+    IdenticalRequestsRow,
+    RepeatedCalls,
+    RepeatedRequest,
+)
 from .._console import printable, results
 from .._price_table import print_block
 from .._tables import Column, new_table
@@ -109,7 +114,7 @@ def _by_row(found: IdenticalRequests) -> Table:
     return table
 
 
-def _cells(row: IdenticalRow, found: IdenticalRequests) -> tuple[str, ...]:
+def _cells(row: IdenticalRequestsRow, found: IdenticalRequests) -> tuple[str, ...]:
     return (
         f"{row.calls:,}",
         f"{row.requests:,}",
@@ -119,7 +124,7 @@ def _cells(row: IdenticalRow, found: IdenticalRequests) -> tuple[str, ...]:
     )
 
 
-def _cost(repeats: Repeats, found: IdenticalRequests) -> str:
+def _cost(repeats: RepeatedCalls, found: IdenticalRequests) -> str:
     lacking = f"{repeats.unpriced:,} unpriced" if repeats.unpriced else ""
     if repeats.cost is None:
         return lacking

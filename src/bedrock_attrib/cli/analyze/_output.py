@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import zip_longest
 
 from ..._model.formatting import counted, digits, money
-from ...reports import Interval, LeftOut, Repricing, Waste
+from ...reports import ExcludedCalls, Interval, Repricing, WastedSpend
 from .._console import printable, results, shortened
 from .._names import short_model
 from .._price_table import print_block
@@ -63,14 +63,14 @@ def heading_span(since: datetime | None, until: datetime | None) -> str:
     return f"Calls {span(since, until)}"
 
 
-def print_left_out(left_out: Sequence[LeftOut], currency: str) -> None:
+def print_excluded(excluded: Sequence[ExcludedCalls], currency: str) -> None:
     """Print the calls that could not be compared, and why."""
-    if not left_out:
+    if not excluded:
         return
     items = [
         f"{counted(each.calls, 'call')} to {printable(each.model)}, "
         f"{money(each.cost, currency)}: {printable(each.reason)}"
-        for each in left_out
+        for each in excluded
     ]
     results().print()
     print_block(new_list("Excluded from the figures above", items))
@@ -106,4 +106,4 @@ def _derived(value: object) -> dict[str, object]:
     if isinstance(value, Repricing):
         saved = {"saved": value.saved, "saved_share": value.saved_share}
         return {name: as_json(each) for name, each in saved.items()}
-    return {"cost": as_json(value.cost)} if isinstance(value, Waste) else {}
+    return {"cost": as_json(value.cost)} if isinstance(value, WastedSpend) else {}

@@ -13,9 +13,9 @@ from rich.table import Table
 from ..._model.formatting import money
 from ...reports import (
     IdenticalRequests,
-    Savings,
-    Way,
-    WayReport,
+    SavingsOption,
+    SavingsOptionReport,
+    SavingsReport,
     identical_requests,
     savings,
 )
@@ -25,7 +25,7 @@ from .._price_table import overrides_option, price_table, print_block, print_jso
 from .._tables import Column, fitting, new_table
 from ._asked import Asked, asks
 from ._identical import print_identical, top_option, within_option
-from ._output import as_json, named, print_assumptions, print_left_out, span
+from ._output import as_json, named, print_assumptions, print_excluded, span
 
 _EPILOG = """
 \b
@@ -36,13 +36,15 @@ Examples:
   bedrock-attrib analyze savings --ledger calls.db --json
 """
 _HEADINGS = {
-    Way.CACHED: "Saved by the prompt cache (negative: writes cost more)",
-    Way.CACHE_MORE: "Possible savings by caching half of each prompt",
-    Way.GLOBAL: "Possible savings by global ids",
-    Way.FLEX: "Possible savings by the flex tier, for calls that seem to be in the "
-    "background",
-    Way.BATCH: "Possible savings by batch jobs, for calls that seem to be in the "
-    "background",
+    SavingsOption.CACHED: "Saved by the prompt cache (negative: writes cost more)",
+    SavingsOption.CACHE_MORE: "Possible savings by caching half of each prompt",
+    SavingsOption.GLOBAL: "Possible savings by global ids",
+    SavingsOption.FLEX: (
+        "Possible savings by the flex tier, for calls that seem to be in the background"
+    ),
+    SavingsOption.BATCH: (
+        "Possible savings by batch jobs, for calls that seem to be in the background"
+    ),
 }
 
 
@@ -77,7 +79,7 @@ def savings_command(
     print_remarks(found.remarks)
 
 
-def _show(found: Savings, identical: IdenticalRequests) -> None:
+def _show(found: SavingsReport, identical: IdenticalRequests) -> None:
     out = results()
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
@@ -87,7 +89,7 @@ def _show(found: Savings, identical: IdenticalRequests) -> None:
         return
     out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
     _print_wasted(found)
-    for report in found.ways:
+    for report in found.options:
         out.print()
         _print_way(report, found)
     print_identical(identical)
@@ -98,7 +100,7 @@ def _show(found: Savings, identical: IdenticalRequests) -> None:
     )
 
 
-def _print_wasted(found: Savings) -> None:
+def _print_wasted(found: SavingsReport) -> None:
     if not found.wasted:
         results().print("No failed or abandoned calls, and no retries.")
         return
@@ -107,7 +109,7 @@ def _print_wasted(found: Savings) -> None:
     )
 
 
-def _wasted(found: Savings, *, is_short: bool) -> Table:
+def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -132,11 +134,11 @@ def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
     return money(cost, currency) if calls else ""
 
 
-def _print_way(report: WayReport, found: Savings) -> None:
-    heading = _HEADINGS[report.way]
-    if not report.savings:
+def _print_way(report: SavingsOptionReport, found: SavingsReport) -> None:
+    heading = _HEADINGS[report.option]
+    if not report.rows:
         results().print(f"{heading}: none", soft_wrap=True)
-        print_left_out(report.left_out, found.currency)
+        print_excluded(report.excluded, found.currency)
         return
     print_block(
         fitting(
@@ -144,12 +146,14 @@ def _print_way(report: WayReport, found: Savings) -> None:
             ("calls", "cost"),
         )
     )
-    print_left_out(report.left_out, found.currency)
-    if report.way is not Way.CACHED:
+    print_excluded(report.excluded, found.currency)
+    if report.option is not SavingsOption.CACHED:
         print_assumptions(report.assumptions)
 
 
-def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
+def _table_of(
+    report: SavingsOptionReport, found: SavingsReport, *, is_short: bool
+) -> Table:
     columns = (
         *map(Column, found.by),
         *(Column(name, is_number=True) for name in ("calls", "cost", "saved")),
@@ -157,9 +161,9 @@ def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
     )
     total = money(report.total, found.currency)
     blank = [""] * (len(found.by) - 1)
-    heading = _HEADINGS[report.way]
+    heading = _HEADINGS[report.option]
     table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
-    for each in report.savings:
+    for each in report.rows:
         table.add_row(
             *named(each.keys, found.by, is_short=is_short),
             f"{each.repricing.calls:,}",
@@ -167,6 +171,6 @@ def _table_of(report: WayReport, found: Savings, *, is_short: bool) -> Table:
             money(each.amount, found.currency),
             "; ".join(each.evidence),
         )
-    if not any(each.evidence for each in report.savings):
+    if not any(each.evidence for each in report.rows):
         table.columns.pop()
     return table

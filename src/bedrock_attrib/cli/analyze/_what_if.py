@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..._model.formatting import money, signed_share
 from ..._model.model_id import Scope
-from ...reports import Alternative, Repricing, WhatIf, what_if
+from ...reports import Alternative, Repricing, WhatIfReport, what_if
 from .._console import print_remarks, results
 from .._ledgers import by_option
 from .._numbers import Within
@@ -22,7 +22,7 @@ from ._output import (
     heading_span,
     named,
     print_assumptions,
-    print_left_out,
+    print_excluded,
 )
 
 _EPILOG = """
@@ -97,16 +97,16 @@ def what_if_command(  # noqa: PLR0913 - one for each option
     print_remarks(found.remarks)
 
 
-def _show(found: WhatIf) -> None:
+def _show(found: WhatIfReport) -> None:
     print_block(fitting(lambda is_short: _table(found, is_short=is_short), _CALLS))
-    print_left_out(found.left_out, found.currency)
+    print_excluded(found.excluded, found.currency)
     print_assumptions(found.assumptions)
     if found.total.estimated:
         results().print("\n~ estimated price")
     results().print(f"\n{heading_span(found.since, found.until)}.", soft_wrap=True)
 
 
-def _table(found: WhatIf, *, is_short: bool) -> Table:
+def _table(found: WhatIfReport, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -122,9 +122,9 @@ def _table(found: WhatIf, *, is_short: bool) -> Table:
     return table
 
 
-def _figures(repricing: Repricing, found: WhatIf) -> tuple[str, ...]:
-    if repricing.left_out and not repricing.calls:
-        actual = money(repricing.left_out_cost, found.currency)
+def _figures(repricing: Repricing, found: WhatIfReport) -> tuple[str, ...]:
+    if repricing.excluded and not repricing.calls:
+        actual = money(repricing.excluded_cost, found.currency)
         return ("0", actual, "no price", "", "")
     mark = "~" if repricing.estimated else ""
     saved = repricing.saved_share

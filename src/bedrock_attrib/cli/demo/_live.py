@@ -19,7 +19,7 @@ from rich.text import Text
 from ..._model.cost import ZERO, add
 from ..._model.formatting import money, short_count
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
-from ...reports import Spend, SpendReport
+from ...reports import SpendReport, SpendTotals
 from .._console import is_animated
 from .._names import short_model
 from .._tables import NO_TAG
@@ -52,7 +52,7 @@ class Progress:
     spend: SpendReport
     pace: Pace
 
-    def rows(self) -> list[tuple[Key, Spend]]:
+    def rows(self) -> list[tuple[Key, SpendTotals]]:
         """Return the rows in the order of their keys."""
         found = ((_key(row.keys), row.spend) for row in self.spend.rows)
         return sorted(found, key=lambda row: row[0])
@@ -62,7 +62,7 @@ def _key(keys: tuple[str | None, ...]) -> Key:
     return tuple(NO_TAG if each is None else each for each in keys)
 
 
-def _usd(spend: Spend) -> Decimal:
+def _usd(spend: SpendTotals) -> Decimal:
     return spend.cost.get(_USD, ZERO)
 
 
@@ -153,14 +153,14 @@ class _Column:
     """
 
     heading: str
-    cell: Callable[[Spend, Decimal], str]
+    cell: Callable[[SpendTotals, Decimal], str]
 
 
-def _count(spend: Spend, unit: Unit) -> int:
+def _count(spend: SpendTotals, unit: Unit) -> int:
     return spend.usage.get(unit, 0)
 
 
-def _cached(spend: Spend) -> int:
+def _cached(spend: SpendTotals) -> int:
     units = (Unit.CACHE_READ_TOKEN, *CACHE_WRITE_UNITS)
     return sum(_count(spend, unit) for unit in units)
 
@@ -228,5 +228,5 @@ def _add_rows(table: Table, columns: tuple[_Column, ...], progress: Progress) ->
     table.add_row("total", "", "", "", *cells, style="bold")
 
 
-def _marks(spend: Spend) -> str:
+def _marks(spend: SpendTotals) -> str:
     return ("~" if spend.estimated else "") + ("?" if spend.unpriced else "")

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..._model.cost import ZERO, add
 from ..._model.formatting import decimals_of, exact_money, list_price
 from ...ledger import Ledger
-from ...reports import ChargeRow, ChargesReport, Selection, charges, flat_charges
+from ...reports import ChargeRow, ChargesReport, Selection, charges, tabulate_charges
 from .._console import shortened
 from .._ledgers import ledger_option, selection_options
 from .._names import short_model
@@ -64,7 +64,7 @@ def show_charges(
         name,
         output,
         block=lambda: _block(found),
-        table=lambda: flat_charges(found),
+        table=lambda: tabulate_charges(found),
         content=lambda: charges_json(found),
         remarks=found.remarks,
     )

@@ -10,9 +10,9 @@ from ..._model.formatting import digits
 from ..._model.usage import Unit
 from ...reports import (
     ChargesReport,
-    Spend,
     SpendReport,
     SpendRow,
+    SpendTotals,
     UnattributedReport,
     UnpricedReport,
 )
@@ -41,7 +41,7 @@ def _row(report: SpendReport, row: SpendRow) -> JsonObject:
     return {"keys": keys, **_spend(row.spend, report)}
 
 
-def _spend(spend: Spend, report: SpendReport) -> JsonObject:
+def _spend(spend: SpendTotals, report: SpendReport) -> JsonObject:
     found = _calls(spend) if report.counts_calls else {}
     shares = {c: report.share(spend, c) for c in spend.cost}
     return {
@@ -50,12 +50,14 @@ def _spend(spend: Spend, report: SpendReport) -> JsonObject:
         "cost": _amounts(spend.cost),
         "estimated": _amounts(spend.estimated),
         "share": _amounts(shares),
-        "per_call": _amounts({c: spend.per_call(c) for c in spend.whole}),
-        "per_1000_tokens": _amounts({c: spend.per_1000_tokens(c) for c in spend.whole}),
+        "per_call": _amounts({c: spend.per_call(c) for c in spend.fully_priced}),
+        "per_1000_tokens": _amounts(
+            {c: spend.per_1000_tokens(c) for c in spend.fully_priced}
+        ),
     }
 
 
-def _calls(spend: Spend) -> JsonObject:
+def _calls(spend: SpendTotals) -> JsonObject:
     return {
         "calls": spend.calls,
         "failed_calls": spend.failed,
@@ -66,7 +68,7 @@ def _calls(spend: Spend) -> JsonObject:
     }
 
 
-def usage_json(spend: Spend) -> JsonObject:
+def usage_json(spend: SpendTotals) -> JsonObject:
     """Write the counts of *spend* in the order of units."""
     units = sorted(spend.usage, key=_UNIT_ORDER.__getitem__)
     return {unit.value: spend.usage[unit] for unit in units}

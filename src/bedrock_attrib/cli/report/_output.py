@@ -16,7 +16,7 @@ import click
 from rich.console import Console, RenderableType
 
 from ...errors import ConfigError
-from ...reports import FlatTable, write_csv, write_json
+from ...reports import Table, write_csv, write_json
 from ...reports.parquet import write_parquet
 from .._console import harmless, print_remarks
 from .._json import JsonObject
@@ -84,7 +84,7 @@ def write_list(
     output: str,
     *,
     block: Callable[[], RenderableType],
-    table: Callable[[], FlatTable],
+    table: Callable[[], Table],
     content: Callable[[], JsonObject],
     remarks: tuple[str, ...],
 ) -> None:
@@ -108,7 +108,7 @@ def write_list(
     print_remarks(remarks)
 
 
-def write_table(name: str, table: FlatTable, output: str) -> None:
+def write_table(name: str, table: Table, output: str) -> None:
     """Write *table* in the format *name*: csv, json or parquet."""
     if name == "parquet":
         with opened_output(output, is_binary=True) as file:
@@ -118,7 +118,7 @@ def write_table(name: str, table: FlatTable, output: str) -> None:
         (write_json if name == "json" else write_csv)(table, text)
 
 
-def write_by_suffix(table: FlatTable, output: str) -> None:
+def write_by_suffix(table: Table, output: str) -> None:
     """Write *table* in the format of the suffix of *output*, or else as CSV."""
     name = _format_of(output, ("csv", "json", "parquet")) or "csv"
     write_table(name, table, output)

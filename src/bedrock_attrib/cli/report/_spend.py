@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ...ledger import Ledger
-from ...reports import PAGE_BY, Selection
+from ...reports import Selection
+from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, Version
 from .._console import print_remarks
 from .._ledgers import by_option, ledger_option, selection_options
@@ -34,7 +35,7 @@ usage_source, unit, and one of hour, day, week, month.
 @click.command("spend", epilog=_EPILOG)
 @by_option(
     help_text="Comma-separated tags or dimensions to group by (default: team; for "
-    f"html: {','.join(PAGE_BY)})."
+    f"html: {','.join(DEFAULT_PAGE_BY)})."
 )
 @click.option(
     "--top",

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from ..._model.formatting import counted
 from ...ledger import Ledger
-from ...reports import PAGE_BY, Selection, SpendReport, flat_spend, spend_by
+from ...reports import Selection, SpendReport, spend_by, tabulate_spend
+from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, focus_table
 from .._console import results
 from .._ledgers import progress_bar
@@ -136,13 +137,13 @@ def _json(asked: Asked) -> tuple[str, ...]:
 
 def _csv(asked: Asked) -> tuple[str, ...]:
     report = asked.report()
-    write_table("csv", flat_spend(report), asked.output)
+    write_table("csv", tabulate_spend(report), asked.output)
     return report.remarks
 
 
 def _parquet(asked: Asked) -> tuple[str, ...]:
     report = asked.report()
-    write_table("parquet", flat_spend(report), asked.output)
+    write_table("parquet", tabulate_spend(report), asked.output)
     return report.remarks
 
 
@@ -154,7 +155,7 @@ def _html(asked: Asked) -> tuple[str, ...]:
         page = make_page(
             asked.ledger,
             asked.selection,
-            by=asked.by or PAGE_BY,
+            by=asked.by or DEFAULT_PAGE_BY,
             title=DEFAULT_TITLE if asked.title is None else asked.title,
             prices=price_table(()),
             rows=_PAGE_ROWS if asked.top is None else asked.top,

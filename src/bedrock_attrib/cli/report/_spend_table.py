@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from ..._model.formatting import decimals_of, exact_money, money, share, short_count
-from ...reports import Spend, SpendReport, SpendRow
+from ...reports import SpendReport, SpendRow, SpendTotals
 from .._console import printable, results, shortened
 from .._names import short_model
 from .._tables import NO_TAG, Column, new_table
@@ -118,7 +118,7 @@ def cost_heading(currency: str) -> str:
     return "cost" if currency == "USD" else f"cost\n{currency}"
 
 
-def cost_cell(spend: Spend, currency: str, decimals: int | None = None) -> str:
+def cost_cell(spend: SpendTotals, currency: str, decimals: int | None = None) -> str:
     """Return the cost of *spend* in a currency; empty where it is in others only.
 
     Args:
@@ -134,7 +134,7 @@ def cost_cell(spend: Spend, currency: str, decimals: int | None = None) -> str:
     return exact_money(amount, currency, decimals)
 
 
-def _without_amount(spend: Spend) -> str:
+def _without_amount(spend: SpendTotals) -> str:
     return money(None) if spend.unpriced else "free"
 
 

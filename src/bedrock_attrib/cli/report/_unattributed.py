@@ -14,7 +14,7 @@ from ...ledger import Ledger
 from ...reports import (
     Selection,
     UnattributedReport,
-    flat_unattributed,
+    tabulate_unattributed,
     unattributed,
 )
 from .._console import shortened
@@ -80,7 +80,7 @@ def show_unattributed(  # noqa: PLR0913 - one for each option
         name,
         output,
         block=lambda: _block(found),
-        table=lambda: flat_unattributed(found),
+        table=lambda: tabulate_unattributed(found),
         content=lambda: unattributed_json(found),
         remarks=found.remarks,
     )

@@ -12,7 +12,7 @@ from ...reports import (
     Selection,
     UnpricedReport,
     UnpricedRow,
-    flat_unpriced,
+    tabulate_unpriced,
     unpriced,
 )
 from .._console import printable
@@ -58,7 +58,7 @@ def show_unpriced(
         name,
         output,
         block=lambda: unpriced_block(found),
-        table=lambda: flat_unpriced(found),
+        table=lambda: tabulate_unpriced(found),
         content=lambda: unpriced_json(found),
         remarks=found.remarks,
     )

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from ...errors import ConfigError, LedgerError
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, dimensions_of, remarks_of, select
+from ...reports import Selection, select
+from ...reports._dimensions import Dimension, dimensions_of
+from ...reports._tables.remarks import remarks_of
 from .._console import is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
 from .._numbers import Within

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..._model.cost import add
 from ..._model.formatting import counted, digits, money, short_count
-from ...reports import Spend
+from ...reports import SpendTotals
 from .._json import JsonObject
 from .._names import short_model
 from .._tables import NO_TAG
@@ -76,7 +76,7 @@ def frame(
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
     """Add up *lines*, as far as a line of the table shows them."""
-    total = (Spend(), Spend(), Spend())
+    total = (SpendTotals(), SpendTotals(), SpendTotals())
     for _, spends in lines:
         for into, spend in zip(total, spends, strict=True):
             into.calls += spend.calls

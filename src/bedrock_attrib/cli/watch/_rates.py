@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from ..._model.cost import ZERO
 from ...ledger import Ledger
-from ...reports import Dimension, Selection, Spend
+from ...reports import Selection, SpendTotals
+from ...reports._dimensions import Dimension
 
 MINUTES = 5
 WINDOWS = (timedelta(minutes=MINUTES), timedelta(hours=1), timedelta(days=1))
@@ -17,12 +18,12 @@ WINDOWS = (timedelta(minutes=MINUTES), timedelta(hours=1), timedelta(days=1))
 _SHORT, _HOUR, _DAY = range(3)
 
 Keys = tuple[str | None, ...]
-Spends = tuple[Spend, Spend, Spend]
+Spends = tuple[SpendTotals, SpendTotals, SpendTotals]
 Amounts = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 def _new_spends() -> Spends:
-    return Spend(), Spend(), Spend()
+    return SpendTotals(), SpendTotals(), SpendTotals()
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Rates:
     total: Spends = field(default_factory=_new_spends)
     currency: str = "USD"
 
-    def amount(self, spend: Spend) -> Decimal | None:
+    def amount(self, spend: SpendTotals) -> Decimal | None:
         """Return the amount in the currency that is shown; None where it is unknown."""
         found = spend.cost.get(self.currency)
         return ZERO if found is None and not spend.unpriced else found
@@ -53,7 +54,7 @@ class Rates:
         short, hour, day = map(self.amount, spends)
         return short, hour, day
 
-    def others(self, spend: Spend) -> dict[str, Decimal]:
+    def others(self, spend: SpendTotals) -> dict[str, Decimal]:
         """Return the amounts in all other currencies, by currency."""
         names = sorted(spend.cost.keys() - {self.currency})
         return {name: spend.cost[name] for name in names}
@@ -87,9 +88,11 @@ def read_rates(
     with ledger.reading() as reader:
         for number, window in enumerate(WINDOWS):
             for part in reader.sums(at - window, at):
-                if not selection.lets_pass(part.tags, part.kind):
+                if not selection.matches(part.tags, part.dimensions):
                     continue
-                keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+                keys = tuple(
+                    each.read(part.tags, part.dimensions) for each in dimensions
+                )
                 if keys not in rates.lines:
                     rates.lines[keys] = _new_spends()
                 rates.lines[keys][number].add(part)
