@@ -24,7 +24,7 @@ from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import Routes
 from bedrock_attrib._recording.finalizer import Finalizer
-from bedrock_attrib.pricing._model_pricer import Till
+from bedrock_attrib.pricing._rate_sheet import ModelPricer
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -109,7 +109,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "reading a stream": (settler_module, "read_stream"),
     "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
-    "price look-up": (Till, "quote"),
+    "price look-up": (ModelPricer, "quote"),
     "loading prices": (PriceTable, "bundled"),
     "finalizing": (Finalizer, "_finalize_one"),
     "end": (Recorder, "_end"),

@@ -241,7 +241,7 @@ def _learn_group(
     """
     groups = call.route.groups
     if key in groups:
-        groups[key] = group_of(record, reading, call.route.till) or groups[key]
+        groups[key] = group_of(record, reading, call.route.pricer) or groups[key]
     else:
         groups[key] = None
 

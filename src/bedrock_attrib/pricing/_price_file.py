@@ -1,4 +1,4 @@
-"""Rows written as files: a price file, one line per row, or an overrides file."""
+"""Price file writer: rows as a price file or an overrides file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ JsonObject = dict[str, Any]
 def make_price_file(
     rows: Iterable[PriceRow], *, generated: date, sources: Mapping[str, str]
 ) -> JsonObject:
-    """The content of a price file with *rows*.
+    """Return the content of a price file with *rows*.
 
     Args:
         rows: Rows in USD, each key and first day once.
         generated: Day on which they were gathered.
-        sources: What each source of the rows is.
+        sources: Description of each source of the rows.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -67,7 +67,7 @@ def _plain(price: Decimal) -> str:
 
 
 def render_price_file(content: Mapping[str, Any]) -> str:
-    """Write *content*, a price file, with one line per source and per row."""
+    """Return *content*, a price file, as text with a line per source and row."""
     lines = ["{"]
     head = ("schema", "generated", "currency", "columns")
     lines += [f"{json.dumps(key)}: {json.dumps(content[key])}," for key in head]
@@ -90,7 +90,7 @@ def _comma(lines: Iterable[str]) -> list[str]:
 
 
 def render_list_prices(rows: Iterable[PriceRow], *, heading: str) -> str:
-    """Write *rows* as the ``[[list_prices]]`` of an overrides file.
+    """Return *rows* as the ``[[list_prices]]`` of an overrides file.
 
     Args:
         rows: Rows in USD, each key and first day once.
