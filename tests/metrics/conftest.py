@@ -12,11 +12,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
-    InMemoryMetricReader,
     MetricReader,
     NumberDataPoint,
 )
 from opentelemetry.sdk.metrics.view import View
+from patient_reader import PatientReader
 
 from bedrock_attrib._cost import Cost
 from bedrock_attrib._model_id import parse_model_id
@@ -67,7 +67,7 @@ class Metrics:
     """A real meter provider with in-memory readers, and sinks on it."""
 
     def __init__(self) -> None:
-        self.reader = InMemoryMetricReader()
+        self.reader = PatientReader()
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
         self._sinks: list[OpenTelemetrySink] = []
 
@@ -82,9 +82,7 @@ class Metrics:
         self._sinks.append(sink)
         return sink
 
-    def collect(
-        self, reader: InMemoryMetricReader | None = None
-    ) -> dict[str, list[Point]]:
+    def collect(self, reader: PatientReader | None = None) -> dict[str, list[Point]]:
         """One collection: data points by instrument."""
         data = (reader or self.reader).get_metrics_data()
         if data is None:
