@@ -12,11 +12,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
-    InMemoryMetricReader,
     MetricReader,
     NumberDataPoint,
 )
 from opentelemetry.sdk.metrics.view import View
+from patient_reader import PatientReader
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
@@ -92,9 +92,7 @@ class Metrics:
         self._sinks.append(sink)
         return sink
 
-    def collect(
-        self, reader: InMemoryMetricReader | None = None
-    ) -> dict[str, list[Point]]:
+    def collect(self, reader: PatientReader | None = None) -> dict[str, list[Point]]:
         """One collection: data points by instrument."""
         data = (reader or self.reader).get_metrics_data()
         if data is None:
