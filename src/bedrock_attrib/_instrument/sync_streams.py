@@ -90,6 +90,10 @@ class DrainedEventStream(ObservedEventStream):
             self._bedrock_attrib.dropped()
 
 
+class DrainedFlatEventStream(DrainedEventStream, FlatEventStream):
+    """Both of these."""
+
+
 def observe_stream(stream: EventStream, call: Call) -> EventStream:
     """Return the stream to give to the caller instead of *stream*: it ends *call*."""
     if not is_event_stream(stream):
@@ -107,10 +111,11 @@ def observe_stream(stream: EventStream, call: Call) -> EventStream:
 
 @lru_cache(maxsize=64)
 def _observed(kind: type[EventStream], *, is_drained: bool) -> type[EventStream]:
-    """Make the class for observed streams of *kind*, which keeps its own methods."""
-    bases = [DrainedEventStream] if is_drained else []
-    bases += [FlatEventStream if can_be_flat(kind) else ObservedEventStream, kind]
-    return type(f"Observed{kind.__name__}", tuple(bases), {})
+    """Return the class for observed streams of *kind*, with its own methods."""
+    if kind is EventStream and can_be_flat(kind):
+        return DrainedFlatEventStream if is_drained else FlatEventStream
+    base = DrainedEventStream if is_drained else ObservedEventStream
+    return type(f"Observed{kind.__name__}", (base, kind), {})
 
 
 def observe_body(body: Any, call: Call, answer: BodyAnswer, length: int | None) -> None:
