@@ -13,6 +13,9 @@ PROBE := import sys; assert sys.version_info >= (3, 11); print(sys.executable)
 PROBE_VENV := import ensurepip, venv; $(PROBE)
 FIND = for name in $(NAMES); do "$$name" -c '$(1)' 2>/dev/null && break; done
 
+# Tests start hundreds of programs, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile

@@ -48,6 +48,8 @@ def _put_pythons_on_path() -> None:
 
 _put_pythons_on_path()
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # test what the machine has
+# Tests start hundreds of programs, each of which would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _lowest(requirements: list[str]) -> list[str]:

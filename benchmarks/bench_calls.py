@@ -36,9 +36,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from bedrock_attrib import Recorder, attribution, instrument
 from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import CallRecord
-from bedrock_attrib._sinks.protocols import QueueSink
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.sinks import QueueSink
 
 Operation = Callable[[BaseClient], object]
 

@@ -40,7 +40,8 @@ from typing import Any
 from bedrock_attrib import CallRecord, PriceTable, Unit, Usage
 from bedrock_attrib._model.cost import Cost, Rates
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.ledger import Ledger
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -126,6 +127,7 @@ class Calls:
             None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
             PriceStatus.FREE if is_failed else PriceStatus.PRICED,
             "",
+            None,
             duration_s,
             None,
             Outcome.ERROR if is_failed else Outcome.OK,

@@ -1,6 +1,6 @@
-"""ASGI middleware: whose request it is stands in a header that the gateway sets.
+"""ASGI middleware: tags from a header that the gateway sets.
 
-The class needs nothing but ASGI, so it goes around FastAPI, Starlette, Django and every
+The class needs nothing but ASGI, so it works with FastAPI, Starlette, Django and every
 other such application. Copy it.
 """
 
@@ -21,7 +21,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class AttributionMiddleware:
-    """Attribute the Bedrock calls of each request and websocket, to their very end.
+    """Attribute the Bedrock calls of each request or websocket until the response ends.
 
     The header must be set, and a client's own be taken away, by what stands in front of
     the application. Unknown teams are ``other``: a free value would be a new series of
@@ -51,18 +51,18 @@ class AttributionMiddleware:
         self._tags = tags
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, or a websocket; pass on what concerns the server."""
+        """Answer a request, or a websocket; pass on other scopes."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        # The application sends its answer before it returns, streams included.
+        # The application sends its whole response before it returns, streams included.
         with attribution(team=self._team_of(scope), **self._tags):
             await self._app(scope, receive, send)
 
     def _team_of(self, scope: Message) -> str:
         headers = scope.get("headers", ())
         sent = [value for name, value in headers if name == self._header]
-        # Sent twice, one of them may be a client's own.
+        # If it is sent twice, one may come from a client.
         team = sent[0].decode("latin-1") if len(sent) == 1 else ""
         return team if team in self._teams else "other"
 
@@ -82,7 +82,7 @@ async def ask(app: App, *teams: str) -> None:
 
 
 async def main() -> None:
-    """Send an application that streams requests of several teams at once."""
+    """Send requests of several teams at once to a streaming application."""
     with bedrock_simulator() as simulator:
         bedrock = instrument(simulator.client())
 
@@ -90,7 +90,7 @@ async def main() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             parts = []
             for _ in range(2):
-                # The sync client, off the loop: `to_thread` keeps the tags.
+                # The sync client runs off the loop: `to_thread` keeps the tags.
                 await asyncio.to_thread(
                     bedrock.converse, modelId=MODEL, messages=MESSAGES
                 )

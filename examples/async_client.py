@@ -1,4 +1,4 @@
-"""Meter an async client: tasks with tags of their own, and a stream given up."""
+"""Meter an async client: tasks with their own tags, and an abandoned stream."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ async def read(bedrock: Any) -> None:
 
 
 async def main(endpoint_url: str, recorder: Recorder) -> None:
-    """Ask for three teams at once, then give up a stream half-way."""
+    """Ask for three teams at once, then abandon a stream half-way."""
     session = instrument(get_session(), recorder=recorder)
     async with session.create_client(
         "bedrock-runtime",
@@ -52,7 +52,7 @@ async def main(endpoint_url: str, recorder: Recorder) -> None:
 if __name__ == "__main__":
     sink = ListSink()
     with bedrock_simulator() as simulator:
-        # A piece of the stream every 200 ms: it is not at its end after half a second.
+        # One chunk every 200 ms: the stream has not ended after half a second.
         slow = Reply(chunk_interval_s=0.2, chunks=8)
         simulator.reply(slow, operation="ConverseStream")
         asyncio.run(main(simulator.endpoint_url, Recorder(sinks=[sink])))

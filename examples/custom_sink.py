@@ -11,10 +11,10 @@ MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}
 
 
 class JsonLinesSink:
-    """Writes records to standard output, on the recorder's own thread."""
+    """Sink that writes records to standard output, on the recorder's thread."""
 
     def write(self, record: CallRecord) -> None:
-        """Write one record; amounts as text, so that none becomes a float."""
+        """Write one record; amounts as text, so that they stay exact."""
         line = {
             "team": record.tags.get("team"),
             "usd": str(record.cost.total.normalize()) if record.cost else None,
@@ -24,13 +24,13 @@ class JsonLinesSink:
         sys.stdout.write(json.dumps(line) + "\n")
 
     def flush(self, timeout_s: float) -> bool:
-        """Hand on what is buffered; *timeout_s* is ample for that."""
+        """Flush the buffer; this takes less than *timeout_s*."""
         del timeout_s
         sys.stdout.flush()
         return True
 
     def close(self) -> None:
-        """Standard output is not ours to close."""
+        """Leave standard output open."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             bedrock.converse(modelId=MICRO, messages=MESSAGES)
         except bedrock.exceptions.ThrottlingException:
             print("throttled, as botocore says it")
-    recorder.close()  # writes what has not been written yet
+    recorder.close()  # writes the remaining records
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ MICRO = "us.amazon.nova-micro-v1:0"
 
 @attribution(app="summaries")
 def summarise(bedrock: BaseClient, text: str) -> dict[str, str]:
-    """Summarise *text*, and tell whose call it was."""
+    """Summarise *text*, and return the tags of the call."""
     messages = [{"role": "user", "content": [{"text": f"Summarise: {text}"}]}]
     bedrock.converse(modelId=MICRO, messages=messages)
     return dict(current_tags())
@@ -22,7 +22,7 @@ def summarise(bedrock: BaseClient, text: str) -> dict[str, str]:
 def main() -> None:
     """Summarise three stories at once for one team."""
     stories = ["a fire", "a flood", "a feast"]
-    # A thread starts without tags: the wrapper gives each job those of its sender.
+    # A thread starts without tags: the wrapper gives each job its submitter's tags.
     pool = CarryingExecutor(ThreadPoolExecutor())
     with bedrock_simulator() as simulator, pool:
         bedrock = instrument(simulator.client())

@@ -13,7 +13,7 @@ AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def row(unit: Unit, price: str) -> PriceRow:
-    """A price per million tokens that holds in every region."""
+    """Return a price per million tokens, valid in every region."""
     return PriceRow(
         model_id=NEW,
         region="default",
@@ -28,7 +28,7 @@ def row(unit: Unit, price: str) -> PriceRow:
 
 
 def main() -> None:
-    """Price the same usage with the bundled table and with one's own."""
+    """Price the same usage with the bundled table and with own prices."""
     listed = PriceTable.bundled()
     try:
         listed.price(NEW, USAGE, region="us-east-1", at=AT)

@@ -8,7 +8,7 @@ MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}
 
 
 def main() -> None:
-    """Call Claude once; the simulator stands in for AWS."""
+    """Call Claude once; the simulator replaces AWS."""
     with bedrock_simulator() as simulator:
         # Against AWS: instrument(boto3.client("bedrock-runtime"))
         bedrock = instrument(simulator.client())

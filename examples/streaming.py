@@ -1,4 +1,4 @@
-"""Read one stream to its end and give another up half-way."""
+"""Read one stream to its end and abandon another half-way."""
 
 from contextlib import closing
 
@@ -10,14 +10,14 @@ MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}
 
 
 def main() -> None:
-    """Show that the end of a stream decides how sure its price is."""
+    """Show that only a stream read to its end has a certain price."""
     sink = ListSink()
     with bedrock_simulator() as simulator:
         bedrock = instrument(simulator.client(), recorder=Recorder(sinks=[sink]))
 
         with attribution(team="search") as spend:
             answer = bedrock.converse_stream(modelId=MICRO, messages=MESSAGES)
-        for event in answer["stream"]:  # after the block, and yet of its team
+        for event in answer["stream"]:  # after the block, but attributed to its team
             if "contentBlockDelta" in event:
                 print(event["contentBlockDelta"]["delta"]["text"], end="")
         print(f"\n{spend.calls} call, {spend.usage}")

@@ -1,6 +1,6 @@
-"""WSGI middleware: whose request it is stands in a header that the gateway sets.
+"""WSGI middleware: tags from a header that the gateway sets.
 
-The class needs nothing but WSGI, so it goes around Flask, Django and every other such
+The class needs nothing but WSGI, so it works with Flask, Django and every other such
 application. Copy it.
 """
 
@@ -20,7 +20,7 @@ MODEL = "us.amazon.nova-micro-v1:0"
 
 
 class AttributionMiddleware:
-    """Attribute the Bedrock calls of each request, also while its answer streams.
+    """Attribute the Bedrock calls of each request, also while its response streams.
 
     The header must be set, and a client's own be taken away, by what stands in front of
     the application. Unknown teams are ``other``: a free value would be a new series of
@@ -53,7 +53,7 @@ class AttributionMiddleware:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request."""
-        # A header that was sent twice comes as "one,two", and so is unknown.
+        # A header that is sent twice arrives as "one,two", which is unknown.
         team = environ.get(self._variable)
         team = team if team in self._teams else "other"
         with attribution(team=team, **self._tags):
@@ -62,7 +62,7 @@ class AttributionMiddleware:
 
 
 class _Body:
-    """An answer that is made while the server sends it, after the block has ended."""
+    """Response body that is produced while the server sends it."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self._items = carry(_each)(body)
@@ -72,7 +72,7 @@ class _Body:
         return self._items
 
     def close(self) -> None:
-        """End the answer; servers do so once, even if they asked for no item."""
+        """Close the body; servers do so once, even if they requested no item."""
         self._items.close()
         self._close()
 
@@ -87,7 +87,7 @@ def _nothing() -> None:
 
 
 def main() -> None:
-    """Serve an application that streams, and ask it for two teams."""
+    """Serve an application that streams, and send requests for two teams."""
     with bedrock_simulator() as simulator:
         bedrock = instrument(simulator.client())
 
@@ -110,7 +110,7 @@ def main() -> None:
 
 @contextmanager
 def serving(app: WSGIApplication) -> Iterator[str]:
-    """Serve *app* on this machine; its address."""
+    """Serve *app* on this machine and return its address."""
     with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

@@ -1,6 +1,6 @@
 """Build the bundled price table from a table of price facts.
 
-    python scripts/build_price_table.py FACTS.csv --generated 2026-11-23
+    python scripts/build_price_table.py FACTS.csv --generated 2026-11-30
     python scripts/build_price_table.py FACTS.csv --check
 
 The facts have one row per price, with the columns model_id, region, geography,
@@ -66,6 +66,7 @@ SOURCES = (
             "20260728",
             "20260729",
             "20260809",
+            "20260814",
             "20260820",
             "20260911",
             "20261003",
@@ -74,16 +75,35 @@ SOURCES = (
             "20261008",
         )
     ),
+    Source("pl261001", "aws-pricelist-late2026", "AWS Price List", "2026-10-01"),
     Source(
-        "pl-late26", "aws-pricelist-late2026", "AWS Price List, day unknown", "2026"
+        "pl2610qr", "aws-pricelist-202610qr", "AWS Price List, some rows", "2026-10"
     ),
     Source("pl-rows26", "aws-pricelist-rows-2026", "AWS Price List, some rows", "2026"),
+    Source(
+        "mp261008",
+        "aws-pricelist-marketplace-20261008",
+        "AWS Marketplace rate cards",
+        "2026-10-08",
+    ),
     Source("page250720", "aws-page-20250720", "AWS Bedrock pricing page", "2025-07-20"),
     Source("page260724", "aws-page-20260724", "AWS Bedrock pricing page", "2026-07-24"),
-    Source("card260914", "aws-model-card-20260914", "AWS model card", "2026-09-14"),
-    Source("litellm", "litellm", "litellm 1.109.1, model price table", "2026-11"),
     Source(
-        "litellm-m", "litellm-mantle", "litellm 1.109.1, mantle endpoint", "2026-11"
+        "page-agentcore", "aws-page-agentcore-2026", "AgentCore pricing page", "2026"
+    ),
+    Source("page-quoted", "aws-page-quoted", "AWS pages, as others quote them", "2026"),
+    Source("card260914", "aws-model-card-20260914", "AWS model card", "2026-09-14"),
+    Source(
+        "litellm",
+        "litellm",
+        "litellm 1.109.1 and 1.110.2, model price table",
+        "2026-11",
+    ),
+    Source(
+        "litellm-m",
+        "litellm-mantle",
+        "litellm 1.109.1 and 1.110.2, mantle endpoint",
+        "2026-11",
     ),
     Source("genai", "genai-prices", "genai-prices 0.2.3, provider aws", "2026-11"),
     Source("modelsdev", "models.dev", "models.dev, amazon-bedrock", "2026-10"),
@@ -100,20 +120,44 @@ SOURCES = (
 _CODES = {source.id: source.code for source in SOURCES}
 
 _UNITS = {"input_text_token": "input_token", "output_text_token": "output_token"}
+# How many units the price of a fact buys, by the unit of the fact.
 _PER = {
     "1M tokens": 1_000_000,
     "1K TPM-hour": 1_000,
-    "1 image": 1,
-    "1 second": 1,
-    "1 query": 1,
-    "1 request": 1,
-    "1 text unit (1000 characters)": 1,
-    "1 CMU-minute": 1,
-    "1 CMU-month": 1,
+    **dict.fromkeys(
+        (
+            "1 CMU-minute",
+            "1 CMU-month",
+            "1 GB",
+            "1 GB-hour",
+            "1 GB-month",
+            "1 evaluation",
+            "1 event",
+            "1 hour",
+            "1 image",
+            "1 invocation",
+            "1 model-month",
+            "1 model-unit-hour",
+            "1 node transition",
+            "1 page",
+            "1 query",
+            "1 record retrieved",
+            "1 record-hour",
+            "1 record-month",
+            "1 request",
+            "1 second",
+            "1 task",
+            "1 text unit (1000 characters)",
+            "1 tool-month",
+            "1 vCPU-hour",
+        ),
+        1,
+    ),
 }
 _LONG_CONTEXT = "long-context-"
 
 _SAME_PRICE = re.compile(r"same price in \d+ price-list regions: ([a-z0-9 -]+)")
+_SAME_FIGURE = re.compile(r"same figure read for ([a-z0-9-]+)")
 _DISPUTES = re.compile(r"other sources say ([^;]+)")
 _DISPUTE = re.compile(r"([\d.]+) \(([^()]+)\)")
 _PRICED_IN = re.compile(r"default is the price of ([a-z0-9-]+)")
@@ -190,6 +234,8 @@ def _remarks(note: str) -> dict[str, Any]:
     remarks: dict[str, Any] = {}
     if same := _SAME_PRICE.search(note):
         remarks["same_price_regions"] = sorted(same[1].split())
+    if figure := _SAME_FIGURE.search(note):
+        remarks["same_price_regions"] = [figure[1]]
     if elsewhere := _PRICED_IN.search(note):
         remarks["priced_in"] = elsewhere[1]
     if disputes := _DISPUTES.search(note):

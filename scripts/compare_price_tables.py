@@ -1,8 +1,8 @@
 """Compare our price table with those of LiteLLM and genai-prices.
 
     pip install genai-prices && pip install --no-deps litellm
-    python scripts/compare_price_tables.py --at 2026-11-23
-    python scripts/compare_price_tables.py --at 2026-11-23 --all
+    python scripts/compare_price_tables.py --at 2026-11-30
+    python scripts/compare_price_tables.py --at 2026-11-30 --all
 
 Both tables are asked for what a call costs, by the ids that they hold, and so is ours.
 Without ``--all``, disagreements of one model that have one reason are one line. Neither
@@ -208,7 +208,7 @@ def reason_of(table: PriceTable, claim: Claim, ours: Rate, at: datetime) -> str:
         return "price of another region"
     if not any(source.startswith("aws-") for source in ours.sources):
         return "no AWS source here either"
-    return "AWS' price list or page says otherwise"
+    return "AWS's price list or page says otherwise"
 
 
 def main(arguments: list[str] | None = None) -> int:

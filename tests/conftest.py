@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import loopback_only
@@ -17,6 +19,19 @@ from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 pytest_plugins = ["bedrock_attrib.testing.fixtures"]
 
 loopback_only.install()
+
+# A shell has its background jobs ignore Ctrl-C, and so would the programs of tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+with suppress(ImportError):  # frameworks are tested without it
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes says how busy the machine is.
+    settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("BEDROCK_ATTRIB_SHARED", ROOT.parent / "shared"))
@@ -50,21 +65,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(_LEFT_TO_PYTHON)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def quick_collections() -> Iterator[None]:
-    """Collections look only at what is made from now on, for thousands of them."""
-    gc.collect()
+    """Limit garbage collections during a test to the objects that the test made.
+
+    A full collection visits every object of the process, 0.2 seconds of them by the
+    end of a run. What the test dropped is collected before the next one starts.
+    """
     gc.freeze()
     yield
+    gc.collect()
     gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test dropped is collected in its own time, while warnings are expected."""
-    yield
+def _collect_dropped_streams(request: pytest.FixtureRequest) -> None:
+    """Collect what a test of dropped streams left, while its warnings are expected."""
     if request.node.get_closest_marker("drops_streams"):
-        gc.collect()
+        request.getfixturevalue("quick_collections")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Recorder, attribution, instrument
 from bedrock_attrib._model.record import Outcome, PriceStatus
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.drops_streams
 
 MODEL = "amazon.nova-micro-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-READ_TIMEOUT_S = 0.15
+READ_TIMEOUT_S = 1  # within which a busy machine has to give the other answers
 
 
 @pytest.fixture(autouse=True)
@@ -78,12 +79,12 @@ THROTTLED = Reply(error="ThrottlingException")
 NOT_READY = Reply(error="ModelNotReadyException")
 BROKEN = Reply(error="InternalServerException")
 BUSY = Reply(error="ServiceUnavailableException")
-SILENT = Reply(latency_s=2)
+SILENT = Reply(latency_s=600)
 CLOSED = Reply(fault=Fault(FaultKind.NO_ANSWER))
 
 TOO = "AWS may have billed an earlier attempt too: "
 TOO_MANY = "AWS may have billed earlier attempts too: "
-TURNED_AWAY = "ThrottlingException; nothing was used"
+TURNED_AWAY = "ThrottlingException; not billed"
 UNFINISHED = "the stream ended before its final counts; output is a lower bound"
 FIRST: dict[str, tuple[Reply, tuple[str, ...], str, str]] = {
     "throttled": (THROTTLED, (), "priced", ""),
@@ -184,7 +185,7 @@ def test_a_refusal_after_a_timeout_is_not_free(
         2,
         ("ReadTimeoutError",),
         "unpriced",
-        f"turned away with {TURNED_AWAY}; {TOO}ReadTimeoutError",
+        f"rejected with {TURNED_AWAY}; {TOO}ReadTimeoutError",
     )
 
 
@@ -307,8 +308,8 @@ def test_a_late_price_keeps_the_doubt(simulator: Simulator, sink: ListSink) -> N
     recorder = Recorder(sinks=(sink,), profiles=resolver)
     simulator.reply(BROKEN, times=1)
     retrying(simulator, recorder).converse(modelId=arn, messages=MESSAGES)
-    assert recorder.flush()
-    assert resolver.wait(30)
+    assert recorder.flush(HANG_S)
+    assert resolver.wait(HANG_S)
     recorder.flush()
     assert [told(record)[2:] for record in sink.records] == [
         (

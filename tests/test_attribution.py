@@ -41,7 +41,8 @@ from bedrock_attrib import (
     current_tags,
     instrument,
 )
-from bedrock_attrib._model.record import Tags
+from bedrock_attrib._attribution.spend import sums_of
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -102,7 +103,7 @@ def test_one_object_twice() -> None:
     block = attribution(team="search")
     with block as first:
         assert tags() == {"team": "search"}
-        with pytest.raises(ConfigError, match="is entered already; make a new one"):
+        with pytest.raises(ConfigError, match="is already active; create a new one"):
             block.__enter__()
         assert tags() == {"team": "search"}
     with attribution(app="web"), block as second:
@@ -181,13 +182,16 @@ BAD: dict[str, tuple[object, str]] = {
     "truth": (False, "tag 'team' is bool False; expected text"),
     "empty": ("", "tag 'team' has 0 characters; expected 1 to 256: shorten it"),
     "long": ("x" * 257, "tag 'team' has 257 characters; expected 1 to 256"),
-    "line": ("a\nb", "tag 'team' holds ['\\n']; allowed are letters, digits, spaces"),
-    "line at the end": ("a\n", "tag 'team' holds ['\\n']; allowed are"),
-    "signs": ("a,b;b{}", "tag 'team' holds [',', ';', '{', '}']; allowed are"),
-    "emoji": ("🐎", "tag 'team' holds ['🐎']; allowed are"),
-    "combining": ("e\u0301", "tag 'team' holds ['\u0301']; allowed are"),
-    "surrogate": ("\ud800", "tag 'team' holds ['\\ud800']; allowed are"),
-    "zero": ("a\0", "tag 'team' holds ['\\x00']; allowed are"),
+    "line": (
+        "a\nb",
+        "tag 'team' contains ['\\n']; allowed are letters, digits, spaces",
+    ),
+    "line at the end": ("a\n", "tag 'team' contains ['\\n']; allowed are"),
+    "signs": ("a,b;b{}", "tag 'team' contains [',', ';', '{', '}']; allowed are"),
+    "emoji": ("🐎", "tag 'team' contains ['🐎']; allowed are"),
+    "combining": ("e\u0301", "tag 'team' contains ['\u0301']; allowed are"),
+    "surrogate": ("\ud800", "tag 'team' contains ['\\ud800']; allowed are"),
+    "zero": ("a\0", "tag 'team' contains ['\\x00']; allowed are"),
 }
 
 
@@ -203,7 +207,7 @@ def test_bad_values(case: str) -> None:
 BAD_KEYS = {
     "": "tag key has 0 characters; expected 1 to 128",
     "k" * 129: "tag key has 129 characters; expected 1 to 128",
-    "team!": "tag key holds ['!']; allowed are",
+    "team!": "tag key contains ['!']; allowed are",
 }
 
 
@@ -1113,6 +1117,7 @@ def late(simulator: Simulator) -> tuple[CallRecord, CallRecord]:
         cost=known.cost,
         price_status=known.price_status,
         price_reason=known.price_reason,
+        price_reason_code=known.price_reason_code,
     )
     return before, after
 
@@ -1122,10 +1127,10 @@ def test_late_price(late: tuple[CallRecord, CallRecord]) -> None:
     before, after = late
     spend = Spend()
     for _ in range(3):
-        spend.add(before)
+        sums_of(spend).add(before)
     assert (spend.calls, spend.unpriced_calls, spend.cost) == (3, 3, Decimal(0))
-    spend.correct(before, after)
-    spend.correct(before, after)
+    sums_of(spend).correct(before, after)
+    sums_of(spend).correct(before, after)
     assert (spend.calls, spend.unpriced_calls) == (3, 1)
     assert spend.cost == 2 * CLAUDE_COST
     assert spend.usage == {Unit.INPUT_TOKEN: 36, Unit.OUTPUT_TOKEN: 24}
@@ -1138,9 +1143,9 @@ def test_price_taken_back(late: tuple[CallRecord, CallRecord]) -> None:
     """A price that is taken back leaves no model with an amount of zero."""
     before, after = late
     spend = Spend()
-    spend.add(after)
+    sums_of(spend).add(after)
     assert spend.cost == CLAUDE_COST
-    spend.correct(after, before)
+    sums_of(spend).correct(after, before)
     assert (spend.calls, spend.unpriced_calls, spend.cost) == (1, 1, Decimal(0))
     assert spend.by_model == {}
     assert spend.usage == {Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 8}
@@ -1154,11 +1159,11 @@ def test_given_amounts(late: tuple[CallRecord, CallRecord]) -> None:
     given = after._replace(cost=Cost(amount, "USD", {}, after.cost.rates))
     with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
         spend = Spend()
-        spend.add(given)
-        spend.add(given)
-        spend.correct(given, before)
+        sums_of(spend).add(given)
+        sums_of(spend).add(given)
+        sums_of(spend).correct(given, before)
         assert spend.cost == amount
-        spend.correct(given, before)
+        sums_of(spend).correct(given, before)
         assert spend.cost == 0
         assert spend.by_model == {}
     assert (spend.calls, spend.unpriced_calls) == (2, 2)
@@ -1169,8 +1174,8 @@ def test_correction_without_usage(late: tuple[CallRecord, CallRecord]) -> None:
     before, _ = late
     unknown = before._replace(usage=None)
     spend = Spend()
-    spend.add(unknown)
-    spend.correct(unknown, unknown._replace(model=before.model))
+    sums_of(spend).add(unknown)
+    sums_of(spend).correct(unknown, unknown._replace(model=before.model))
     assert (spend.calls, spend.unpriced_calls, spend.cost) == (1, 1, Decimal(0))
     assert spend.usage == {}
 

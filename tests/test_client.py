@@ -14,6 +14,7 @@ from botocore.session import Session as BotocoreSession
 from botocore.stub import Stubber
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
@@ -24,7 +25,7 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
-from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -59,7 +60,7 @@ def test_converse_is_recorded(client: BaseClient, sink: ListSink) -> None:
     assert record.attempts == 1
     assert record.request_id == answer["ResponseMetadata"]["RequestId"]
     assert record.started_at.utcoffset() is not None
-    assert 0 < record.duration_s < 10
+    assert record.duration_s > 0
     assert spend.cost == Decimal("0.0001716")
     assert spend.calls == 1
 
@@ -268,7 +269,7 @@ def test_read_timeout_may_be_billed(
 ) -> None:
     """A call without an answer is unpriced, not free: AWS may have billed it."""
     client = instrument(
-        simulator.client(config=Config(read_timeout=0.2)), recorder=recorder
+        simulator.client(config=Config(read_timeout=1)), recorder=recorder
     )
     simulator.reply(Reply(latency_s=2), times=1)
     with pytest.raises(ReadTimeoutError):

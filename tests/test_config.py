@@ -323,7 +323,7 @@ def test_unknown_variable(caplog: pytest.LogCaptureFixture) -> None:
     }
     assert Config.load(environ=environ).model_dump() == DEFAULTS
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG is no setting of bedrock_attrib")
+        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG: unknown setting")
     ]
 
 
@@ -365,7 +365,7 @@ TAG_FAULTS = {
     "a=b,c": "BEDROCK_ATTRIB_TAGS holds 'c'; expected pairs such as team=search,",
     "=search": "BEDROCK_ATTRIB_TAGS: Value error, tag key has 0 characters; expected",
     "team=": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 0 characters;",
-    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' holds [';']; allowed",
+    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' contains [';']; allowed",
     f"team={'x' * 257}": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 257",
 }
 
@@ -394,7 +394,7 @@ def test_wrong_tag_is_named(folder: Path) -> None:
 def test_wrong_keys(name: str) -> None:
     """What is to cross as baggage is held to what tags are held to."""
     assert error_of({name: ["team;"]}).startswith(
-        f"argument {name}: Value error, tag key holds [';']; allowed are letters"
+        f"argument {name}: Value error, tag key contains [';']; allowed are letters"
     )
     message = error_of({name: [f"k{number}" for number in range(51)]})
     assert "Value error, 51 tags given; at most 50 are allowed" in message
@@ -506,7 +506,7 @@ def test_a_short_key() -> None:
     """A key that could be guessed protects nothing."""
     assert error_of(BEDROCK_ATTRIB_REQUEST_HASH_KEY="k" * 31) == (
         "BEDROCK_ATTRIB_REQUEST_HASH_KEY: Value error, expected a secret of 32 "
-        "characters or more, such as openssl rand -hex 32 makes, got 31"
+        "characters or more, got 31; openssl rand -hex 32 makes one"
     )
 
 

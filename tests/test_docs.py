@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from pages import read_blocks
+from waiting import HANG_S
 
 import bedrock_attrib
 from bedrock_attrib.errors import MissingExtraError
@@ -73,7 +74,7 @@ def run(
         cwd=cwd,
         env=environment,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from streams import MESSAGES, MODEL, body_of, converse_stream, invoke_stream
 
 import bedrock_attrib._instrument.event_handlers as client_module
 import bedrock_attrib._readers.raw_http as raw_http_module
@@ -22,7 +23,7 @@ from bedrock_attrib._attribution import Spend
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import Routes
-from bedrock_attrib._recording.finalizer import Settler
+from bedrock_attrib._recording.finalizer import Finalizer
 from bedrock_attrib.pricing._model_pricer import Till
 from bedrock_attrib.testing import (
     ListSink,
@@ -34,8 +35,6 @@ from bedrock_attrib.testing import (
 
 pytestmark = pytest.mark.drops_streams
 
-MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 WRITES = tokens(input_tokens=10, output_tokens=5, cache_write_1h_tokens=70)
 
 
@@ -55,20 +54,18 @@ def converse(client: BaseClient) -> object:
 
 def invoke(client: BaseClient) -> object:
     """A call whose body has to be watched."""
-    return client.invoke_model(modelId=MODEL, body=b"{}")["body"].read()[-30:]
+    return body_of(client).read()[-30:]
 
 
 def stream(client: BaseClient) -> object:
     """A stream read to its end."""
-    answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
-    return len(list(answer["stream"]))
+    return len(list(converse_stream(client)))
 
 
-def invoke_stream(client: BaseClient) -> object:
+def stream_to_the_last(client: BaseClient) -> object:
     """The other stream, left at its last event."""
-    answer = client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
     count = 0
-    for event in answer["body"]:
+    for event in invoke_stream(client):
         count += 1
         if b"invocationMetrics" in event["chunk"]["bytes"]:
             break
@@ -88,14 +85,14 @@ def rerank(client: BaseClient) -> object:
     return len(answer["body"].read()) > 0
 
 
-USES = (converse, invoke, stream, invoke_stream, refused, rerank)
+USES = (converse, invoke, stream, stream_to_the_last, refused, rerank)
 
 # Every place of ours that works during a call: where, and what breaks there.
 PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
     "routes": (Routes, "__missing__"),
     "a call's own object": (Call, "__init__"),
-    "default tags": (recorder_module, "current_scope"),
+    "default tags": (recorder_module, "current_attribution"),
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
     "error status": (Recorder, "turned_away"),
@@ -114,7 +111,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "spend": (Spend, "add"),
     "price look-up": (Till, "quote"),
     "loading prices": (PriceTable, "bundled"),
-    "settling": (Settler, "_settle_one"),
+    "finalizing": (Finalizer, "_finalize_one"),
     "end": (Recorder, "_end"),
 }
 
@@ -134,7 +131,7 @@ def _nothing_left_to_settle() -> Iterator[None]:
     yield
     gc.collect()
     for recorder in [each for each in gc.get_objects() if type(each) is Recorder]:
-        recorder.settle()
+        recorder.flush()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import os
 import threading
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib._runtime.contained_errors import Faults
 
@@ -123,7 +124,7 @@ def test_finalizer_in_the_middle() -> None:
         target=faults.note, args=(Place("reader"), ValueError()), daemon=True
     )
     thread.start()
-    thread.join(10)
+    thread.join(HANG_S)
     assert not thread.is_alive()
     found = faults.counts()
     assert found["reader"] == 1

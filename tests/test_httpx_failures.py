@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Recorder, Unit, attribution
 from bedrock_attrib import httpx as door
@@ -179,15 +180,17 @@ def test_no_connection_ends_the_call(
     package: ModuleType, recorder: Recorder, sink: ListSink, *, is_async: bool
 ) -> None:
     """It is there for whoever looks, and took as long as it took to fail."""
+    started = time.perf_counter()
     with attribution(team="search") as spend:
         held = post(package, recorder, NOWHERE, is_async=is_async)
         assert (len(held), spend.calls) == (1, 1)
-    time.sleep(0.3)
+    took_s = time.perf_counter() - started
+    time.sleep(0.1)
     recorder.flush()
     (record,) = sink.records
     assert facts(record) == ("error", "ConnectError", "free")
     assert record.duration_s is not None
-    assert 0 < record.duration_s < 0.3
+    assert 0 < record.duration_s <= took_s
     del held
     gc.collect()
     recorder.flush()
@@ -198,7 +201,7 @@ def test_no_connection_is_told_soon(package: ModuleType) -> None:
     """Nobody has to look, nor to let the exception go."""
     recorder = Recorder(sinks=[told := Told()])
     held = post(package, recorder, NOWHERE)
-    assert told.event.wait(10)
+    assert told.event.wait(HANG_S)
     assert len(held) == 1
     assert [facts(r) for r in told.records] == [("error", "ConnectError", "free")]
     recorder.close()
@@ -277,10 +280,10 @@ def test_a_request_that_cannot_be_written(
     is_over = threading.Event()
 
     def wait(_: socket.socket) -> None:
-        is_over.wait(10)
+        is_over.wait(HANG_S)
 
     with listening(wait) as base:
-        patience = package.Timeout(5, write=0.2)
+        patience = package.Timeout(HANG_S, write=0.2)
         body = b" " * 30_000_000
         held = post(package, recorder, base, content=body, json=None, timeout=patience)
         is_over.set()
@@ -397,7 +400,7 @@ def test_cancellation_before_the_answer(
     def wait(connection: socket.socket) -> None:
         if connection.recv(65_536):
             is_asked.set()
-            is_over.wait(10)
+            is_over.wait(HANG_S)
 
     async def main(base: str) -> None:
         async with package.AsyncClient(trust_env=False) as client:
@@ -406,7 +409,7 @@ def test_cancellation_before_the_answer(
             )
             url = f"{base}/model/us.amazon.nova-micro-v1:0/converse"
             task = asyncio.create_task(client.post(url, json={}))
-            assert await asyncio.to_thread(is_asked.wait, 10)
+            assert await asyncio.to_thread(is_asked.wait, HANG_S)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -130,6 +130,8 @@ ONLY_IN = {
     "boto3": {"_instrument", "aws", "cli", "testing"},
     "botocore": {"_instrument", "aws", "httpx", "testing"},
     "click": {"cli"},
+    "jinja2": {"reports"},
+    "markupsafe": {"reports"},
     "opentelemetry": {
         "_attribution",
         "_default_recorder",

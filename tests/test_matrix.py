@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import pickle
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,20 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
+from streams import (
+    MESSAGES,
+    MODEL,
+    USAGE,
+    close_unread,
+    drop_unread,
+    fail_in_loop,
+    read_all,
+    read_in_runs,
+    read_in_thread,
+    read_into,
+    read_lines,
+    stop_at_final_event,
+)
 
 from bedrock_attrib import (
     CallRecord,
@@ -38,19 +51,12 @@ from bedrock_attrib.testing import (
     Reply,
     Simulator,
     bedrock_simulator,
-    tokens,
 )
 
-pytestmark = [
-    pytest.mark.drops_streams,
-    pytest.mark.usefixtures("quick_collections"),
-]
+pytestmark = [pytest.mark.drops_streams, pytest.mark.matrix]
 
 # What is called.
 
-MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
 UNITS = Usage(
     {
         Unit.GUARDRAIL_TOPIC_TEXT_UNIT: 3,
@@ -175,7 +181,7 @@ OPERATIONS = {
 
 @cache
 def service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()
 
 
@@ -368,42 +374,6 @@ def tries_again(kind: str, _operation: Operation) -> bool:
     return kind == with_retries.__name__
 
 
-def read(reader: Any) -> None:
-    """Read a stream, a body or nothing at all, to its end."""
-    for _ in reader:
-        pass
-
-
-def read_in_thread(stream: Any) -> None:
-    """Let another thread read."""
-    thread = threading.Thread(target=read, args=(stream,))
-    thread.start()
-    thread.join()
-
-
-def read_by_two(stream: Any) -> None:
-    """Read an event, then the rest with another iterator."""
-    next(iter(stream))
-    read(stream)
-
-
-def read_to_the_last(stream: Any) -> None:
-    """Leave the loop on the event that states the counts."""
-    for event in stream:
-        chunk = event.get("chunk", {}).get("bytes", b"")
-        if "metadata" in event or b"invocationMetrics" in chunk:
-            break
-
-
-def leave(_reader: Any) -> None:
-    """Do nothing with it."""
-
-
-def close(reader: Any) -> None:
-    """Close it unread."""
-    reader.close()
-
-
 def close_half_way(stream: Any) -> None:
     """Close it after an event."""
     next(iter(stream))
@@ -416,17 +386,10 @@ def break_off(stream: Any) -> None:
         break
 
 
-def raise_in_loop(stream: Any) -> None:
-    """Fail in the loop."""
-    with suppress(RuntimeError):
-        for _ in stream:
-            raise RuntimeError
-
-
 def read_what_breaks(reader: Any) -> None:
     """Read until it breaks."""
     with suppress(Exception):
-        read(reader)
+        read_all(reader)
 
 
 def read_at_once(body: Any) -> None:
@@ -435,23 +398,10 @@ def read_at_once(body: Any) -> None:
         body.read()
 
 
-def read_lines(body: Any) -> None:
-    """Read it line by line."""
-    for _ in body.iter_lines():
-        pass
-
-
 def read_in_block(body: Any) -> None:
     """Read what is underneath."""
     with body as raw:
         raw.read()
-
-
-def read_into(body: Any) -> None:
-    """Read it into a buffer."""
-    buffer = bytearray(16)
-    while body.readinto(buffer):
-        pass
 
 
 def broken_by(kind: FaultKind, after: int) -> Callable[[Reply], tuple[Reply, ...]]:
@@ -488,7 +438,7 @@ STREAM_ERROR = "modelStreamErrorException"
 ENDINGS = {
     # Without an answer.
     "turned away": Ending(
-        leave,
+        drop_unread,
         "error",
         "ValidationException",
         "free",
@@ -496,7 +446,7 @@ ENDINGS = {
         replies=fail_with("ValidationException"),
     ),
     "throttled": Ending(
-        leave,
+        drop_unread,
         "error",
         "ThrottlingException",
         "free",
@@ -505,7 +455,7 @@ ENDINGS = {
         replies=fail_with("ThrottlingException"),
     ),
     "server error": Ending(
-        leave,
+        drop_unread,
         "error",
         "InternalServerException",
         "unpriced",
@@ -514,7 +464,7 @@ ENDINGS = {
         replies=fail_with("InternalServerException"),
     ),
     "no connection": Ending(
-        leave,
+        drop_unread,
         "error",
         "EndpointConnectionError",
         "free",
@@ -523,7 +473,7 @@ ENDINGS = {
         send=no_connection,
     ),
     "timeout": Ending(
-        leave,
+        drop_unread,
         "error",
         "ReadTimeoutError",
         "unpriced",
@@ -532,31 +482,35 @@ ENDINGS = {
         send=no_answer,
     ),
     "interrupted": Ending(
-        leave, "abandoned", "Interrupted", "unpriced", "none", send=interrupt
+        drop_unread, "abandoned", "Interrupted", "unpriced", "none", send=interrupt
     ),
     "wrong parameters": Ending(
-        leave, "error", "NotSent", "free", "none", more={"nonsense": 1}
+        drop_unread, "error", "NotSent", "free", "none", more={"nonsense": 1}
     ),
     # With one.
-    "answered": Ending(read),
+    "answered": Ending(read_all),
     "answered after a refusal": Ending(
-        read,
+        read_all,
         attempts=2,
         replies=fail_with("ThrottlingException", 1),
         applies=tries_again,
     ),
     "answered after a fault": Ending(
-        read,
+        read_all,
         status="partial",
         attempts=2,
         replies=fail_with("InternalServerException", 1),
         applies=tries_again,
     ),
     "read in a thread": Ending(read_in_thread, applies=is_stream),
-    "read by two": Ending(read_by_two, applies=is_stream),
-    "read to the last": Ending(read_to_the_last, applies=is_stream),
-    "dropped": Ending(leave, "abandoned", None, "unpriced", "none", applies=is_stream),
-    "closed": Ending(close, "abandoned", None, "unpriced", "none", applies=is_stream),
+    "read by two": Ending(read_in_runs, applies=is_stream),
+    "read to the last": Ending(stop_at_final_event, applies=is_stream),
+    "dropped": Ending(
+        drop_unread, "abandoned", None, "unpriced", "none", applies=is_stream
+    ),
+    "closed": Ending(
+        close_unread, "abandoned", None, "unpriced", "none", applies=is_stream
+    ),
     "closed half-way": Ending(
         close_half_way, "abandoned", None, "estimated", "some", applies=is_stream
     ),
@@ -564,7 +518,7 @@ ENDINGS = {
         break_off, "abandoned", None, "estimated", "some", applies=is_stream
     ),
     "failed in the loop": Ending(
-        raise_in_loop, "abandoned", None, "estimated", "some", applies=is_stream
+        fail_in_loop, "abandoned", None, "estimated", "some", applies=is_stream
     ),
     "error event": Ending(
         read_what_breaks,
@@ -588,9 +542,11 @@ ENDINGS = {
     "read into a buffer": Ending(read_into, applies=is_body),
     "read in a block": Ending(read_in_block, applies=is_body),
     "body dropped": Ending(
-        leave, "abandoned", None, "unpriced", "none", applies=is_body
+        drop_unread, "abandoned", None, "unpriced", "none", applies=is_body
     ),
-    "body closed": Ending(close, "ok", None, "unpriced", "none", applies=is_body),
+    "body closed": Ending(
+        close_unread, "ok", None, "unpriced", "none", applies=is_body
+    ),
     "body cut": Ending(
         read_at_once,
         "error",

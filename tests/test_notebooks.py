@@ -83,10 +83,11 @@ for number in range(2, 6):
 threads, size = state()
 for number in range(6, 25):
     run_all(number)
-time.sleep(1.5)  # threads of recorders that are closed end within a second
-gc.collect()
 run_all(25)
 more_threads, more_size = state()
+while more_threads > threads:  # those of recorders that are closed end soon
+    time.sleep(0.1)
+    more_threads, more_size = state()
 print([more_threads - threads, (more_size - size) // 20])
 """
 

@@ -145,7 +145,7 @@ def _use_with_faults_of_ours(
             client.converse(modelId=MODEL, messages=MESSAGES)
             answer = client.converse_stream(modelId=MODEL, messages=MESSAGES)
             list(answer["stream"])
-            client_recorder(client).settle()
+            client_recorder(client).flush()
 
 
 def client_recorder(client: BaseClient) -> Recorder:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip(
     "opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp"
@@ -260,16 +261,15 @@ set_provider()
 process = multiprocessing.get_context("fork").Process(
     target=lambda: make_client().converse(**CALL)
 )
-start = time.monotonic()
 process.start()
 process.join()
-print(process.exitcode, time.monotonic() - start < 7)
+print(process.exitcode)
 os._exit(0)
 """,
             OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
-            OTEL_EXPORTER_OTLP_METRICS_TIMEOUT="30",
+            OTEL_EXPORTER_OTLP_METRICS_TIMEOUT="6000",
         )
-    assert printed == "0 True\n"
+    assert printed == "0\n"
 
 
 SHOP = """
@@ -284,7 +284,7 @@ def shop(environ, start_response):
 
 def ask(port: int) -> str:
     """One request to a server on this machine."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
     connection.request("GET", "/")
     answer = connection.getresponse().read().decode()
     connection.close()
@@ -309,6 +309,6 @@ def test_gunicorn(stage: Stage, *, preload: bool) -> None:
         ) as gunicorn:
             workers = {ask(port) for _ in range(8)}
             gunicorn.send_signal(signal.SIGTERM)
-            assert gunicorn.wait(30) == 0
+            assert gunicorn.wait(HANG_S) == 0
     assert str(gunicorn.pid) not in workers
     assert (stage.calls, stage.recordings) == (8, 8)

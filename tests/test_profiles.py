@@ -19,6 +19,7 @@ import pytest
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import (
     CallRecord,
@@ -33,10 +34,11 @@ from bedrock_attrib import (
     pricing,
 )
 from bedrock_attrib._config import Config
-from bedrock_attrib._model.record import PriceStatus
-from bedrock_attrib._sinks.protocols import CorrectingSink, QueueSink
+from bedrock_attrib._model.record import PriceReason, PriceStatus
+from bedrock_attrib._recording.recorder import lifecycle_of
 from bedrock_attrib.aws.profiles import ProfileResolver
 from bedrock_attrib.metrics import OpenTelemetrySink
+from bedrock_attrib.sinks import CorrectingSink, QueueSink
 from bedrock_attrib.testing import (
     InferenceProfile,
     ListSink,
@@ -81,7 +83,7 @@ class Stage:
     def answer(self) -> None:
         """Let the control plane answer, and wait until everybody was told."""
         self.answers.set()
-        assert self.resolver.wait(30)
+        assert self.resolver.wait(HANG_S)
 
     def look_ups(self) -> int:
         """How often the control plane was asked."""
@@ -89,7 +91,7 @@ class Stage:
         return names.count("GetInferenceProfile")
 
     def _client(self, region: str) -> BaseClient:
-        assert self.answers.wait(60)
+        assert self.answers.wait(HANG_S)
         return self.simulator.client("bedrock", region_name=region)
 
 
@@ -196,6 +198,7 @@ def test_late_answer(stage: Stage) -> None:
             cost=new.cost,
             price_status=PriceStatus.PRICED,
             price_reason=LATE,
+            price_reason_code=PriceReason.PRICED_LATE,
         )
     for spend in (outer, inner):
         assert (spend.cost, spend.calls, spend.unpriced_calls) == (3 * COST, 3, 0)
@@ -281,6 +284,31 @@ def test_price_of_its_own_day(stage: Stage) -> None:
     assert costs == [Decimal("12.1"), Decimal("2.42")]
 
 
+def test_late_price_of_a_long_prompt(stage: Stage) -> None:
+    """A late price of a long prompt is an estimate where no long price is confirmed."""
+    stage.stand_for("anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1")
+    sink = ListSink()
+    recorder = Recorder(
+        sinks=[sink],
+        profiles=stage.resolver,
+        clock=lambda: datetime(2026, 11, 15, tzinfo=UTC),
+    )
+    client = stage.client(recorder)
+    for count in (200_000, 200_001):
+        usage = tokens(input_tokens=count, output_tokens=0)
+        stage.simulator.reply(Reply(usage=usage), operation="Converse")
+        converse(client)
+    stage.answer()
+    reason = (
+        f"{LATE}; the prompt is longer than 200000 tokens, and no source confirms a "
+        "long-context price for regional, tier default, in us-east-1; the ordinary "
+        "price is taken"
+    )
+    assert told(sink.records) == [("priced", LATE), ("estimated", reason)]
+    costs = [record.cost.total for record in sink.records if record.cost is not None]
+    assert costs == [Decimal("0.66"), Decimal("0.6600033")]
+
+
 @pytest.mark.slow
 def test_1000_calls_race_the_answer(stage: Stage) -> None:
     """16 threads, the answer in the midst of them: every sum is exact."""
@@ -299,7 +327,7 @@ def test_1000_calls_race_the_answer(stage: Stage) -> None:
     with ThreadPoolExecutor(16) as pool:
         jobs = [pool.submit(work) for _ in range(16)]
         for _ in range(300):
-            assert started.acquire(timeout=60)
+            assert started.acquire(timeout=HANG_S)
         stage.answers.set()
     spends = [job.result() for job in jobs]
     stage.answer()
@@ -429,7 +457,7 @@ def test_what_the_request_bills(stage: Stage) -> None:
     client.invoke_model(modelId=ARN, body=CANVAS)["body"].read()
     assert told(sink.records) == [
         ("unpriced", "the answer states no usage"),
-        ("unpriced", "what it bills stands in the request, which was not read"),
+        ("unpriced", "billed by values in the request, which was not inspected"),
         ("priced", ""),
     ]
     assert sink.records[2].usage == {Unit("output_image[up-to-1024x1024/standard]"): 2}
@@ -520,7 +548,7 @@ def test_an_answer_across_the_answer(stage: Stage) -> None:
     client.invoke_model(modelId=ARN, body=CANVAS)["body"].read()
     assert len(sink.records) == 2
     early.read()
-    reason = "what it bills stands in the request, which was not read"
+    reason = "billed by values in the request, which was not inspected"
     assert told(sink.records[2:]) == [("unpriced", reason)]
 
 
@@ -623,7 +651,7 @@ def test_queue_sink(stage: Stage) -> None:
     assert [isinstance(q, CorrectingSink) for q in queues] == [False, True]
     recorder = Recorder(sinks=queues, profiles=stage.resolver)
     converse(stage.client(recorder))
-    recorder.settle()
+    recorder.flush()
     stage.answer()
     recorder.flush()
     assert [status for _, status in plain.told] == ["unpriced"]
@@ -642,7 +670,7 @@ def test_a_sink_that_fails_to_correct(stage: Stage) -> None:
     recorder = Recorder(sinks=[Broken(), sink], profiles=stage.resolver)
     with attribution() as spend:
         converse(stage.client(recorder))
-    recorder.settle()
+    recorder.flush()
     stage.answer()
     assert told(sink.records) == [("priced", LATE)]
     assert spend.cost == COST
@@ -694,9 +722,9 @@ def offer(recorder: Recorder, times: int, arn: str = ARN) -> None:
     """Calls as a client tells a recorder of them; so many would take minutes."""
     answer = {"usage": {"inputTokens": 12, "outputTokens": 8}}
     for _ in range(times):
-        call = recorder.start("Converse", {"modelId": arn}, "us-east-1")
-        recorder.answered(call, answer)
-    recorder.settle()
+        call = lifecycle_of(recorder).start("Converse", {"modelId": arn}, "us-east-1")
+        call.recorder.answered(call, answer)
+    recorder.flush()
 
 
 def test_too_many_wait_for_one_profile(
@@ -751,7 +779,7 @@ class Source:
         """Keep the callback."""
         self.callbacks.append(callback)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
+    def pull_with(self, pull: Callable[[], None]) -> None:
         """Nobody waits here."""
 
 
@@ -830,8 +858,9 @@ def test_amounts_never_fall() -> None:
     source = Source()
     prices = PriceTable.bundled()
     recorder = Recorder(prices, sinks=[metrics.sink, sink], profiles=source)
-    call = recorder.start("Converse", {"modelId": MODEL}, "us-east-1")
-    recorder.answered(call, {"usage": {"inputTokens": 12, "outputTokens": 8}})
+    call = lifecycle_of(recorder).start("Converse", {"modelId": MODEL}, "us-east-1")
+    call.recorder.answered(call, {"usage": {"inputTokens": 12, "outputTokens": 8}})
+    recorder.flush()
     (before,) = sink.records
     fewer = prices.quote(
         before.model,
@@ -884,8 +913,8 @@ def test_fork(stage: Stage) -> None:
 
     process = context.Process(target=child)
     process.start()
-    first, second = results.get(timeout=30)
-    process.join(30)
+    first, second = results.get(timeout=HANG_S)
+    process.join(HANG_S)
     assert first == [("unpriced", UNDER_WAY)] * 2
     assert second == [("unpriced", UNDER_WAY), ("priced", LATE)]
     assert told(sink.records) == [("unpriced", UNDER_WAY)]

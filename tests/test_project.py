@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
+import pkgutil
 import re
 import socket
 import subprocess
@@ -24,10 +26,10 @@ REFERENCE = "\n".join(
 
 
 def test_all_is_sorted_and_short() -> None:
-    """The root shows at most 24 names, in order."""
+    """The root shows at most 32 names, in order."""
     names = bedrock_attrib.__all__
     assert list(names) == sorted(names)
-    assert len(names) <= 24
+    assert len(names) <= 32
 
 
 @pytest.mark.parametrize("name", bedrock_attrib.__all__)
@@ -112,3 +114,31 @@ def test_other_hosts_are_out_of_reach() -> None:
     ):
         # An address for documentation, RFC 5737: nobody is there.
         probe.connect(("192.0.2.1", 80))
+
+
+def test_pictures_of_the_architecture_are_up_to_date() -> None:
+    """The drawn layers are those that the test of imports enforces."""
+    script = ROOT / "scripts" / "draw_architecture.py"
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    """A public name means one class, whichever module it is imported from."""
+    package = importlib.import_module("bedrock_attrib")
+    found: dict[str, set[type]] = {}
+    modules = [package.__name__] + [
+        module.name
+        for module in pkgutil.walk_packages(package.__path__, "bedrock_attrib.")
+        if not any(part.startswith("_") for part in module.name.split("."))
+        and not module.name.startswith("bedrock_attrib.cli")
+    ]
+    for name in modules:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            value = getattr(module, public)
+            if isinstance(value, type):
+                found.setdefault(public, set()).add(value)
+    assert {name for name, kinds in found.items() if len(kinds) > 1} == set()

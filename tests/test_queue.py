@@ -10,8 +10,10 @@ import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib._runtime.batch_queue import BatchQueue
 from bedrock_attrib._runtime.contained_errors import Faults
@@ -54,14 +56,6 @@ def make(faults: Faults) -> Iterator[Make]:
 _NUMBERS = itertools.count()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until *condition* holds, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "waited for nothing"
-        time.sleep(0.002)
-
-
 def threads_of(queue: BatchQueue[int]) -> list[threading.Thread]:
     """Living threads of *queue*."""
     name = queue._name  # noqa: SLF001 -- threads are told apart by nothing else
@@ -77,16 +71,16 @@ def test_thread_gathers_a_batch(make: Make) -> None:
         where.append(threading.current_thread().name)
         batches.append(batch)
 
-    queue = make(handle, interval_s=0.05)
+    queue = make(handle, interval_s=1)
     for number in range(5):
         queue.put(number)
     assert batches == []
-    wait_for(lambda: bool(batches))
+    wait_until(lambda: bool(batches))
     assert batches == [[0, 1, 2, 3, 4]]
     assert where[0].startswith("test queue")
     assert where[0] != threading.current_thread().name
     queue.put(5)
-    wait_for(lambda: len(batches) == 2)
+    wait_until(lambda: len(batches) == 2)
     assert batches[1] == [5]
     assert len(queue) == 0
 
@@ -102,10 +96,16 @@ def test_thread_starts_with_the_first_item(make: Make) -> None:
     assert thread.daemon
 
 
-def test_drain_handles_here_and_now(make: Make) -> None:
-    """Who drains does the work on his own thread, and finds everything handled."""
+def test_drain_waits_for_the_thread(make: Make) -> None:
+    """Draining finds everything handled, by the queue's thread and at once."""
     batches: Batches = []
-    queue = make(batches.append)
+    where: list[str] = []
+
+    def handle(batch: list[int]) -> None:
+        where.append(threading.current_thread().name)
+        batches.append(batch)
+
+    queue = make(handle)
     assert queue.drain()
     for number in range(3):
         queue.put(number)
@@ -113,6 +113,70 @@ def test_drain_handles_here_and_now(make: Make) -> None:
     assert batches == [[0, 1, 2]]
     assert queue.drain()
     assert batches == [[0, 1, 2]]
+    assert where[0].startswith("test queue")
+
+
+def test_without_threads(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, as when Python ends, `drain` does the work."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    handled: Batches = []
+
+    def handle(batch: list[int]) -> None:
+        handled.append(batch)
+        assert queue.drain()
+
+    queue = make(handle)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        queue.put(1)
+        queue.put(2)
+        assert queue.drain()
+        assert handled == [[1, 2]]
+    queue.put(3)
+    assert queue.drain()
+    assert handled == [[1, 2], [3]]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals")
+def test_an_interrupt_ends_the_wait_and_not_the_work(make: Make) -> None:
+    """What a signal handler raises reaches the caller; each item is handled once."""
+    began, go, pressed = (threading.Event() for _ in range(3))
+    handled: list[int] = []
+
+    def handle(batch: list[int]) -> None:
+        began.set()
+        assert go.wait(100)
+        handled.extend(batch)
+
+    def interrupt(*_: object) -> None:
+        if not pressed.is_set():
+            pressed.set()
+            raise KeyboardInterrupt
+
+    def press() -> None:
+        began.wait(100)
+        while not pressed.wait(0.05):  # Python may miss one just before it waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    queue = make(handle)
+    for number in range(3):
+        queue.put(number)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    raiser = threading.Thread(target=press)
+    raiser.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            queue.drain(100)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    raiser.join()
+    assert handled == []
+    go.set()
+    assert queue.drain(100)
+    assert (handled, queue.dropped) == ([0, 1, 2], 0)
 
 
 def test_drain_waits_for_a_batch_at_work(make: Make) -> None:
@@ -129,7 +193,7 @@ def test_drain_waits_for_a_batch_at_work(make: Make) -> None:
     queue.put(1)
     thread = threading.Thread(target=queue.drain)
     thread.start()
-    assert began.wait(10)
+    assert began.wait(HANG_S)
     queue.put(2)
     assert queue.drain()
     assert done == [1, 2]
@@ -142,13 +206,13 @@ def test_drain_does_not_wait_for_ever(make: Make) -> None:
 
     def handle(_batch: list[int]) -> None:
         began.set()
-        go.wait(10)
+        go.wait(HANG_S)
 
     queue = make(handle)
     queue.put(1)
     thread = threading.Thread(target=queue.drain)
     thread.start()
-    assert began.wait(10)
+    assert began.wait(HANG_S)
     assert queue.drain(0.01) is False
     go.set()
     thread.join()
@@ -176,30 +240,28 @@ def test_a_signal_handler_may_drain(make: Make) -> None:
     Python looks for signals after a call, so also right after the lock was taken.
     """
     found: list[int] = []
-    waits: list[float] = []
     numbers = itertools.count()
     queue = make(found.extend)
 
     def on_alarm(*_: object) -> None:
-        queue.put(next(numbers))
-        began = time.monotonic()
-        assert queue.drain()
-        waits.append(time.monotonic() - began)
+        number = next(numbers)
+        if number < 100:  # the next signal may come in the middle of this one
+            signal.setitimer(signal.ITIMER_REAL, 0.0003)
+            queue.put(number)
+            assert queue.drain(100)
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    others = signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    others = signal.setitimer(signal.ITIMER_REAL, 0.0003)
     try:
-        deadline = time.monotonic() + 1
-        while time.monotonic() < deadline:
-            queue.drain()
+        while len(found) < 100:
+            queue.drain(100)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, *others)
     assert len(queue) == 0
     # A handler may be interrupted by the next signal, so not in order.
-    assert sorted(found) == list(range(next(numbers)))
-    assert max(waits) < 5
+    assert sorted(found) == list(range(100))
 
 
 def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:
@@ -233,32 +295,31 @@ def test_thread_outlives_what_is_no_fault(make: Make, faults: Faults) -> None:
 
     queue = make(handle, interval_s=0.01)
     queue.put(1)
-    wait_for(lambda: handled == [[1]])
+    wait_until(lambda: handled == [[1]])
     queue.put(2)
-    wait_for(lambda: handled == [[1], [2]])
+    wait_until(lambda: handled == [[1], [2]])
     assert list(faults.counts().values()) == [1]
 
 
-def test_interrupted_batch_of_one_that_may_not_drop(make: Make) -> None:
-    """What is left of an interrupted batch is kept, however much it is."""
-    handled: Batches = []
+def test_full_queue_behind_a_stuck_batch(make: Make) -> None:
+    """Nobody waits twice for a handler that hangs, and nothing is lost by it."""
+    began, go = threading.Event(), threading.Event()
+    handled: list[int] = []
 
     def handle(batch: list[int]) -> None:
-        if not handled:
-            handled.append([batch.pop(0)])
-            raise KeyboardInterrupt
-        handled.append(batch)
+        began.set()
+        assert go.wait(100)
+        handled.extend(batch)
 
-    queue = make(handle, max_pending=2, may_drop=False, is_resumed=True)
-    for item in range(2):
-        queue.put(item)
-    for item in range(2, 5):  # as of other threads, while one handles
-        queue.put_from_finalizer(item)
-    with pytest.raises(KeyboardInterrupt):
-        queue.drain()
-    queue.drain()
-    assert handled == [[0], [1, 2, 3, 4]]
-    assert queue.dropped == 0
+    queue = make(handle, max_pending=2, may_drop=False)
+    queue.put(0)
+    queue.hurry()
+    assert began.wait(100)
+    for number in range(1, 1000):  # of which one waits for a second
+        queue.put(number)
+    go.set()
+    assert queue.drain(100)
+    assert (handled, queue.dropped) == (list(range(1000)), 0)
 
 
 def test_full_queue_drops(make: Make) -> None:
@@ -277,7 +338,7 @@ def test_full_queue_drops(make: Make) -> None:
 
 
 def test_full_queue_that_may_not_drop(make: Make) -> None:
-    """Where nothing may be lost, who brings one too many does the work."""
+    """Where nothing may be lost, the caller that brings one too many waits."""
     batches: Batches = []
     queue = make(batches.append, max_pending=3, may_drop=False)
     for number in range(5):
@@ -298,16 +359,19 @@ def test_close(make: Make) -> None:
     queue.put(2)
     assert (batches, queue.dropped) == ([[1]], 1)
     queue.close()
-    wait_for(lambda: not threads_of(queue))
+    wait_until(lambda: not threads_of(queue))
 
 
 def test_close_of_one_that_may_not_drop(make: Make) -> None:
-    """After closing, what may not be lost is handled by who brings it."""
+    """After closing, what may not be lost is still handled, at once."""
     batches: Batches = []
     queue = make(batches.append, may_drop=False)
+    queue.put(0)
     queue.close()
+    wait_until(lambda: not threads_of(queue))
     queue.put(1)
-    assert batches == [[1]]
+    wait_until(lambda: batches == [[0], [1]])
+    wait_until(lambda: not threads_of(queue))
     assert queue.dropped == 0
 
 
@@ -337,26 +401,36 @@ def test_finalizer_wakes_the_thread(make: Make) -> None:
     queue = make(batches.append, interval_s=0.01)
     queue.start()
     queue.put_from_finalizer(7)
-    wait_for(lambda: batches == [[7]])
+    wait_until(lambda: batches == [[7]])
 
 
-def test_look_before_each_batch(make: Make) -> None:
-    """The thread looks around before a batch, and again while there is a reason."""
+def test_polls(make: Make) -> None:
+    """What is to be polled is asked before each batch, until it is over."""
     looks: list[int] = []
     batches: Batches = []
 
-    def look() -> bool:
+    def is_over() -> bool:
         looks.append(len(batches))
-        return len(looks) < 2
+        return len(looks) == 2
 
-    queue = make(batches.append, interval_s=0.01, before_batch=look)
+    queue = make(batches.append, interval_s=0.01)
+    queue.poll_until(is_over)
     queue.put(1)
-    wait_for(lambda: len(looks) == 2)
+    wait_until(lambda: len(looks) == 2)
     assert batches == [[1]]
     assert looks == [0, 1]
-    queue.wake()
-    wait_for(lambda: len(looks) == 3)
-    assert batches == [[1]]
+    queue.put(2)
+    assert queue.drain()
+    assert len(looks) == 2
+
+
+def test_a_poll_that_fails(make: Make, faults: Faults) -> None:
+    """A poll that raises is noted and not asked again."""
+    queue = make(lambda _: None)
+    queue.poll_until(lambda: bool(1 // 0))
+    assert queue.drain()
+    assert queue.drain()
+    assert faults.counts() == {"poll": 1}
 
 
 def test_each_item_once(make: Make) -> None:
@@ -399,7 +473,7 @@ def test_fork(make: Make) -> None:
     batches: Batches = []
     queue = make(batches.append, interval_s=0.01, max_pending=2)
     gate = threading.Event()
-    blocked = make(lambda _: gate.wait(10) and None)
+    blocked = make(lambda _: gate.wait(HANG_S) and None)
     blocked.put(1)
     holder = threading.Thread(target=blocked.drain)
     holder.start()
@@ -410,9 +484,8 @@ def test_fork(make: Make) -> None:
         is_fresh = (len(queue), queue.dropped, len(blocked)) == (0, 0, 0)
         is_free = blocked.drain(1)  # another thread of the parent holds its lock
         queue.put(3)
-        deadline = time.monotonic() + 5
-        while not batches and time.monotonic() < deadline:
-            time.sleep(0.01)
+        with suppress(AssertionError):
+            wait_until(lambda: batches)
         os._exit(0 if is_fresh and is_free and batches == [[3]] else 1)
     _, status = os.waitpid(child, 0)
     gate.set()

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import IncompleteReadError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from streams import MODEL, WRITES, body_of
 
 from bedrock_attrib import Recorder, instrument
 from bedrock_attrib._model.record import Outcome, PriceStatus
@@ -32,13 +33,6 @@ from bedrock_attrib.testing import (
 
 pytestmark = pytest.mark.drops_streams
 
-MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-WRITES = tokens(
-    input_tokens=10,
-    output_tokens=5,
-    cache_write_5m_tokens=30,
-    cache_write_1h_tokens=70,
-)
 
 # Others take what is underneath a body by its private name, and that is looked at here.
 # ruff: noqa: SLF001
@@ -49,11 +43,6 @@ def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, whose bodies alone say how long what is cached lives."""
     module_simulator.reply(Reply(usage=WRITES))
     return module_simulator
-
-
-def body_of(client: BaseClient) -> Any:
-    """An unread body."""
-    return client.invoke_model(modelId=MODEL, body=b"{}")["body"]
 
 
 def lines_one_by_one(body: Any) -> bytes:
@@ -233,7 +222,7 @@ def test_a_timeout_while_reading(
     """A body that falls silent raises botocore's error, which the record names."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=0.2)
+    config = Config(read_timeout=1)
     body = body_of(instrument(simulator.client(config=config), recorder=recorder))
     with pytest.raises(ReadTimeoutError):
         body.read()
@@ -252,7 +241,7 @@ def test_a_timeout_between_raw_pieces(
     """What breaks underneath breaks the call."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=0.2)
+    config = Config(read_timeout=1)
     client = instrument(simulator.client(config=config), recorder=recorder)
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         read(body_of(client))

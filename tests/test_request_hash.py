@@ -16,10 +16,9 @@ from botocore.client import BaseClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_attrib import CallRecord, Recorder, TagPolicyError, instrument
+from bedrock_attrib import CallRecord, CallStart, Recorder, TagPolicyError, instrument
 from bedrock_attrib import httpx as door
 from bedrock_attrib._config import Config
-from bedrock_attrib._model.record import CallStart
 from bedrock_attrib._recording.request_hash import RequestHasher
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
@@ -278,7 +277,7 @@ def test_a_request_that_cannot_be_hashed_is_sent(
 
 
 class TestHttpx:
-    """Requests of httpx clients, as AWS' own names call them."""
+    """Requests of httpx clients, as AWS's own names call them."""
 
     @pytest.fixture
     def post(

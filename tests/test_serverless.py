@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from waiting import HANG_S
 
 from bedrock_attrib import (
     Recorder,
@@ -36,12 +37,14 @@ class Flushed:
 
     Attributes:
         flushes: Number of records at each flush.
+        timeouts_s: Seconds that each flush was given.
         result: What a flush returns.
         delay_s: Seconds that it takes.
     """
 
     def __init__(self) -> None:
         self.flushes: list[int] = []
+        self.timeouts_s: list[float] = []
         self.result: bool | Exception = True
         self.delay_s = 0.0
         self._records = 0
@@ -54,6 +57,7 @@ class Flushed:
         """Note that it was asked."""
         time.sleep(min(timeout_s, self.delay_s))
         self.flushes.append(self._records)
+        self.timeouts_s.append(timeout_s)
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
@@ -117,35 +121,34 @@ def test_a_coroutine(sink: Flushed, call: Callable[[], object]) -> None:
     """The loop goes on while it is flushed, and so do other invocations."""
     sink.delay_s = 0.2
 
-    @flush_after
+    @flush_after(timeout_s=HANG_S)
     async def handler(event: int, context: None) -> int:
         await asyncio.to_thread(call)
         return event
 
-    async def both() -> tuple[list[int], float]:
-        start = time.monotonic()
-        found = await asyncio.gather(handler(1, None), handler(2, None))
-        return found, time.monotonic() - start
+    async def both() -> list[int]:
+        return await asyncio.gather(handler(1, None), handler(2, None))
 
-    found, took_s = asyncio.run(both())
+    found = asyncio.run(both())
     assert inspect.iscoroutinefunction(handler)
     assert (found, max(sink.flushes)) == ([1, 2], 2)
-    assert took_s < 2
 
 
 def test_a_coroutine_that_is_cancelled(
     sink: Flushed, call: Callable[[], object]
 ) -> None:
     """It ends cancelled, and what it did is delivered."""
+    is_called = asyncio.Event()
 
     @flush_after
     async def handler(event: object, context: object) -> None:
         call()
-        await asyncio.sleep(30)
+        is_called.set()
+        await asyncio.sleep(HANG_S)
 
     async def cancel() -> bool:
         task = asyncio.create_task(handler(None, None))
-        await asyncio.sleep(0.05)
+        await is_called.wait()
         task.cancel()
         await asyncio.wait([task])
         return task.cancelled()
@@ -275,37 +278,27 @@ class Context:
 
 
 @pytest.mark.parametrize(
-    ("context", "timeout_s", "least_s", "most_s"),
+    ("context", "timeout_s", "expected_s"),
     [
-        (None, 0.2, 0.2, 0.6),
-        (Context(60_000), 0.2, 0.2, 0.6),
-        (Context(350), 10, 0.25, 0.65),
-        (Context(50), 10, 0, 0.3),
+        (None, 1000, 1000),
+        (Context(2_000_000), 1000, 1000),
+        (Context(1_000_000), 2000, 999.9),
+        (Context(50), 10, 0),
     ],
 )
 def test_it_keeps_to_its_time(
-    sink: Flushed,
-    context: Context | None,
-    timeout_s: float,
-    least_s: float,
-    most_s: float,
+    sink: Flushed, context: Context | None, timeout_s: float, expected_s: float
 ) -> None:
     """A tenth of a second of what Lambda allows is left, whatever is not done."""
-    sink.delay_s = 30
 
     @flush_after(timeout_s=timeout_s)
     def handler(event: object, context: object) -> str:
         return "done"
 
-    def took_s() -> float:
-        start = time.monotonic()
-        assert handler(None, context) == "done"
-        return time.monotonic() - start
-
-    cold_s = took_s()
-    assert least_s <= cold_s < 5  # not the ten seconds or more of what is not bounded
-    # The quickest of a few: what a busy machine adds to one is not the decorator's.
-    assert least_s <= min(took_s() for _ in range(5)) < most_s
+    assert handler(None, context) == "done"
+    (given_s,) = sink.timeouts_s
+    # Less what was needed until then, which is more on a busy machine.
+    assert max(0, expected_s - HANG_S) <= given_s <= expected_s
 
 
 @pytest.mark.parametrize("result", [False, OSError("disk")])
@@ -367,7 +360,7 @@ class Provider(MeterProvider):
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Hang."""
         self.flushes += 1
-        self.is_free.wait(20)
+        self.is_free.wait(HANG_S)
         if self.flushes == 1:
             message = "no answer"
             raise OSError(message)
@@ -379,12 +372,10 @@ def test_an_exporter_that_hangs(simulator: Simulator) -> None:
     provider = Provider()
     configure(meter_provider=provider)
     before = threading.active_count()
-    start = time.monotonic()
     assert [flush(0.05) for _ in range(5)] == [False] * 5
-    assert time.monotonic() - start < 1.5
     assert (provider.flushes, threading.active_count()) == (1, before + 1)
     provider.is_free.set()
-    assert flush(5.0)
+    assert flush(HANG_S)
     assert provider.flushes == 2
     configure()
 
@@ -425,7 +416,7 @@ def test_a_frozen_process_has_told_everything(tmp_path: Path) -> None:
                 assert os.WIFSTOPPED(status)
                 arrived.append(found.collector.values("bedrock_attrib.calls", "team"))
                 process.send_signal(signal.SIGCONT)
-            assert process.wait(20) == -signal.SIGKILL
+            assert process.wait(HANG_S) == -signal.SIGKILL
         assert arrived == [{"search": 2}, {"search": 2, "ads": 2}]
         assert found.recordings == 4
 
@@ -446,12 +437,12 @@ set_provider()
 client = make_client()
 client.converse(**CALL)
 handler = flush_after(timeout_s=0.1)(lambda event, context: client.converse(**CALL))
-start = time.monotonic()
 for _ in range(3):
     handler(None, None)
-print(time.monotonic() - start < 2, flush=True)
+print("returned", flush=True)
 os._exit(0)
 """,
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{deaf.getsockname()[1]}",
+            OTEL_EXPORTER_OTLP_METRICS_TIMEOUT="6000",
         )
-    assert printed == "True\n"
+    assert printed == "returned\n"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
+from waiting import HANG_S, wait_until
 
-from bedrock_attrib import CallRecord, Recorder, instrument
-from bedrock_attrib._model.record import CallStart
-from bedrock_attrib._sinks.protocols import (
+from bedrock_attrib import CallRecord, CallStart, Recorder, instrument
+from bedrock_attrib.sinks import (
     CorrectingSink,
     Guard,
+    PullSink,
     QueueSink,
-    SettlingSink,
     Sink,
 )
 from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator
@@ -53,7 +51,7 @@ class Slow:
 
 
 def test_protocols() -> None:
-    """What has the methods is a sink; what settles is read by others; guards check."""
+    """What has the methods is a sink; a pull sink is read by others; guards check."""
 
     class Checker:
         def check(self, start: CallStart) -> None:
@@ -61,8 +59,8 @@ def test_protocols() -> None:
 
     assert isinstance(Slow(), Sink)
     assert isinstance(QueueSink(Slow()), Sink)
-    assert isinstance(ListSink(), SettlingSink)
-    assert not isinstance(Slow(), SettlingSink)
+    assert isinstance(ListSink(), PullSink)
+    assert not isinstance(Slow(), PullSink)
     assert isinstance(Checker(), Guard)
     assert not isinstance(Checker(), Sink)
 
@@ -79,21 +77,13 @@ def records() -> list[CallRecord]:
         return list(sink.records)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until *condition* holds, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "waited for nothing"
-        time.sleep(0.002)
-
-
 def test_written_on_another_thread(records: list[CallRecord]) -> None:
     """Records reach the sink one after the other, on a thread named after it."""
     slow = Slow()
     queued = QueueSink(slow, interval_s=0.01)
     for record in records:
         queued.write(record)
-    wait_for(lambda: len(slow.records) == 5)
+    wait_until(lambda: len(slow.records) == 5)
     assert slow.records == records
     assert slow.threads == {"bedrock-attrib-Slow"}
     queued.close()
@@ -131,13 +121,13 @@ def test_flush_behind_a_stuck_write(records: list[CallRecord]) -> None:
         def write(self, record: CallRecord) -> None:
             """Wait for the test."""
             began.set()
-            go.wait(10)
+            go.wait(HANG_S)
             super().write(record)
 
     stuck = Stuck()
     queued = QueueSink(stuck, interval_s=0.001)
     queued.write(records[0])
-    assert began.wait(10)
+    assert began.wait(HANG_S)
     assert queued.flush(0.01) is False
     assert stuck.flushed == []
     go.set()
@@ -151,31 +141,31 @@ def test_one_bad_record(records: list[CallRecord]) -> None:
     queued = QueueSink(slow, interval_s=60)
     for record in records:
         queued.write(record)
-    queued.flush(1.0)
+    queued.flush(HANG_S)
     assert slow.records == [records[0], *records[2:]]
     assert queued.dropped == 1
     queued.close()
 
 
-def test_ctrl_c_in_the_middle(records: list[CallRecord]) -> None:
-    """What Ctrl-C leaves of what is handed on comes the next time."""
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_a_sink_that_raises_anything(
+    records: list[CallRecord], raised: type[BaseException]
+) -> None:
+    """Whatever a sink raises on the queue's thread is counted, and the next follow."""
 
-    class Interrupted(Slow):
+    class Raising(Slow):
         def write(self, record: CallRecord) -> None:
             super().write(record)
             if len(self.records) == 1:
-                raise KeyboardInterrupt
+                raise raised
 
-    sink = Interrupted()
+    sink = Raising()
     queue = QueueSink(sink, interval_s=60)
     for record in records:
         queue.write(record)
-    with pytest.raises(KeyboardInterrupt):
-        queue.flush(10)
-    assert sink.records == records[:1]
-    assert queue.flush(10)
+    assert queue.flush(HANG_S)
     assert sink.records == records
-    assert queue.dropped == 0
+    assert queue.dropped == 1
     queue.close()
 
 
@@ -186,7 +176,7 @@ def test_full_queue(records: list[CallRecord]) -> None:
     for record in records:
         queued.write(record)
     assert queued.dropped == 3
-    queued.flush(1.0)
+    queued.flush(HANG_S)
     assert slow.records == records[:2]
     queued.close()
 
@@ -225,7 +215,7 @@ def test_corrections(records: list[CallRecord]) -> None:
     queued.write(records[0])
     queued.correct(records[0], records[1])
     assert (sink.records, sink.corrections) == ([], [])
-    queued.flush(1.0)
+    queued.flush(HANG_S)
     assert sink.records == records[:1]
     assert sink.corrections == [(records[0], records[1])]
     assert queued.dropped == 0
@@ -239,7 +229,7 @@ def test_correction_that_fails(records: list[CallRecord]) -> None:
     assert isinstance(queued, CorrectingSink)
     queued.correct(records[0], records[1])
     queued.write(records[2])
-    queued.flush(1.0)
+    queued.flush(HANG_S)
     assert sink.records == [records[2]]
     assert queued.dropped == 1
     queued.close()
@@ -257,7 +247,7 @@ def test_behind_a_recorder() -> None:
     with bedrock_simulator() as simulator:
         client = instrument(simulator.client(), recorder=recorder)
         client.converse(modelId=CLAUDE, messages=MESSAGES)
-    assert recorder.flush()
+    assert recorder.flush(HANG_S)
     assert [record.operation for record in slow.records] == ["Converse"]
     recorder.close()
     assert slow.closed == 1

@@ -11,7 +11,6 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +19,33 @@ from botocore.client import BaseClient
 from botocore.eventstream import EventStream, NoInitialResponseError
 from botocore.exceptions import EventStreamError, ResponseStreamingError
 from botocore.response import StreamingBody
+from streams import (
+    MESSAGES,
+    MODEL,
+    OPENERS,
+    USAGE,
+    WRITES,
+    body_of,
+    break_early,
+    canned_stream,
+    close_twice,
+    close_unread,
+    converse_stream,
+    drop_in_cycle,
+    drop_unread,
+    fail_in_loop,
+    invoke_stream,
+    read_all,
+    read_at_once,
+    read_in_runs,
+    read_in_thread,
+    read_into,
+    read_lines,
+    read_then_close,
+    read_twice,
+    stop_at_final_event,
+)
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib import (
     CallRecord,
@@ -30,8 +56,9 @@ from bedrock_attrib import (
     instrument,
     uninstrument,
 )
+from bedrock_attrib._config import Config
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib._sinks.protocols import QueueSink
+from bedrock_attrib.sinks import QueueSink
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -44,110 +71,11 @@ from bedrock_attrib.testing import (
 pytestmark = pytest.mark.drops_streams
 
 
-MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
-MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
-USAGE = tokens(input_tokens=100, output_tokens=50, cache_read_tokens=20)
-
-
 @pytest.fixture
 def simulator(module_simulator: Simulator) -> Simulator:
     """The endpoint, answering ten pieces of text."""
     module_simulator.reply(Reply(usage=USAGE, chunks=10, text="0123456789"))
     return module_simulator
-
-
-def converse_stream(client: BaseClient) -> Any:
-    """A stream of Converse events."""
-    return client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]
-
-
-def invoke_stream(client: BaseClient) -> Any:
-    """A stream of model chunks."""
-    answer = client.invoke_model_with_response_stream(modelId=MODEL, body=b"{}")
-    return answer["body"]
-
-
-OPENERS: dict[str, Callable[[BaseClient], Any]] = {
-    "ConverseStream": converse_stream,
-    "InvokeModelWithResponseStream": invoke_stream,
-}
-
-
-def read_all(stream: Any) -> None:
-    """Read to the end."""
-    for _ in stream:
-        pass
-
-
-def read_twice(stream: Any) -> None:
-    """Read to the end, then ask again."""
-    assert len(list(stream)) > 3
-    assert list(stream) == []
-
-
-def read_in_runs(stream: Any) -> None:
-    """Read one event, then the rest with another iterator."""
-    next(iter(stream))
-    read_all(stream)
-
-
-def read_then_close(stream: Any) -> None:
-    """Read to the end and close, as `closing` does."""
-    with closing(stream):
-        read_all(stream)
-
-
-def read_in_thread(stream: Any) -> None:
-    """Read in another thread."""
-    thread = threading.Thread(target=read_all, args=(stream,))
-    thread.start()
-    thread.join()
-
-
-def stop_at_final_event(stream: Any) -> None:
-    """Leave the loop on the event that states the counts."""
-    for event in stream:
-        text = str(event)
-        if "'metadata'" in text or "invocationMetrics" in text:
-            break
-
-
-def break_early(stream: Any) -> None:
-    """Leave the loop after two events."""
-    for number, _ in enumerate(stream):
-        if number == 1:
-            break
-
-
-def close_unread(stream: Any) -> None:
-    """Close without reading."""
-    stream.close()
-
-
-def close_twice(stream: Any) -> None:
-    """Read an event, close, close again."""
-    next(iter(stream))
-    stream.close()
-    stream.close()
-
-
-def fail_in_loop(stream: Any) -> None:
-    """Raise in the loop that reads."""
-    with suppress(RuntimeError):
-        for _ in stream:
-            raise RuntimeError
-
-
-def drop_unread(_stream: Any) -> None:
-    """Do nothing with it."""
-
-
-def drop_in_cycle(stream: Any) -> None:
-    """Leave it to the garbage collection, with a half-read iterator."""
-    iterator = iter(stream)
-    next(iterator)
-    cycle: list[Any] = [iterator, stream]
-    cycle.append(cycle)
 
 
 WHOLE = (
@@ -263,9 +191,7 @@ def test_a_held_stream_is_given_up_when_it_is_let_go(
         time.sleep(0.2)
         assert told == []
         del stream
-        deadline = time.monotonic() + 10
-        while not told and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: told)
     finally:
         gc.enable()
     assert [record.outcome for record in told] == [Outcome.ABANDONED]
@@ -466,28 +392,30 @@ def test_the_end_is_told_to_another_iterator(
 
 
 def test_two_threads_read_one_stream(
-    simulator: Simulator, client: BaseClient, sink: ListSink
+    sink: ListSink,
 ) -> None:
     """What one thread is refused, as another reads, does not end the call."""
-    simulator.reply(Reply(usage=USAGE, chunks=10, chunk_interval_s=0.02), times=1)
+    is_reading, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_reading.set()
+        may_go_on.wait(HANG_S)
+
+    client, recorder = canned_stream(Config(), sink, before_read=hold)
     stream = converse_stream(client)
-    first = threading.Event()
     events: list[Any] = []
-
-    def read() -> None:
-        for event in stream:
-            events.append(event)
-            first.set()
-
-    thread = threading.Thread(target=read)
+    thread = threading.Thread(target=lambda: events.extend(stream))
     thread.start()
-    first.wait(10)
+    assert is_reading.wait(HANG_S)
     with pytest.raises(ValueError, match="already executing"):
         read_all(stream)
+    may_go_on.set()
     thread.join()
-    assert len(events) == 14
+    assert len(events) == 10
     (record,) = sink.records
-    assert (record.outcome, record.usage) == (Outcome.OK, USAGE)
+    assert record.outcome is Outcome.OK
+    assert record.usage == tokens(input_tokens=12, output_tokens=8)
+    recorder.close()
 
 
 def test_a_generator_of_the_callers_is_suspended(
@@ -572,23 +500,6 @@ def test_two_threads_end_a_stream_once(client: BaseClient, sink: ListSink) -> No
 # Bodies of InvokeModel. With token headers nothing of a body is needed; without them,
 # or for the lifetimes of cache writes, it is looked at as the caller reads it.
 
-WRITES = tokens(
-    input_tokens=10,
-    output_tokens=5,
-    cache_write_5m_tokens=30,
-    cache_write_1h_tokens=70,
-)
-
-
-def body_of(client: BaseClient) -> Any:
-    """An unread body."""
-    return client.invoke_model(modelId=MODEL, body=b"{}")["body"]
-
-
-def read_at_once(body: Any) -> None:
-    """read()."""
-    body.read()
-
 
 def read_odd_pieces(body: Any) -> None:
     """read(7) until nothing comes."""
@@ -599,12 +510,6 @@ def read_odd_pieces(body: Any) -> None:
 def read_exact_length(body: Any) -> None:
     """read(n) with the very length, never asking for the end."""
     body.read(1_000_000)
-
-
-def read_lines(body: Any) -> None:
-    """iter_lines()."""
-    for _ in body.iter_lines():
-        pass
 
 
 def read_chunks(body: Any) -> None:
@@ -622,13 +527,6 @@ def read_chunks_of(body: Any, size: int) -> None:
 def read_by_iteration(body: Any) -> None:
     """for piece in body."""
     for _ in body:
-        pass
-
-
-def read_into(body: Any) -> None:
-    """readinto(buffer)."""
-    buffer = bytearray(16)
-    while body.readinto(buffer):
         pass
 
 
@@ -772,15 +670,22 @@ def test_configure_leaves_calls_that_are_on_their_way(simulator: Simulator) -> N
     sink = ListSink()
     before = configure(metrics=False, sinks=[QueueSink(sink)])
     client = instrument(simulator.client())
-    simulator.reply(Reply(latency_s=0.5), times=1)
+    is_sent, is_over = threading.Event(), threading.Event()
+
+    def hold(**_: object) -> None:
+        is_sent.set()
+        is_over.wait(HANG_S)
+
+    client.meta.events.register_last("before-send.bedrock-runtime", hold)
     thread = threading.Thread(
         target=client.converse, kwargs={"modelId": MODEL, "messages": MESSAGES}
     )
     thread.start()
-    time.sleep(0.2)
+    assert is_sent.wait(HANG_S)
     configure(metrics=False)
+    is_over.set()
     thread.join()
-    assert before.flush()
+    assert before.flush(HANG_S)
     assert [record.operation for record in sink.records] == ["Converse"]
 
 
@@ -812,7 +717,7 @@ def test_open_streams_are_their_parents(
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
     assert told.get() == 0
-    process.join(30)
+    process.join(HANG_S)
     read_all(stream)
     assert [record.outcome for record in sink.records] == [Outcome.OK]
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, instrument
 from bedrock_attrib._exit_summary import SummarySink
@@ -34,14 +35,14 @@ def test_calls_cost_and_what_has_no_price(
     for model in (MICRO, MICRO, "nobody.knows-v1:0"):
         client.converse(modelId=model, messages=[])
     recorder.close()
-    assert sink.flush(1.0)
+    assert sink.flush(HANG_S)
     for _ in range(2):
-        sink.tell()
+        sink.write_line()
     me = f"(process {os.getpid()})"
     # Twice 21 + 7 tokens at 0.035 and 0.14 USD per million.
     line = f"bedrock-attrib: 3 calls, $0.00000308, 1 without a price {me}\n"
     assert capsys.readouterr().err == line
-    assert sink.has_told
+    assert sink.has_written
 
 
 def test_a_call_that_is_priced_late(
@@ -57,7 +58,7 @@ def test_a_call_that_is_priced_late(
     before, after = seen.records
     sink.write(before)
     sink.correct(before, after)
-    sink.tell()
+    sink.write_line()
     assert capsys.readouterr().err.startswith(
         "bedrock-attrib: 1 call, $0.00000154, 0 without a price "
     )
@@ -66,9 +67,9 @@ def test_a_call_that_is_priced_late(
 def test_nothing_is_told_of_no_calls(capsys: pytest.CaptureFixture[str]) -> None:
     """A process without calls is silent."""
     sink = SummarySink()
-    sink.tell()
+    sink.write_line()
     assert capsys.readouterr().err == ""
-    assert not sink.has_told
+    assert not sink.has_written
 
 
 def test_a_process_without_stderr_ends_as_ever(simulator: Simulator) -> None:
@@ -76,7 +77,7 @@ def test_a_process_without_stderr_ends_as_ever(simulator: Simulator) -> None:
     program = f"""
 import sys
 from bedrock_attrib import Recorder, instrument
-from bedrock_attrib._summary import SUMMARY
+from bedrock_attrib._exit_summary import SUMMARY
 from bedrock_attrib.testing import bedrock_simulator
 with bedrock_simulator() as simulator:
     client = instrument(simulator.client(), recorder=Recorder(sinks=(SUMMARY,)))
@@ -84,7 +85,7 @@ with bedrock_simulator() as simulator:
 sys.stderr.close()
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, check=True, timeout=HANG_S
     )
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -120,7 +121,7 @@ os.waitpid(child, 0)
             "AWS_DEFAULT_REGION": "us-east-1",
             "BEDROCK_ATTRIB_SUMMARY": "true",
         },
-        timeout=60,
+        timeout=HANG_S,
     ).stderr
     assert re.findall(r"(\d+ calls?), (\S+), ", told) == [
         ("2 calls", "$0.00000308"),

@@ -46,7 +46,7 @@ def _nothing_instrumented() -> Iterator[None]:
 
 @cache
 def _service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()
 
 

@@ -1,25 +1,32 @@
 """Know, the moment an Amazon Bedrock call returns, who spent what on which model."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._attribution import Spend, attribution
 from ._default_recorder import configure, current_tags, get_recorder
 from ._instrument.instrument import instrument, uninstrument
+from ._model.call_start import CallStart
 from ._model.cost import Cost
 from ._model.model_id import ModelRef
-from ._model.record import CallRecord
+from ._model.record import CallRecord, Outcome, PriceReason, PriceStatus
 from ._model.usage import Unit, Usage
 from ._recording.recorder import Recorder
+from ._sinks.protocols import Guard, Sink
+from ._sinks.queue_sink import QueueSink
 from .errors import (
     BedrockAttribError,
     BudgetExceededError,
     ConfigError,
     LedgerError,
+    MissingExtraError,
     PriceNotFoundError,
+    RefusedError,
     TagPolicyError,
 )
 
 if TYPE_CHECKING:
+    from ._config import Config
     from .ledger import Ledger
     from .pricing import PriceTable
 
@@ -27,14 +34,24 @@ __all__ = [
     "BedrockAttribError",
     "BudgetExceededError",
     "CallRecord",
+    "CallStart",
+    "Config",
     "ConfigError",
     "Cost",
+    "Guard",
     "Ledger",
     "LedgerError",
+    "MissingExtraError",
     "ModelRef",
+    "Outcome",
     "PriceNotFoundError",
+    "PriceReason",
+    "PriceStatus",
     "PriceTable",
+    "QueueSink",
     "Recorder",
+    "RefusedError",
+    "Sink",
     "Spend",
     "TagPolicyError",
     "Unit",
@@ -47,17 +64,13 @@ __all__ = [
     "uninstrument",
 ]
 
+# Prices take half as long to import as all the rest, pydantic several times as long,
+# and SQLite is for those who use a ledger: only an application that names one of these
+# pays for it.
+_LATE = {"Config": "._config", "Ledger": ".ledger", "PriceTable": ".pricing"}
+
 
 def __getattr__(name: str) -> object:
-    # Prices take half as long to import as all the rest, and are first needed when a
-    # recorder is made: an application that only names them pays for them. SQLite is
-    # loaded by those who keep a ledger.
-    if name == "PriceTable":
-        from .pricing import PriceTable  # noqa: PLC0415
-
-        return PriceTable
-    if name == "Ledger":
-        from .ledger import Ledger  # noqa: PLC0415
-
-        return Ledger
+    if name in _LATE:
+        return getattr(import_module(_LATE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

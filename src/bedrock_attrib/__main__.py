@@ -8,7 +8,7 @@ from .errors import MissingExtraError
 
 _EXTRA = "cli"
 _NEEDS_NO_EXTRA = "run"
-_BROUGHT_BY_IT = frozenset({"click", "rich"})
+_IN_EXTRA = frozenset({"click", "rich"})
 _WRONG_INSTALL = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -26,7 +26,7 @@ def main() -> None:
         run()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in _BROUGHT_BY_IT:
+        if package not in _IN_EXTRA:
             raise
         sys.stderr.write(f"Error: {MissingExtraError(_EXTRA, package)}\n")
         sys.exit(_WRONG_INSTALL)

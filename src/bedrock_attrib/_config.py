@@ -1,4 +1,4 @@
-"""What can be set, from where, and what a wrong setting says."""
+"""Settings: arguments, environment, file and defaults, in this order."""
 
 from __future__ import annotations
 
@@ -35,75 +35,107 @@ _PASSWORD = re.compile(
 class Config(BaseModel):
     """Settings of a recorder.
 
-    Taken from arguments, then from ``BEDROCK_ATTRIB_*`` in the environment, then from
-    ``bedrock_attrib.toml`` in the working directory (or the file that
-    ``BEDROCK_ATTRIB_CONFIG`` names), then from the defaults here. Read once.
+    Each is taken from an argument, else from ``BEDROCK_ATTRIB_*`` in the environment,
+    else from ``bedrock_attrib.toml`` in the working directory (or the file that
+    ``BEDROCK_ATTRIB_CONFIG`` names), else from its default. Settings are read once.
 
-    In the environment, lists are written with commas (``team,app``) and tags as pairs
-    (``team=search,app=ranker``); an empty variable counts as not set, except where it
+    In the environment, lists are comma-separated (``team,app``) and tags are pairs
+    (``team=search,app=ranker``). An empty variable counts as not set, except where it
     means an empty list, no tags or no prefix.
-
-    Attributes:
-        tags: Tags of calls that no block attributes otherwise.
-        metrics: Whether to emit OpenTelemetry metrics.
-        metric_tags: Tags that become metric attributes; the others do not.
-        metric_tag_prefix: Put before a tag's key to make its attribute.
-        metric_tag_values: Distinct values of a tag on metrics; more become ``_other``.
-        histograms: Whether to emit the GenAI conventions' histograms; ``auto`` leaves
-            them out beside another instrumentation of Bedrock that emits them.
-        semconv_opt_in: Value of ``OTEL_SEMCONV_STABILITY_OPT_IN``;
-            ``gen_ai_latest_experimental`` selects the newer names,
-            ``gen_ai_latest_experimental/dup`` both.
-        span_cost: Whether to put the cost on the current span.
-        immediate: Whether a call is settled, and sinks are told, on the caller's thread
-            before it returns, rather than within a second on the recorder's own.
-        summary: Whether a process that made calls writes a line on stderr at its end:
-            how many, what they cost, how many have no price.
-        abandoned_streams: What to do about a stream whose caller stopped: ``estimate``
-            what it used, or ``drain`` it, that is, read the rest in the background.
-        drain_max_s: Seconds for which an abandoned stream is read on at most.
-        drain_max_events: Events that are read on of one stream at most.
-        drain_threads: Abandoned streams that are read on at a time.
-        prices: Price file to use instead of the bundled table.
-        price_overrides: Price file (TOML or JSON) whose rows come before the table's.
-        ledger: Where the default recorder keeps every call: a SQLite file, or the URL
-            of another store; None to keep none.
-        baggage_in: Tags that calls may take from W3C baggage, which strangers write.
-        baggage_out: Tags that are sent on as W3C baggage, to whomever it goes.
-        request_hash_key: Secret of 32 characters or more under which the request of
-            each call is hashed, so that reports find requests that were made again;
-            None to hash none.
     """
 
-    # Ours show what was given, but for secrets; pydantic's own messages would show all.
+    # Our own messages show the input, except secrets; pydantic's would show all.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    tags: dict[str, str] = Field(default_factory=dict)
-    metrics: bool = True
-    metric_tags: tuple[str, ...] = (
-        "team",
-        "app",
-        "experiment",
-        "environment",
-        "cost_center",
+    tags: dict[str, str] = Field(
+        default_factory=dict,
+        description="Tags of calls outside any attribution block.",
     )
-    metric_tag_prefix: str = "bedrock_attrib."
-    metric_tag_values: int = Field(default=200, ge=1)
-    histograms: bool | Literal["auto"] = "auto"
-    semconv_opt_in: str = ""
-    span_cost: bool = False
-    immediate: bool = False
-    summary: bool = False
-    abandoned_streams: Literal["estimate", "drain"] = "estimate"
-    drain_max_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    drain_max_events: int = Field(default=20_000, ge=1)
-    drain_threads: int = Field(default=4, ge=1)
-    prices: Path | None = None
-    price_overrides: Path | None = None
-    ledger: str | None = None
-    baggage_in: tuple[str, ...] = ()
-    baggage_out: tuple[str, ...] = ()
-    request_hash_key: SecretStr | None = None
+    metrics: bool = Field(
+        default=True, description="Whether to emit OpenTelemetry metrics."
+    )
+    metric_tags: tuple[str, ...] = Field(
+        default=("team", "app", "experiment", "environment", "cost_center"),
+        description="Tags that become metric attributes.",
+    )
+    metric_tag_prefix: str = Field(
+        default="bedrock_attrib.",
+        description="Prefix of the metric attribute of a tag.",
+    )
+    metric_tag_values: int = Field(
+        default=200,
+        ge=1,
+        description="Maximum number of values per tag on metrics; further values "
+        "become _other.",
+    )
+    histograms: bool | Literal["auto"] = Field(
+        default="auto",
+        description="Whether to emit the histograms of the GenAI conventions; auto "
+        "omits them if another instrumentation of Bedrock emits them.",
+    )
+    semconv_opt_in: str = Field(
+        default="",
+        description="Names of the GenAI conventions: gen_ai_latest_experimental for "
+        "the newer ones, gen_ai_latest_experimental/dup for both.",
+    )
+    span_cost: bool = Field(
+        default=False, description="Whether to put the cost on the current span."
+    )
+    immediate: bool = Field(
+        default=False,
+        description="Whether to finalize each call on the caller's thread before it "
+        "returns, instead of within a second on a thread of the recorder.",
+    )
+    summary: bool = Field(
+        default=False,
+        description="Whether a process that made calls writes a summary line to stderr "
+        "at exit: number of calls, cost, calls without a price.",
+    )
+    abandoned_streams: Literal["estimate", "drain"] = Field(
+        default="estimate",
+        description="What to do with abandoned streams: estimate their usage, or drain "
+        "them, that is, read the rest in the background.",
+    )
+    drain_max_s: float = Field(
+        default=30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Maximum seconds for which an abandoned stream is drained.",
+    )
+    drain_max_events: int = Field(
+        default=20_000,
+        ge=1,
+        description="Maximum events that are drained from one stream.",
+    )
+    drain_threads: int = Field(
+        default=4, ge=1, description="Number of streams that are drained at a time."
+    )
+    prices: Path | None = Field(
+        default=None, description="Price file to use instead of the bundled table."
+    )
+    price_overrides: Path | None = Field(
+        default=None,
+        description="Price file (TOML or JSON) that takes precedence over the table.",
+    )
+    ledger: str | None = Field(
+        default=None,
+        description="Ledger in which the default recorder stores every call: a SQLite "
+        "file, or the URL of another store.",
+    )
+    baggage_in: tuple[str, ...] = Field(
+        default=(),
+        description="Tags that calls take from incoming W3C baggage, which is not "
+        "trusted.",
+    )
+    baggage_out: tuple[str, ...] = Field(
+        default=(),
+        description="Tags that are sent as W3C baggage, to every host that is called.",
+    )
+    request_hash_key: SecretStr | None = Field(
+        default=None,
+        description="Secret of 32 characters or more with which requests are hashed, "
+        "so that reports find identical ones.",
+    )
 
     @field_validator("tags")
     @classmethod
@@ -119,14 +151,14 @@ class Config(BaseModel):
     @field_validator("request_hash_key")
     @classmethod
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
-        # A file that a secret is mounted as often ends with a break of line.
+        # A mounted secret often ends with a line break.
         text = "" if key is None else key.get_secret_value().strip()
         if not text:
             return None
         if len(text) < _SHORTEST_KEY:
             raise ConfigError(
-                f"expected a secret of {_SHORTEST_KEY} characters or more, such as "
-                f"openssl rand -hex 32 makes, got {len(text)}"
+                f"expected a secret of {_SHORTEST_KEY} characters or more, got "
+                f"{len(text)}; openssl rand -hex 32 makes one"
             )
         return SecretStr(text)
 
@@ -143,15 +175,15 @@ class Config(BaseModel):
         *,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
-        """Gather settings from arguments, environment and file.
+        """Load the settings from arguments, environment and file.
 
         Args:
-            settings: Arguments, which win.
+            settings: Arguments, which take precedence.
             environ: Environment; None for the process' own.
 
         Raises:
-            ConfigError: If a setting is unknown or wrong; names the setting, where it
-                came from, and what was expected.
+            ConfigError: If a setting is unknown or invalid; names the setting, its
+                origin, and what was expected.
         """
         environ = os.environ if environ is None else environ
         layers = (
@@ -171,13 +203,13 @@ class Config(BaseModel):
 
 
 def origins(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Where each setting that is no default comes from: a variable, or a file's line.
+    """Return the origin of each setting that is not a default: a variable or a file.
 
     Args:
         environ: Environment; None for the process' own.
 
     Raises:
-        ConfigError: If the file cannot be read, or a variable is not as expected.
+        ConfigError: If the file cannot be read, or a variable is invalid.
     """
     environ = os.environ if environ is None else environ
     layers = _from_file(environ), _from_environment(environ, Config.model_fields)
@@ -208,7 +240,7 @@ def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> 
     for name in fields:
         variable = f"{_PREFIX}{name.upper()}"
         text = environ.get(variable)
-        # An empty variable is one that is not set, unless nothing can be meant.
+        # An empty variable counts as not set, unless emptiness has a meaning.
         if text or (text is not None and name in _MAY_BE_EMPTY):
             found[name] = (_SPLIT.get(name, _as_is)(text, variable), variable)
     _warn_of_unknown(environ, fields)
@@ -219,11 +251,11 @@ def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> 
 
 
 def _warn_of_unknown(environ: Mapping[str, str], fields: Mapping[str, Any]) -> None:
-    """Tell of variables that set nothing, as a misspelt one; others may own them."""
+    """Warn of variables that set nothing; they may be misspelled."""
     known = {f"{_PREFIX}{name.upper()}" for name in (*fields, "config")}
     for variable in sorted(environ.keys() - known):
         if variable.startswith(_PREFIX):
-            logger.warning("%s is no setting of bedrock_attrib", variable)
+            logger.warning("%s: unknown setting", variable)
 
 
 def _as_is(text: str, _variable: str) -> str:
@@ -270,7 +302,7 @@ def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -
 
 
 def without_secrets(variable: str, value: str) -> str:
-    """*value* of an environment *variable* as it may be shown."""
+    """Return *value* of an environment *variable* without secrets."""
     if variable.removeprefix(_PREFIX).lower() in _SECRETS:
         return "***"
     return _PASSWORD.sub(

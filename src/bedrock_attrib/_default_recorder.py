@@ -1,17 +1,17 @@
-"""Which recorder is meant where none is named: the default, made from settings."""
+"""Default recorder: made from settings, used where no other is named."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from ._attribution import current_scope
-from ._recording.recorder import Recorder
+from ._attribution import current_attribution
+from ._recording.recorder import Recorder, lifecycle_of
 from ._runtime.contained_errors import Faults
+from ._runtime.fork import ResetOrder, after_fork
 from ._sinks.protocols import Guard, LossySink, Sink
 
 if TYPE_CHECKING:
@@ -22,19 +22,62 @@ if TYPE_CHECKING:
     from .metrics import OpenTelemetrySink
     from .pricing import PriceTable
 
-_lock = RLock()
-_default: Recorder | None = None
-_retired: list[Recorder] = []
+
+class _Default:
+    """The default recorder of this process, and those before it.
+
+    Attributes:
+        recorder: The default recorder; None before it was made.
+        retired: Recorders before it that are still open.
+        lock: Held while either changes.
+    """
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+        self.retired: list[Recorder] = []
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Take a lock that no thread holds, as a forked child must."""
+        self.lock = RLock()
+
+    def replace(self, recorder: Recorder) -> None:
+        with self.lock:
+            before, self.recorder = self.recorder, recorder
+        self._close_retired()
+        if before is not None:
+            # Calls may be on their way whose answer has not come: it stays open until
+            # the next time, or until Python ends.
+            before.flush()
+            self.retired.append(before)
+
+    def _close_retired(self) -> None:
+        """Close recorders that are out of use, but for those with open streams."""
+        for each in tuple(self.retired):  # a stream that was dropped is noticed
+            lifecycle_of(each).pull()
+        with self.lock:
+            over = [
+                each for each in self.retired if not lifecycle_of(each).has_open_streams
+            ]
+            for each in over:
+                self.retired.remove(each)
+        for each in over:
+            each.close()
+
+
+_DEFAULT = _Default()
+after_fork(_DEFAULT.renew_lock, ResetOrder.LOCKS)
 
 
 def get_recorder() -> Recorder:
-    """The default recorder; made from environment and file when first asked for."""
-    return _default if _default is not None else _first_default()
+    """Return the default recorder; it is made from settings when first asked for."""
+    recorder = _DEFAULT.recorder
+    return recorder if recorder is not None else _first_default()
 
 
 def has_recorder() -> bool:
     """Whether the default recorder has been made."""
-    return _default is not None
+    return _DEFAULT.recorder is not None
 
 
 def configure(
@@ -46,7 +89,7 @@ def configure(
     meter_provider: MeterProvider | None = None,
     **settings: Any,
 ) -> Recorder:
-    """Make the default recorder anew, from settings.
+    """Replace the default recorder by one made from settings.
 
     Clients instrumented without a recorder of their own use it from their next call
     on. The recorder before it is flushed, and closed the next time or when Python ends:
@@ -54,10 +97,10 @@ def configure(
 
     Args:
         prices: Price table; None for the one that the settings name, or the bundled.
-        sinks: Told about every call, besides the metrics and the ledger.
+        sinks: Get every call, besides the metrics and the ledger.
         guards: May refuse calls.
-        profiles: Finds out which models application inference profiles stand for, such
-            as `bedrock_attrib.aws.profiles.ProfileResolver`.
+        profiles: Looks up the models of application inference profiles, such as
+             `bedrock_attrib.aws.profiles.ProfileResolver`.
         meter_provider: Where the metrics go; None for OpenTelemetry's global provider,
             whenever that is set.
         **settings: Fields of `Config`, which win over environment and file.
@@ -66,40 +109,21 @@ def configure(
         ConfigError: If a setting is unknown or wrong.
         LedgerError: If the ledger that a setting names cannot be opened.
     """
-    global _default
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
-    with _lock:
-        before, _default = _default, recorder
-    _close_retired()
-    if before is not None:
-        # Calls may be on their way whose answer has not come: it stays open until the
-        # next time, or until Python ends.
-        before.flush()
-        _retired.append(before)
+    _DEFAULT.replace(recorder)
     return recorder
 
 
-def _close_retired() -> None:
-    """Close recorders that are out of use, but for those whose streams are read on."""
-    for each in tuple(_retired):  # a stream that was dropped is noticed
-        each.settle()
-    with _lock:
-        over = [each for each in _retired if not each.has_open_streams]
-        for each in over:
-            _retired.remove(each)
-    for each in over:
-        each.close()
-
-
 def current_tags() -> Mapping[str, str]:
-    """The tags that a call starting now would carry, default tags included."""
-    scope = current_scope()
-    return scope.tags if _default is None else _default.tags_of(scope)
+    """Return the tags of a call that would start now, default tags included."""
+    context, recorder = current_attribution(), _DEFAULT.recorder
+    return context.tags if recorder is None else lifecycle_of(recorder).tags.of(context)
 
 
 def _first_default() -> Recorder:
-    with _lock:
-        return _default if _default is not None else configure()
+    with _DEFAULT.lock:
+        recorder = _DEFAULT.recorder
+        return recorder if recorder is not None else configure()
 
 
 def _make(
@@ -117,15 +141,15 @@ def _make(
     config = Config.load(settings)
     table = prices if prices is not None else price_table_of(config)
     faults = Faults()
-    told = (*_ledger(config), *sinks)
+    others = (*_ledger(config), *sinks)
     own: list[Sink] = []
     if config.metrics:
-        own.append(_metrics_sink(config, table, meter_provider, told, faults))
+        own.append(_metrics_sink(config, table, meter_provider, others, faults))
     if config.summary:
         own.append(_summary_sink())
     return Recorder(
         table,
-        (*own, *told),
+        (*own, *others),
         guards,
         config,
         profiles=profiles,
@@ -134,7 +158,7 @@ def _make(
 
 
 def price_table_of(config: Config) -> PriceTable:
-    """The price table that *config* names.
+    """Return the price table that *config* names.
 
     Raises:
         ConfigError: If a file cannot be read or is not as documented.
@@ -189,18 +213,9 @@ def _metrics_sink(
 
 
 def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
-    """Records that sinks have lost, of those that tell, by their class."""
+    """Return the records that lossy sinks have lost, by class."""
     lost: Counter[str] = Counter()
     for sink in sinks:
         if isinstance(sink, LossySink):
             lost[type(sink).__name__] += sink.dropped
     return lost
-
-
-def _renew_lock() -> None:
-    global _lock  # noqa: PLW0603 -- nobody is left to free the old one
-    _lock = RLock()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_renew_lock)

@@ -1,54 +1,56 @@
-"""What a process tells of its calls when it ends: one line."""
+"""Summary of the calls of a process: one line on stderr at exit."""
 
 from __future__ import annotations
 
 import os
 import sys
-from decimal import Decimal
 
 from ._attribution import Spend
+from ._attribution.spend import sums_of
+from ._model.formatting import counted, money
 from ._model.record import CallRecord
+from ._runtime.fork import ResetOrder, after_fork
 from ._runtime.shutdown import when_it_ends
 
 
 class SummarySink:
-    """Adds up the calls of this process, over all recorders that tell it.
+    """Sink that adds up the calls of this process, over all recorders.
 
-    A forked child starts from nothing, as its parent tells of what came before.
+    A forked child starts from zero, as its parent reports the calls before.
 
     Attributes:
-        has_told: Whether a line was written.
+        has_written: Whether a line was written.
     """
 
     def __init__(self) -> None:
-        """Start from nothing."""
+        """Start from zero."""
         self.reset()
 
     def write(self, record: CallRecord) -> None:
         """Count one call."""
-        self._spend.add(record)
+        sums_of(self._spend).add(record)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
         """Count *after* instead of *before*."""
-        self._spend.correct(before, after)
+        sums_of(self._spend).correct(before, after)
 
     def flush(self, timeout_s: float) -> bool:
-        """Nothing is pending."""
+        """Return True, as nothing is pending."""
         return timeout_s >= 0
 
     def close(self) -> None:
-        """Nothing to release; the process may make calls with another recorder."""
+        """Do nothing: the process may make calls with another recorder."""
 
     def reset(self) -> None:
-        """Forget everything."""
-        self.has_told = False
+        """Start again from zero."""
+        self.has_written = False
         self._spend = Spend()
 
-    def tell(self) -> None:
-        """Write the line for the calls since it was last told, if there were any."""
+    def write_line(self) -> None:
+        """Write the line for the calls since the last line, if there are any."""
         spend, self._spend = self._spend, Spend()
         if spend.calls:
-            self.has_told = True
+            self.has_written = True
             sys.stderr.write(
                 f"bedrock-attrib: {_line(spend)} (process {os.getpid()})\n"
             )
@@ -56,19 +58,12 @@ class SummarySink:
 
 
 def _line(spend: Spend) -> str:
-    calls = f"{spend.calls:,} {'call' if spend.calls == 1 else 'calls'}"
-    return f"{calls}, {_dollars(spend.cost)}, {spend.unpriced_calls:,} without a price"
-
-
-def _dollars(amount: Decimal) -> str:
-    exponent = amount.normalize().as_tuple().exponent
-    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
-    return f"${amount:,.{decimals}f}"
+    calls = counted(spend.calls, "call")
+    return f"{calls}, {money(spend.cost)}, {spend.unpriced_calls:,} without a price"
 
 
 SUMMARY = SummarySink()
-"""The one of this process."""
+"""The sink of this process."""
 
-when_it_ends(SUMMARY.tell)
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=SUMMARY.reset)
+when_it_ends(SUMMARY.write_line)
+after_fork(SUMMARY.reset, ResetOrder.FIGURES)

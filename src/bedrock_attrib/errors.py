@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions."""
+"""Exceptions of this library, as one tree."""
 
 from __future__ import annotations
 

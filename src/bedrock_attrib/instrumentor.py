@@ -1,4 +1,4 @@
-"""Metering as an OpenTelemetry instrumentor, which `opentelemetry-instrument` finds."""
+"""OpenTelemetry instrumentor, found by `opentelemetry-instrument`."""
 
 from __future__ import annotations
 
@@ -24,32 +24,31 @@ except ModuleNotFoundError as error:
 class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # older releases carry no types
     """Meters every Bedrock runtime call of the process, as `instrument()` does.
 
-    `opentelemetry-instrument` finds it by its entry point, ``bedrock_attrib``; there is
-    nothing to write. It may stand beside any other instrumentor, in any order, as it
-    replaces no function of botocore. Settings are those of `configure()`: environment
-    and file. What the application instruments with a recorder of its own goes to that
-    one instead.
+    `opentelemetry-instrument` finds it by its entry point, ``bedrock_attrib``; no code
+    is needed. It works with any other instrumentor, in any order, because it replaces
+    no function of botocore. Settings are those of `configure()`: environment and file.
+    Clients that the application instruments with its own recorder use that one.
 
     Example:
         >>> BedrockAttribInstrumentor().instrument()  # doctest: +SKIP
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """What has to be installed: a botocore that the library runs on."""
+        """Return the required version of botocore."""
         return ("botocore >= 1.40.61",)
 
     def instrument(self, **kwargs: Any) -> None:
         """Meter everything from now on.
 
         Args:
-            **kwargs: ``meter_provider``, where the metrics go; without it, the global
-                provider. ``skip_dep_check``, as `opentelemetry-instrument` gives it:
-                wrong settings are then logged, since an exception would keep it from
-                loading other instrumentors. Others are ignored.
+            **kwargs: ``meter_provider`` receives the metrics; default: the global
+                provider. With ``skip_dep_check``, which `opentelemetry-instrument`
+                passes, invalid settings are logged, because an exception would keep it
+                from loading other instrumentors. Others are ignored.
 
         Raises:
-            ConfigError: If a setting is wrong, or there is a default recorder already,
-                whose provider cannot be changed.
+            ConfigError: If a setting is invalid, or a default recorder exists, whose
+                provider cannot be changed.
         """
         is_automatic = bool(kwargs.get("skip_dep_check"))
         try:
@@ -62,13 +61,13 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
     def _instrument(self, **kwargs: Any) -> None:
         provider: MeterProvider | None = kwargs.get("meter_provider")
         if provider is not None:
-            self._show_on(provider)
+            self._use_provider(provider)
         instrument_from_outside()
 
     def _uninstrument(self, **_kwargs: Any) -> None:
         uninstrument()
 
-    def _show_on(self, provider: MeterProvider) -> None:
+    def _use_provider(self, provider: MeterProvider) -> None:
         if has_recorder() and get_recorder() is not _made.recorder:
             raise ConfigError(
                 "there is a default recorder already, so meter_provider comes too "
@@ -78,7 +77,7 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
 
 
 class _Made:
-    """The default recorder, where it was made here and so may be made anew."""
+    """Default recorder created here, which may be replaced."""
 
     recorder: Recorder | None = None
 

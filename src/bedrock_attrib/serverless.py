@@ -1,4 +1,4 @@
-"""Metering where a process is frozen between two invocations, as in AWS Lambda."""
+"""Flushing for processes that are frozen between invocations, as in AWS Lambda."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from ._attribution import Wrappers, async_generator_function, attribution
 from ._recording.recorder import flush_all
-from ._runtime.contained_errors import Faults
+from ._runtime.contained_errors import PROCESS_ERRORS
 
 __all__ = ["flush", "flush_after"]
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 TagsOf = Callable[[Any], Mapping[str, str | None]]
-"""Takes the event of an invocation and gives its tags."""
+"""Returns the tags of an invocation from its event."""
 
-# What is left to Lambda to send the answer, of the time that it allows.
+# Part of the allowed time that is left to Lambda to send the response.
 _MARGIN_S = 0.1
-
-_faults = Faults()
 
 
 def flush(timeout_s: float = 2.0) -> bool:
     """Deliver every finished call now, and have its metrics exported.
 
-    Flushes every recorder in use, and every OpenTelemetry meter provider that shows our
-    metrics. Raises nothing.
+    Flushes every recorder in use, and every OpenTelemetry meter provider with our
+    metrics. Never raises.
 
     Args:
-        timeout_s: Seconds to take at most.
+        timeout_s: Time limit in seconds.
 
     Returns:
-        False when something failed or the time was not enough. What is left is
-        delivered with the next flush.
+        False on a failure or a timeout. The rest is delivered with the next flush.
     """
     # Not at the top: metrics are imported with the first recorder that has any.
     from .metrics import push_metrics  # noqa: PLC0415
@@ -66,19 +63,19 @@ def flush_after(
     timeout_s: float = 2.0,
     tags: TagsOf | None = None,
 ) -> Any:
-    """Have `flush` called after each invocation of *handler*, before it returns.
+    """Call `flush` after each invocation of *handler*, before it returns.
 
-    For functions, coroutines, generators and asynchronous generators; the last two are
-    flushed after they have ended. What the handler returns or raises passes unchanged,
-    whatever becomes of the flush.
+    For functions, coroutines, generators and async generators; the last two are flushed
+    when they end. Results and exceptions of the handler pass unchanged, even if the
+    flush fails.
 
     Args:
-        handler: The handler, where the decorator is written without arguments.
-        timeout_s: Seconds that the flush takes at most. Less where the second argument
-            of the handler knows that less remains, as the context of Lambda does.
-        tags: Gives the tags of an invocation from its event, the first argument of the
-            handler. Where it fails, the fault is logged, and the invocation goes on
-            without them.
+        handler: The handler, if the decorator is used without arguments.
+        timeout_s: Time limit of the flush in seconds. Less if the second argument of
+            the handler, Lambda's context, has less time remaining.
+        tags: Returns the tags of an invocation from its event, the first argument of
+            the handler. If it fails, the fault is logged and the invocation runs
+            without tags.
 
     Example:
         >>> @flush_after(tags=lambda event: {"team": event["team"]})
@@ -87,12 +84,12 @@ def flush_after(
         >>> handler({"team": "search"}, None)
         {'team': 'search'}
     """
-    after = _After(timeout_s, tags)
+    after = _AfterInvocation(timeout_s, tags)
     return after.decorate if handler is None else after.decorate(handler)
 
 
-class _After:
-    """What is done around each invocation."""
+class _AfterInvocation:
+    """Tags and flush around each invocation."""
 
     def __init__(self, timeout_s: float, tags: TagsOf | None) -> None:
         self._timeout_s = timeout_s
@@ -103,31 +100,31 @@ class _After:
             raise TypeError(f"flush_after decorates handlers, not {handler!r}")
         return functools.wraps(handler)(_WRAPPERS.wrap(self, handler))
 
-    def without_tags(self) -> _After:
-        return _After(self._timeout_s, None)
+    def without_tags(self) -> _AfterInvocation:
+        return _AfterInvocation(self._timeout_s, None)
 
     def tagged(
         self, handler: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Callable[..., Any]:
-        """*handler*, within the tags of this invocation."""
+        """Return *handler* with the tags of this invocation."""
         if self._tags is None or not arguments:
             return handler
         try:
             return attribution(**self._tags(arguments[0]))(handler)
         except Exception as fault:
-            _faults.note("tags of an invocation", fault)
+            PROCESS_ERRORS.note("tags of an invocation", fault)
             return handler
 
     def flush(self, arguments: tuple[Any, ...]) -> None:
         flush(self._time(arguments))
 
     async def flush_async(self, arguments: tuple[Any, ...]) -> None:
-        """Flush on a thread, so that other tasks go on."""
+        """Flush on a thread, so that other tasks continue."""
         timeout_s = self._time(arguments)
         try:
             await asyncio.to_thread(flush, timeout_s)
         except RuntimeError as fault:  # no more threads, or no loop of asyncio
-            _faults.note("flush", fault)
+            PROCESS_ERRORS.note("flush", fault)
             flush(timeout_s)
 
     def _time(self, arguments: tuple[Any, ...]) -> float:
@@ -142,7 +139,9 @@ class _After:
 # One wrapper for each kind of function.
 
 
-def _wrap_function(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_function(
+    after: _AfterInvocation, handler: Callable[..., Any]
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         wrap = None
         try:
@@ -158,7 +157,9 @@ def _wrap_function(after: _After, handler: Callable[..., Any]) -> Callable[..., 
     return call
 
 
-def _wrap_coroutine(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_coroutine(
+    after: _AfterInvocation, handler: Callable[..., Any]
+) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return await after.tagged(handler, args)(*args, **kwargs)
@@ -168,7 +169,9 @@ def _wrap_coroutine(after: _After, handler: Callable[..., Any]) -> Callable[...,
     return call
 
 
-def _wrap_generator(after: _After, handler: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_generator(
+    after: _AfterInvocation, handler: Callable[..., Any]
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         try:
             return (yield from after.tagged(handler, args)(*args, **kwargs))
@@ -179,7 +182,7 @@ def _wrap_generator(after: _After, handler: Callable[..., Any]) -> Callable[...,
 
 
 def _wrap_async_generator(
-    after: _After, handler: Callable[..., Any]
+    after: _AfterInvocation, handler: Callable[..., Any]
 ) -> Callable[..., Any]:
     def start(*args: Any, **kwargs: Any) -> Any:
         return after.tagged(handler, args)(*args, **kwargs)
@@ -187,7 +190,7 @@ def _wrap_async_generator(
     return async_generator_function(start, nullcontext, after.flush_async)
 
 
-_WRAPPERS: Wrappers[_After] = Wrappers(
+_WRAPPERS: Wrappers[_AfterInvocation] = Wrappers(
     _wrap_function, _wrap_coroutine, _wrap_generator, _wrap_async_generator
 )
 _UNFINISHED = _WRAPPERS.by_result()

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("aiobotocore", reason="needs the extra aio")
 
@@ -70,7 +71,7 @@ def test_10_000_calls_at_once(simulator: Simulator) -> None:
 
     asyncio.run(main())
     assert open_at_once == 10_000
-    assert recorder.flush()
+    assert recorder.flush(HANG_S)
     together, *each = spends
     assert together.calls == 10_000
     assert together.cost == 10_000 * COST

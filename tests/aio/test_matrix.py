@@ -25,6 +25,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import (
     CallRecord,
+    CallStart,
     Recorder,
     Spend,
     TagPolicyError,
@@ -34,7 +35,7 @@ from bedrock_attrib import (
     uninstrument,
 )
 from bedrock_attrib._instrument.observers import error_name
-from bedrock_attrib._model.record import CallStart, Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
     Fault,
@@ -50,10 +51,7 @@ try:
 except ImportError:
     aioboto3 = None
 
-pytestmark = [
-    pytest.mark.drops_streams,
-    pytest.mark.usefixtures("quick_collections"),
-]
+pytestmark = [pytest.mark.drops_streams, pytest.mark.matrix]
 
 
 # Kinds of clients.
@@ -213,10 +211,12 @@ class _Stop(Exception):  # noqa: N818 -- what an application may raise
     """Raised in the caller's loop."""
 
 
-async def _cancel(waiting: Any, after_s: float = 0.05) -> None:
-    """Cancel a task that waits for *waiting*, once it has begun to."""
+async def _cancel(waiting: Any, begun: asyncio.Event | None = None) -> None:
+    """Cancel a task that waits for *waiting*, soon after it has *begun* to."""
     task = asyncio.ensure_future(waiting)
-    await asyncio.sleep(after_s)
+    if begun is not None:
+        await begun.wait()
+    await asyncio.sleep(0.05)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -258,7 +258,7 @@ async def refused(call: Callable[..., Any]) -> None:
         await call()
 
 
-_SLOW = Reply(latency_s=0.2)
+_SLOW = Reply(latency_s=600)
 _LOST, _FREE = PriceStatus.UNPRICED, PriceStatus.FREE
 ANSWERS = {
     "answered": End(answered),
@@ -348,21 +348,30 @@ async def fail_in_loop(stream: Any) -> None:
 
 async def cancel_in_loop(stream: Any) -> None:
     """Be cancelled in the loop that reads, while something else is awaited."""
+    begun = asyncio.Event()
 
     async def read() -> None:
         async for _ in stream:
-            await asyncio.sleep(60)
+            begun.set()
+            await asyncio.sleep(600)
 
-    await _cancel(read())
+    await _cancel(read(), begun)
 
 
 async def cancel_waiting(stream: Any) -> None:
     """Be cancelled while an event is waited for."""
-    await _cancel(read_all(stream))
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in stream:
+            begun.set()
+
+    await _cancel(read(), begun)
 
 
 async def time_out_waiting(stream: Any) -> None:
-    """Wait for an event no longer."""
+    """Wait for the next event no longer than 0.05 seconds."""
+    await anext(aiter(stream))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await read_all(stream)

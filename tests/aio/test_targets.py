@@ -9,6 +9,7 @@ import textwrap
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("aiobotocore", reason="needs the extra aio")
 
@@ -16,13 +17,13 @@ from aio_clients import client_of, new_session
 from cells import MESSAGES, MODEL
 
 from bedrock_attrib import (
+    CallStart,
     ConfigError,
     Recorder,
     TagPolicyError,
     instrument,
     uninstrument,
 )
-from bedrock_attrib._model.record import CallStart
 from bedrock_attrib.testing import ListSink, Simulator
 
 
@@ -197,6 +198,6 @@ def test_aiobotocore_is_imported_by_the_application_alone(simulator: Simulator) 
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert (done.stdout, done.stderr) == ("ConverseStream ok priced\n", "")

@@ -15,9 +15,9 @@ from select import select
 from time import monotonic
 
 import pytest
+from waiting import HANG_S
 
 SUPPORT = Path(__file__).parent.parent / "support"
-LIMIT_S = 60.0
 COMMAND = (sys.executable, "-m", "bedrock_attrib")
 Done = subprocess.CompletedProcess[str]
 
@@ -37,7 +37,7 @@ def run_to_end(*command: str, **changes: str) -> Done:
         check=False,
         encoding="utf-8",
         env=environment(**changes),
-        timeout=LIMIT_S,
+        timeout=HANG_S,
     )
 
 
@@ -100,7 +100,7 @@ class Terminal:
 
     def read_until(self, pattern: str) -> None:
         """Read until *pattern* has been shown."""
-        deadline = monotonic() + LIMIT_S
+        deadline = monotonic() + HANG_S
         while not re.search(pattern, self.text):
             assert monotonic() < deadline, self.text
             assert self._read(), self.text
@@ -109,14 +109,14 @@ class Terminal:
         """Read everything; the exit code."""
         while self._read():
             pass
-        return self.process.wait(LIMIT_S)
+        return self.process.wait(HANG_S)
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
     def _read(self) -> bool:
-        if not select([self.fd], [], [], LIMIT_S)[0]:
+        if not select([self.fd], [], [], HANG_S)[0]:
             return False
         chunk = b""
         with suppress(OSError):  # Linux says EIO at the end of a terminal.
@@ -145,7 +145,7 @@ def _in_terminal(
         yield Terminal(process, ours)
     finally:
         process.kill()
-        process.wait(LIMIT_S)
+        process.wait(HANG_S)
         os.close(ours)
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from clicking import command_runner
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
 import click
 
-from bedrock_attrib._run import USAGE
+from bedrock_attrib._run import option_parser
 from bedrock_attrib.cli import commands
 
 Run = Callable[..., CompletedProcess[str]]
@@ -39,7 +40,10 @@ def test_help_lists_commands_and_examples(run: Run, option: str) -> None:
     assert done.returncode == 0
     assert "Usage: bedrock-attrib [OPTIONS] COMMAND [ARGS]..." in done.stdout
     assert re.search(r"\n  demo +Watch three teams' spend on Bedrock grow", done.stdout)
-    assert "\n    bedrock-attrib demo --json | jq .total\n" in done.stdout
+    assert (
+        "\n    bedrock-attrib report --ledger demo.db --by team,app,model\n"
+        in done.stdout
+    )
 
 
 def test_help_of_the_demo_has_examples(run: Run) -> None:
@@ -97,7 +101,7 @@ def test_ctrl_c_while_the_command_is_loaded_is_quiet(run: Run, tmp_path: Path) -
         (["demo", "--prometheus", "65536"], "65536 is not in the range 0<=x<=65535."),
         (
             ["demo", "--recordings", "here", "--prometheus", "0"],
-            "--recordings takes no --prometheus",
+            "--recordings and --prometheus exclude each other",
         ),
     ],
 )
@@ -106,13 +110,6 @@ def test_wrong_use_is_told(run: Run, arguments: list[str], message: str) -> None
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
-
-
-def test_a_program_is_run_from_within_the_group() -> None:
-    """Whoever calls the group finds ``run`` in it, with its own codes."""
-    with pytest.raises(SystemExit) as end:
-        commands.main(["run", "nosuch", "--help"])
-    assert end.value.code == 127
 
 
 def leaves(
@@ -126,6 +123,70 @@ def leaves(
             yield f"{name} {part}", command
 
 
+@pytest.mark.parametrize("arguments", [[], ["analyze"], ["ledger"], ["prices"]])
+def test_a_group_without_arguments_shows_its_help(arguments: list[str]) -> None:
+    """Its commands and examples, with exit code 0."""
+    done = command_runner().invoke(commands, arguments, prog_name="bedrock-attrib")
+    asked = command_runner().invoke(
+        commands, [*arguments, "--help"], prog_name="bedrock-attrib"
+    )
+    assert (done.exit_code, done.stdout) == (0, asked.stdout)
+    assert "Examples:" in done.stdout
+
+
+@pytest.mark.parametrize("word", ["top", "html", "price", "unpriced", "unattributed"])
+def test_the_tree_has_no_other_words(word: str) -> None:
+    """Every command has one name."""
+    assert command_runner().invoke(commands, [word]).exit_code == 2
+
+
+def test_the_tree() -> None:
+    """Groups and commands are these."""
+    names = [name.removeprefix("bedrock-attrib ") for name, _ in leaves(commands)]
+    assert sorted(names) == [
+        "analyze anomalies",
+        "analyze compare",
+        "analyze forecast",
+        "analyze savings",
+        "analyze what-if",
+        "completion",
+        "demo",
+        "doctor",
+        "ledger check",
+        "ledger compact",
+        "ledger export",
+        "ledger info",
+        "ledger prune",
+        "prices check",
+        "prices diff",
+        "prices import",
+        "prices list",
+        "prices quote",
+        "prices show",
+        "report charges",
+        "report spend",
+        "report unattributed",
+        "report unpriced",
+        "run",
+        "watch",
+    ]
+
+
+@pytest.mark.parametrize(("name", "command"), [*leaves(commands)])
+def test_every_option_has_a_help_text(name: str, command: click.Command) -> None:
+    """A sentence that ends with a full stop."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert (parameter.help or "").endswith((".", ".)")), (name, parameter.name)
+
+
+def test_a_program_is_run_from_within_the_group() -> None:
+    """Whoever calls the group finds ``run`` in it, with its own codes."""
+    with pytest.raises(SystemExit) as end:
+        commands.main(["run", "nosuch", "--help"])
+    assert end.value.code == 127
+
+
 @pytest.mark.parametrize(("name", "command"), [*leaves(commands)])
 def test_every_option_is_documented(
     root: Path, name: str, command: click.Command
@@ -137,8 +198,9 @@ def test_every_option_is_documented(
     rows = re.findall(r"^\| `(--[a-z0-9-]+)", section, re.MULTILINE)
     options = [p.opts[0] for p in command.params if isinstance(p, click.Option)]
     if name == "bedrock-attrib run":  # it reads its arguments itself
-        own = USAGE.partition("Options:")[2].partition("Settings")[0]
-        options = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", own, re.MULTILINE)
+        own = option_parser().format_help().partition("Options:")[2]
+        own = own.partition("Settings:")[0]
+        options = re.findall(r"^  (?:-\w.*, )?(--[a-z-]+)", own, re.MULTILINE)
         assert len(options) == 6
     assert rows == options
 
@@ -148,12 +210,12 @@ def test_every_command_can_be_asked_for_json(name: str, command: click.Command) 
     """A program that reads what a command says needs no exception."""
     options = [opt for p in command.params for opt in p.opts]
     if name == "bedrock-attrib run":  # it reads its arguments itself
-        options = re.findall(r"--[a-z]+", USAGE)
+        options = re.findall(r"--[a-z]+", option_parser().format_help())
     assert "--json" in options
 
 
 def test_completion_as_json(run: Run) -> None:
-    """The script stands beside the shell that it is for."""
+    """The object has the script and its shell."""
     told = json.loads(run("completion", "fish", "--json").stdout)
     assert told["shell"] == "fish"
     assert told["script"] + "\n" == run("completion", "fish").stdout

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
-from time import monotonic
+from time import sleep
 from typing import Any
 from urllib.request import urlopen
 
@@ -29,7 +29,7 @@ Running = Callable[..., AbstractContextManager[Popen[str]]]
 InTerminal = Callable[..., AbstractContextManager[Any]]
 
 TOTAL = "1.56299282"
-TOTALS = re.compile(r"^(?:total|all of these amounts) .*?\$(\S+)", re.MULTILINE)
+TOTALS = re.compile(r"^total .*?\$(\S+)", re.MULTILINE)
 PROFILE = (
     "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x1evals7q2m9"
 )
@@ -53,13 +53,16 @@ def as_text(run: Run) -> CompletedProcess[str]:
     return run("demo", "--duration", "2")
 
 
-def amounts(lines: list[dict[str, Any]], *keys: str) -> dict[Any, str | None]:
-    """Cost by the *keys* of each line, without zeros at its end."""
-    return {tuple(line[key] for key in keys): plain(line["cost"]) for line in lines}
+def amounts(report: dict[str, Any], *keys: str) -> dict[Any, str | None]:
+    """Cost by the *keys* of each row, without zeros at its end."""
+    return {
+        tuple(row["keys"][key] for key in keys): plain(row["cost"].get("USD"))
+        for row in report["rows"]
+    }
 
 
 def plain(cost: str | None) -> str | None:
-    """*cost* without zeros at its end; None where nobody knows it."""
+    """*cost* without zeros at its end; None where it is unknown."""
     return None if cost is None else f"{Decimal(cost).normalize():f}"
 
 
@@ -79,14 +82,14 @@ def test_its_calls_are_of_today(run: Run, tmp_path: Path) -> None:
     """Whoever asks next what is spent now, or today, finds them."""
     ledger = str(tmp_path / "demo.db")
     assert run("demo", "--duration", "1", "--ledger", ledger).returncode == 0
-    told = json.loads(run("top", "--count", "1", "--json", "--ledger", ledger).stdout)
+    told = json.loads(run("watch", "--count", "1", "--json", "--ledger", ledger).stdout)
     for window in ("last_5_min", "last_hour", "last_24_h"):
         assert told["total"][window]["calls"] == 270
         assert Decimal(told["total"][window]["cost"]) == Decimal(TOTAL)
     since = ("--since", "1d")  # as midnight may have passed since
     report = run("report", *since, "--json", "--ledger", ledger).stdout
     assert Decimal(json.loads(report)["total"]["cost"]["USD"]) == Decimal(TOTAL)
-    assert "Nothing came for" not in run("doctor", "--ledger", ledger).stdout
+    assert "No calls for" not in run("doctor", "--ledger", ledger).stdout
 
 
 def test_its_prices_hold_on_any_day() -> None:
@@ -143,38 +146,37 @@ def test_totals_by_model(found: Any) -> None:
 
 def test_calls_by_outcome_and_price_status(found: Any) -> None:
     """Errors, abandoned streams, free and unpriced calls are all there."""
-    statuses = {line["outcome"]: line["price_statuses"] for line in found["by_outcome"]}
-    assert statuses == {
-        "abandoned": {"estimated": 2},
-        "error": {"estimated": 1, "free": 4},
-        "ok": {"free": 10, "priced": 247, "unpriced": 6},
+    calls = {
+        (row["keys"]["outcome"], row["keys"]["price_status"]): row["calls"]
+        for row in found["by_outcome"]["rows"]
+    }
+    assert calls == {
+        ("abandoned", "estimated"): 2,
+        ("error", "estimated"): 1,
+        ("error", "free"): 4,
+        ("ok", "free"): 10,
+        ("ok", "priced"): 247,
+        ("ok", "unpriced"): 6,
     }
 
 
-def test_every_bill_adds_up_to_the_total(found: Any) -> None:
-    """The lines of each bill sum to the total, to the last digit."""
+def test_every_report_adds_up_to_the_total(found: Any) -> None:
+    """The rows of each report sum to the total, to the last digit."""
     sums = {
-        name: sum(Decimal(line["cost"] or 0) for line in lines)
-        for name, lines in found.items()
+        name: sum(Decimal(row["cost"].get("USD", 0)) for row in report["rows"])
+        for name, report in found.items()
         if name.startswith("by_")
     }
-    assert sums == dict.fromkeys(
-        ["by_team", "by_app", "by_model", "by_app_and_model", "by_outcome"],
-        Decimal(TOTAL),
-    )
+    names = ["by_team", "by_app", "by_model", "by_outcome"]
+    assert sums == dict.fromkeys(names, Decimal(TOTAL))
 
 
-@pytest.mark.parametrize("bill", ["by_team", "by_model", "by_outcome"])
-def test_amounts_can_be_checked_with_a_calculator(found: Any, bill: str) -> None:
-    """Count times list price is each amount, and these make up each line's cost."""
-    for line in found[bill]:
-        charges = line["charges"]
-        by_hand = [
-            charge["count"] * Decimal(charge["price"]) / charge["per"]
-            for charge in charges
-        ]
-        assert by_hand == [Decimal(charge["amount"]) for charge in charges]
-        assert sum(by_hand) == Decimal(line["cost"] or 0)
+def test_amounts_can_be_checked_with_a_calculator(found: Any) -> None:
+    """Count times list price is each amount, and these make up the total."""
+    rows = found["charges"]["rows"]
+    by_hand = [row["count"] * Decimal(row["price"]) / row["per"] for row in rows]
+    assert by_hand == [Decimal(row["amount"]) for row in rows]
+    assert sum(by_hand) == Decimal(found["charges"]["total"]["USD"]) == Decimal(TOTAL)
 
 
 def test_opentelemetry_says_the_same(found: Any) -> None:
@@ -185,10 +187,9 @@ def test_opentelemetry_says_the_same(found: Any) -> None:
 def test_prompt_cache_and_tier_have_prices_of_their_own(found: Any) -> None:
     """Writes for five minutes and an hour, reads, and the flex tier are told apart."""
     charges = {
-        (charge["unit"], charge["tier"]): charge["price"]
-        for line in found["by_model"]
-        if line["model"].startswith(("anthropic.claude-sonnet", "openai."))
-        for charge in line["charges"]
+        (row["unit"], row["tier"]): row["price"]
+        for row in found["charges"]["rows"]
+        if row["model"].startswith(("anthropic.claude-sonnet", "openai."))
     }
     assert charges == {
         ("input_token", "default"): "3.3",
@@ -203,23 +204,24 @@ def test_prompt_cache_and_tier_have_prices_of_their_own(found: Any) -> None:
 
 def test_what_has_no_price_is_listed_with_the_reason(found: Any) -> None:
     """An application inference profile is in no amount, and the report says why."""
-    (line,) = found["not_priced"]
-    assert (line["app"], line["calls"], line["cost"]) == ("evals", 6, None)
-    assert line["reason"].startswith("the ARN of an application inference profile")
+    (row,) = found["unpriced"]["rows"]
+    assert (row["model"], row["calls"]) == (PROFILE, 6)
+    assert row["reason"].startswith("the ARN of an application inference profile")
 
 
-def test_what_is_estimated_is_listed(found: Any) -> None:
-    """Streams that were given up or broke are in the amounts, marked."""
-    estimates = [
-        (line["app"], line["outcome"], line["calls"], line["usage"], line["cost"])
-        for line in found["estimated"]
-    ]
+def test_what_is_estimated_has_an_amount_of_its_own(found: Any) -> None:
+    """Abandoned and broken streams are in the amounts, by their price status."""
+    estimates = {
+        row["keys"]["outcome"]: (row["usage"], row["estimated"]["USD"])
+        for row in found["by_outcome"]["rows"]
+        if row["keys"]["price_status"] == "estimated"
+    }
     llama = {"input_token": 2630, "output_token": 166}
     haiku = {"input_token": 2196, "output_token": 84}
-    assert estimates == [
-        ("evals", "error", 1, llama, "0.00201312"),
-        ("chat", "abandoned", 2, haiku, "0.002616"),
-    ]
+    assert {key: (usage, plain(cost)) for key, (usage, cost) in estimates.items()} == {
+        "error": (llama, "0.00201312"),
+        "abandoned": (haiku, "0.002616"),
+    }
 
 
 def test_json_goes_to_stdout_and_progress_to_stderr(
@@ -241,12 +243,14 @@ def test_no_text_of_a_call_is_shown(
 
 
 def test_a_pipe_gets_a_line_each_second(as_text: CompletedProcess[str]) -> None:
-    """Lines tell seconds, calls, spend, pace and teams; they have no colours."""
+    """Lines have seconds, calls, spend, pace and teams, and no colours."""
     line = (
-        r"^ +\d\.\d s +\d+ of 270 calls  \$\d\.\d{4}  \$\d+\.\d\d/min  "
-        r"research \$\d\.\d{4}  search \$\d\.\d{4}  support \$\d\.\d{4}$"
+        r"^ *(\d+)\.\d s +\d+ of 270 calls  \$\d+\.\d+  \$\d+\.\d+/min"
+        r"(?:  [a-z]+ \$\d+\.\d+)*$"
     )
-    assert len(re.findall(line, as_text.stdout, re.MULTILINE)) in {1, 2}
+    seconds = re.findall(line, as_text.stdout, re.MULTILINE)
+    assert seconds
+    assert len(set(seconds)) == len(seconds)
     assert as_text.returncode == 0
     assert as_text.stderr == ""
     assert "\x1b" not in as_text.stdout
@@ -255,9 +259,9 @@ def test_a_pipe_gets_a_line_each_second(as_text: CompletedProcess[str]) -> None:
 def test_the_report_has_the_same_figures(as_text: CompletedProcess[str]) -> None:
     """Another duration changes no figure of the report."""
     report = as_text.stdout.partition("Closing report\n270 of 270 calls in ")[2]
-    assert TOTALS.findall(report) == [TOTAL] * 4
+    assert TOTALS.findall(report) == [TOTAL] * 5
     assert "\nsearch" in report
-    assert f"\n  The lines of each table above add up to ${TOTAL}, exactly." in report
+    assert f"\n  The rows of each table above add up to ${TOTAL}, exactly." in report
     assert "counter bedrock_attrib.cost adds up to $1.56299282." in report
 
 
@@ -265,14 +269,16 @@ def test_the_report_tells_what_its_amounts_are(as_text: CompletedProcess[str]) -
     """Nobody takes an estimate from list prices for the bill."""
     text = " ".join(as_text.stdout.split())
     assert (
-        "Costs are estimates from AWS' public list prices: no discounts, credits or "
+        "Costs are estimates from AWS's public list prices: no discounts, credits or "
         "taxes." in text
     )
 
 
 def test_the_report_shows_how_to_check_it(as_text: CompletedProcess[str]) -> None:
     """Each amount stands beside its count and its price with the price's unit."""
-    block = as_text.stdout.partition("Check it by hand")[2].partition("Cross-check")[0]
+    block = as_text.stdout.partition("Charges, to check by hand")[2].partition(
+        "Cross-check"
+    )[0]
     lines = [" ".join(line.split()) for line in block.splitlines()]
     assert "cache_write_1h_token 24,000 $6.60 per 1,000,000, geo $0.15840000" in lines
     assert "search_unit 26 $0.002 per 1, regional $0.05200000" in lines
@@ -329,8 +335,7 @@ def test_a_terminal_shows_a_live_table(
     report = lines.index("Closing report")
     assert code == 0
     assert counts == sorted(counts)
-    assert len(set(counts)) > 5
-    assert counts[-1] == 270
+    assert counts[0] < counts[-1] == 270
     assert headings in [" ".join(line.split()) for line in lines]
     assert max(len(line.rstrip()) for line in lines[:report]) <= columns
     assert "\x1b[32m" in terminal.text
@@ -343,16 +348,16 @@ def test_marks_say_how_far_an_amount_can_be_trusted(in_terminal: InTerminal) -> 
         terminal.read_to_end()
     live = terminal.text.partition("Closing report")[0]
     rows = [" ".join(line.split()) for line in shown_lines(live)]
-    assert [row for row in rows if "x1evals7q2m9" in row][-1].endswith("no price ?")
+    assert [row for row in rows if "x1evals7q2m9" in row][-1].endswith("unpriced ?")
     assert [row for row in rows if "concise claude" in row][-1].endswith("$0.0442 ~")
-    assert [row for row in rows if "flex claude-haiku" in row][-1].endswith("free")
+    assert [row for row in rows if "flex claude-haiku" in row][-1].endswith("$0.00")
 
 
 def test_a_terminal_that_cannot_redraw_gets_lines(in_terminal: InTerminal) -> None:
     """Where nothing can be drawn again there is a line each second."""
     with in_terminal("demo", "--duration", "2", term="dumb") as terminal:
         terminal.read_to_end()
-    assert re.match(r"  1\.\d s  \d+ of 270 calls  ", terminal.text)
+    assert re.match(r" *\d+\.\d s +\d+ of 270 calls  ", terminal.text)
     assert "\x1b[?25l" not in terminal.text
 
 
@@ -367,15 +372,12 @@ def test_ctrl_c_ends_the_demo_with_a_report(running: Running) -> None:
     """Code 130, a report of what was done, no traceback, and nobody listens on."""
     with running("demo", "--duration", "30") as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
+        while not re.search(r"[1-9]\d* of 270 calls", process.stdout.readline()):
+            pass
         process.send_signal(signal.SIGINT)
-        interrupted = monotonic()
         out, err = process.communicate()
-    took_s = monotonic() - interrupted
     done = re.search(r"Closing report\n(\d+) of 270 calls in .* s, cut short", out)
-    assert first.startswith("  1.")
     assert process.returncode == 130
-    assert took_s < 3
     assert done is not None
     assert 0 < int(done[1]) < 270
     assert len(set(TOTALS.findall(out))) == 1
@@ -394,23 +396,18 @@ def test_ctrl_c_in_a_terminal_leaves_it_in_order(in_terminal: InTerminal) -> Non
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.slow
-def test_the_longest_demo_ends_within_half_a_minute(run: Run, running: Running) -> None:
-    """It takes at most 30 seconds; what a slow machine has not done then is told."""
-    with running("demo", "--duration", "30") as halted:
+def test_a_demo_on_a_slow_machine_has_the_same_figures(running: Running) -> None:
+    """A call whose time is over is made late, however late that is."""
+    with running("demo", "--duration", "2") as halted:
         assert halted.stdout is not None
         halted.stdout.readline()
         halted.send_signal(signal.SIGSTOP)
-        started = monotonic()
-        done = run("demo", "--duration", "30")
-        took_s = monotonic() - started
+        sleep(2)  # until all calls are overdue
         halted.send_signal(signal.SIGCONT)
         out, err = halted.communicate()
-    assert done.returncode == 0
-    assert 26 < took_s < 30
-    assert halted.returncode == 1
-    assert ", cut short, by boto3" in out
-    assert re.match(r"Only \d+ of 270 calls were made in time, so the figures", err)
+    assert (halted.returncode, err) == (0, "")
+    assert "Closing report\n270 of 270 calls in " in out
+    assert set(TOTALS.findall(out)) == {TOTAL}
 
 
 class TestPrometheus:
@@ -448,7 +445,7 @@ class TestPrometheus:
         assert done.returncode == 2
         assert done.stderr == (
             f"Error: cannot serve metrics on 127.0.0.1:{port}: Address already in use; "
-            f"choose another port, or 0 for any that is free\n"
+            f"choose another port, or 0 for any free one\n"
         )
 
 

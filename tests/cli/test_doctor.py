@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -71,11 +72,11 @@ def test_a_newcomer_is_told_what_is_there_and_what_to_do() -> None:
     assert told.all["ok"] is True
     assert ("ok", f"boto3 {version('boto3')}") in told.of("packages")
     assert told.of("ledger") == [
-        ("note", "no ledger is kept: only metrics tell what was spent")
+        ("note", "no ledger is configured: calls are reported as metrics only")
     ]
     assert told.all["next_step"] == (
-        "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try one: "
-        "bedrock-attrib demo --ledger demo.db"
+        "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try the "
+        "demo: bedrock-attrib demo --ledger demo.db"
     )
     assert told.stderr == ""
 
@@ -119,9 +120,9 @@ def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     """A misspelt name is found, on stdout like the rest."""
     monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "calls.db")
     told = Told()
-    what = "BEDROCK_ATTRIB_LEGDER is no setting of bedrock_attrib"
+    what = "BEDROCK_ATTRIB_LEGDER: unknown setting"
     assert ("warning", what) in told.of("settings")
-    assert told.all["next_step"].startswith("Correct its name")
+    assert told.all["next_step"].startswith("Correct the name")
     assert (told.code, told.stderr) == (0, "")
 
 
@@ -144,8 +145,8 @@ def test_broken_settings_are_told_and_the_rest_is_examined(
     ((state, what),) = told.of("settings")
     assert (told.code, state) == (1, "problem")
     assert message in what
-    assert told.of("ledger")[0][1].startswith("calls.db: 1 single calls since")
-    assert told.all["next_step"].startswith("Correct it there")
+    assert told.of("ledger")[0][1].startswith("calls.db: 1 single call since")
+    assert told.all["next_step"].startswith("Correct it;")
 
 
 @pytest.mark.parametrize(
@@ -173,11 +174,11 @@ def test_a_ledger_in_use_is_well() -> None:
     today = datetime.now(UTC).date()
     assert state == "ok"
     assert what.startswith(
-        f"calls.db: 1 single calls since {today}, the last at {today}"
+        f"calls.db: 1 single call since {today}, the last at {today}"
     )
     assert what.endswith("readable and writable")
     assert told.all["next_step"] == (
-        "All is well. See what was spent: bedrock-attrib report"
+        "No problems found. To see spend: bedrock-attrib report"
     )
 
 
@@ -186,7 +187,7 @@ def test_a_ledger_to_which_nothing_comes_is_told() -> None:
     keep(age=timedelta(days=3, hours=1))
     state, what = Told("--ledger", "calls.db").of("ledger")[0]
     assert state == "note"
-    assert what.endswith("Nothing came for 3 days")
+    assert what.endswith("No calls for 3 days")
 
 
 def _corrupt(path: Path) -> None:
@@ -226,10 +227,10 @@ def _of_all(path: Path) -> None:
     [
         (_corrupt, "problem", "file is not a database"),
         (_torn, "problem", "calls.db"),
-        (_folder, "problem", "calls.db is no file"),
-        (_loop, "problem", "calls.db cannot be looked at: Too many levels of symbolic"),
+        (_folder, "problem", "calls.db is not a file"),
+        (_loop, "problem", "calls.db cannot be accessed: Too many levels of symbolic"),
         (_empty, "note", "calls.db is empty"),
-        (_no_call, "note", "calls.db has no call yet"),
+        (_no_call, "note", "calls.db has no calls yet"),
         (_of_all, "warning", "has mode 0644: other users may read"),
     ],
 )
@@ -247,8 +248,8 @@ def test_a_ledger_that_is_not_well_is_told(
 @pytest.mark.parametrize(
     ("name", "state", "message"),
     [
-        ("calls.db", "note", "is not there yet"),
-        ("no/calls.db", "problem", "is not there, and neither is the folder"),
+        ("calls.db", "note", "does not exist yet"),
+        ("no/calls.db", "problem", "does not exist, and neither does the folder"),
     ],
 )
 def test_a_ledger_that_is_missing_is_not_made(
@@ -311,7 +312,7 @@ def test_whether_metrics_go_anywhere_is_told(monkeypatch: pytest.MonkeyPatch) ->
         ("warning", "OTEL_SDK_DISABLED is true: OpenTelemetry emits nothing")
     ]
     monkeypatch.setenv("BEDROCK_ATTRIB_METRICS", "false")
-    assert Told().of("metrics") == [("note", "switched off by the settings")]
+    assert Told().of("metrics") == [("note", "disabled by the settings")]
 
 
 def test_a_provider_that_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +327,7 @@ def test_a_provider_that_is_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         [sys.executable, "-c", code, "doctor", "--json"],
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     found = json.loads(done.stdout)["findings"]
     assert "a meter provider is set: MeterProvider" in {each["what"] for each in found}
@@ -338,7 +339,7 @@ def test_prices_of_ones_own_are_told(
     """Overrides that are as documented come before the table."""
     (tmp_path / "own.toml").write_text("")
     monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_OVERRIDES", "own.toml")
-    assert ("ok", "overrides of own.toml come before it") in Told().of("prices")
+    assert ("ok", "overrides from own.toml take precedence") in Told().of("prices")
 
 
 def test_an_old_price_table_is_told(
@@ -379,7 +380,7 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     assert told.code == 1
     assert told.of("packages")[:2] == [
-        ("note", "bedrock-attrib is run from a folder and not installed"),
+        ("note", "bedrock-attrib runs from a folder of sources and is not installed"),
         ("problem", "boto3 is not installed"),
     ]
     for extra, purpose in (
@@ -387,7 +388,7 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ("prometheus", "Prometheus"),
         ("reports", "Parquet files"),
     ):
-        what = f"{extra}: not installed; it is for {purpose}"
+        what = f"{extra}: not installed (for {purpose})"
         assert ("note", what) in told.of("extras")
     assert told.of("neighbours") == [
         ("ok", "no other instrumentation of Bedrock is installed")
@@ -423,7 +424,7 @@ def test_an_examination_that_fails_is_a_finding(
     told = Told()
     assert told.code == 1
     assert told.of("settings") == [
-        ("problem", "could not be examined: FileNotFoundError: it is gone")
+        ("problem", "check failed: FileNotFoundError: it is gone")
     ]
     assert told.of("AWS") != []
 
@@ -435,7 +436,7 @@ def test_people_get_a_list_and_the_next_step() -> None:
     assert done.exit_code == 1
     assert lines[0].startswith("Python     ok CPython 3.")
     assert any(
-        line.startswith("ledger     x  no/calls.db is not there") for line in lines
+        line.startswith("ledger     x  no/calls.db does not exist") for line in lines
     )
-    assert lines[-1].startswith("Next: Make the folder: mkdir -p /")
+    assert lines[-1].startswith("Next: Create the folder: mkdir -p /")
     assert not any(line.endswith(" ") for line in lines)

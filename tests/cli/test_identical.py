@@ -21,7 +21,7 @@ from bedrock_attrib.ledger import Ledger
 NOVA = "us.amazon.nova-pro-v1:0"
 USAGE = Usage({Unit.INPUT_TOKEN: 1_000_000})
 A = "0123456789abcdef" * 2
-HEADING = "Could be saved by keeping answers to identical requests"
+HEADING = "Possible savings by caching answers to identical requests"
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def savings(*records: CallRecord, options: tuple[str, ...] = (), code: int = 0) 
 
 def lines(shown: str) -> list[list[str]]:
     """The words of each line below the heading."""
-    part = shown.partition("Could be saved by keeping")[2]
+    part = shown.partition("Possible savings by caching answers")[2]
     return [line.split() for line in part.splitlines()]
 
 
@@ -68,25 +68,25 @@ def test_repeats_and_what_they_cost() -> None:
     )
     told = lines(shown)
     model = "amazon.nova-pro-v1:0"
-    assert ["ads", model, "3", "1", "2", "66.7%", "$1.6000"] in told
-    assert ["search", model, "1", "1", "1", "100.0%", "$0.8000"] in told
-    assert ["total", "4", "1", "3", "75.0%", "$2.4000"] in told
+    assert ["ads", model, "3", "1", "2", "66.7%", "$1.60"] in told
+    assert ["search", model, "1", "1", "1", "100.0%", "$0.80"] in told
+    assert ["total", "4", "1", "3", "75.0%", "$2.40"] in told
     assert (
-        "Were they kept for 5 min: 2 calls, $1.6000; for 1 h: 3 calls, $2.4000; "
-        "for 24 h: 3 calls, $2.4000; for good: 3 calls, $2.4000."
+        "Repeats if cached for 5 min: 2 calls, $1.60; for 1 h: 3 calls, $2.40; "
+        "for 24 h: 3 calls, $2.40; for ever: 3 calls, $2.40."
     ) in shown
     (request,) = (each for each in told if each[:1] == ["0123456789ab"])
-    assert request[1:4] == ["4", "3", "$2.4000"]
+    assert request[1:4] == ["4", "3", "$2.40"]
     assert request[6:] == ["ads", "/", model, "and", "1", "more"]
     assert "at a temperature above 0" in shown
-    assert "1 call without a hash: whether it repeats another is not known." in shown
+    assert "1 call without a hash: repeats unknown." in shown
 
 
 def test_for_some_time() -> None:
     """Answers are kept for as long as asked."""
     shown = savings(asked(A), asked(A, 4), asked(A, 30), options=("--within", "5m"))
     assert f"{HEADING} for 5 min" in " ".join(shown.split())
-    assert ["total", "3", "1", "1", "33.3%", "$0.8000"] in lines(shown)
+    assert ["total", "3", "1", "1", "33.3%", "$0.80"] in lines(shown)
 
 
 def test_who_repeats_nothing_is_not_listed() -> None:
@@ -94,7 +94,7 @@ def test_who_repeats_nothing_is_not_listed() -> None:
     shown = savings(
         asked(A), asked(A), asked("f" * 32, 1, "b"), options=("--within", "90s")
     )
-    assert ["total", "3", "2", "1", "33.3%", "$0.8000"] in lines(shown)
+    assert ["total", "3", "2", "1", "33.3%", "$0.80"] in lines(shown)
     assert [line for line in lines(shown) if line[:1] == ["b"]] == []
     assert f"{HEADING} for 90 s" in " ".join(shown.split())
 
@@ -107,14 +107,16 @@ def test_calls_that_are_not_kept_any_more_are_told() -> None:
     ledger.close()
     shown = savings()
     assert "Single calls before 2026-11-25 12:00 UTC are not kept any more" in shown
-    assert ["total", "2", "1", "1", "50.0%", "$0.8000"] in lines(shown)
+    assert ["total", "2", "1", "1", "50.0%", "$0.80"] in lines(shown)
 
 
 @pytest.mark.parametrize("text", ["5", "0m", "five", "-1h", "5w"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """The error says what was expected."""
     shown = savings(options=(f"--within={text}",), code=2)
-    assert "is no time; expected such as 5m, 1h or 7d" in " ".join(shown.split())
+    assert "is not a duration; expected for example 5m, 1h or 7d" in " ".join(
+        shown.split()
+    )
 
 
 def test_what_nobody_can_price_is_not_nothing() -> None:
@@ -126,7 +128,7 @@ def test_what_nobody_can_price_is_not_nothing() -> None:
         )
     )
     assert ["total", "3", "1", "2", "66.7%", "2", "unpriced"] in lines(shown)
-    assert "kept for 5 min: 2 calls, 2 unpriced;" in shown
+    assert "cached for 5 min: 2 calls, 2 unpriced;" in shown
     assert "$0.00" not in shown
 
 
@@ -134,15 +136,15 @@ def test_no_more_requests_are_named_than_asked_for() -> None:
     """None of them, if none is wanted."""
     shown = savings(asked(A), asked(A, 1), options=("--top", "0"))
     assert "Requests whose repeats cost most" not in shown
-    assert ["total", "2", "1", "1", "50.0%", "$0.8000"] in lines(shown)
+    assert ["total", "2", "1", "1", "50.0%", "$0.80"] in lines(shown)
 
 
 def test_nothing_was_asked_again() -> None:
     """Is told with how many calls were looked at."""
     shown = " ".join(savings(asked(A), asked("f" * 32), asked(None)).split())
     assert (
-        f"{HEADING}: nothing, as none of 2 calls asked what another had asked 1 call "
-        f"without a hash: whether it repeats another is not known."
+        f"{HEADING}: none, as no request of 2 calls was repeated 1 call without a "
+        f"hash: repeats unknown."
     ) in shown
 
 
@@ -150,8 +152,8 @@ def test_without_a_key_nothing_is_known() -> None:
     """And it says how to know it."""
     shown = savings(asked(None))
     assert (
-        f"{HEADING}: not known, as no request was hashed; the setting "
-        f"request_hash_key does that\n"
+        f"{HEADING}: unknown, as no request was hashed; set request_hash_key to hash "
+        f"them\n"
     ) in shown
 
 
@@ -173,4 +175,4 @@ def test_as_json() -> None:
         86400.0,
         None,
     ]
-    assert found["ways"]
+    assert found["options"]

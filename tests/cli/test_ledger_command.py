@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -28,15 +29,15 @@ from bedrock_attrib.cli import commands
 Run = Callable[..., CompletedProcess[str]]
 READING = (
     ("report",),
-    ("unattributed",),
-    ("unpriced",),
+    ("report", "unattributed"),
+    ("report", "unpriced"),
     ("analyze", "compare", "team"),
     ("analyze", "forecast", "--until", "2026-11-25"),
     ("analyze", "anomalies"),
     ("analyze", "savings"),
     ("analyze", "what-if", "--model", "us.amazon.nova-lite-v1:0"),
-    ("html", "-o", "-"),
-    ("top", "--count", "1"),
+    ("report", "--format", "html"),
+    ("watch", "--count", "1"),
     ("ledger", "info"),
     ("ledger", "check"),
     ("doctor",),
@@ -116,7 +117,7 @@ def test_who_reads_needs_no_right_to_write() -> None:
             check=True,
             cwd=folder,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
         )
         assert names(folder) == ["calls.db"]
     codes = done.stderr.partition("as nobody\n")[2].splitlines()
@@ -181,7 +182,7 @@ def test_late_calls_after_a_prune_are_no_problem(path: Path) -> None:
     check = ("ledger", "check", "--ledger", str(path))
     assert (run_here(*check).returncode, run_here(*check).stdout) == (
         0,
-        "sound: the file is whole, and sums are those of the calls\n",
+        "no problems: the file is intact, and its sums match its calls\n",
     )
     assert run_here(*prune, "--sums-older-than", "60d").returncode == 0
     assert run_here(*check).returncode == 0
@@ -236,12 +237,12 @@ def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> 
     assert run_here(*export).returncode == 0
     with closing(Ledger(path)) as kept:
         kept.write(make_record(at=NOON.replace(hour=20)))
-        assert kept.flush(10)
+        assert kept.flush(HANG_S)
         kept.forget(calls_before=NOON.replace(hour=19))
     done = run_here(*export, "--json")
     assert json.loads(done.stdout)["forgotten_calls"] == 2
     told = " ".join(done.stderr.split())
-    assert told == "2026-11-25: 2 calls are not kept any more; no file was written"
+    assert told == "2026-11-25: 2 calls deleted before; no file was written"
     none = run_here(*export, "--since", "2020-01", "--until", "2020-12")
     assert none.stdout.startswith("calls: 0; files: 0; bytes: 0; in ")
     wrong = run_here(*export, "--part", "../up")

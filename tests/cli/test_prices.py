@@ -68,7 +68,15 @@ def write(name: str, text: str) -> Path:
 def test_price_in_a_process_of_its_own(run: Run) -> None:
     """The cost is on the first line, and each unit's sum below it."""
     done = run(
-        "price", SONNET, *CALL, "--input", "1200", "--output", "540", COLUMNS="90"
+        "prices",
+        "quote",
+        SONNET,
+        *CALL,
+        "--input",
+        "1200",
+        "--output",
+        "540",
+        COLUMNS="90",
     )
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
@@ -84,20 +92,29 @@ def test_price_in_a_process_of_its_own(run: Run) -> None:
 
 
 def test_price_tells_why() -> None:
-    """Where the price was read and what was looked for is told, unit by unit."""
-    shown = call("price", SONNET, *CALL, "--output", "540").stdout
+    """Sources of the price and each look-up are shown, unit by unit."""
+    shown = call("prices", "quote", SONNET, *CALL, "--output", "540").stdout
     told = shown.partition("output_token\n")[2]
-    assert "valid on all days: no change is known" in told
+    assert "valid on all days\n" in told
     assert "aws-pricelist-20260820" in told
     assert "independent sources: 5" in told
-    assert "looked for us-east-1 geo: no row" in told
-    assert "looked for default geo: taken" in told
+    assert "looked up us-east-1 geo: no row" in told
+    assert "looked up default geo: used" in told
 
 
 def test_price_as_json() -> None:
     """Everything is there as JSON, amounts as text."""
     found = asked_json(
-        *("price", SONNET, *CALL, "--input", "1200", "--cache-write-5m", "100"),
+        *(
+            "prices",
+            "quote",
+            SONNET,
+            *CALL,
+            "--input",
+            "1200",
+            "--cache-write-5m",
+            "100",
+        ),
         *("--cache-write-1h", "10", "--cache-read", "7"),
     )
     amounts = {unit["unit"]: unit["amount"] for unit in found["units"]}
@@ -114,21 +131,30 @@ def test_price_as_json() -> None:
         "region": "default",
         "scope": "geo",
         "own": False,
-        "outcome": "taken",
+        "outcome": "used",
     }
 
 
 def test_price_of_other_units_and_terms() -> None:
     """Units, tier, latency mode and long prompts change what a call costs."""
-    found = asked_json("price", "amazon.rerank-v1:0", *CALL, "--unit", "search_unit=3")
+    found = asked_json(
+        "prices", "quote", "amazon.rerank-v1:0", *CALL, "--unit", "search_unit=3"
+    )
     optimized = asked_json(
-        *("price", "amazon.nova-pro-v1:0", *CALL, "--input", "1000000"),
+        *("prices", "quote", "amazon.nova-pro-v1:0", *CALL, "--input", "1000000"),
         *("--latency-mode", "optimized"),
     )
     flex = call(
-        "price", "amazon.nova-pro-v1:0", *CALL, "--input", "9", "--tier", "flex"
+        "prices",
+        "quote",
+        "amazon.nova-pro-v1:0",
+        *CALL,
+        "--input",
+        "9",
+        "--tier",
+        "flex",
     )
-    long = call("price", "openai.gpt-5.4", *CALL, "--input", "300000")
+    long = call("prices", "quote", "openai.gpt-5.4", *CALL, "--input", "300000")
     assert (found["total"], optimized["total"]) == ("0.003", "1")
     assert "default regional flex" in flex.stdout
     assert "default regional over-272k" in long.stdout
@@ -137,7 +163,7 @@ def test_price_of_other_units_and_terms() -> None:
 def test_price_in_part() -> None:
     """A unit without a price is told; what has one is added up."""
     done = call(
-        *("price", "amazon.nova-lite-v1:0", *CALL, "--input", "1000000"),
+        *("prices", "quote", "amazon.nova-lite-v1:0", *CALL, "--input", "1000000"),
         *("--cache-write-1h", "5"),
     )
     assert "partial: cache_write_1h_token: no price for regional" in done.stdout
@@ -147,12 +173,12 @@ def test_price_in_part() -> None:
 
 def test_price_shows_disputes_and_days() -> None:
     """A dated price shows its days, a disputed one what others say."""
-    dated = call("price", "openai.gpt-5.6-luna", *CALL, "--input", "9").stdout
+    dated = call("prices", "quote", "openai.gpt-5.6-luna", *CALL, "--input", "9").stdout
     past = call(
-        *("price", "openai.gpt-5.6-luna", "--region", "us-east-1"),
+        *("prices", "quote", "openai.gpt-5.6-luna", "--region", "us-east-1"),
         *("--at", "2026-07-15", "--input", "9"),
     ).stdout
-    disputed = call("price", "deepseek.v3-v1:0", *CALL, "--input", "9").stdout
+    disputed = call("prices", "quote", "deepseek.v3-v1:0", *CALL, "--input", "9").stdout
     assert "valid from 2026-07-30" in dated
     assert "to 2026-07-29" in past
     assert "disputed: 0.5974 in portkey-mantle" in disputed
@@ -160,21 +186,23 @@ def test_price_shows_disputes_and_days() -> None:
 
 def test_no_price() -> None:
     """Without a price the code is 1, with the reason, likely ids, and what to do."""
-    done = call("price", "claude-sonnet-4-5", *CALL, "--input", "3", code=1)
+    done = call("prices", "quote", "claude-sonnet-4-5", *CALL, "--input", "3", code=1)
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "claude-sonnet-4-5 from us-east-1 on 2026-11-15: no price",
         "  model 'claude-sonnet-4-5' is not in the price table",
         done.stderr.splitlines()[2],
         (
-            "  A price of your own is stated under [[prices]] in a file that "
-            "--overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES names."
+            "  To set a price yourself, add it under [[prices]] to a file of "
+            "--price-overrides or BEDROCK_ATTRIB_PRICE_OVERRIDES."
         ),
     ]
     assert done.stderr.splitlines()[2].startswith(
         "  Did you mean anthropic.claude-sonnet-4-5-20250929-v1:0"
     )
-    found = asked_json("price", "claude-sonnet-4-5", *CALL, "--input", "3", code=1)
+    found = asked_json(
+        "prices", "quote", "claude-sonnet-4-5", *CALL, "--input", "3", code=1
+    )
     assert (found["total"], found["price_status"]) == (None, "unpriced")
     assert found["similar_models"][0] == "anthropic.claude-sonnet-4-5-20250929-v1:0"
 
@@ -183,7 +211,8 @@ def test_no_price_of_a_known_model() -> None:
     """A model that is known is not proposed to itself."""
     done = call(
         *(
-            "price",
+            "prices",
+            "quote",
             "amazon.nova-lite-v1:0",
             *CALL,
             "--input",
@@ -200,27 +229,42 @@ def test_no_price_of_a_known_model() -> None:
 def test_no_price_of_an_arn() -> None:
     """An ARN that names no model is told what to do with."""
     arn = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/abc"
-    done = call("price", arn, *CALL, "--input", "3", code=1)
+    done = call("prices", "quote", arn, *CALL, "--input", "3", code=1)
     assert "map it to its model or profile id under [models]" in done.stderr
 
 
 WRONG_USE = [
-    (("price", "x", *CALL), "say what was used, such as --input 1200"),
-    (("price", "x", *CALL, "--unit", "image"), "--unit image: expected NAME=COUNT"),
-    (("price", "x", *CALL, "--unit", "a=-1"), "--unit a=-1: expected NAME=COUNT"),
-    (("price", "x", *CALL, "--unit", "images=1"), "unknown unit 'images'"),
-    (("price", "x", *CALL, "--input", "-1"), "-1 is not in the range x>=0"),
-    (("price", "x", "--input", "1"), "Missing option '--region'"),
-    (("price", "x", "--region", "r", "--at", "soon"), "'soon' does not match"),
-    (("prices", "list", "--any-day", "--at", "2026-11-01"), "--any-day takes no --at"),
-    (("prices", "import"), "give offer files, --from-api or --rate-cards"),
-    (("prices", "import", "x", "--from-api"), "give offer files, --from-api or"),
-    (("prices", "import", "x", "--output", "x.csv"), "expected a name in .json or"),
+    (("prices", "quote", "x", *CALL), "specify usage, for example --input 1200"),
+    (
+        ("prices", "quote", "x", *CALL, "--unit", "image"),
+        "--unit image: expected NAME=COUNT",
+    ),
+    (
+        ("prices", "quote", "x", *CALL, "--unit", "a=-1"),
+        "--unit a=-1: expected NAME=COUNT",
+    ),
+    (("prices", "quote", "x", *CALL, "--unit", "images=1"), "unknown unit 'images'"),
+    (("prices", "quote", "x", *CALL, "--input", "-1"), "-1 is not in the range x>=0"),
+    (("prices", "quote", "x", "--input", "1"), "Missing option '--region'"),
+    (
+        ("prices", "quote", "x", "--region", "r", "--at", "soon"),
+        "'soon' does not match",
+    ),
+    (
+        ("prices", "list", "--any-day", "--at", "2026-11-01"),
+        "--any-day and --at exclude each other",
+    ),
+    (("prices", "import"), "expected offer files, --from-api or --rate-cards"),
+    (("prices", "import", "x", "--from-api"), "expected offer files, --from-api or"),
+    (("prices", "import", "x", "--output", "x.csv"), "expected the suffix .json or"),
     (("prices", "import", "x"), "x: cannot be read: "),
     (("prices", "diff", "bundled", "x.json"), "x.json: cannot be read as JSON"),
     (("prices", "check", "x.json"), "x.json: cannot be read as JSON"),
-    (("prices", "check", "x.toml"), "x.toml: there is no such file"),
-    (("prices", "list", "--overrides", "x.toml"), "x.toml: cannot be read as TOML"),
+    (("prices", "check", "x.toml"), "x.toml: no such file"),
+    (
+        ("prices", "list", "--price-overrides", "x.toml"),
+        "x.toml: cannot be read as TOML",
+    ),
 ]
 
 
@@ -238,10 +282,10 @@ def test_settings_and_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     write("five.toml", own.format(5))
     write("seven.toml", own.format(7))
     monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_OVERRIDES", "five.toml")
-    one = ("price", "acme.model", *CALL, "--input", "1000000")
+    one = ("prices", "quote", "acme.model", *CALL, "--input", "1000000")
     assert asked_json(*one)["total"] == "5"
-    assert asked_json(*one, "--overrides", "seven.toml")["total"] == "7"
-    assert "looked for own prices, default regional: taken" in call(*one).stdout
+    assert asked_json(*one, "--price-overrides", "seven.toml")["total"] == "7"
+    assert "looked up own prices, default regional: used" in call(*one).stdout
 
 
 def test_own_price_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +301,9 @@ def test_another_currency(monkeypatch: pytest.MonkeyPatch) -> None:
     text = Path("aws.json").read_text(encoding="utf-8").replace('"USD"', '"EUR"')
     write("euro.json", text)
     monkeypatch.setenv("BEDROCK_ATTRIB_PRICES", "euro.json")
-    shown = call("price", "amazon.nova-lite-v1:0", *CALL, "--input", "1000000").stdout
+    shown = call(
+        "prices", "quote", "amazon.nova-lite-v1:0", *CALL, "--input", "1000000"
+    ).stdout
     assert shown.startswith("0.07 EUR  amazon.nova-lite-v1:0 from us-east-1")
 
 
@@ -275,7 +321,7 @@ def test_list() -> None:
         )
     ]
     assert re.fullmatch(
-        r"2 prices\. List prices gathered 2026-11-23, \d+ days ago\.\n", done.stderr
+        r"2 prices\. List prices gathered 2026-11-30, \d+ days? ago\.\n", done.stderr
     )
 
 
@@ -286,11 +332,11 @@ def test_list_filters() -> None:
     single = asked_json("prices", "list", "--any-day", "--single-source")["rows"]
     disputed = asked_json("prices", "list", "--any-day", "--conflicts")["rows"]
     july = asked_json("prices", "list", "--at", "2026-07-15")
-    assert len(everything) == 5033
+    assert len(everything) == 5429
     assert {row["model"].split(".")[0] for row in cohere} == {"cohere"}
     assert {row["independent_sources"] for row in single} == {1}
     assert all(row["disputed"] for row in disputed)
-    assert (len(single), len(disputed)) == (2945, 158)
+    assert (len(single), len(disputed)) == (3168, 154)
     assert july["on"] == "2026-07-15"
     assert len(july["rows"]) < len(everything)
 
@@ -319,8 +365,8 @@ def test_show() -> None:
     assert "amazon.nova-lite-v1:0" in done.stdout.splitlines()[0]
     assert ["default", "regional", "0.06", "0.24", "0.015"] in lines
     assert ["default", "regional", "batch", "0.03", "0.12", "\N{EN DASH}"] in lines
-    assert "* one source alone   Read in aws-page-20250720," in done.stdout
-    assert "List prices gathered 2026-11-23" in done.stdout
+    assert "* single source   Sources: aws-page-20250720," in done.stdout
+    assert "List prices gathered 2026-11-30" in done.stdout
 
 
 def test_show_disputes_and_units() -> None:
@@ -371,18 +417,18 @@ def test_check() -> None:
     found = asked_json("prices", "check", "--max-age-days", "99999")
     assert {**found, "age_days": 0} == {
         "file": "bundled",
-        "gathered": "2026-11-23",
+        "gathered": "2026-11-30",
         "age_days": 0,
-        "prices": 5033,
-        "models": 181,
+        "prices": 5429,
+        "models": 195,
         "regions": 35,
-        "single_source": 2945,
-        "disputed": 158,
+        "single_source": 3168,
+        "disputed": 154,
         "unconfirmed": 25,
-        "sources": 25,
+        "sources": 30,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
-    assert shown.startswith("As documented\n  gathered: 2026-11-23")
+    assert shown.startswith("Valid\n  gathered: 2026-11-30")
 
 
 def test_check_an_old_file() -> None:
@@ -434,10 +480,10 @@ def test_import() -> None:
         ),
         "",
         "Not understood",
-        "  1 x usage type is not understood, such as USE1-x-y",
+        "  1 x usage type is not understood, for example USE1-x-y",
     ]
     found = asked_json(
-        "prices", "list", "--overrides", "aws.json", "--model", "nova-lite"
+        "prices", "list", "--price-overrides", "aws.json", "--model", "nova-lite"
     )
     assert found["rows"][0]["price"] == "0.07"
 
@@ -466,7 +512,7 @@ def test_import_of_one_region() -> None:
     assert done.stdout.splitlines()[3:] == [
         "",
         "Left out on purpose",
-        "  1 x another region than was asked for",
+        "  1 x region was not requested",
         "      1 x ap-northeast-1: APN1-NovaLite-input-tokens",
         "",
         "Not understood",
@@ -490,7 +536,7 @@ def test_import_as_json() -> None:
         "models": 1,
         "regions": ["us-east-1"],
         "output": "aws.toml",
-        "left_out": [
+        "skipped": [
             {
                 "reason": "rate of a customized model",
                 "by_design": True,
@@ -541,13 +587,13 @@ def test_diff() -> None:
     assert changed == [
         [
             *("changed", "amazon.nova-lite-v1:0", "us-east-1", scope, "input_token"),
-            *("0.06", "per", "1,000,000", "0.07", "per", "1,000,000"),
+            *("$0.06", "per", "1,000,000", "$0.07", "per", "1,000,000"),
         ]
         for scope in ("geo", "regional")
     ]
-    assert done.stderr.endswith(", 2 changed; 180 models not compared\n")
+    assert done.stderr.endswith(", 2 changed; 194 models not compared\n")
     found = asked_json("prices", "diff", "bundled", "aws.json", *at, code=1)
-    assert len(found["models_not_compared"]) == 180
+    assert len(found["models_not_compared"]) == 194
     (first, *_) = [each for each in found["changes"] if each["kind"] == "changed"]
     assert (first["unit"], first["before"]["price"], first["after"]["price"]) == (
         "input_token",
@@ -567,7 +613,7 @@ def test_diff_of_equals() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["price", "prices", *(f"prices {each}" for each in ("import", "list"))]
+    "name", ["prices", *(f"prices {each}" for each in ("import", "list", "quote"))]
 )
 def test_help(name: str) -> None:
     """Each command tells what it does, and the busy ones have examples."""

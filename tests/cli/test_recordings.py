@@ -115,45 +115,55 @@ def folder(simulator: Simulator, tmp_path: Path) -> str:
     return write(tmp_path, lines)
 
 
+def rows_of(text: str) -> list[str]:
+    """Lines of the bill by model, with single spaces."""
+    table = text.partition("Recorded exchanges, by model")[2]
+    return [" ".join(line.split()) for line in table.splitlines()]
+
+
 def test_the_bill_by_model(run: Run, folder: str) -> None:
-    """Calls, failures, tokens, cost and price status of each model, and totals."""
+    """Calls, failures, missing prices, tokens and cost of each model, and totals."""
     done = run("demo", "--recordings", folder)
-    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    rows = rows_of(done.stdout)
     assert done.returncode == 0
-    assert lines[4:7] == [
-        "claude-haiku-4-5 2 0 2,000 400 8,000 1,600 $0.00680 priced",
-        "nova-lite 3 1 20,000 1,000 0 0 $0.00144 2 priced, 1 free",
-        "…/abc123 1 0 10,000 500 0 0 no price unpriced",
+    assert rows[4:7] == [
+        "claude-haiku-4-5 2 0 0 11,600 400 $0.00680 82.5% $0.0034 $0.000567",
+        "nova-lite 3 1 0 20,000 1,000 $0.00144 17.5% $0.00072 $0.0000686",
+        "…/abc123 1 0 1 10,000 500 unpriced",
     ]
-    assert lines[8] == "total 6 1 32,000 1,900 8,000 1,600 $0.00824"
+    assert rows[8].startswith("total 6 1 1 41,600 1,900 $0.00824 100.0% ")
 
 
-def test_what_the_bill_says_of_itself(run: Run, folder: str) -> None:
-    """Exact sums, exchanges and time, assumed regions and missing prices are told."""
+def test_the_bill_explains_itself(run: Run, folder: str) -> None:
+    """Exact sums, exchanges and time, assumed regions and missing prices are shown."""
     text = " ".join(run("demo", "--recordings", folder).stdout.split())
-    assert "1 call of …/abc123 (ok, unpriced): " in text
-    assert "The lines above add up to $0.00824, exactly." in text
+    assert f"1 call to {OPAQUE} in us-east-1 (unpriced) reason: " in text
+    assert "The rows of each table add up to $0.00824, exactly." in text
     assert re.search(r"6 of 6 exchanges in \d+\.\d s, by boto3 over sockets\.", text)
     assert (
-        "1 of them do not say their region and are priced as called from us-east-1."
+        "1 of them do not state their region and are priced as called from us-east-1."
         in text
     )
-    assert "Costs are estimates from AWS' public list prices" in text
+    assert "Costs are estimates from AWS's public list prices" in text
 
 
 def test_the_bill_as_json(run: Run, folder: str) -> None:
-    """Amounts are exact, and stand beside the counts and prices they come from."""
+    """Amounts are exact, and come with the counts and prices they follow from."""
     done = run("demo", "--recordings", folder, "--json")
     found = json.loads(done.stdout)
-    costs = {line["model"]: Decimal(line["cost"] or 0) for line in found["by_model"]}
+    costs = {
+        row["keys"]["model"]: Decimal(row["cost"].get("USD", 0))
+        for row in found["by_model"]["rows"]
+    }
     assert costs == {
         NOVA: Decimal("0.00144"),
         "anthropic.claude-haiku-4-5-20251001-v1:0": Decimal("0.00680"),
         OPAQUE: Decimal(0),
     }
     assert Decimal(found["total"]) == Decimal("0.00824")
+    assert Decimal(found["charges"]["total"]["USD"]) == Decimal("0.00824")
     assert (found["exchanges"], found["calls"]) == (6, 6)
-    assert [line["model"] for line in found["not_priced"]] == [OPAQUE]
+    assert [row["model"] for row in found["unpriced"]["rows"]] == [OPAQUE]
 
 
 def test_no_text_of_an_exchange_is_shown(run: Run, folder: str) -> None:
@@ -169,11 +179,11 @@ def test_no_text_of_an_exchange_is_shown(run: Run, folder: str) -> None:
 def test_without_doubt_nothing_is_listed(
     run: Run, simulator: Simulator, tmp_path: Path
 ) -> None:
-    """Where every call has its price, the report says so."""
+    """Where every call is priced, the report says so."""
     reply = Reply(usage=tokens(input_tokens=10, output_tokens=5))
     path = write(tmp_path, [record(simulator, 1, "Converse", NOVA, reply)])
     shown = run("demo", "--recordings", path).stdout
-    assert "\n  nothing: every call has its price\n" in shown
+    assert "\n  none of 1 call\n" in shown
     assert "their region" not in shown
 
 
@@ -236,7 +246,10 @@ def test_given_recordings_are_billed_whole(run: Run, shared: Path) -> None:
     folder = shared / "recordings"
     given = sum(path.read_text("utf-8").count("\n") for path in folder.glob("*.jsonl"))
     found = json.loads(run("demo", "--recordings", str(folder), "--json").stdout)
-    lines = found["by_model"]
+    rows = found["by_model"]["rows"]
     assert found["calls"] == found["exchanges"] == given
-    assert sum(Decimal(line["cost"] or 0) for line in lines) == Decimal(found["total"])
-    assert sum(line["failed_calls"] for line in lines) == 4
+    assert Decimal(found["total"]) == Decimal("0.052597895")
+    assert sum(Decimal(row["cost"].get("USD", 0)) for row in rows) == Decimal(
+        found["total"]
+    )
+    assert sum(row["failed_calls"] for row in rows) == 4

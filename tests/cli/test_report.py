@@ -19,6 +19,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 pytest.importorskip("rich", reason="needs the extra cli")
 
@@ -87,19 +88,19 @@ def test_a_table_for_people(run: Run, ledger: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "Spend by team, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
-        "                       no                                          per 1,000",
-        "team   calls failed price input output      cost  share   per call    tokens",
-        RULE * 76,
-        "search     3      0     0   300    150 $0.003465  74.7%  $0.001155   $0.0077",
-        "-          1      0     0   100     50 $0.001155  24.9%  $0.001155   $0.0077",
-        "=1+1       1      0     0   100     50 $0.000018   0.4%  $0.000018  $0.00012",
-        "ads        2      1     1   100     50",
-        RULE * 76,
-        "total      7      1     1   600    300 $0.004638 100.0% $0.0009276 $0.006184",
+        "                       no                                         per 1,000",
+        "team   calls failed price input output      cost  share  per call    tokens",
+        RULE * 75,
+        "search     3      0     0   300    150  $0.00346  74.7%  $0.00116   $0.0077",
+        "-          1      0     0   100     50  $0.00116  24.9%  $0.00116   $0.0077",
+        "=1+1       1      0     0   100     50 $0.000018   0.4% $0.000018  $0.00012",
+        "ads        2      1     1   100     50  unpriced",
+        RULE * 75,
+        "total      7      1     1   600    300  $0.00464 100.0% $0.000928  $0.00618",
         "",
         (
-            "Costs are estimates from list prices. 1 call has no whole "
-            "price: see bedrock-attrib unpriced."
+            "Costs are estimates from list prices. 1 call is not fully priced: "
+            "see bedrock-attrib report unpriced."
         ),
     ]
 
@@ -212,7 +213,7 @@ def test_focus(run: Run, ledger: Path, tmp_path: Path) -> None:
     assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal("0.004638")
     assert done.stderr == (
         "FOCUS: Costs are estimates from list prices. Column x_CostBasis says so in "
-        "every row.\nBillingAccountId is 'unknown': name it with --account.\n"
+        "every row.\nBillingAccountId is 'unknown': set it with --account.\n"
     )
     output = tmp_path / "focus.json"
     run(
@@ -240,7 +241,7 @@ def test_a_pipe_that_closes_is_no_error(ledger: Path) -> None:
         check=True,
         text=True,
         cwd=ledger.parent,
-        timeout=60,
+        timeout=HANG_S,
     )
     errors = (ledger.parent / "errors").read_text("utf-8")
     assert done.stdout in ("0\n", "141\n")
@@ -271,10 +272,10 @@ def test_parquet_is_not_for_terminals(in_terminal: InTerminal, ledger: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name a ledger: --ledger calls.db, or the setting `ledger`"),
+        ((), "no ledger is named; use --ledger calls.db, or the setting `ledger`"),
         (("--ledger", "typo.db"), "there is no ledger typo.db"),
         (("--ledger", "typo.db", "--zone", "Mars"), "'Mars' is no time zone"),
-        (("--ledger", "typo.db", "--top", "0"), "0 is not in the range x>=1"),
+        (("--ledger", "typo.db", "--top", "0"), "0 is not in the range 1<=x<=20000"),
         (("--ledger", "typo.db", "--format", "xls"), "'xls' is not one of"),
         (("--ledger", __file__), "no ledger: name another file"),
         (("--ledger", "pigeons://x"), "no ledger is kept in pigeons://"),
@@ -306,41 +307,50 @@ def test_a_folder_that_cannot_be_written(run: Run, ledger: Path) -> None:
 
 def test_unattributed(run: Run, ledger: Path) -> None:
     """Calls without a tag, and a code for a build that must not have too many."""
-    done = run("unattributed", "--ledger", str(ledger), "--by", "model")
+    done = run("report", "unattributed", "--ledger", str(ledger), "--by", "model")
     assert done.stdout.splitlines() == [
         "Calls without team, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
-        "missing model             first (UTC)    last           calls      cost",
-        RULE * 71,
-        "team    claude-sonnet-4-5 2026-11-25 12h 2026-11-25 12h     1 $0.001155",
-        RULE * 71,
-        "total                                                       1 $0.001155",
+        "missing model             first (UTC)    last           calls     cost",
+        RULE * 70,
+        "team    claude-sonnet-4-5 2026-11-25 12h 2026-11-25 12h     1 $0.00116",
+        RULE * 70,
+        "total                                                       1 $0.00116",
         "",
         "14.3% of 7 calls.",
     ]
-    named = ("unattributed", "--ledger", str(ledger), "--json", "--fail-above")
+    named = (
+        "report",
+        "unattributed",
+        "--ledger",
+        str(ledger),
+        "--json",
+        "--fail-above",
+    )
     assert run(*named, "15").returncode == 0
     failed = run(*named, "14")
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["lacking"]["calls"] == 1
     wrong = run(*named, "nan")
-    assert (wrong.returncode, "'nan' is no number" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "'nan' is not a number" in wrong.stderr) == (2, True)
 
 
 def test_unpriced(run: Run, ledger: Path) -> None:
     """Why, what was used, and what to do."""
-    done = run("unpriced", "--ledger", str(ledger))
+    done = run("report", "unpriced", "--ledger", str(ledger))
     assert done.stdout == (
-        "Calls without a whole price, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC): "
+        "Calls that are not fully priced, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC): "
         "1 of 7\n"
         "\n"
-        "1 call of acme.unheard-of-v1:0 in us-east-1 (unpriced)\n"
-        "  why: model 'acme.unheard-of-v1:0' is not in the price table\n"
-        "  used: 100 input_token, 50 output_token\n"
-        "  to do: state the price under [[prices]] in a file that the setting "
-        "price_overrides names, or import AWS' own price list: bedrock-attrib prices "
+        "1 call to acme.unheard-of-v1:0 in us-east-1 (unpriced)\n"
+        "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
+        "  usage: 100 input_token, 50 output_token\n"
+        "  what to do: state the price under [[prices]] in a file that the setting "
+        "price_overrides names, or import AWS's own price list: bedrock-attrib prices "
         "import\n"
     )
-    found = json.loads(run("unpriced", "--ledger", str(ledger), "--json").stdout)
+    found = json.loads(
+        run("report", "unpriced", "--ledger", str(ledger), "--json").stdout
+    )
     assert (found["calls"], found["all_calls"]) == (1, 7)
 
 
@@ -376,7 +386,7 @@ def test_no_format_steers_a_terminal(
 def test_a_report_without_calls_says_what_to_do(run: Run, ledger: Path) -> None:
     """No table of nothing is shown."""
     shown = run("report", "--ledger", str(ledger), "--where", "team=nobody").stdout
-    assert "No call is in it." in shown
+    assert "No calls match." in shown
     assert "bedrock-attrib doctor" in shown
     later = ("report", "--ledger", str(ledger), "--since", "2099-01-01")
     shown = run(*later).stdout
@@ -389,7 +399,9 @@ def test_calls_without_tag_and_price(run: Run, tmp_path: Path) -> None:
     with closing(Ledger(path)) as ledger:
         for model in ("acme.unheard-of-v1:0", NOVA):
             ledger.write(make_record(tags={}, model=model))
-    shown = run("unattributed", "--ledger", str(path), "--by", "region").stdout
+    shown = run(
+        "report", "unattributed", "--ledger", str(path), "--by", "region"
+    ).stdout
     rows = [line.split() for line in shown.splitlines()]
     assert [
         "missing",
@@ -407,8 +419,7 @@ def test_calls_without_tag_and_price(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format_name", "remark"),
     [
-        ("focus", "--by and --top make no difference to this format\n"),
-        ("html", "--top makes no difference to this format\n"),
+        ("focus", "--by and --top have no effect on this format\n"),
         ("csv", ""),
     ],
 )
@@ -419,15 +430,17 @@ def test_options_that_a_format_does_not_follow(
     asked = ("report", "--ledger", str(ledger), "--by", "team", "--top", "1")
     done = run(*asked, "--format", format_name)
     assert (done.returncode, done.stderr.endswith(remark)) == (0, True)
-    assert ("no difference" in done.stderr) is bool(remark)
+    assert ("no effect" in done.stderr) is bool(remark)
 
 
 def test_nothing_to_find(run: Run, ledger: Path) -> None:
     """It is said that nothing lacks anything."""
     span = ("--ledger", str(ledger), "--until", "2026-11-24")
-    found = run("unattributed", *span).stdout + run("unpriced", *span).stdout
-    assert "none: the one call has its tags" in found
-    assert "none: the one call has its own" in found
+    found = (
+        run("report", "unattributed", *span).stdout
+        + run("report", "unpriced", *span).stdout
+    )
+    assert found.count("none of 1 call\n") == 2
 
 
 def test_info_and_check(run: Run, ledger: Path) -> None:
@@ -452,7 +465,7 @@ def test_info_and_check(run: Run, ledger: Path) -> None:
     done = run("ledger", "check", "--ledger", str(ledger))
     assert (done.returncode, done.stdout) == (
         0,
-        "sound: the file is whole, and sums are those of the calls\n",
+        "no problems: the file is intact, and its sums match its calls\n",
     )
 
 
@@ -487,7 +500,7 @@ def test_prune_and_compact(run: Run, tmp_path: Path) -> None:
     prune = ("ledger", "prune", "--ledger", str(path))
     dry = run(*prune, "--calls-older-than", "90d", "--dry-run")
     assert dry.stdout.startswith("2 single calls before ")
-    assert dry.stdout.endswith(" would be forgotten\n")
+    assert dry.stdout.endswith(" would be deleted\n")
     done = run(
         *prune, "--calls-older-than", "90d", "--sums-older-than", "400d", "--json"
     )
@@ -506,8 +519,11 @@ def test_prune_and_compact(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what is old: --calls-older-than 90d"),
-        (("--calls-older-than", "soon"), "'soon' is no age; expected 90d, 12w or 48h"),
+        ((), "expected --calls-older-than or --sums-older-than"),
+        (
+            ("--calls-older-than", "soon"),
+            "'soon' is not an age; expected for example 90d, 12w or 48h",
+        ),
         (
             ("--calls-older-than", "90d", "--sums-older-than", "12w"),
             "--sums-older-than must not be less than --calls-older-than",
@@ -532,7 +548,7 @@ def test_two_currencies_have_a_column_each(run: Run, tmp_path: Path) -> None:
     kept.write(make_record(Usage({Unit.INPUT_TOKEN: 1})))
     kept.close()
     shown = run("report", "--ledger", str(path)).stdout
-    assert "$0.001158 1,234.50 100.0%" in shown
+    assert "$0.00116 1,234.50 EUR 100.0%" in shown
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -553,8 +569,8 @@ def test_words_are_completed(run: Run) -> None:
     assert done.stdout == "plain,report\n"
     done = run(
         _BEDROCK_ATTRIB_COMPLETE="bash_complete",
-        COMP_WORDS="bedrock-attrib report --format ",
-        COMP_CWORD="3",
+        COMP_WORDS="bedrock-attrib report spend --format ",
+        COMP_CWORD="4",
     )
     assert "plain,parquet\n" in done.stdout
 
@@ -570,15 +586,16 @@ def test_from_the_demo_to_a_report(run: Run, tmp_path: Path) -> None:
         capture_output=True,
         check=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=HANG_S,
     )
     lines = [line.split() for line in done.stderr.splitlines()[-3:]]
     named = ["--ledger", str(path)]
     assert [line[1:4] for line in lines] == [
         ["report", *named],
-        ["html", *named],
-        ["top", *named],
+        ["report", *named],
+        ["watch", *named],
     ]
+    assert lines[1][4:6] == ["-o", "report.html"]
     page = run(*lines[1][1:4], "-o", str(tmp_path / "page.html"))
     assert page.returncode == 0
     first = lines[0]
@@ -607,11 +624,11 @@ def odd(tmp_path: Path) -> Path:
 
 
 def test_a_small_amount_beside_a_large_one_is_not_nothing(run: Run, odd: Path) -> None:
-    """It is less than the last digit that is shown."""
+    """It has as many digits as beside small ones."""
     shown = run("report", "--ledger", str(odd)).stdout
     (ads, search) = (line.split() for line in shown.splitlines()[4:6])
     assert (ads[0], ads[6]) == ("ads", "$200.00")
-    assert (search[0], search[6]) == ("search", "<$0.01")
+    assert (search[0], search[6]) == ("search", "$0.00102")
 
 
 def test_models_that_are_one_in_short_are_told_apart(run: Run, odd: Path) -> None:
@@ -640,11 +657,13 @@ def test_a_total_of_units_has_no_price_for_a_thousand(run: Run, tmp_path: Path) 
     shown = run("report", "--ledger", str(path), "--by", "unit").stdout
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines()[2:7]}
     assert rows["output_token"] == ["50", "$0.000825", "71.4%", "$0.0165"]
-    assert rows["total"] == ["$0.001155", "100.0%"]
+    assert rows["total"] == ["$0.00116", "100.0%"]
 
 
 def test_units_without_a_price_as_json(run: Run, odd: Path) -> None:
     """Only those that lack one are named."""
-    rows = json.loads(run("unpriced", "--ledger", str(odd), "--json").stdout)["rows"]
+    rows = json.loads(run("report", "unpriced", "--ledger", str(odd), "--json").stdout)[
+        "rows"
+    ]
     (partial,) = (row for row in rows if row["status"] == "partial")
     assert partial["unpriced_units"] == ["output_image"]

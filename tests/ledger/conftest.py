@@ -8,6 +8,7 @@ from pathlib import Path
 
 import postgres_server
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
@@ -66,7 +67,7 @@ def keep(place: Place) -> Iterator[Callable[..., Ledger]]:
         ledgers.append(ledger)
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         return ledger
 
     yield write

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Cost, Ledger, Unit, Usage
 from bedrock_attrib.ledger import check_ledger
@@ -29,7 +30,7 @@ def keep_in_file(path: Path) -> Keep:
         ledger = Ledger(path)
         for record in records:
             ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         return ledger
 
     return write

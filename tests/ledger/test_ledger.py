@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import MODEL, NOON, RECORDS, USAGE, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Unit, Usage
 from bedrock_attrib._model.record import PriceStatus
@@ -88,7 +89,7 @@ def test_sums_of_any_span(
             Usage({Unit.SEARCH_UNIT: 1}), at=starts[0], model="cohere.rerank-v3-5:0"
         )
     )
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         sums = reader.sums(first, last)
         single = list(reader.calls(first, last))
@@ -122,7 +123,7 @@ def test_a_correction_takes_the_place_of_what_was_written(keep: Keep) -> None:
     )
     ledger = keep(unpriced, make_record())
     ledger.correct(unpriced, record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         sums = reader.sums(*ALWAYS)
         single = list(reader.calls(*ALWAYS))
@@ -138,7 +139,7 @@ def test_calls_of_one_microsecond(place: Place) -> None:
     for _ in range(700):
         for ledger in ledgers:
             ledger.write(make_record())
-    assert all(ledger.flush(10) for ledger in ledgers)
+    assert all(ledger.flush(HANG_S) for ledger in ledgers)
     with ledgers[0].reading() as reader:
         ids = {record.id for record in reader.calls(*ALWAYS)}
         (total,) = reader.sums(*ALWAYS)
@@ -183,16 +184,16 @@ def test_threads_take_turns(keep: Keep) -> None:
     def write() -> None:
         with ledger.store.transaction():
             entered.set()
-            leave.wait(10)
+            leave.wait(HANG_S)
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(HANG_S)
     timer = threading.Timer(0.1, leave.set)
     timer.start()
     assert ledger.forget(calls_before=ALWAYS[1]) == 1
-    thread.join(10)
-    timer.join(10)
+    thread.join(HANG_S)
+    timer.join(HANG_S)
     ledger.close()
 
 
@@ -229,7 +230,7 @@ def test_any_usage_adds_up(
     records: list[CallRecord] = [make_record(Usage(counts)) for counts in usages]
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     expected = sum(
         (record.cost.total for record in records if record.cost is not None), Decimal(0)
     )

@@ -20,6 +20,7 @@ from old_ledgers import (
     open_and_write,
 )
 from postgres_server import PostgresServer
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, LedgerError
 from bedrock_attrib.ledger import Ledger, check_ledger
@@ -65,7 +66,7 @@ def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
     make_ledger_1(path)
     ledger = Ledger(path)
     ledger.write(make_record(at=LATER, request_hash=HASH))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         old, new = reader.calls(*ALWAYS)
         assert sum(each.calls for each in reader.sums(*ALWAYS)) == 2
@@ -116,7 +117,7 @@ def test_several_processes_migrate_at_once(path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(HANG_S)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     ledger = Ledger(path)
     with ledger.reading() as reader:
@@ -158,7 +159,7 @@ def test_postgres(server: PostgresServer) -> None:
     for store in stores:
         ledger = Ledger(store)
         ledger.write(make_record(at=LATER, request_hash=HASH))
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
     ledger = Ledger(stores[0])
     with ledger.reading() as reader:
         old, *new = reader.calls(*ALWAYS)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kept_records import NOON, RECORDS, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, ConfigError, Cost, LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger
@@ -132,7 +133,7 @@ def test_days_are_whole_and_replaced(keep: Keep, tmp_path: Path) -> None:
     assert [(day.day, day.calls) for day in found] == [(TODAY - DAY, 1), (TODAY, 1)]
     ledger.correct(second, second._replace(tier="flex"))
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     (again,) = export(ledger, str(tmp_path), NOON, NOON + timedelta(seconds=1))
     ledger.close()
     assert again == ExportedDay(
@@ -173,7 +174,7 @@ def test_an_empty_ledger_has_no_days(keep: Keep, tmp_path: Path) -> None:
     ledger = keep()
     assert export(ledger, tmp_path / "calls") == []
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert export(ledger, tmp_path / "calls", NOON - 9 * DAY, NOON - 8 * DAY) == []
     assert not (tmp_path / "calls").exists()
     ledger.close()

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from urllib.parse import quote
 import pytest
 from kept_records import make_record
 from postgres_server import PostgresServer
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib import LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger, check_ledger
@@ -125,7 +125,7 @@ def test_texts_of_any_length_and_script(store: PostgresStore) -> None:
     ledger = Ledger(store)
     for record in [make_record(tags=tags), make_record(tags=tags), odd]:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         found = [dict(record.tags) for record in reader.calls(*ALWAYS)]
     assert sorted(found, key=len) == [{"nul": "a\0b", "half": "a?b"}, tags, tags]
@@ -136,7 +136,7 @@ def test_only_the_record_that_cannot_be_kept_is_lost(store: PostgresStore) -> No
     ledger = Ledger(store)
     for n in range(50):
         ledger.write(make_record(attempts=2**63 if n == 20 else 1))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert counted(store) == (49, 49, 49)
     assert ledger.dropped == 1
 
@@ -150,9 +150,9 @@ def test_a_correction_before_its_call_was_written(store: PostgresStore) -> None:
     ledger.write(first)
     ledger.correct(first, second)
     ledger.correct(second, first)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.correct(first, third)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         assert list(reader.calls(*ALWAYS)) == [third]
         (total,) = reader.sums(*ALWAYS)
@@ -165,7 +165,7 @@ def test_the_server_dies_and_comes_back(
     """Records wait, are written once, and none is lost."""
     ledger = Ledger(store, interval_s=3600)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     server.kill()
     try:
         ledger.write(make_record())
@@ -174,7 +174,7 @@ def test_the_server_dies_and_comes_back(
     finally:
         server.start()
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert counted(store) == (3, 3, 3)
     assert ledger.dropped == 0
 
@@ -190,7 +190,7 @@ def test_an_application_starts_while_the_server_is_away(
         assert not ledger.flush(10)
     finally:
         server.start()
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         assert reader.count_calls() == 1
     ledger.close()
@@ -246,7 +246,7 @@ class Wire:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(HANG_S)
         for each in (*self._open, self._listener):
             each.close()
 
@@ -264,9 +264,7 @@ def test_a_connection_breaks_during_a_commit(
         wire.cut_at = lost
         assert not ledger.flush(10)
         ledger.write(make_record())
-        deadline = time.monotonic() + 30
-        while not ledger.flush(10):
-            assert time.monotonic() < deadline
+        wait_until(lambda: ledger.flush(10))
         assert counted(store) == (4, 4, 4)
         assert ledger.dropped == 0
         store.close()
@@ -287,7 +285,7 @@ def test_four_processes_write_the_same_sums(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(HANG_S)
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     assert counted(store) == (2000, 2000, 2000)
     with Ledger(store).reading() as reader:
@@ -301,14 +299,14 @@ def test_a_forked_child_has_a_connection_of_its_own(store: PostgresStore) -> Non
     """Both write on, and the parent's session outlives the child."""
     ledger = Ledger(store, interval_s=3600)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     child = os.fork()
     if child == 0:
         ledger.write(make_record())
-        os._exit(0 if ledger.flush(10) else 1)
+        os._exit(0 if ledger.flush(HANG_S) else 1)
     assert os.waitpid(child, 0)[1] == 0
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert counted(store)[2] == 3
 
 
@@ -333,9 +331,9 @@ def test_a_role_that_only_writes(
         ledger = Ledger(PostgresStore(address, schema=schema))
         record = make_record()
         ledger.write(record)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         ledger.correct(record, record._replace(tier="flex"))
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         with pytest.raises(LedgerError, match="grant the role"):
             ledger.forget(calls_before=ALWAYS[1])
         ledger.close()
@@ -348,7 +346,7 @@ def test_a_role_that_only_reads(
     """Reports need no right to write."""
     ledger = Ledger(store)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with role(server, schema, "SELECT") as address:
         reader = PostgresStore(address, schema=schema)
         assert counted(reader) == (1, 1, 1)
@@ -394,9 +392,9 @@ def test_the_grants_of_the_page_suffice(
     for each in (record, make_record(Usage({Unit.SEARCH_UNIT: 1}), at=OLD)):
         meter.write(each)
     meter.write(make_record())
-    assert meter.flush(10)
+    assert meter.flush(HANG_S)
     meter.correct(record, record._replace(tier="flex"))
-    assert meter.flush(10)
+    assert meter.flush(HANG_S)
     for settings in ({}, {"read_only": True}):
         reports = granted("reports", **settings)
         assert check_ledger(reports) == []
@@ -405,7 +403,7 @@ def test_the_grants_of_the_page_suffice(
     assert retention.forget(sums_before=OLD + timedelta(days=40)) == 0
     assert counted(store) == (1, 1, 1)
     meter.write(record)
-    assert meter.flush(10)
+    assert meter.flush(HANG_S)
     assert check_ledger(Ledger(store)) == []
     assert meter.dropped == 0
 
@@ -425,7 +423,7 @@ def test_the_grants_of_the_page_are_no_more_than_it_takes(
 
 def _forget_something(writer: Ledger, ledger: Ledger) -> None:
     writer.write(make_record())
-    assert writer.flush(10)
+    assert writer.flush(HANG_S)
     ledger.forget(calls_before=ALWAYS[1])
 
 
@@ -467,7 +465,7 @@ def test_a_ledger_that_is_brought_up_to_date_under_a_reader(
     """Each moment is read as it is, and not brought up to date while it is read."""
     ledger = Ledger(store)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     make_older(server, schema)
     reader = PostgresStore(server.address(), schema=schema, read_only=True)
     assert counted(reader) == (1, 1, 1)
@@ -491,12 +489,9 @@ def marks_are_held(server: PostgresServer, schema: str) -> Iterator[None]:
 
 def wait_for_waiting(server: PostgresServer, count: int) -> None:
     """Until *count* sessions wait for others."""
-    deadline = time.monotonic() + 30
     with psycopg.connect(server.address(), autocommit=True) as db:
         sql = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        while db.execute(sql).fetchone() != (count,):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: db.execute(sql).fetchone() == (count,))
 
 
 def test_a_late_call_comes_while_calls_are_forgotten(
@@ -507,13 +502,13 @@ def test_a_late_call_comes_while_calls_are_forgotten(
     keeper = Ledger(PostgresStore(server.address(), schema=schema))
     for at in (OLD, OLD + timedelta(days=40)):
         writer.write(make_record(at=at))
-    assert writer.flush(10)
+    assert writer.flush(HANG_S)
     with ThreadPoolExecutor(1) as pool:
         with marks_are_held(server, schema):
             deleted = pool.submit(keeper.forget, calls_before=OLD + timedelta(days=2))
             wait_for_waiting(server, 1)
             writer.write(make_record(at=OLD + timedelta(days=1)))
-            assert writer.flush(10)
+            assert writer.flush(HANG_S)
         assert deleted.result(30) == 1
     assert check_ledger(keeper) == []
     assert counted(store) == (2, 2, 3)
@@ -532,7 +527,7 @@ def test_a_server_whose_transactions_do_not_see_what_others_do(
     later = OLD + timedelta(days=70)
     for at, team in ((OLD, "gone"), (later, "stays")):
         writer.write(make_record(at=at, tags={"team": team}))
-        assert writer.flush(10)
+        assert writer.flush(HANG_S)
     keeper.forget(calls_before=OLD + timedelta(days=1))
     with ThreadPoolExecutor(2) as pool:
         with marks_are_held(server, schema):
@@ -574,7 +569,7 @@ def test_sums_are_locked_by_somebody_else(server: PostgresServer, schema: str) -
         db.execute(f'LOCK TABLE "{schema}".sums')
         ledger.write(make_record())
         assert not ledger.flush(10)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert counted(store) == (1, 1, 1)
     ledger.close()
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import MODEL, NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Cost, LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger
@@ -148,7 +149,7 @@ def test_totals_are_those_of_the_calls(
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "calls.db")
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     by = {"tags": None, "duration_s": width_us / 1e6}
     with ledger.reading() as reader:
         found = reader.totals(first, last, by)
@@ -218,7 +219,7 @@ def test_few_tags_add_up_to_what_all_do(
     ledger = Ledger(new_place()())
     for record in records:
         ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         sums = reader.sums(first, last, tag_names=names)
         totals = reader.totals(

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from kept_records import NOON, make_record
 from old_ledgers import make_ledger_1
+from waiting import HANG_S
 
 from bedrock_attrib import LedgerError, Unit, Usage
 from bedrock_attrib.ledger import Ledger, check_ledger, open_ledger
@@ -71,10 +72,10 @@ def test_a_ledger_that_is_written_is_read(path: Path) -> None:
     """What was committed and lies in the log is seen; the log stays."""
     with closing(Ledger(path, interval_s=60)) as ledger:
         ledger.write(make_record())
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         assert counted(path) == (1, 1)
         ledger.write(make_record())
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         assert counted(path) == (2, 2)
         assert names(path.parent) == ["calls.db", "calls.db-shm", "calls.db-wal"]
 
@@ -83,7 +84,7 @@ def test_who_closes_last_leaves_nothing_beside_the_file(path: Path) -> None:
     """What the last writer left in the log for a reader's sake is put into the file."""
     ledger = Ledger(path, interval_s=60)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with (
         closing(Ledger(path, read_only=True)) as reading,
         reading.reading() as reader,
@@ -259,7 +260,7 @@ def read_as_nobody(
         assert process.stdout is not None
         first = process.stdout.readline()
         meanwhile()
-        rest, _ = process.communicate("\n", timeout=60)
+        rest, _ = process.communicate("\n", timeout=HANG_S)
     assert process.returncode == 0
     return first + rest
 
@@ -278,11 +279,11 @@ def test_a_file_that_one_may_only_read_while_it_is_written(shared: Path) -> None
     """The reader sees what is in the log, and stays with its moment."""
     with closing(Ledger(shared, interval_s=60)) as ledger:
         ledger.write(make_record())
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
 
         def write_more() -> None:
             ledger.write(make_record())
-            assert ledger.flush(10)
+            assert ledger.flush(HANG_S)
 
         assert read_as_nobody(shared, write_more) == "2 2\n2\n"
 
@@ -394,7 +395,7 @@ from kept_records import make_record
 from bedrock_attrib.ledger import Ledger
 ledger = Ledger(sys.argv[1], interval_s=60)
 ledger.write(make_record())
-assert ledger.flush(10)
+assert ledger.flush(600)
 os._exit(0)
 """
 

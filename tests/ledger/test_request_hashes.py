@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord
 from bedrock_attrib.ledger import Ledger
@@ -58,7 +59,7 @@ def test_a_corrected_call_keeps_its_hash(keep: Keep) -> None:
     before = asked(A, 0)
     ledger = keep(before)
     ledger.correct(before, before._replace(price_reason="priced late"))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         (found,) = reader.calls(NOON - HOUR, NOON + HOUR)
     assert (found.request_hash, found.price_reason) == (A, "priced late")

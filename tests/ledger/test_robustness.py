@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.ledger._sqlite.forks import FORKS
@@ -60,7 +61,7 @@ def test_a_ledger_opened_twice_keeps_its_locks(path: Path) -> None:
     """Else another process would take the file for unused, and delete its log."""
     ledger = Ledger(path, interval_s=60)
     write(ledger)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     Ledger(path).close()
     run("import sqlite3, sys; sqlite3.connect(sys.argv[1]).close()", path)
     run(
@@ -81,11 +82,11 @@ def test_a_file_that_was_deleted_is_made_anew(
     ledger = Ledger(path)
     write(ledger, tags={"team": "a"})
     write(ledger, tags={"team": "b"})
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     for each in path.parent.iterdir():
         each.unlink()
     write(ledger, tags={"team": "b"})
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         assert [each.tags for each in reader.sums(*ALWAYS)] == [{"team": "b"}]
     assert path.stat().st_mode & 0o777 == 0o600 or os.name != "posix"
@@ -100,13 +101,13 @@ def test_a_folder_that_vanishes(path: Path, caplog: pytest.LogCaptureFixture) ->
     folder.mkdir()
     ledger = Ledger(folder / "calls.db", interval_s=60)
     write(ledger)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     shutil.rmtree(folder)
     for _ in range(3):
         write(ledger)
         assert not ledger.flush(10)
     folder.mkdir()
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert calls_in(folder / "calls.db") == (3, 3)
     first, last = warnings_of(caplog)
     assert "No such file or directory" in first
@@ -120,7 +121,7 @@ def test_a_file_that_breaks_in_the_middle(
     """Losses are counted; moved away, the file is replaced."""
     ledger = Ledger(path, interval_s=60, max_pending=5)
     write(ledger, 5)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.store.close()
     path.write_bytes(path.read_bytes()[:1000] + b"Z" * 60_000)
     write(ledger, 5)
@@ -129,7 +130,7 @@ def test_a_file_that_breaks_in_the_middle(
     assert not ledger.flush(10)
     assert ledger.dropped == 3
     path.rename(path.parent / "broken.db")
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert calls_in(path) == (5, 5)
     first, lost, last = warnings_of(caplog)
     assert "damaged" in first or "not a database" in first
@@ -142,14 +143,14 @@ def test_a_full_database(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file that may not grow takes what fits, whole batches only."""
     ledger = Ledger(path, interval_s=60, max_pending=2000)
     write(ledger)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     store = ledger.store
     assert isinstance(store, SQLiteStore)
     store._writer.execute("PRAGMA max_page_count = 40")  # type: ignore[union-attr] # noqa: SLF001
     write(ledger, 2000)
     assert not ledger.flush(10)
     assert calls_in(path) == (1, 1)
-    assert ledger.flush(10)  # a new connection has no bound
+    assert ledger.flush(HANG_S)  # a new connection has no bound
     assert calls_in(path) == (2001, 2001)
     assert "make room on the disk" in warnings_of(caplog)[0]
     assert ledger.dropped == 0
@@ -182,7 +183,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         path = tmp_path / "calls.db"
         ledger = Ledger(path, interval_s=60)
         write(ledger, 100)
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         ballast = tmp_path / "ballast"
         with ballast.open("wb", 0) as file, pytest.raises(OSError, match="No space"):
             _fill(file)
@@ -190,7 +191,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert not ledger.flush(10)
         assert not ledger.flush(10)
         ballast.unlink()
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         ledger.close()
         assert calls_in(path) == (3100, 3100)
         assert ledger.dropped == 0
@@ -245,7 +246,7 @@ def test_a_record_that_cannot_be_written_is_lost_alone(
     write(ledger, 3)
     ledger.write(record)  # type: ignore[arg-type] # on purpose
     write(ledger, 3)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     assert ledger.dropped == 1
     ledger.close()
     assert calls_in(path) == (6, 6)
@@ -269,7 +270,7 @@ def test_odd_texts_come_back_as_they_were(
     record = make_record(**fields)
     ledger = Ledger(path, interval_s=60)
     ledger.write(record)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         assert list(reader.calls(*ALWAYS)) == [record]
     ledger.close()
@@ -279,9 +280,9 @@ def test_a_clock_that_stands_still(path: Path) -> None:
     """As many calls of one moment as there are find a place."""
     ledger = Ledger(path, interval_s=60)
     write(ledger, 3000)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     write(ledger, 3000)
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     ledger.close()
     assert calls_in(path) == (6000, 6000)
 
@@ -296,7 +297,7 @@ def test_threads_that_flush_and_forget_at_once(path: Path) -> None:
             for _ in range(20):
                 write(ledger, 10)
                 if number % 2:
-                    ledger.flush(10)
+                    ledger.flush(HANG_S)
                 else:
                     ledger.forget(calls_before=datetime(2026, 1, 1, tzinfo=UTC))
                 with ledger.reading() as reader:
@@ -336,7 +337,7 @@ def run(code: str, *arguments: object) -> str:
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT / "tests" / "support")},
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -363,7 +364,7 @@ def test_what_is_pending_is_written_when_python_exits(path: Path) -> None:
 @needs_posix
 def test_what_was_flushed_survives_a_hard_exit(path: Path) -> None:
     """After `os._exit` all is there but what was pending."""
-    run(f"{_OPEN}write(5); ledger.flush(9); write(1); os._exit(0)", path)
+    run(f"{_OPEN}write(5); ledger.flush(600); write(1); os._exit(0)", path)
     assert calls_in(path) == (5, 5)
 
 
@@ -373,10 +374,10 @@ def test_parent_and_child_go_on(path: Path) -> None:
     locks = run(
         f"""{_OPEN}
 write(5)
-assert ledger.flush(9)
+assert ledger.flush(600)
 pid = os.fork()
 write(7)
-assert ledger.flush(9)
+assert ledger.flush(600)
 if pid == 0:
     inode = f":{{os.stat(path).st_ino}} "
     held = open("/proc/locks").read() if os.path.exists("/proc/locks") else ""
@@ -404,7 +405,7 @@ ledger = Ledger(path, interval_s=0.001)
 is_over = False
 def keep_on():
     while not is_over:
-        write(50); ledger.flush(9); time.sleep(0.001)
+        write(50); ledger.flush(600); time.sleep(0.001)
         counts.append(50)
 counts = []
 threads = [threading.Thread(target=keep_on) for _ in range(2)]
@@ -433,12 +434,12 @@ def test_a_child_that_was_forked_within_a_report(path: Path) -> None:
     told = run(
         f"""{_OPEN}
 write(5)
-assert ledger.flush(9)
+assert ledger.flush(600)
 with ledger.reading() as reader:
     pid = os.fork()
     if pid == 0:
         write(1)
-        print(ledger.flush(9), flush=True)
+        print(ledger.flush(600), flush=True)
         ledger.close()
         print(ledger.dropped, flush=True)
         os._exit(0)
@@ -468,7 +469,7 @@ def test_processes_that_start_at_once(path: Path) -> None:
         )
         for _ in range(6)
     ]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=HANG_S)[0] for process in processes]
     assert outputs == ["0\n"] * 6
     assert calls_in(path) == (1800, 1800)
 
@@ -481,7 +482,7 @@ def test_killed_writers_leave_a_sound_file() -> None:
     script = ROOT / "benchmarks" / "kill_ledger.py"
     command = [sys.executable, script, "--rounds", "4", "--seed", seed]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=100
+        command, check=False, capture_output=True, text=True, timeout=HANG_S
     )
     assert done.returncode == 0, f"--seed {seed}: {done.stderr}"
     assert json.loads(done.stdout)["kills"] == 16
@@ -498,7 +499,7 @@ def test_nothing_is_held_of_a_ledger_that_was_closed(path: Path) -> None:
     for _ in range(20):
         ledger = Ledger(path)
         write(ledger)
-        ledger.flush(10)
+        ledger.flush(HANG_S)
         with ledger.reading() as reader:
             list(reader.totals(*ALWAYS, {}))
         ledger.close()

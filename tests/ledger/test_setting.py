@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib import (
     ConfigError,
@@ -49,7 +50,7 @@ def test_the_default_recorder_keeps_every_call(path: Path) -> None:
         with attribution(team="search"):
             for _ in range(3):
                 bedrock.converse(modelId=MODEL, messages=MESSAGES)
-    recorder.flush(10)
+    recorder.flush(HANG_S)
     ledger = Ledger(path)
     (row,) = spend_by(ledger, ["team"]).rows
     assert (row.keys, row.spend.calls, row.spend.output_tokens) == (
@@ -69,7 +70,9 @@ with bedrock_simulator() as simulator:
     instrument(simulator.client()).converse(modelId={MODEL!r}, messages={MESSAGES!r})
 """
     environ = os.environ | {"BEDROCK_ATTRIB_LEDGER": str(path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environ, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environ, timeout=HANG_S
+    )
     ledger = Ledger(path)
     assert spend_by(ledger, []).total.calls == 1
     ledger.close()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from kept_records import make_record
+from waiting import HANG_S
 
 from bedrock_attrib import LedgerError
 from bedrock_attrib.ledger import Ledger
@@ -29,7 +29,7 @@ def test_only_the_owner_may_read(path: Path) -> None:
     """The file and those beside it are private."""
     ledger = Ledger(path)
     ledger.write(make_record())
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     modes = {
         each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()
     }
@@ -85,7 +85,7 @@ def test_a_locked_file_is_tried_again(path: Path) -> None:
         ledger.write(make_record())
         assert not ledger.flush(10)
         db.execute("ROLLBACK")
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     with ledger.reading() as reader:
         assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
     assert ledger.dropped == 0
@@ -112,20 +112,20 @@ def test_what_cannot_be_written_is_counted(path: Path) -> None:
 
 @pytest.mark.parametrize("first_call", [1750, 2026], ids=["sparse", "empty"])
 def test_a_span_of_centuries_with_many_tag_sets(path: Path, first_call: int) -> None:
-    """Months without calls cost nothing, nor do tag sets that are not in a month."""
+    """Months without calls cost nothing, nor do tag sets that are not in a month.
+
+    If each set were looked for in each of 3,300 months, this would take an hour.
+    """
     start, now = datetime(1750, 1, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
     with closing(Ledger(path, interval_s=60)) as ledger:
         for at in (datetime(first_call, 1, 1, tzinfo=UTC), now):
             ledger.write(make_record(at=at))
-        assert ledger.flush(10)
+        assert ledger.flush(HANG_S)
         with closing(sqlite3.connect(path)) as db, db:
             db.executemany(
                 "INSERT INTO tag_sets (tags) VALUES (?)",
                 ((f'{{"team": "t{n}"}}',) for n in range(60_000)),
             )
         with ledger.reading() as reader:
-            began = time.perf_counter()
             sums = reader.sums(start, now, tag_names=["team"])
-            took_s = time.perf_counter() - began
     assert [(each.tags, each.calls) for each in sums] == [({"team": "search"}, 1)]
-    assert took_s < 4

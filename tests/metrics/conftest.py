@@ -20,7 +20,8 @@ from opentelemetry.sdk.metrics.view import View
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.metrics import OpenTelemetrySink
 
@@ -50,6 +51,7 @@ def make_record(**changes: Any) -> CallRecord:
         "cost": make_cost(input_token="0.003", output_token="0.0075"),
         "price_status": PriceStatus.PRICED,
         "price_reason": "",
+        "price_reason_code": None,
         "duration_s": 1.5,
         "time_to_first_chunk_s": None,
         "outcome": Outcome.OK,
@@ -63,11 +65,19 @@ def make_record(**changes: Any) -> CallRecord:
 Point = NumberDataPoint | HistogramDataPoint
 
 
+class PatientReader(InMemoryMetricReader):
+    """A reader that collects without the SDK's limit of ten seconds."""
+
+    def collect(self, timeout_millis: float = 600_000) -> None:
+        """Collect with a limit that only a hang reaches."""
+        super().collect(timeout_millis)
+
+
 class Metrics:
     """A real meter provider with in-memory readers, and sinks on it."""
 
     def __init__(self) -> None:
-        self.reader = InMemoryMetricReader()
+        self.reader = PatientReader()
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
         self._sinks: list[OpenTelemetrySink] = []
 

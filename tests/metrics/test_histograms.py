@@ -154,7 +154,7 @@ def test_the_newer_names_replace_the_older(
     metrics: Metrics, record: MakeRecord
 ) -> None:
     """Counters for totals, histograms for distributions."""
-    sink = metrics.sink(semconv={SemConv.NEW})
+    sink = metrics.sink(semconv={SemConv.INFERENCE})
     sink.write(record(usage=CACHED, time_to_first_chunk_s=0.25))
     shown = metrics.collect()
     new = "gen_ai.client.inference"

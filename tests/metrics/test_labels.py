@@ -15,7 +15,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.errors import ConfigError
 from bedrock_attrib.metrics import SemConv
@@ -93,7 +94,7 @@ def test_the_refusal_says_what_to_do(metrics: Metrics) -> None:
         metrics.sink(tags=["team", "model"])
     assert str(refused.value) == (
         "tag 'model' would become the attribute 'bedrock_attrib.model', which is the "
-        "same label as bedrock_attrib.model; name another with "
+        "same label as bedrock_attrib.model; choose another name with "
         "tags={'model': 'my_company.model', ...}"
     )
 
@@ -272,7 +273,7 @@ CALLS = st.lists(
 @settings(
     max_examples=50,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(calls=CALLS, max_values=st.integers(1, 4), max_series=st.integers(1, 12))
 def test_caps_move_counts_and_never_lose_any(

@@ -12,8 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 INSTRUMENTS = (
     *names.COUNTERS,
     *names.GAUGES,
-    *names.HISTOGRAMS[names.SemConv.OLD],
-    *names.HISTOGRAMS[names.SemConv.NEW],
+    *names.HISTOGRAMS[names.SemConv.V1_44],
+    *names.HISTOGRAMS[names.SemConv.INFERENCE],
     *names.INFERENCE_COUNTERS,
 )
 

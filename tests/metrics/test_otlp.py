@@ -14,7 +14,8 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 
-from bedrock_attrib._model.record import CallRecord, Tags
+from bedrock_attrib._model.record import CallRecord
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 otlp = pytest.importorskip(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 CONFTEST = Path(__file__).with_name("conftest.py")
 PRELUDE = """
@@ -45,7 +46,7 @@ def run(program: str) -> dict[str, object]:
         check=False,
         env=os.environ | {"PYTHONWARNINGS": "error"},
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stderr
     printed: dict[str, object] = json.loads(done.stdout)
@@ -132,7 +133,7 @@ before = [show(reader) for reader in both]
 def work():
     silent = [show(reader) for reader in both]
     sink.write(record._replace(operation="CountTokens"))
-    sink.flush(5.0)
+    sink.flush(600)
     for _ in range(2):
         sink.write(record)
     other.write(record)
@@ -202,12 +203,12 @@ both = readers()
 sink = OpenTelemetrySink(meter_provider=MeterProvider(both))
 for _ in range(5):
     sink.write(record)
-sink.flush(5.0)
+sink.flush(600)
 
 def work():
     silent = [recordings(reader) for reader in both]
     sink.write(record)
-    sink.flush(5.0)
+    sink.flush(600)
     return [silent, [recordings(reader) for reader in both]]
 
 in_child = child(work)
@@ -215,3 +216,34 @@ print(json.dumps([in_child, [recordings(reader) for reader in both]]))
 """
     )
     assert shown == [[[0, 0], [1, 1]], [5, 5]]
+
+
+@forks
+def test_a_forked_child_has_its_own_scope() -> None:
+    """Metrics of a child have its process id as a scope attribute."""
+    shown = run(
+        FORK
+        + """
+def scopes(reader):
+    return [
+        dict(scope.scope.attributes or {})
+        for resource in reader.get_metrics_data().resource_metrics
+        for scope in resource.scope_metrics
+    ]
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+sink = OpenTelemetrySink()
+sink.write(record)
+
+def work():
+    sink.write(record)
+    sink.flush(5.0)
+    return [os.getpid(), scopes(reader)]
+
+print(json.dumps([child(work), scopes(reader)]))
+"""
+    )
+    (pid, in_child), in_parent = shown
+    assert in_child == [{"process.pid": pid}]
+    assert in_parent == [{}]

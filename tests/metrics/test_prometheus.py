@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -17,9 +16,11 @@ from urllib.request import urlopen
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from pages import read_blocks
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib._model.cost import Cost
-from bedrock_attrib._model.record import CallRecord, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.metrics import OpenTelemetrySink
 
 exporter = pytest.importorskip(
@@ -58,7 +59,7 @@ class Prometheus:
 
     def __init__(self, program: str, target: str, folder: Path) -> None:
         config = {
-            "global": {"scrape_interval": "250ms", "scrape_timeout": "250ms"},
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
             "scrape_configs": [
                 {"job_name": "app", "static_configs": [{"targets": [target]}]}
             ],
@@ -85,20 +86,21 @@ class Prometheus:
         if self._process is None:
             quiet = subprocess.DEVNULL
             self._process = subprocess.Popen(self._command, stdout=quiet, stderr=quiet)
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            result = self._ask_once(query)
-            if result:
-                return [(one["metric"], float(one["value"][1])) for one in result]
-            time.sleep(0.1)
-        return []
+        found: list[dict[str, dict[str, str]]] = []
+
+        def is_answered() -> bool:
+            found.extend(self._ask_once(query))
+            return bool(found)
+
+        wait_until(is_answered)
+        return [(one["metric"], float(one["value"][1])) for one in found]
 
     def is_understood(self, query: str) -> bool:
         """Whether *query* is one, whatever it finds."""
         self.ask("vector(1)")
         address = f"{self._url}/api/v1/query?{urlencode({'query': query})}"
         try:
-            with urlopen(address, timeout=5) as answer:
+            with urlopen(address, timeout=HANG_S) as answer:
                 return answer.status == 200
         except HTTPError:
             return False
@@ -106,7 +108,7 @@ class Prometheus:
     def _ask_once(self, query: str) -> list[dict[str, dict[str, str]]]:
         address = f"{self._url}/api/v1/query?{urlencode({'query': query})}"
         try:
-            with urlopen(address, timeout=5) as answer:
+            with urlopen(address, timeout=HANG_S) as answer:
                 found: list[dict[str, dict[str, str]]]
                 found = json.load(answer)["data"]["result"]
                 return found
@@ -117,7 +119,7 @@ class Prometheus:
         """End the program."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(HANG_S)
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_names_are_as_documented(
     sink = OpenTelemetrySink(meter_provider=provider, price_table_age_s=lambda: 1.0)
     sink.write(record())
     sink.close()
-    with urlopen(f"http://{target}/metrics", timeout=5) as answer:
+    with urlopen(f"http://{target}/metrics", timeout=HANG_S) as answer:
         page = answer.read().decode()
     shown = {re.split("[{ ]", line)[0] for line in page.splitlines()}
     assert NAMES.splitlines() == sorted(

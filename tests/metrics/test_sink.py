@@ -19,13 +19,15 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
+from waiting import HANG_S
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
-from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib._runtime.contained_errors import Faults
-from bedrock_attrib._sinks.protocols import SettlingSink
+from bedrock_attrib._sinks.protocols import PullSink
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ PROFILE_ARN = (
 
 def test_it_is_a_sink_that_is_read_by_others(metrics: Metrics) -> None:
     """The recorder may hand it records, and tells it how to ask for more."""
-    assert isinstance(metrics.sink(), SettlingSink)
+    assert isinstance(metrics.sink(), PullSink)
 
 
 def test_a_collection_settles_calls_that_have_ended(
@@ -56,7 +58,7 @@ def test_a_collection_settles_calls_that_have_ended(
         while ended:
             sink.write(ended.pop())
 
-    sink.settle_with(settle)
+    sink.pull_with(settle)
     shown = metrics.collect()
     (calls,) = shown["bedrock_attrib.calls"]
     (durations,) = shown["gen_ai.client.operation.duration"]
@@ -67,7 +69,7 @@ def test_closing_settles_a_last_time(metrics: Metrics) -> None:
     """Afterwards the sink lets go of whoever settled."""
     sink = metrics.sink()
     settled: list[str] = []
-    sink.settle_with(lambda: settled.append("settled"))
+    sink.pull_with(lambda: settled.append("settled"))
     sink.close()
     metrics.collect()
     assert settled == ["settled"]
@@ -274,7 +276,7 @@ def test_all_readers_and_temporalities_agree(
 
 def test_two_sinks_on_one_provider_add_up(metrics: Metrics, record: MakeRecord) -> None:
     """Neither hides the other, and closing one takes nothing back."""
-    first, second = metrics.sink(), metrics.sink(semconv={SemConv.NEW})
+    first, second = metrics.sink(), metrics.sink(semconv={SemConv.INFERENCE})
     first.write(record())
     second.write(record())
     first.close()
@@ -326,7 +328,7 @@ def test_flush_hands_over_what_is_pending(metrics: Metrics, record: MakeRecord) 
     """It is in time if it took no longer than it was given."""
     sink = metrics.sink()
     sink.write(record())
-    assert sink.flush(5.0)
+    assert sink.flush(HANG_S)
     assert not sink.flush(-1.0)
 
 
@@ -346,7 +348,7 @@ def test_readers_flush_and_queue_do_not_lock_each_other_out(
     steps: tuple[Callable[[], object], ...] = (
         lambda: metrics.collect(one),
         lambda: metrics.collect(two),
-        lambda: sink.flush(5.0),
+        lambda: sink.flush(HANG_S),
         lambda: (sink.write(record()), time.sleep(0.001)),
     )
     threads = [
@@ -355,7 +357,7 @@ def test_readers_flush_and_queue_do_not_lock_each_other_out(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(HANG_S)
     assert [thread.is_alive() for thread in threads] == [False] * 4
 
 
@@ -381,11 +383,11 @@ def test_guardrail_units_are_usage_and_cost(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {SemConv.OLD}),
-        ("http,database/dup", {SemConv.OLD}),
-        ("gen_ai_latest_experimental", {SemConv.NEW}),
-        ("http, gen_ai_latest_experimental", {SemConv.NEW}),
-        ("gen_ai_latest_experimental/dup", {SemConv.OLD, SemConv.NEW}),
+        ("", {SemConv.V1_44}),
+        ("http,database/dup", {SemConv.V1_44}),
+        ("gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("http, gen_ai_latest_experimental", {SemConv.INFERENCE}),
+        ("gen_ai_latest_experimental/dup", {SemConv.V1_44, SemConv.INFERENCE}),
     ],
 )
 def test_the_opt_in_says_which_names_are_used(
@@ -401,7 +403,7 @@ def test_a_sink_without_settings_goes_to_the_global_provider() -> None:
 
 
 @needs_signals
-@pytest.mark.timeout(30, method="thread")  # the other one needs SIGALRM too
+@pytest.mark.timeout(HANG_S, method="thread")  # the other one needs SIGALRM too
 def test_a_signal_handler_may_collect(metrics: Metrics) -> None:
     """In the middle of counting and correcting: it never hangs, and all adds up."""
     sink = metrics.sink(histograms=False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bedrock_attrib.pricing import PriceTable
+from bedrock_attrib.pricing._price_list import COLUMNS
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,30 @@ def price_facts(shared: Path) -> Path:
     if not (folder / "facts.csv").exists():
         pytest.skip(f"no facts.csv in {folder.name}/ of BEDROCK_ATTRIB_SHARED")
     return folder
+
+
+@pytest.fixture
+def price_file(tmp_path: Path) -> Callable[..., PriceTable]:
+    """Make a table of a price file: rows of tier, band, price and unit of one model."""
+
+    def load(*rows: list[str]) -> PriceTable:
+        path = tmp_path / "prices.json"
+        content = {
+            "schema": 1,
+            "generated": "2026-11-30",
+            "currency": "USD",
+            "columns": list(COLUMNS),
+            "sources": {"x": {"id": "x", "about": "a test", "seen": "2026-11-30"}},
+            "rows": [_file_row(*row) for row in rows],
+        }
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return PriceTable.load(path)
+
+    return load
+
+
+def _file_row(
+    tier: str, band: str, price: str, unit: str = "input_token"
+) -> list[object]:
+    key = ["acme.model", "default", "regional", tier, "standard", band, unit]
+    return [*key, price, 1_000_000, None, None, "x", 1, {}]

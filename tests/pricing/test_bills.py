@@ -181,6 +181,99 @@ BILLS = [
         "0.016775",  # 0.016225 + 3 * 0.00015 + 0 + 0.0001
         id="guardrails",
     ),
+    pytest.param(
+        "openai.gpt-6-sol",
+        {"input_token": 1000, "web_search_query": 3},
+        {"region": "us-east-1"},
+        "0.0382",  # 1000 * 2.2 per million + 3 * 0.012
+        id="web-searches",
+    ),
+    pytest.param(
+        "openai.gpt-5.6-luna",
+        {"input_token": 1000, "web_search_query": 1},
+        {"region": "us-gov-west-1"},
+        "0.014664",  # 1000 * 0.264 per million + 0.0144
+        id="gov-web-search",
+    ),
+    pytest.param(
+        "bedrock.agentcore.runtime",
+        {"vcpu_hour": 2, "memory_gb_hour[v2]": 8},
+        {"region": "us-east-1"},
+        "0.3142",  # 2 * 0.0895 + 8 * 0.0169
+        id="agentcore-runtime",
+    ),
+    pytest.param(
+        "bedrock.agentcore.memory",
+        {
+            "memory_short_term_event": 100,
+            "memory_retrieval": 10,
+            "memory_long_term_record_hour[custom]": 1_000_000,
+        },
+        {"region": "us-east-1"},
+        "0.366",  # 0.025 + 0.005 + 0.336
+        id="agentcore-memory",
+    ),
+    pytest.param(
+        "bedrock.agentcore.evaluations",
+        {
+            "evaluation_input_token[built-in]": 1_000_000,
+            "evaluation_output_token[built-in/tier2]": 1000,
+            "custom_evaluation": 2,
+        },
+        {"region": "us-east-1"},
+        "2.412",  # 2.4 + 0.009 + 0.003
+        id="agentcore-evaluations",
+    ),
+    pytest.param(
+        "bedrock.managed-knowledge-base",
+        {
+            "retrieval_query": 3,
+            "agentic_retrieval_query": 1,
+            "index_storage_gb_month": 2,
+        },
+        {"region": "us-east-1"},
+        "10.007",  # 0.003 + 0.004 + 10
+        id="knowledge-base",
+    ),
+    pytest.param(
+        "bedrock.flows",
+        {"node_transition": 1000},
+        {"region": "us-east-1"},
+        "0.035",
+        id="flows",
+    ),
+    pytest.param(
+        "bedrock.data-automation",
+        {
+            "document_page[standard]": 10,
+            "document_page[custom]": 5,
+            "document_page_extra_field": 4,
+        },
+        {"region": "us-east-1"},
+        "0.302",  # 0.1 + 0.2 + 0.002
+        id="data-automation",
+    ),
+    pytest.param(
+        "bedrock.model-evaluation",
+        {"human_task": 100},
+        {"region": "us-east-1"},
+        "21",
+        id="human-evaluation",
+    ),
+    pytest.param(
+        "cohere.command-text-v14",
+        {"training_token": 500_000, "custom_model_storage_month": 1},
+        {"region": "us-east-1", "tier": "customization"},
+        "3.95",  # 2 + 1.95
+        id="customization",
+    ),
+    pytest.param(
+        "custom-model-import",
+        {"custom_model_unit_minute[v2.0]": 10},
+        {"region": "us-east-1"},
+        "1.433",
+        id="custom-model-units-of-version-2",
+    ),
 ]
 
 

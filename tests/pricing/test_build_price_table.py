@@ -60,6 +60,26 @@ def test_rows_and_sources(tmp_path: Path):
     assert ["pl260820", "litellm", "genai", "portkey"] == list(whole["sources"])
 
 
+def test_services(tmp_path: Path):
+    """Facts of services become rows like all others."""
+    facts = (
+        HEADER
+        + "bedrock.agentcore.runtime,default,regional,default,vcpu_hour,1 vCPU-hour,"
+        "0.0895,,,aws-page-agentcore-2026,1,metered per second; same figure read for "
+        "ap-northeast-1 on 2026-08-17\n"
+        "bedrock.agentcore.evaluations,default,regional,default,"
+        "evaluation_input_token[built-in],1M tokens,2.4,,,aws-pricelist-late2026,1,\n"
+    )
+    assert 0 == run(tmp_path, facts, "--generated", "2026-11-30").returncode
+    assert (
+        '["bedrock.agentcore.evaluations","default","regional","default","standard","",'
+        '"evaluation_input_token[built-in]","2.4",1000000,null,null,"pl261001",1,{}],\n'
+        '["bedrock.agentcore.runtime","default","regional","default","standard","",'
+        '"vcpu_hour","0.0895",1,null,null,"page-agentcore",1,'
+        '{"same_price_regions":["ap-northeast-1"]}]\n]\n}\n'
+    ) in (tmp_path / "prices.json").read_text()
+
+
 def test_building_again_changes_nothing(tmp_path: Path):
     """The same facts give the same file, in whatever order they stand."""
     run(tmp_path, FACTS, "--generated", "2026-11-23")
@@ -116,4 +136,4 @@ def test_bundled_table_is_up_to_date(price_facts: Path):
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert (0, "5033 rows\n") == (checked.returncode, checked.stdout)
+    assert (0, "5429 rows\n") == (checked.returncode, checked.stdout)

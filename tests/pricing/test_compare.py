@@ -17,7 +17,7 @@ OCTOBER = date(2026, 10, 15)
 
 
 def table_of(folder: Path, *lines: dict[str, object]) -> PriceTable:
-    """A price file of AWS' prices for two regions."""
+    """A price file of AWS's prices for two regions."""
     offer = folder / "index.json"
     offer.write_text(as_json(lines), encoding="utf-8")
     write_prices(collect(read_offer_file(offer)), folder / "aws.json")

@@ -23,7 +23,7 @@ LITELLM = {
     f"us.{OPUS}": {"input_cost_per_token": 5.5e-06},
     "bedrock_mantle/openai.gpt-oss-120b": {"input_cost_per_token": 1.5e-07},
     "openai.gpt-5.6-luna": {"input_cost_per_token": 1.1e-06},
-    "xai.grok-4.3": {"input_cost_per_token": 9.0},
+    "openai.gpt-5.6-cyber": {"input_cost_per_token": 9.0},
     "amazon.nova-pro-v1:0": {"input_cost_per_token_above_200k_tokens": 1e-06},
     "acme.model": {"input_cost_per_token": 1, "mode": "chat", "max_tokens": 5},
     "amazon.titan-embed-text-v1": {"output_cost_per_token": 0.0},
@@ -93,18 +93,18 @@ def told(capsys: Any, script: ModuleType, *options: str) -> list[str]:
 def test_disagreements_by_reason(capsys: Any, script: ModuleType):
     """Prices that differ stand under the reason, with both values and our sources."""
     shown = told(capsys, script, "--all")
-    assert shown[0] == "bundled table of 2026-11-23, prices of 2026-11-15"
+    assert shown[0] == "bundled table of 2026-11-30, prices of 2026-11-15"
     assert shown[1] == (
         "litellm 1.0-litellm: 11 prices, 4 equal, 5 different, "
         "1 of what our table has no price for, 1 of ids that are not in our table,"
     )
     headings = [line for line in shown if line.startswith("  ") and line[2] != " "]
     assert headings == [
-        "  AWS' price list or page says otherwise: 1",
         "  US price, though the region has its own: 1",
         "  global price, though the id is not global: 2",
-        "  price of another day: 1",
         "  no AWS source here either: 1",
+        "  price of another day: 1",
+        "  AWS's price list or page says otherwise: 1",
     ]
     assert (
         f"    bedrock/eu-central-1/{NOVA}: {NOVA} eu-central-1 default input_token: "

@@ -156,22 +156,6 @@ def test_no_long_rate_for_this_tier(bundled: PriceTable):
     assert Decimal("0.04") == quote.cost.total  # 0.4 per million
 
 
-def test_own_price_of_a_long_prompt(bundled: PriceTable):
-    """An own price without long rates holds for prompts of any length."""
-    row = own_row(model_id="anthropic.claude-sonnet-4-5-20250929-v1:0")
-    table = bundled.with_overrides(rows=[row])
-    usage = Usage({Unit.INPUT_TOKEN: 1_000_000})
-    quote = table.quote(
-        parse_model_id("us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-        usage,
-        region="us-east-1",
-        at=NOV,
-    )
-    assert quote.cost is not None
-    assert PriceStatus.PRICED == quote.status
-    assert Decimal("4.1") == quote.cost.total
-
-
 def test_discount_is_exact(bundled: PriceTable):
     """A percentage comes off the list price without rounding, and is told."""
     table = bundled.with_overrides(discounts=[Discount(Decimal("12.345"))])
@@ -435,7 +419,7 @@ def test_many_problems_are_told_in_part(bundled: PriceTable, tmp_path: Path):
         ({"price": Decimal("NaN")}, "expected a Decimal from zero up"),
         ({"unit": "input_token"}, "expected one of bedrock_attrib.Unit"),
         ({"per": 0}, "per is 0, expected 1, 1000 or 1000000"),
-        ({"per": 3}, "4.1 per 3 units is no exact price for one"),
+        ({"per": 3}, "4.1 per 3 units is no exact price per unit"),
     ],
 )
 def test_bad_row(bundled: PriceTable, values: dict[str, object], problem: str):
@@ -488,3 +472,47 @@ def test_bad_commitment_amount():
     """A price by the hour is a Decimal from zero up."""
     with pytest.raises(ConfigError, match=r"usd_per_hour is 1\.5; expected a Decimal"):
         Commitment("x", "m", "r", usd_per_hour=1.5)  # type: ignore[arg-type] # the case in point
+
+
+def test_hour_that_lacks_a_list_price(bundled: PriceTable):
+    """An hour is not said to cost what a part of it does."""
+    usage = Usage({Unit.INPUT_TPM_HOUR: 1000, Unit.MODEL_UNIT_HOUR: 1})
+    commitment = Commitment(
+        "x",
+        "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "us-east-1",
+        hourly_usage=usage,
+        tier="reserved-1-month",
+    )
+    with pytest.raises(PriceNotFoundError, match="model_unit_hour: no price for"):
+        bundled.hourly_cost(commitment, at=NOV)
+
+
+def test_hour_of_provisioned_throughput(bundled: PriceTable):
+    """Provisioned model units cost their list price by the hour and the term."""
+    hours = [
+        bundled.hourly_cost(
+            Commitment(
+                "images",
+                "amazon.nova-canvas-v1:0",
+                "us-east-1",
+                hourly_usage=Usage({Unit.MODEL_UNIT_HOUR: 2}),
+                tier=f"provisioned-{term}",
+            ),
+            at=NOV,
+        )
+        for term in ("no-commitment", "1-month", "6-month")
+    ]
+    assert [Decimal(121), Decimal(110), Decimal("60.5")] == hours
+
+
+def test_tokens_are_priced_by_the_million(bundled: PriceTable, tmp_path: Path):
+    """A price of tokens is for a million of them, whatever the variant of the unit."""
+    text = (
+        "[[prices]]\nmodel = 'acme.judge'\n"
+        "unit = 'evaluation_input_token[built-in]'\nprice = 3\n"
+    )
+    table = bundled.with_overrides(file=write(tmp_path, text))
+    usage = Usage({Unit.EVALUATION_INPUT_TOKEN_BUILT_IN: 1000})
+    cost = table.price("acme.judge", usage, region="us-east-1", at=NOV)
+    assert Decimal("0.003") == cost.total

@@ -193,8 +193,8 @@ def test_search_rows(bundled: PriceTable):
 def test_rows_tell_how_well_they_are_known(bundled: PriceTable):
     """Rows of one source, disputed, unconfirmed or from elsewhere can be told."""
     rows = list(bundled.rows())
-    assert 2945 == sum(each.is_single_source for each in rows)
-    assert 158 == sum(bool(each.disputed) for each in rows)
+    assert 3168 == sum(each.is_single_source for each in rows)
+    assert 154 == sum(bool(each.disputed) for each in rows)
     (cache_read,) = bundled.rows(
         model="anthropic.claude-3-7-sonnet-20250219-v1:0",
         scope="regional",

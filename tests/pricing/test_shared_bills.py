@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from bedrock_attrib._model.usage import Usage
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.pricing import PriceRow, PriceTable
 
 _UNITS = {"input_text_token": "input_token", "output_text_token": "output_token"}
@@ -43,6 +44,40 @@ def test_worked_bills(bundled: PriceTable, price_facts: Path):
         band = {bill["context_band"].removeprefix("long-context-")}
         if cost.total != Decimal(bill["total_usd"]) or band != bands:
             wrong.append((bill["case_id"], bill["total_usd"], cost.total))
+    assert [] == wrong
+
+
+def test_every_fact_is_priced(bundled: PriceTable, price_facts: Path):
+    """Each fact prices a call that asks for what it states, on its first day."""
+    wrong = []
+    for fact in _read(price_facts / "facts.csv"):
+        parts = fact["service_tier"].split("+")
+        unit = _UNITS.get(fact["dimension"], fact["dimension"])
+        band = any(part.startswith("long-context-") for part in parts)
+        tiers = [
+            part
+            for part in parts
+            if not part.startswith(("long-context-", "latency-optimized"))
+        ]
+        day = fact["effective_from"] or fact["effective_to"] or "2026-11-30"
+        prefix = {"regional": "", "geo": "us.", "global": "global."}[fact["geography"]]
+        # A prompt is long by its input; what else is asked for is counted once.
+        counts = {"input_token": 1_000_000} if band else {}
+        counts[unit] = counts.get(unit, 0) + 1
+        quote = bundled.quote(
+            parse_model_id(prefix + fact["model_id"]),
+            Usage(counts),
+            region="us-east-1" if fact["region"] == "default" else fact["region"],
+            tier="+".join(tiers) or "default",
+            latency_mode="optimized" if "latency-optimized" in parts else "standard",
+            at=datetime.fromisoformat(day).replace(tzinfo=UTC),
+        )
+        rate = quote.cost.rates.get(Unit(unit)) if quote.cost else None
+        is_unconfirmed = "confirms" in quote.reason  # and so no long rate applies
+        if not is_unconfirmed and (
+            rate is None or rate.price != Decimal(fact["price_usd"])
+        ):
+            wrong.append((fact, quote))
     assert [] == wrong
 
 

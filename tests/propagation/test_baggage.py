@@ -21,10 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, attribution, configure, current_tags, instrument
-from bedrock_attrib._attribution import current_scope
+from bedrock_attrib._attribution import current_attribution
 from bedrock_attrib._config import Config
+from bedrock_attrib._recording.recorder import lifecycle_of
 from bedrock_attrib.propagation import BaggagePropagator, carry, inject
 from bedrock_attrib.testing import ListSink, Simulator
 
@@ -145,7 +147,7 @@ def test_any_baggage(pairs: dict[str, str]) -> None:
     """Whatever strangers send, only what `attribution` would take comes through."""
     recorder = Recorder(config=Config(baggage_in=("team", "app")))
     with came(**pairs):
-        found = recorder.tags_of(current_scope())
+        found = lifecycle_of(recorder).tags.of(current_attribution())
     for key, value in found.items():
         assert key in {"team", "app"}
         with attribution(**{key: value}):
@@ -314,7 +316,7 @@ print(headers)
         check=False,
         env=os.environ | {"BEDROCK_ATTRIB_METRICS": "si"},
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.stdout == "{'baggage': 'x=y'}\n"
     assert "contained ConfigError in baggage_out" in done.stderr

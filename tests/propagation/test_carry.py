@@ -27,6 +27,7 @@ from border_jobs import tags
 from botocore.client import BaseClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import HANG_S
 
 from bedrock_attrib import Spend, attribution, configure
 from bedrock_attrib.propagation import CarryingExecutor, carry
@@ -391,7 +392,7 @@ def test_pool_and_process_of_multiprocessing(simulator: Simulator) -> None:
         assert found == [{"team": "search"}] * 2
     process = context.Process(target=carried, args=(simulator.endpoint_url,))
     process.start()
-    process.join(60)
+    process.join(HANG_S)
     assert process.exitcode == 0
 
 

@@ -8,13 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from pages import read_blocks
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib.testing import Simulator
 
@@ -56,7 +56,7 @@ from tasks import after, summarise
 from bedrock_attrib import attribution, current_tags, get_recorder
 
 def get(sent):
-    return sent.get(timeout=30)
+    return sent.get(timeout=600)
 
 def send():
     with attribution(team="search", experiment="v7", secret="s3"):
@@ -134,20 +134,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(HANG_S)
 
 
 def wait_for(port: int) -> None:
     """Wait until somebody listens."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+
+    def is_open() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(is_open)
 
 
 def run(program: str, folder: Path, environment: dict[str, str]) -> object:
@@ -159,7 +156,7 @@ def run(program: str, folder: Path, environment: dict[str, str]) -> object:
         cwd=folder,
         env=environment,
         text=True,
-        timeout=90,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result: object = json.loads(done.stdout.splitlines()[-1])
@@ -209,7 +206,7 @@ def test_celery_processes(
         assert run(program, folder, environment) == BY_CELERY
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(HANG_S)
     expected = [SEARCH, SEARCH, SEARCH, SEARCH, NOBODY, ADS]
     by_workers = recorded(folder)
     by_workers.remove(ADS)  # the eager one, told by the sender at its exit
@@ -253,7 +250,7 @@ def test_rq(folder: Path, environment: dict[str, str], redis_url: str) -> None:
     ids = run(RQ_SENDER, folder, environment)
     job_class = ["--job-class", "rq_attribution.AttributedJob"]
     worker = ["rq", "worker", "--burst", "--url", redis_url, *job_class]
-    subprocess.run(worker, check=True, cwd=folder, env=environment, timeout=60)
+    subprocess.run(worker, check=True, cwd=folder, env=environment, timeout=HANG_S)
     found = run(RQ_READER, folder, environment | {"IDS": json.dumps(ids)})
     assert found == [
         [SEARCH, {"own": 1, "tags": {"team": "search", "experiment": "v7"}}],

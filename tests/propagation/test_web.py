@@ -22,6 +22,7 @@ from wsgiref.types import WSGIApplication
 import pytest
 from botocore.client import BaseClient
 from pages import read_blocks
+from waiting import HANG_S
 
 from bedrock_attrib import attribution, current_tags
 from bedrock_attrib.testing import ListSink
@@ -52,7 +53,7 @@ def call(client: BaseClient) -> Call:
 def ask(url: str, *, team: str | None = None) -> list[Any]:
     """The lines that a service answers."""
     request = Request(url, headers={} if team is None else {"x-team": team})
-    with urlopen(request, timeout=30) as answer:
+    with urlopen(request, timeout=HANG_S) as answer:
         return [json.loads(line) for line in answer]
 
 
@@ -230,7 +231,7 @@ def test_wsgi_header_sent_twice(call: Call) -> None:
 
     with wsgi_server(WSGI(app, teams=TEAMS)) as url:
         host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
+        with socket.create_connection((host, int(port)), timeout=HANG_S) as connection:
             lines = ["GET / HTTP/1.0", "X-Team: ads", "X-Team: search", "", ""]
             connection.sendall("\r\n".join(lines).encode())
             answer = connection.makefile("rb").read()
@@ -397,7 +398,7 @@ def test_asgi_websocket(call: Call, sink: ListSink) -> None:
         with client.connect(address, additional_headers=headers, proxy=None) as opened:
             for _ in range(2):
                 opened.send("go on")
-                assert json.loads(opened.recv(timeout=30)) == {"team": "ads"}
+                assert json.loads(opened.recv(timeout=HANG_S)) == {"team": "ads"}
     assert found(sink)[:2] == [{"team": "ads"}] * 2
 
 

@@ -7,7 +7,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from bedrock_attrib import CallRecord, Recorder, instrument
-from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceReason, PriceStatus
 from bedrock_attrib._readers import status_without_answer
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
@@ -52,7 +52,7 @@ def test_turned_away(error: str) -> None:
     assert record.outcome is Outcome.ERROR
     assert record.error == error
     assert record.price_status is PriceStatus.FREE
-    assert record.price_reason == f"turned away with {error}; nothing was used"
+    assert record.price_reason == f"rejected with {error}; not billed"
     assert record.usage is None
     assert record.cost is None
 
@@ -81,8 +81,10 @@ def test_no_answer() -> None:
     assert status_without_answer("ReadTimeoutError", was_sent=True) == (
         PriceStatus.UNPRICED,
         "ReadTimeoutError: no answer came, and AWS may have billed the call",
+        PriceReason.NO_ANSWER,
     )
     assert status_without_answer("NoCredentialsError", was_sent=False) == (
         PriceStatus.FREE,
         "NoCredentialsError: the request was not sent",
+        PriceReason.NOT_SENT,
     )

@@ -14,7 +14,7 @@ from kept_spend import HAIKU
 from bedrock_attrib import CallRecord, ConfigError, Cost, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.reports import Verdict, compare, select
+from bedrock_attrib.reports import ComparisonVerdict, compare, select
 from bedrock_attrib.reports._statistics.bootstrap import (
     difference,
     holm,
@@ -54,28 +54,32 @@ def test_figures_of_a_side(keep: Keep) -> None:
         of("a", cost=None, price_status=PriceStatus.UNPRICED),
         of("b"),
     )
-    side = compare(ledger, "experiment", ["a", "b"]).sides[0]
-    assert (side.calls, side.failed, side.abandoned, side.unpriced) == (13, 1, 1, 1)
+    group = compare(ledger, "experiment", ["a", "b"]).groups[0]
+    assert (group.calls, group.failed, group.abandoned, group.unpriced) == (13, 1, 1, 1)
     # 8 x 0.001 + 0.003 + 0.0001 (cache reads cost a tenth) + 0.002
-    assert side.cost == Decimal("0.0131")
-    assert side.wasted == Decimal("0.002")
-    assert side.cost_per_call == Decimal("0.001091666666666666666666666667")
-    assert side.cost_per_success == Decimal("0.00131")
-    assert side.cache_share == 1_000 / 15_000
-    assert side.latency is not None
+    assert group.cost == Decimal("0.0131")
+    assert group.wasted == Decimal("0.002")
+    assert group.cost_per_call == Decimal("0.001091666666666666666666666667")
+    assert group.cost_per_success == Decimal("0.00131")
+    assert group.cache_share == 1_000 / 15_000
+    assert group.latency is not None
     # The call without a price was answered as well, in 1.25 seconds.
-    assert (side.latency.p50, side.latency.p90, side.latency.p95) == (4.0, 8.0, 9.0)
-    assert side.latency.p99 is None
-    assert side.latency.first_chunk_p50 == 0.5
+    assert (group.latency.p50, group.latency.p90, group.latency.p95) == (4.0, 8.0, 9.0)
+    assert group.latency.p99 is None
+    assert group.latency.first_chunk_p50 == 0.5
 
 
 def test_a_side_on_which_everything_failed(keep: Keep) -> None:
     """Without a success there is no latency and no price of one."""
     failed = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
     ledger = keep(of("a"), of("b", usage=None, **failed))
-    side = compare(ledger, "experiment", ["a", "b"]).sides[1]
-    assert (side.latency, side.cost_per_success, side.cache_share) == (None, None, None)
-    assert side.cost_per_call == 0
+    group = compare(ledger, "experiment", ["a", "b"]).groups[1]
+    assert (group.latency, group.cost_per_success, group.cache_share) == (
+        None,
+        None,
+        None,
+    )
+    assert group.cost_per_call == 0
 
 
 def test_a_real_difference_is_told(keep: Keep) -> None:
@@ -86,16 +90,16 @@ def test_a_real_difference_is_told(keep: Keep) -> None:
         *(of("b", n) for n in lognormal(draw, 600, 6.7)),
     )
     found = compare(ledger, "experiment", ["a", "b"])
-    base, other = found.sides
-    assert base.verdict is Verdict.BASELINE
-    assert other.verdict is Verdict.CHEAPER
+    base, other = found.groups
+    assert base.verdict is ComparisonVerdict.BASELINE
+    assert other.verdict is ComparisonVerdict.CHEAPER
     assert other.difference is not None
     assert other.interval is not None
     assert other.difference.interval.high is not None
     assert other.difference.interval.high < 0
     assert other.interval.low < float(other.cost_per_call) < other.interval.high  # type: ignore[operator, arg-type] -- none is None
-    dearer = compare(ledger, "experiment", ["a", "b"], baseline="b").sides[0]
-    assert dearer.verdict is Verdict.DEARER
+    dearer = compare(ledger, "experiment", ["a", "b"], baseline="b").groups[0]
+    assert dearer.verdict is ComparisonVerdict.MORE_EXPENSIVE
 
 
 def test_chance_is_called_chance(keep: Keep) -> None:
@@ -105,7 +109,9 @@ def test_chance_is_called_chance(keep: Keep) -> None:
         *(of(f"e{which}", n) for which in range(12) for n in lognormal(draw, 60))
     )
     found = compare(ledger, "experiment")
-    assert {side.verdict for side in found.sides[1:]} == {Verdict.NOISE}
+    assert {group.verdict for group in found.groups[1:]} == {
+        ComparisonVerdict.NOT_SIGNIFICANT
+    }
 
 
 def test_few_calls_say_nothing(keep: Keep) -> None:
@@ -117,9 +123,9 @@ def test_few_calls_say_nothing(keep: Keep) -> None:
     )
     nine, ten, base = compare(
         ledger, "experiment", ["nine", "ten", "base"], baseline="base"
-    ).sides
+    ).groups
     assert (nine.verdict, nine.interval, nine.difference) == (
-        Verdict.TOO_FEW,
+        ComparisonVerdict.TOO_FEW_CALLS,
         None,
         None,
     )
@@ -146,8 +152,8 @@ def test_filters_and_spans_hold(keep: Keep) -> None:
         make_record(tags={}),
     )
     selection = select("2026-11-20", where=["region=us-east-1"])
-    sides = compare(ledger, "experiment", selection=selection).sides
-    assert {side.value: side.calls for side in sides} == {"a": 1, "b": 1}
+    groups = compare(ledger, "experiment", selection=selection).groups
+    assert {group.value: group.calls for group in groups} == {"a": 1, "b": 1}
 
 
 def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
@@ -159,10 +165,10 @@ def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
         *(of("b", 500 + n) for n in range(12)),
         of("b", at=old, outcome=Outcome.ERROR, price_status=PriceStatus.FREE),
     )
-    before = compare(ledger, "experiment", ["a", "b"]).sides
+    before = compare(ledger, "experiment", ["a", "b"]).groups
     ledger.forget(calls_before=NOON - timedelta(days=1))
     found = compare(ledger, "experiment", ["a", "b"])
-    a, b = found.sides
+    a, b = found.groups
     assert (a.calls, a.single_calls, b.calls, b.single_calls) == (42, 12, 13, 12)
     # 30 x 0.002 and 12 x 0.001, with 66 tokens more
     assert a.cost == Decimal("0.072066")
@@ -177,9 +183,8 @@ def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
     assert a.interval.high < 0.0011  # of those that are left
     assert found.remarks == (
         (
-            "Of 55 calls 24 are still kept one by one: intervals, tests and "
-            "percentiles stand on these alone (a 12 of 42, b 12 of 13), all other "
-            "figures on all calls"
+            "24 of 55 single calls are left: intervals, tests and percentiles are "
+            "based on these (a 12 of 42, b 12 of 13), all other figures on all calls"
         ),
     )
 
@@ -191,17 +196,17 @@ def test_sums_alone_are_compared_too(keep: Keep) -> None:
     )
     ledger.forget(calls_before=NOON + timedelta(days=1))
     found = compare(ledger, "experiment")
-    assert [(s.value, s.cost_per_call) for s in found.sides] == [
+    assert [(s.value, s.cost_per_call) for s in found.groups] == [
         ("a", Decimal("0.001")),
         ("b", Decimal("0.0005")),
     ]
-    other = found.sides[1]
+    other = found.groups[1]
     assert (other.interval, other.latency, other.difference) == (None, None, None)
-    assert other.verdict is Verdict.TOO_FEW
+    assert other.verdict is ComparisonVerdict.TOO_FEW_CALLS
     assert found.remarks == (
         (
-            "No single call of this span is kept any more: all figures come from "
-            "hourly sums, and there are no intervals, tests or percentiles"
+            "All single calls of this span were deleted: the figures come from hourly "
+            "sums, without intervals, tests or percentiles"
         ),
     )
 
@@ -210,13 +215,13 @@ def test_a_side_without_any_price(keep: Keep) -> None:
     """What nobody knows is not nothing: it has no amount, and is counted."""
     unpriced = {"cost": None, "price_status": PriceStatus.UNPRICED}
     found = compare(keep(of("a"), of("b", **unpriced)), "experiment", ["a", "b"])
-    b = found.sides[1]
+    b = found.groups[1]
     assert (b.calls, b.unpriced) == (1, 1)
     assert (b.cost, b.cost_per_call, b.cost_per_success, b.wasted) == (None,) * 4
     assert found.remarks == (
         (
-            "1 of 2 calls has no price: what they cost is in none of these amounts. "
-            "Why, and what to do: bedrock-attrib unpriced"
+            "1 of 2 calls has no price: excluded from these amounts. Reasons: "
+            "bedrock-attrib report unpriced"
         ),
     )
 
@@ -228,7 +233,11 @@ def euro(record: CallRecord) -> CallRecord:
 
 WRONG = {
     "no value": ([], {}, "none has calls in this span"),
-    "one value": ([of("a")], {}, "only .a. has calls in this span; two are needed"),
+    "one value": (
+        [of("a")],
+        {},
+        "needs two values of experiment, but only .a. has calls in this span",
+    ),
     "unknown value": ([of("a")], {"values": ["a", "c"]}, "no call has experiment=c"),
     "unknown baseline": ([of("a"), of("b")], {"baseline": "c"}, "the baseline 'c'"),
     "two currencies": ([of("a"), euro(of("b"))], {}, "priced in EUR, USD"),
@@ -238,7 +247,7 @@ WRONG = {
         {"by": "experiments"},
         "No call has a tag 'experiments' .there are experiment.; did you mean exp",
     ),
-    "time": ([of("a"), of("b")], {"by": "day"}, "compare does not go by day"),
+    "time": ([of("a"), of("b")], {"by": "day"}, "compare cannot be grouped by day"),
     "too many": ([of(f"{n}") for n in range(51)], {}, "has 51 values"),
 }
 
@@ -307,14 +316,14 @@ def test_answers_are_no_part_of_the_cache_share(keep: Keep) -> None:
     """It is a share of prompts, however long their answers are."""
     units = (Unit.INPUT_TOKEN, Unit.CACHE_READ_TOKEN, Unit.OUTPUT_TOKEN)
     usage = Usage(dict.fromkeys(units, 500))
-    side = compare(keep(of("a", usage=usage), of("b")), "experiment", ["a", "b"])
-    assert side.sides[0].cache_share == 0.5
+    group = compare(keep(of("a", usage=usage), of("b")), "experiment", ["a", "b"])
+    assert group.groups[0].cache_share == 0.5
 
 
 def test_no_interval_says_that_calls_earn_money(keep: Keep) -> None:
     """Its lower end is nothing at least, however few calls cost most of it."""
     calls = [*(of("a", 1) for _ in range(20)), *(of("a", 10**6) for _ in range(2))]
     found = compare(keep(*calls, of("b")), "experiment", ["a", "b"])
-    interval = found.sides[0].interval
+    interval = found.groups[0].interval
     assert interval is not None
     assert interval.low == 0.0

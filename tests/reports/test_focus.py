@@ -178,13 +178,20 @@ def test_units_have_names_as_focus_writes_them() -> None:
     assert nouns[Unit.OUTPUT_IMAGE_512_STANDARD] == "Images"
     assert nouns[Unit.GUARDRAIL_TOPIC_TEXT_UNIT] == "Text Units"
     assert nouns[Unit.SEARCH_UNIT] == "Search Units"
+    assert nouns[Unit.WEB_SEARCH_QUERY] == "Queries"
+    assert nouns[Unit.VCPU_HOUR_V2] == "vCPU-Hours"
+    assert nouns[Unit.MEMORY_GB_HOUR] == "GB-Hours"
+    assert nouns[Unit.INDEX_STORAGE_GB_MONTH] == "GB-Months"
+    assert nouns[Unit.DOCUMENT_PAGE_CUSTOM] == "Pages"
+    assert nouns[Unit.NODE_TRANSITION] == "Node Transitions"
+    assert nouns[Unit.TRAINING_HOUR] == "Hours"
     assert "Units" not in nouns.values()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"version": "1.3"}, "'1.3' is not known; expected 1.2 or 1.4"),
+        ({"version": "1.3"}, "unknown FOCUS version '1.3'; expected 1.2 or 1.4"),
         ({"period": "week"}, "'week'; expected hour or day"),
     ],
 )

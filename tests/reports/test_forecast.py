@@ -15,7 +15,7 @@ from kept_spend import Spent, keep_spend
 from bedrock_attrib import ConfigError
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import forecast, select
-from bedrock_attrib.reports._analysis.outlook import Outlook
+from bedrock_attrib.reports._analysis.spend_model import SpendModel
 from bedrock_attrib.reports._statistics.robust import quantile
 
 Spend = Callable[[list[Spent]], Ledger]
@@ -198,9 +198,9 @@ def test_intervals_hold_what_comes(shape: str) -> None:
             )
             for n, height in enumerate(level)
         ]
-        outlook = Outlook.of(series[:49])
-        assert outlook is not None
-        sums = outlook.draw([(day, 1.0) for day, _ in series[49:]], draws=400)
+        model = SpendModel.of(series[:49])
+        assert model is not None
+        sums = model.draw([(day, 1.0) for day, _ in series[49:]], draws=400)
         actual = sum(amount for _, amount in series[49:])
         held += quantile(sums, 0.1) <= actual <= quantile(sums, 0.9)
     assert 27 <= held <= 40
@@ -211,9 +211,9 @@ def test_most_days_are_empty() -> None:
     days = [
         (date(2026, 9, 7) + n * DAY, 100.0 if n % 10 == 0 else 0.0) for n in range(50)
     ]
-    outlook = Outlook.of(days)
-    assert outlook is not None
-    assert outlook.weekdays == (1.0,) * 7
+    model = SpendModel.of(days)
+    assert model is not None
+    assert model.weekdays == (1.0,) * 7
 
 
 def test_the_ends_leave_out_as_much_on_either_side(spend: Spend) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,11 +21,12 @@ from kept_records import NOON, make_record
 import bedrock_attrib.reports.html as package
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.html import make_page, render
 from bedrock_attrib.reports.html._collect import collect
-from bedrock_attrib.reports.html._common import MOST_SHOWN
-from bedrock_attrib.reports.html._details import by_hand
+from bedrock_attrib.reports.html._details import priced_counts
+from bedrock_attrib.reports.html._totals import MOST_SHOWN
 
 Keep = Callable[..., Ledger]
 PACKAGE = Path(package.__file__).parent
@@ -93,11 +95,11 @@ def test_the_page_shows_what_was_spent_by_whom(keep: Keep) -> None:
         make_record(tags={}, at=NOON - DAY),
     )
     rows = Reader(render(ledger, by=["team"], now=NOW)).rows
-    assert ["search", "$0.00231", "50.0 %", "2"] in rows
-    assert ["ads", "$0.00116", "25.0 %", "1"] in rows
-    assert ["(none)", "$0.00116", "25.0 %", "1"] in rows
-    assert ["total", "$0.00462", "100.0 %", "4"] in rows
-    assert ["without team", "1", "$0.00116", "25.0 %"] in rows
+    assert ["search", "$0.00231", "50.0%", "2"] in rows
+    assert ["ads", "$0.00116", "25.0%", "1"] in rows
+    assert ["(none)", "$0.00116", "25.0%", "1"] in rows
+    assert ["total", "$0.00462", "100.0%", "4"] in rows
+    assert ["without team", "1", "$0.00116", "25.0%"] in rows
     assert ["search", "2", "0", "200", "100", "0", "$0.002310"] in rows
     assert ["total", "4", "0", "400", "200", "0", "$0.004620"] in rows
 
@@ -124,7 +126,7 @@ def test_an_amount_given_as_a_whole_is_told_as_one(keep: Keep) -> None:
     given = Cost(Decimal("1.5"), "CHF", {}, {})
     page = render(keep(make_record(cost=given)), now=NOW)
     model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
-    assert [model, "given as a whole", "1", "", "1.50 CHF"] in Reader(page).rows
+    assert [model, "no unit prices", "1", "", "1.50 CHF"] in Reader(page).rows
     assert figures(page)["currency"] == "CHF"
 
 
@@ -133,7 +135,7 @@ def test_currencies_stand_beside_one_another(keep: Keep) -> None:
     given = Cost(Decimal("1.5"), "EUR", {}, {})
     page = render(keep(make_record(), make_record(cost=given)), by=["team"], now=NOW)
     rows = Reader(page).rows
-    assert ["search", "€1.50 + $0.00116", "100.0 %", "2"] in rows
+    assert ["search", "1.50 EUR + $0.00116", "100.0%", "2"] in rows
 
 
 def test_failures_and_what_they_cost_are_told(keep: Keep) -> None:
@@ -149,9 +151,9 @@ def test_failures_and_what_they_cost_are_told(keep: Keep) -> None:
         ),
     )
     rows = Reader(render(ledger, now=NOW)).rows
-    assert ["abandoned", "", "1", "33.3 %", "$0.00116"] in rows
-    assert ["error", "ThrottlingException", "1", "33.3 %", "–"] in rows  # noqa: RUF001
-    assert ["total", "", "2", "66.7 %", "$0.00116"] in rows
+    assert ["abandoned", "", "1", "33.3%", "$0.00116"] in rows
+    assert ["error", "ThrottlingException", "1", "33.3%", "–"] in rows  # noqa: RUF001
+    assert ["total", "", "2", "66.7%", "$0.00116"] in rows
 
 
 def test_calls_without_a_price_are_told(keep: Keep) -> None:
@@ -171,17 +173,17 @@ def test_key_figures_of_what_has_no_price(keep: Keep) -> None:
     """A dash stands for what nobody knows, with how many calls that are."""
     odd = "acme.unheard-of-v1:0"
     told = cards(render(keep(make_record(model=odd, tags={})), now=NOW))
-    assert told["Spend at list prices"].split() == "&ndash; none of it is known".split()
+    assert told["Spend at list prices"].split() == "\u2013 no call is priced".split()
     assert told["Spend without team"].split() == (
-        "&ndash; 1 call, 1 without a whole price".split()
+        "\u2013 1 call, 1 not fully priced".split()
     )
     failed = make_record(model=odd, outcome=Outcome.ABANDONED)
     page = render(keep(make_record(tags={}), failed), now=NOW)
-    assert cards(page)["Failed or given up"].split() == (
-        "1 33.3 % of calls, &ndash; , 1 without a whole price".split()
+    assert cards(page)["Failed or abandoned calls"].split() == (
+        "1 33.3% of calls, \u2013 , 1 not fully priced".split()
     )
     assert cards(page)["Spend without team"].split() == (
-        "$0.00116 100.0 % of spend, 2 calls, 1 without a whole price".split()
+        "$0.00116 100.0% of spend, 2 calls, 1 not fully priced".split()
     )
     rows = Reader(render(keep(), select(where=["model=acme*"]), now=NOW)).rows
     assert ["without team", "1", "\u2013", "\u2013"] in rows
@@ -198,7 +200,7 @@ def test_key_figures_of_other_currencies(keep: Keep) -> None:
         "some of it from estimated counts or prices",
     ]
     assert told["Spend without team"] == "1.50 CHF  1 call"
-    assert "50.0 % of calls, 1.50 CHF" in told["Failed or given up"]
+    assert "50.0% of calls, 1.50 CHF" in told["Failed or abandoned calls"]
 
 
 def test_many_models_without_a_price_are_summed_up(keep: Keep) -> None:
@@ -221,7 +223,7 @@ def test_units_other_than_tokens_have_a_price_each(keep: Keep) -> None:
 def test_a_page_by_no_tag_has_no_unattributed_spend(keep: Keep) -> None:
     """Nobody asked for tags."""
     page = render(keep(make_record()), by=["model", "region"], now=NOW)
-    assert "This page goes by no tag." in page
+    assert "This page is not grouped by a tag." in page
     assert "Spend without" not in page
 
 
@@ -229,17 +231,21 @@ def test_a_part_that_is_nearly_nothing_is_not_nothing(keep: Keep) -> None:
     """A share never rounds to zero."""
     much = make_record(Usage({Unit.INPUT_TOKEN: 10**9}), tags={"team": "ads"})
     rows = Reader(render(keep(much, make_record()), by=["team"], now=NOW)).rows
-    assert ["search", "$0.00116", "<0.1 %", "1"] in rows
+    assert ["search", "$0.00116", "<0.1%", "1"] in rows
 
 
-def test_charges_beyond_the_most_are_summed_up(keep: Keep) -> None:
-    """The closing table keeps its total."""
-    figures = collect(keep(make_record()), select(), ["team"])
-    rows = Reader(by_hand(figures, 1)).rows
-    assert rows[-2:] == [
-        ["1 more", "", "", "", "$0.000330"],
-        ["total", "", "", "", "$0.001155"],
-    ]
+def test_prices_beyond_the_most_are_added_up(keep: Keep) -> None:
+    """The last row has the amount of all prices that are not shown."""
+    found = priced_counts(collect(keep(make_record()), select(), ["team"]), 1)
+    assert [key.unit for key, _ in found.rows] == [Unit.OUTPUT_TOKEN]
+    assert (found.hidden, found.rest) == (1, {"USD": Decimal("0.000330")})
+
+
+def test_a_missing_extra_is_named(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Jinja2 the error says what to install."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match=r"bedrock-attrib\[reports\]"):
+        render(keep(make_record()), now=NOW)
 
 
 def test_an_empty_ledger_has_a_page(keep: Keep) -> None:
@@ -408,7 +414,7 @@ def test_a_page_without_calls_says_so(is_empty: bool, keep: Keep) -> None:  # no
     """There is a page, and it says what to do."""
     ledger = keep() if is_empty else keep(make_record())
     page = render(ledger, select(NOON + DAY, NOON + 2 * DAY), now=NOW)
-    assert "No call is in this span." in page
+    assert "No calls match." in page
     assert figures(page)["labels"] == []
 
 
@@ -483,8 +489,8 @@ def test_bars_are_of_one_currency(keep: Keep) -> None:
     """Amounts of another are not added to them."""
     francs = make_record(cost=Cost(Decimal(9), "CHF", {}, {}))
     found = collect(keep(make_record(), francs), select(), ["team"])
-    (stretch,) = found.stretches
-    assert stretch.cost == {"team": {"search": Decimal("0.001155")}}
+    (period,) = found.periods
+    assert period.cost == {"team": {"search": Decimal("0.001155")}}
 
 
 def test_a_span_beyond_the_ledger_stays_where_it_is(keep: Keep) -> None:
@@ -498,7 +504,7 @@ def test_the_share_of_prompts_from_the_cache(keep: Keep) -> None:
     """It is of all tokens of prompts."""
     usage = Usage({Unit.INPUT_TOKEN: 75, Unit.CACHE_READ_TOKEN: 25})
     told = cards(render(keep(make_record(usage)), now=NOW))
-    assert told["Prompt tokens read from cache"] == "25.0 %  25 of 100"
+    assert told["Prompt tokens read from cache"] == "25.0%  25 of 100"
 
 
 def test_what_is_not_shown_on_its_own_is_summed_up(keep: Keep) -> None:
@@ -507,5 +513,5 @@ def test_what_is_not_shown_on_its_own_is_summed_up(keep: Keep) -> None:
     ledger = keep(*(make_record(tags={"team": f"t{n}"}) for n in range(count)))
     rows = Reader(render(ledger, by=["team"], now=NOW)).rows
     assert [row for row in rows if "others" in row[0]] == [
-        ["3 others", "$0.00346", "20.0 %", "3"]
+        ["3 others", "$0.00346", "20.0%", "3"]
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from browser import Browser, Page, chromium, running_browser
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome
@@ -56,7 +57,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     outcome=Outcome.ABANDONED if day == 3 else Outcome.OK,
                 )
             )
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     path = folder / "report.html"
     path.write_text(render(ledger, now=NOW), "utf-8")
     ledger.close()

@@ -15,8 +15,8 @@ from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.reports import (
     IdenticalRequests,
-    IdenticalRow,
-    Repeats,
+    IdenticalRequestsRow,
+    RepeatedCalls,
     identical_requests,
     select,
 )
@@ -60,10 +60,10 @@ def test_repeats_are_counted_for_who_asked_again(keep: Keep) -> None:
     )
     found = identical_requests(ledger, ("team",))
     assert found.rows == (
-        IdenticalRow(("ads", PRO), 2, 2, 1, Repeats(1, COST)),
-        IdenticalRow(("search", PRO), 2, 1, 0, Repeats(1, COST)),
+        IdenticalRequestsRow(("ads", PRO), 2, 2, 1, RepeatedCalls(1, COST)),
+        IdenticalRequestsRow(("search", PRO), 2, 1, 0, RepeatedCalls(1, COST)),
     )
-    assert found.total == IdenticalRow((), 4, 2, 1, Repeats(2, 2 * COST))
+    assert found.total == IdenticalRequestsRow((), 4, 2, 1, RepeatedCalls(2, 2 * COST))
     assert (found.by, found.currency) == (("team", "model"), "USD")
 
 
@@ -81,7 +81,7 @@ def test_requests_are_named_by_what_their_repeats_cost(keep: Keep) -> None:
     assert (first.request_hash, first.calls, first.repeats) == (
         B,
         6,
-        Repeats(5, 5 * COST),
+        RepeatedCalls(5, 5 * COST),
     )
     assert (first.first_at, first.last_at) == (NOON, NOON + 9 * MINUTE)
     assert first.made_by == (("ads", PRO), ("search", PRO))
@@ -128,20 +128,20 @@ def test_only_an_answer_can_be_kept(keep: Keep) -> None:
     )
     found = identical_requests(ledger)
     assert (found.total.calls, found.total.requests) == (5, 1)
-    assert found.total.repeats == Repeats(2, COST)
+    assert found.total.repeats == RepeatedCalls(2, COST)
 
 
 def test_repeats_without_a_price_are_told(keep: Keep) -> None:
     """What is not known is counted, and never zero."""
     odd = {"cost": None, "price_status": PriceStatus.UNPRICED}
     found = identical_requests(keep(asked(A), asked(A, 1, **odd), asked(A, 2)))
-    assert found.total.repeats == Repeats(2, COST, unpriced=1)
+    assert found.total.repeats == RepeatedCalls(2, COST, unpriced=1)
     none = identical_requests(keep(asked(B, 3, **odd), asked(B, 4, **odd)), top=1)
     (found,) = (each for each in none.lifetimes if each.within_s is None)
-    assert found.repeats == Repeats(3, COST, unpriced=2)
+    assert found.repeats == RepeatedCalls(3, COST, unpriced=2)
     alone = select("2026-11-25T12:03")
     total = identical_requests(keep(), selection=alone).total
-    assert total.repeats == Repeats(1, None, unpriced=1)
+    assert total.repeats == RepeatedCalls(1, None, unpriced=1)
 
 
 def test_calls_that_are_never_hashed_are_not_missing(keep: Keep) -> None:
@@ -171,8 +171,8 @@ def test_calls_that_were_forgotten_are_told(keep: Keep) -> None:
     assert found.total.repeats.calls == 1
     assert found.remarks == (
         (
-            "Single calls before 2026-11-25 13:00 UTC are not kept any more, and are "
-            "in no figure here"
+            "Single calls before 2026-11-25 13:00 UTC were deleted and are "
+            "excluded from these figures"
         ),
     )
     assert identical_requests(ledger, selection=select("2026-11-25T13:00")).remarks == (
@@ -194,4 +194,4 @@ def test_amounts_of_several_currencies_are_refused(keep: Keep) -> None:
 def test_a_ledger_without_calls(keep: Keep) -> None:
     """Where nothing was asked, nothing was asked again."""
     found = identical_requests(keep())
-    assert (found.total, found.since, found.top) == (IdenticalRow(()), None, ())
+    assert (found.total, found.since, found.top) == (IdenticalRequestsRow(()), None, ())

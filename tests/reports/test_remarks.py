@@ -65,7 +65,7 @@ OF: dict[str, Callable[[Ledger, Selection], tuple[str, ...]]] = {
 def test_time_and_units_are_refused(name: str, dimension: str, keep: Keep) -> None:
     """What came, what is possible and what to do instead are said."""
     message = (
-        f"{name} does not go by {dimension}; expected a tag, or one of model, .* "
+        f"{name} cannot be grouped by {dimension}; expected a tag, or one of model, .* "
         f"\\(a tag of that name: tag:{dimension}\\)\\. [A-Z]"
     )
     with pytest.raises(ConfigError, match=message):
@@ -85,7 +85,9 @@ def test_what_is_no_tag_cannot_be_lacking(keep: Keep) -> None:
     """A dimension is no tag, unless it is said to be one."""
     ledger = keep(make_record(tags={"day": "x"}), make_record())
     for name in ("model", "day"):
-        with pytest.raises(ConfigError, match=f"looks for tags, and {name} is none"):
+        with pytest.raises(
+            ConfigError, match=f"expects tags such as team, and {name} is not one"
+        ):
             unattributed(ledger, [name])
     assert unattributed(ledger, ["tag:day"]).lacking.calls == 1
     assert unattributed(ledger, ["temas"]).remarks == (
@@ -110,7 +112,7 @@ def test_a_filter_on_a_tag_of_other_times_is_told(name: str, keep: Keep) -> None
     chosen = select("2026-11-25", where=["squad!=y"])
     told = OF[name](ledger, chosen)
     # Those that look back have a longer span.
-    expected = "No call of this span has a tag 'squad'; calls before or after it have"
+    expected = "No call in this span has a tag 'squad', but calls before or after it do"
     assert (expected in told) is (name not in ("anomalies", "forecast"))
 
 
@@ -130,8 +132,8 @@ def of(**fields: object) -> CallRecord:
 
 UNPRICED = {"cost": None, "price_status": PriceStatus.UNPRICED}
 DOUBTS = (
-    r"1 of 4 calls has no price: .*bedrock-attrib unpriced",
-    r"1 of 4 calls has a price for a part alone: .*bedrock-attrib unpriced",
+    r"1 of 4 calls has no price: .*bedrock-attrib report unpriced",
+    r"1 of 4 calls has a price for a part: .*bedrock-attrib report unpriced",
     r"1 of 4 calls has an estimated price, as counts or prices of theirs .*",
 )
 
@@ -156,11 +158,11 @@ def test_a_group_without_any_price_saves_nothing_known(keep: Keep) -> None:
     ledger = keep(of(**UNPRICED), of(tags={"team": "ads"}))
     rows = {row.keys: row.repricing for row in what_if(ledger, BATCH).rows}
     lost, known = rows["search",], rows["ads",]
-    assert (lost.calls, lost.left_out) == (0, 1)
-    assert (lost.actual, lost.instead, lost.saved, lost.left_out_cost) == (None,) * 4
-    assert (known.actual, known.left_out_cost) == (Decimal(1), Decimal(0))
-    (left_out,) = what_if(ledger, BATCH).left_out
-    assert (left_out.calls, left_out.cost) == (1, None)
+    assert (lost.calls, lost.excluded) == (0, 1)
+    assert (lost.actual, lost.instead, lost.saved, lost.excluded_cost) == (None,) * 4
+    assert (known.actual, known.excluded_cost) == (Decimal(1), Decimal(0))
+    (excluded,) = what_if(ledger, BATCH).excluded
+    assert (excluded.calls, excluded.cost) == (1, None)
 
 
 def test_waste_without_any_price(keep: Keep) -> None:
@@ -205,8 +207,6 @@ def test_what_of_partly_priced_calls_is_in_the_amounts(keep: Keep) -> None:
     """Reports that compare whole prices leave them out, the others have the part."""
     part = make_record(price_status=PriceStatus.PARTIAL)
     ledger = keep(make_record(tags={"team": "ads"}), part)
-    start = "1 of 2 calls has a price for a part alone: "
-    assert (
-        f"{start}none of it is in these amounts" in (what_if(ledger, BATCH).remarks[0])
-    )
-    assert f"{start}that part alone is in these amounts" in savings(ledger).remarks[0]
+    start = "1 of 2 calls has a price for a part: "
+    assert f"{start}excluded from these amounts" in (what_if(ledger, BATCH).remarks[0])
+    assert f"{start}only that part is in these amounts" in savings(ledger).remarks[0]

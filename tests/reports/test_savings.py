@@ -11,7 +11,13 @@ from bedrock_attrib import CallRecord, PriceTable, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.ledger import Ledger
 from bedrock_attrib.pricing import PriceRow
-from bedrock_attrib.reports import Savings, Way, WayReport, savings, select
+from bedrock_attrib.reports import (
+    SavingsOption,
+    SavingsOptionReport,
+    SavingsReport,
+    savings,
+    select,
+)
 
 Keep = Callable[..., Ledger]
 SONNET_5 = "us.anthropic.claude-sonnet-5"
@@ -20,15 +26,17 @@ NOVA = "us.amazon.nova-pro-v1:0"
 LONG = Usage({Unit.INPUT_TOKEN: 10_000, Unit.OUTPUT_TOKEN: 100})
 
 
-def way(found: Savings, name: Way) -> WayReport:
-    """What *found* says of one way."""
-    (report,) = (each for each in found.ways if each.way is name)
+def option(found: SavingsReport, name: SavingsOption) -> SavingsOptionReport:
+    """What *found* says of one option."""
+    (report,) = (each for each in found.options if each.option is name)
     return report
 
 
-def saved(found: Savings, name: Way) -> dict[tuple[str | None, ...], Decimal]:
-    """What one way saves, by keys."""
-    return {each.keys: each.amount for each in way(found, name).savings}
+def saved(
+    found: SavingsReport, name: SavingsOption
+) -> dict[tuple[str | None, ...], Decimal]:
+    """What one option saves, by keys."""
+    return {each.keys: each.amount for each in option(found, name).rows}
 
 
 def cached(read: int, written: int) -> CallRecord:
@@ -42,15 +50,15 @@ def test_what_caching_saved(keep: Keep) -> None:
     found = savings(keep(cached(1_000_000, 100_000)), ("team",))
     # 1,100,000 at 2 is 2.2; it was 0.2 + 0.25.
     expected = {("search", "anthropic.claude-sonnet-5"): Decimal("1.75")}
-    assert saved(found, Way.CACHED) == expected
-    assert way(found, Way.CACHED).total == Decimal("1.75")
+    assert saved(found, SavingsOption.CACHED) == expected
+    assert option(found, SavingsOption.CACHED).total == Decimal("1.75")
     assert found.spent == Decimal("0.4502")
 
 
 def test_a_cache_that_is_only_written_costs_more(keep: Keep) -> None:
     """A prefix that nobody reads again is a loss, and shown as one."""
     found = savings(keep(cached(0, 1_000_000)), ("team",))
-    assert way(found, Way.CACHED).total == Decimal("-0.5")
+    assert option(found, SavingsOption.CACHED).total == Decimal("-0.5")
 
 
 def test_caching_by_models_whose_price_hangs_on_length(keep: Keep) -> None:
@@ -63,7 +71,7 @@ def test_caching_by_models_whose_price_hangs_on_length(keep: Keep) -> None:
         make_record(unread, model=model, tags={"team": "a"}),
         make_record(unread, model=model, tags={"team": "b"}),
     )
-    (saving,) = way(savings(ledger, ("team",)), Way.CACHED).savings
+    (saving,) = option(savings(ledger, ("team",)), SavingsOption.CACHED).rows
     assert (saving.keys[0], saving.repricing.calls) == ("a", 1)
     assert saving.amount == Decimal("0.27")  # 100,000 at 3 less 0.3
 
@@ -104,8 +112,10 @@ def test_global_ids_instead_of_geo_ones(keep: Keep) -> None:
     )
     found = savings(ledger, ("team",))
     expected = {("search", "anthropic.claude-sonnet-5"): Decimal("0.0021")}
-    assert saved(found, Way.GLOBAL) == expected
-    assert [each.model for each in way(found, Way.GLOBAL).left_out] == [NOVA]
+    assert saved(found, SavingsOption.GLOBAL) == expected
+    assert [each.model for each in option(found, SavingsOption.GLOBAL).excluded] == [
+        NOVA
+    ]
 
 
 def test_long_prompts_that_hardly_use_the_cache(keep: Keep) -> None:
@@ -116,7 +126,7 @@ def test_long_prompts_that_hardly_use_the_cache(keep: Keep) -> None:
         *(make_record(LONG, model=SONNET_5, tags={"team": "b"}) for _ in range(99)),
         *(make_record(short, model=SONNET_5, tags={"team": "c"}) for _ in range(100)),
     )
-    (chance,) = way(savings(ledger, ("team",)), Way.CACHE_MORE).savings
+    (chance,) = option(savings(ledger, ("team",)), SavingsOption.CACHE_MORE).rows
     assert chance.keys == ("a", "anthropic.claude-sonnet-5")
     # Of 500,000 tokens at 2.2, 450,000 cost 0.22 and 50,000 cost 2.75.
     assert chance.amount == Decimal("0.8635")
@@ -145,9 +155,11 @@ def test_where_nobody_waits(keep: Keep) -> None:
         ("a", "amazon.nova-pro-v1:0"): half,
         ("b", "amazon.nova-pro-v1:0"): half,
     }
-    assert saved(found, Way.FLEX) == expected
-    assert saved(found, Way.BATCH) == expected
-    evidence = {each.keys[0]: each.evidence for each in way(found, Way.BATCH).savings}
+    assert saved(found, SavingsOption.FLEX) == expected
+    assert saved(found, SavingsOption.BATCH) == expected
+    evidence = {
+        each.keys[0]: each.evidence for each in option(found, SavingsOption.BATCH).rows
+    }
     assert evidence == {
         "a": ("the tag app=nightly-index, and no streams",),
         "b": ("40 s on average, and no streams",),
@@ -161,7 +173,7 @@ def test_where_nobody_waits_by_what_calls_of_one_job_do_not_share(keep: Keep) ->
         make_record(LONG, region="us-east-1", **job),
         make_record(LONG, region="us-west-2", **job),
     )
-    found = way(savings(ledger, ("region",)), Way.BATCH).savings
+    found = option(savings(ledger, ("region",)), SavingsOption.BATCH).rows
     assert {each.keys[0]: each.evidence for each in found} == {
         "us-east-1": ("the tag app=nightly, and no streams",),
         "us-west-2": ("the tag app=nightly, and no streams",),
@@ -179,7 +191,7 @@ def test_filters_hold_and_an_empty_ledger_has_nothing(keep: Keep) -> None:
 def test_a_ledger_without_calls(keep: Keep) -> None:
     """There is nothing to save where nothing was spent."""
     found = savings(keep())
-    assert (found.ways, found.since) == ((), None)
+    assert (found.options, found.since) == ((), None)
 
 
 def test_failed_calls_alone_cost_nothing(keep: Keep) -> None:
@@ -193,14 +205,14 @@ def test_failed_calls_alone_cost_nothing(keep: Keep) -> None:
 def test_many_quick_calls_are_not_slow_together(keep: Keep) -> None:
     """Who waits five seconds each time waits."""
     ledger = keep(*(make_record(LONG, model=NOVA, duration_s=5.0) for _ in range(9)))
-    assert saved(savings(ledger, ("team",)), Way.BATCH) == {}
+    assert saved(savings(ledger, ("team",)), SavingsOption.BATCH) == {}
 
 
 def test_who_uses_the_cache_already_is_not_told_to(keep: Keep) -> None:
     """A fifth of the prompts from the cache is enough."""
     usage = Usage({**LONG, Unit.CACHE_READ_TOKEN: 3_000})
     ledger = keep(*(make_record(usage, model=SONNET_5) for _ in range(100)))
-    assert saved(savings(ledger, ("team",)), Way.CACHE_MORE) == {}
+    assert saved(savings(ledger, ("team",)), SavingsOption.CACHE_MORE) == {}
 
 
 def test_a_way_that_costs_more_is_no_chance(keep: Keep) -> None:
@@ -224,5 +236,5 @@ def test_a_way_that_costs_more_is_no_chance(keep: Keep) -> None:
         ]
     )
     ledger = keep(make_record(LONG, model=NOVA, tags={"app": "nightly"}))
-    report = way(savings(ledger, ("team",), prices=dear), Way.BATCH)
-    assert (report.savings, report.total, report.left_out) == ((), 0, ())
+    report = option(savings(ledger, ("team",), prices=dear), SavingsOption.BATCH)
+    assert (report.rows, report.total, report.excluded) == ((), 0, ())

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kept_records import MODEL, make_record
 
 from bedrock_attrib import ConfigError
-from bedrock_attrib._model.record import Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.tags import Tags
 from bedrock_attrib.ledger import Kind
 from bedrock_attrib.reports import Step, parse_filter, select
 from bedrock_attrib.reports._calendar import edges, stretch_label
@@ -61,10 +62,10 @@ def test_a_stretch_alone_says_both_ends() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"since": "soon"}, "'soon' is no moment; expected 2026-11-25"),
-        ({"since": "2026-13"}, "'2026-13' is no moment"),
+        ({"since": "soon"}, "'soon' is not a moment; expected 2026-11-25"),
+        ({"since": "2026-13"}, "'2026-13' is not a moment"),
         ({"since": "999999w"}, "'999999w'"),
-        ({"since": "0001-01-01"}, "lies in the year 1; expected one from 1971"),
+        ({"since": "0001-01-01"}, "is in the year 1; expected a year from 1971"),
         ({"until": "9999-12-31"}, "'9999-12-31'"),
         (
             {"since": "2026-02", "until": "2026-01"},
@@ -72,10 +73,10 @@ def test_a_stretch_alone_says_both_ends() -> None:
         ),
         ({"zone": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
         ({"zone": "../etc/passwd"}, "is no time zone"),
-        ({"where": ["team"]}, "'team' is no filter"),
-        ({"where": ["=a"]}, "'=a' is no filter"),
-        ({"where": ["unit=output_token"]}, "not filtered by unit"),
-        ({"where": ["day=2026-11-25"]}, "not filtered by day"),
+        ({"where": ["team"]}, "'team' is not a filter"),
+        ({"where": ["=a"]}, "'=a' is not a filter"),
+        ({"where": ["unit=output_token"]}, "cannot be filtered by unit"),
+        ({"where": ["day=2026-11-25"]}, "cannot be filtered by day"),
     ],
 )
 def test_what_is_not_understood_is_told(
@@ -145,7 +146,7 @@ def kind_of(**fields: object) -> Kind:
 )
 def test_filters(text: str, tags: dict[str, str], is_met: bool) -> None:  # noqa: FBT001
     """Values, several, stars, none, not; a star and nothing else has a meaning."""
-    assert is_met is parse_filter(text).lets_pass(Tags(tags), kind_of())
+    assert is_met is parse_filter(text).matches(Tags(tags), kind_of())
 
 
 @given(
@@ -155,15 +156,17 @@ def test_filters(text: str, tags: dict[str, str], is_met: bool) -> None:  # noqa
 def test_stars_stand_for_anything(stars: str, value: str) -> None:
     """However many there are: as if every way to fill them were tried."""
     expected = re.fullmatch(stars.replace("*", ".*"), value) is not None
-    found = parse_filter(f"team={stars}").lets_pass(Tags({"team": value}), kind_of())
+    found = parse_filter(f"team={stars}").matches(Tags({"team": value}), kind_of())
     assert expected is found
 
 
-@pytest.mark.timeout(10)
 def test_a_tag_that_nearly_matches_takes_no_time() -> None:
-    """Tags may come from strangers, and a report must end."""
+    """Tags may come from strangers, and a report must end.
+
+    To try every way to fill the stars would take longer than any test may.
+    """
     hostile = parse_filter("team=" + "*a" * 30 + "*b")
-    assert hostile.lets_pass(Tags({"team": "a" * 256}), kind_of()) is False
+    assert hostile.matches(Tags({"team": "a" * 256}), kind_of()) is False
 
 
 def test_the_model_of_these_tests() -> None:

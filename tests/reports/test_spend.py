@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import NOON, make_record
+from waiting import HANG_S
 
 from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib.reports import flat_spend, select, spend_by
+from bedrock_attrib.reports import select, spend_by, tabulate_spend
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -174,7 +175,7 @@ def test_stretches_add_up_to_the_total(
     ledger = Ledger(tmp_path_factory.mktemp("spend") / "calls.db")
     for start in starts:
         ledger.write(make_record(at=start.replace(tzinfo=UTC)))
-    assert ledger.flush(10)
+    assert ledger.flush(HANG_S)
     if span is not None and span[0] == span[1]:
         span = None
     ends = [None, None] if span is None else [at.replace(tzinfo=UTC) for at in span]
@@ -209,9 +210,7 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     ledger.forget(calls_before=NOON - DAY)
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
-    assert remark.startswith(
-        "Single calls before 2026-11-25 12:00 UTC are not kept any more"
-    )
+    assert remark.startswith("Single calls before 2026-11-25 12:00 UTC were deleted")
     assert spend_by(ledger, ["team"]).remarks == ()
     assert spend_by(ledger, ["team"]).total.calls == 2
     assert spend_by(ledger, ["day"]).total.calls == 2
@@ -221,9 +220,9 @@ def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     ("by", "message"),
     [
         (["team", "team"], "names a dimension twice"),
-        (["hour", "day"], "goes by one of hour, day, not by several"),
-        ([""], "a dimension is named ''"),
-        (["tag:"], "a dimension is named 'tag:'"),
+        (["hour", "day"], "groups by one period only; choose one of hour, day"),
+        ([""], "unknown dimension ''"),
+        (["tag:"], "unknown dimension 'tag:'"),
     ],
 )
 def test_what_a_report_cannot_go_by(keep: Keep, by: list[str], message: str) -> None:
@@ -258,7 +257,7 @@ def test_progress_is_told(keep: Keep) -> None:
 def test_a_report_as_a_plain_table(keep: Keep) -> None:
     """Columns by name; a tag that is called as a figure is told apart."""
     ledger = keep(*(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c")))
-    table = flat_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
+    table = tabulate_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
     assert table.names == (
         "tag:calls",
         "day",
@@ -283,7 +282,7 @@ def test_a_report_as_a_plain_table(keep: Keep) -> None:
     )
     assert rest[:3] == ("(rest)", None, 2)
     for name in ("calls", "cost_usd", "share_usd"):
-        assert flat_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
+        assert tabulate_spend(spend_by(ledger, [name])).names[0] == f"tag:{name}"
 
 
 def test_what_is_partly_priced_is_in_no_mean(keep: Keep) -> None:

@@ -14,9 +14,9 @@ import pytest
 from bedrock_attrib import ConfigError
 from bedrock_attrib.errors import MissingExtraError
 from bedrock_attrib.reports import (
+    Column,
     ColumnType,
-    FlatColumn,
-    FlatTable,
+    Table,
     write_csv,
     write_json,
 )
@@ -24,13 +24,13 @@ from bedrock_attrib.reports.parquet import write_parquet
 
 AT = datetime(2026, 11, 25, 12, 0, 0, 5, tzinfo=UTC)
 COLUMNS = (
-    FlatColumn("team"),
-    FlatColumn("calls", ColumnType.COUNT),
-    FlatColumn("cost_usd", ColumnType.AMOUNT),
-    FlatColumn("duration_s", ColumnType.SECONDS),
-    FlatColumn("at", ColumnType.TIME),
+    Column("team"),
+    Column("calls", ColumnType.COUNT),
+    Column("cost_usd", ColumnType.AMOUNT),
+    Column("duration_s", ColumnType.SECONDS),
+    Column("at", ColumnType.TIME),
 )
-TABLE = FlatTable(
+TABLE = Table(
     COLUMNS,
     [
         ('a "b", c\nd', 3, Decimal("1E-7"), 0.5, AT),
@@ -40,7 +40,7 @@ TABLE = FlatTable(
 )
 
 
-def as_csv(table: FlatTable) -> str:
+def as_csv(table: Table) -> str:
     """*table* as it is written."""
     file = io.StringIO(newline="")
     write_csv(table, file)
@@ -63,7 +63,7 @@ def test_csv_is_as_rfc_4180_says() -> None:
 )
 def test_no_cell_is_run_by_a_spreadsheet(text: str) -> None:
     """Text that looks like a formula gets an apostrophe, in headings too."""
-    table = FlatTable((FlatColumn(text),), [(text,)])
+    table = Table((Column(text),), [(text,)])
     assert list(csv.reader(io.StringIO(as_csv(table), newline=""))) == [
         [f"'{text}"],
         [f"'{text}"],
@@ -72,7 +72,7 @@ def test_no_cell_is_run_by_a_spreadsheet(text: str) -> None:
 
 def test_numbers_stay_numbers() -> None:
     """A negative amount begins with a minus and is no text."""
-    table = FlatTable((FlatColumn("x", ColumnType.AMOUNT),), [(Decimal("-0.5"),)])
+    table = Table((Column("x", ColumnType.AMOUNT),), [(Decimal("-0.5"),)])
     assert as_csv(table) == "x\r\n-0.5\r\n"
 
 
@@ -90,7 +90,7 @@ def test_json_has_exact_amounts_as_text() -> None:
         "duration_s": 1e-05,
         "at": "2026-11-25T12:00:00.000005Z",
     }
-    write_json(FlatTable(COLUMNS, []), empty := io.StringIO())
+    write_json(Table(COLUMNS, []), empty := io.StringIO())
     assert json.loads(empty.getvalue()) == []
 
 
@@ -107,16 +107,14 @@ def test_parquet_has_types_and_exact_amounts() -> None:
         "timestamp[us, tz=UTC]",
     ]
     assert [tuple(row.values()) for row in read.to_pylist()] == TABLE.rows
-    write_parquet(FlatTable(COLUMNS, []), empty := io.BytesIO())
+    write_parquet(Table(COLUMNS, []), empty := io.BytesIO())
     assert parquet.read_table(empty).num_rows == 0
 
 
 def test_parquet_of_many_rows_comes_in_groups() -> None:
     """Rows may come one by one, and more of them than memory should hold."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra reports")
-    table = FlatTable(
-        (FlatColumn("n", ColumnType.COUNT),), ((n,) for n in range(120_000))
-    )
+    table = Table((Column("n", ColumnType.COUNT),), ((n,) for n in range(120_000)))
     write_parquet(table, file := io.BytesIO())
     read = parquet.ParquetFile(file)
     assert (read.num_row_groups, read.metadata.num_rows) == (3, 120_000)
@@ -125,7 +123,7 @@ def test_parquet_of_many_rows_comes_in_groups() -> None:
 def test_a_count_that_does_not_fit_is_told() -> None:
     """No figure is cut in silence."""
     pytest.importorskip("pyarrow", reason="needs the extra reports")
-    table = FlatTable((FlatColumn("n", ColumnType.COUNT),), [(10**30,)])
+    table = Table((Column("n", ColumnType.COUNT),), [(10**30,)])
     with pytest.raises(ConfigError, match="does not fit into the 64 bits"):
         write_parquet(table, io.BytesIO())
 

@@ -19,7 +19,7 @@ CONFIG = AioConfig(
 
 
 def new_session(kind: type[AioSession] = AioSession) -> AioSession:
-    """A session that does not read AWS' service models anew."""
+    """A session that does not read AWS's service models anew."""
     session = kind()
     session.register_component("data_loader", _service_models())
     return session
@@ -44,5 +44,5 @@ def client_of(
 
 @cache
 def _service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()

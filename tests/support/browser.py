@@ -15,7 +15,8 @@ from select import select
 from time import monotonic
 from typing import Any
 
-LIMIT_S = 60.0
+from waiting import HANG_S
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -132,7 +133,7 @@ class Browser:
         page.call("Emulation.setEmulatedMedia", features=[scheme])
         page.call("Emulation.setScriptExecutionDisabled", value=not has_scripts)
         page.call("Page.navigate", url=path.as_uri())
-        deadline = monotonic() + LIMIT_S
+        deadline = monotonic() + HANG_S
         # A page without scripts is still asked, as DevTools are no script of it.
         while page.evaluate("document.readyState") != "complete":
             assert monotonic() < deadline
@@ -158,7 +159,7 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            assert select([self._answers], [], [], LIMIT_S)[0], "Chromium says nothing"
+            assert select([self._answers], [], [], HANG_S)[0], "Chromium says nothing"
             chunk = os.read(self._answers, 1 << 20)
             assert chunk, "Chromium has ended"
             self._rest += chunk
@@ -198,4 +199,4 @@ def running_browser(profile: Path) -> Iterator[Browser]:
         os.close(ours_out)
         os.close(ours_in)
         process.kill()
-        process.wait(LIMIT_S)
+        process.wait(HANG_S)

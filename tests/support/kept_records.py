@@ -9,7 +9,8 @@ from typing import Any
 
 from bedrock_attrib import CallRecord, Cost, PriceTable, Unit, Usage
 from bedrock_attrib._model.model_id import parse_model_id
-from bedrock_attrib._model.record import Outcome, PriceStatus, Tags
+from bedrock_attrib._model.record import Outcome, PriceReason, PriceStatus
+from bedrock_attrib._model.tags import Tags
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOON = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
@@ -42,6 +43,7 @@ def make_record(
         cost=None,
         price_status="unpriced",  # type: ignore[arg-type] # replaced below
         price_reason="",
+        price_reason_code=None,
         duration_s=1.25,
         time_to_first_chunk_s=None,
         outcome=Outcome.OK,
@@ -56,6 +58,7 @@ def make_record(
         cost=None if usage is None else quote.cost,
         price_status=quote.status,
         price_reason=quote.reason,
+        price_reason_code=quote.code,
     )
     return record._replace(**fields)
 
@@ -89,6 +92,7 @@ RECORDS = {
         None,
         price_status=PriceStatus.UNPRICED,
         price_reason="the answer states no usage",
+        price_reason_code=PriceReason.USAGE_NOT_STATED,
         outcome=Outcome.ABANDONED,
     ),
     "failed": make_record(

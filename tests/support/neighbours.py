@@ -221,7 +221,7 @@ CALLS: dict[Callable[[BaseClient], object], tuple[str, str, Usages]] = {
 
 @cache
 def service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """AWS's service models, read once: most of the time that a new client takes."""
     return create_loader()
 
 

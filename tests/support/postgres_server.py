@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from waiting import HANG_S
+
 _NAMES = itertools.count()
 
 
@@ -70,7 +72,7 @@ class PostgresServer:
             check=False,
             stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
-            timeout=60,
+            timeout=HANG_S,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
 

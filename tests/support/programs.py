@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector import Collector, collector
+from waiting import HANG_S
 
 from bedrock_attrib.testing import Simulator, bedrock_simulator
 
-LIMIT_S = 100.0  # on a machine that has other things to do
 BIN = Path(sys.executable).parent
 SUPPORT = Path(__file__).parent
 
@@ -83,7 +83,7 @@ class Stage:
             cwd=self.folder,
             encoding="utf-8",
             env=self.environment | environment,
-            timeout=LIMIT_S,
+            timeout=HANG_S,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done

@@ -29,7 +29,7 @@ def decoded(stream: bytes) -> list[tuple[dict[str, str], bytes]]:
 
 
 def test_a_message_has_the_bytes_of_the_published_example() -> None:
-    """A small JSON message, as in the test vectors that AWS' SDKs share."""
+    """A small JSON message, as in the test vectors that AWS's SDKs share."""
     expected = bytes.fromhex(
         "0000003d 00000020 07fd8396"  # 61 bytes, 32 of them headers; checksum
         "0c 636f6e74656e742d74797065"  # content-type

@@ -23,7 +23,7 @@ from bedrock_attrib.testing import Fault, FaultKind, Reply, Simulator
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 HELLO = [{"role": "user", "content": [{"text": "Hello"}]}]
-IMPATIENT = Config(read_timeout=0.5)
+IMPATIENT = Config(read_timeout=1.5)
 
 
 def events_until_error(
@@ -56,7 +56,7 @@ def events_until_error(
 def test_an_error_has_the_status_of_its_code(
     simulator: Simulator, client: BaseClient, code: str, status: int
 ) -> None:
-    """The client raises the code with AWS' HTTP status."""
+    """The client raises the code with AWS's HTTP status."""
     simulator.reply(Reply(error=code, error_message="No."))
 
     with pytest.raises(ClientError) as caught:
@@ -69,7 +69,7 @@ def test_an_error_has_the_status_of_its_code(
 def test_an_error_may_have_another_status_and_more_fields(
     simulator: Simulator, client: BaseClient
 ) -> None:
-    """What the reply sets wins over AWS' model."""
+    """What the reply sets wins over AWS's model."""
     simulator.reply(
         Reply(
             error="ModelErrorException",
@@ -174,7 +174,7 @@ def test_a_stalled_stream_times_out(simulator: Simulator) -> None:
 
 def test_a_slow_answer_times_out(simulator: Simulator) -> None:
     """Waiting for the first byte is a read timeout."""
-    simulator.reply(Reply(latency_s=5.0))
+    simulator.reply(Reply(latency_s=600.0))
     client = simulator.client(config=IMPATIENT)
 
     with pytest.raises(ReadTimeoutError):
@@ -211,21 +211,17 @@ def test_latency_comes_before_the_answer_and_between_its_frames(
 
 
 def test_closing_does_not_wait_for_a_stall(simulator: Simulator) -> None:
-    """A simulator with a stalled, a slow and an idle connection closes at once."""
+    """A simulator closes although connections are stalled, slow and idle."""
     simulator.reply(Reply(fault=Fault(FaultKind.STALL)), operation="ConverseStream")
     simulator.reply(
-        Reply(chunk_interval_s=60.0), operation="InvokeModelWithResponseStream"
+        Reply(chunk_interval_s=6000.0), operation="InvokeModelWithResponseStream"
     )
     client = simulator.client()
     client.converse(modelId=CLAUDE, messages=HELLO)
     stalled = client.converse_stream(modelId=CLAUDE, messages=HELLO)["stream"]
     slow = client.invoke_model_with_response_stream(modelId=CLAUDE, body=b"{}")["body"]
 
-    started = perf_counter()
     simulator.close()
-    took_s = perf_counter() - started
 
-    with closing(stalled), closing(slow):
-        assert took_s < 1.0
-        with pytest.raises(ProtocolError):
-            list(slow)
+    with closing(stalled), closing(slow), pytest.raises(ProtocolError):
+        list(slow)

@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib.testing import (
     Fault,
@@ -29,7 +30,7 @@ def ask(simulator: Simulator, path: str, **fields: Any) -> tuple[str, bytes]:
     request = urllib.request.Request(
         simulator.endpoint_url + path, json.dumps(fields).encode(), method="POST"
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=HANG_S) as response:
         return response.headers["Content-Type"], response.read()
 
 

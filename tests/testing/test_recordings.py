@@ -117,7 +117,7 @@ def test_a_recording_does_not_show_its_texts(tmp_path: Path) -> None:
             recorded(request={"headers": {}, "body": "[]"}),
             "line 2: request.body: expected a JSON object",
         ),
-        (recorded(), "line 2: id 0123456789abcdef is there twice"),
+        (recorded(), "line 2: id 0123456789abcdef occurs twice"),
     ],
 )
 def test_a_bad_line_is_refused_by_file_and_number(

@@ -12,10 +12,11 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import HANG_S
 
 from bedrock_attrib.testing import Reply, Simulator
 from bedrock_attrib.testing._server import LoopbackServer
-from bedrock_attrib.testing._wire import Answer
+from bedrock_attrib.testing._wire import WireAnswer
 
 STREAM = b"POST /model/a.b/converse-stream HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger, for no time at all
@@ -25,7 +26,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger, for no time at all
 def connected(simulator: Simulator) -> Iterator[socket.socket]:
     """A bare connection to the simulator."""
     port = urlsplit(simulator.endpoint_url).port
-    with socket.create_connection(("127.0.0.1", port), timeout=5.0) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=HANG_S) as connection:
         yield connection
 
 
@@ -62,7 +63,7 @@ def test_a_body_in_chunks(simulator: Simulator) -> None:
     """A body without a length is read whole, and the connection goes on after it."""
     url = urlsplit(simulator.endpoint_url)
     pieces = [b'{"mess', b'ages": ', b"[]}"]
-    connection = HTTPConnection("127.0.0.1", url.port or 0, timeout=5.0)
+    connection = HTTPConnection("127.0.0.1", url.port or 0, timeout=HANG_S)
     statuses = []
     for body in (iter(pieces), b"{}", iter(pieces)):
         connection.request("POST", "/model/a.b/converse", body)
@@ -96,7 +97,7 @@ def test_a_whole_url_may_be_asked_for(simulator: Simulator) -> None:
 
 def test_a_connection_that_comes_as_the_server_closes_is_ended() -> None:
     """A handler that begins late finds its connection shut."""
-    server = LoopbackServer(lambda _: Answer(200, {}, ()))
+    server = LoopbackServer(lambda _: WireAnswer(200, {}, ()))
     server.close()
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -117,6 +118,6 @@ def test_a_process_that_forgets_to_close_ends() -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG_S,
     )
     assert (run.returncode, run.stdout) == (0, "http://127.0.0.1:\n")

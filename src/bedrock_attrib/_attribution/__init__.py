@@ -1,27 +1,32 @@
-"""Whose call this is: the caller's tags, and the sum of what a block spent."""
+"""Attribution of calls: the caller's tags, and the spend of a block."""
 
 from __future__ import annotations
 
-from .._model.tags import LONGEST_VALUE, check_tags, with_changes
+from .._model.tags import MAX_VALUE_LENGTH, check_tags, with_changes
 from .block import attribution
-from .context import NO_SCOPE, Scope, Stay, Steps, current_scope
-from .decorator import Taken, bring
+from .context import (
+    NO_ATTRIBUTION,
+    AttributionContext,
+    CarriedContext,
+    GeneratorContext,
+    current_attribution,
+)
+from .decorator import enter_with
 from .function_wrappers import Wrappers, async_generator_function
 from .spend import Spend
 
 __all__ = [
-    "LONGEST_VALUE",
-    "NO_SCOPE",
-    "Scope",
+    "MAX_VALUE_LENGTH",
+    "NO_ATTRIBUTION",
+    "AttributionContext",
+    "CarriedContext",
+    "GeneratorContext",
     "Spend",
-    "Stay",
-    "Steps",
-    "Taken",
     "Wrappers",
     "async_generator_function",
     "attribution",
-    "bring",
     "check_tags",
-    "current_scope",
+    "current_attribution",
+    "enter_with",
     "with_changes",
 ]

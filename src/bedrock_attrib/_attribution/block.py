@@ -1,4 +1,4 @@
-"""The block and decorator by which callers say whose calls these are."""
+"""`attribution`: the block and decorator that set tags."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from types import TracebackType
 from .._model.tags import check_tags
 from ..errors import ConfigError
 from .context import Block
-from .decorator import Function, Nested, decorate
+from .decorator import Function, NestedEntry, decorate
 from .spend import Spend
 
 
 class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
     """Attribute every Bedrock call of a block or function to *tags*.
 
-    Works as a context manager, giving a `Spend`, and as a decorator of functions,
-    generators and their async kinds. Blocks nest: inner tags win, ``None`` takes a
-    key away. A call belongs to the block in which it started.
+    Works as a context manager that yields a `Spend`, and as a decorator of functions,
+    generators and their async variants. Blocks nest: inner tags win, ``None`` removes
+    a key. A call belongs to the block in which it started.
 
-    New threads start without tags; `asyncio` tasks and ``asyncio.to_thread`` keep
-    them. `bedrock_attrib.propagation` takes them to other threads and processes.
+    New threads start without tags; `asyncio` tasks and ``asyncio.to_thread`` inherit
+    them. `bedrock_attrib.propagation` carries them to other threads and processes.
 
     Args:
-        **tags: The caller's own keys: ``team``, ``app``, ``experiment``, anything.
+        **tags: Your own keys: ``team``, ``app``, ``experiment``, or any other.
             Keys of 1 to 128 and values of 1 to 256 letters, digits, spaces and
             ``_.:/=+-@``; at most 50.
 
@@ -46,7 +46,7 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
     def __enter__(self) -> Spend:
         if self._block is not None:
             raise ConfigError(
-                "this attribution() is entered already; make a new one for each `with`"
+                "this attribution() is already active; create a new one for each `with`"
             )
         block, spend = Block(self._changes), Spend()
         block.enter(spend)
@@ -64,9 +64,9 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
             block.__exit__(kind, error, traceback)
 
     def __call__(self, function: Function) -> Function:
-        """Decorate *function*: each call of it runs inside a block of its own.
+        """Decorate *function* so that each call runs in its own block.
 
         Raises:
             TypeError: If *function* is a class or cannot be called.
         """
-        return decorate(Nested(self._changes), function)
+        return decorate(NestedEntry(self._changes), function)

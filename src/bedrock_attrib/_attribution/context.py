@@ -1,4 +1,4 @@
-"""Which tags are in force, and whose sums a call starting now is added to."""
+"""Attribution contexts: the tags in force and the open `Spend` objects."""
 
 from __future__ import annotations
 
@@ -7,134 +7,135 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-from .._model.record import NO_TAGS, Tags
-from .._model.tags import MOST_TAGS, Changes, with_changes
+from .._model.tags import MAX_TAGS, NO_TAGS, Changes, Tags, with_changes
 from ..errors import ConfigError
-from .spend import Spend
+from .spend import Spend, SpendSums, sums_of
 
 
-class Scope:
-    """The attribution in force: tags, and every enclosing block's spend.
+class AttributionContext:
+    """Attribution in force: tags, and the `Spend` of every enclosing block.
 
-    Never changes, but for who its spends have to ask.
+    Immutable, except for ``pulls``.
 
     Attributes:
-        tags: Tags of the block and those around it.
-        spends: What each of these blocks has spent, outermost first. Only the caller
-            holds a spend: one that nobody kept can never be looked at, so calls need
-            not be added to it.
-        removed: Keys that a block took away, default tags included.
-        block: The block that made it; None for one that came from elsewhere.
-        baggage: W3C baggage that was carried along with it from another thread or
-            process, as it came in: strangers wrote it.
-        settlers: Who its spends are known to ask before they are looked at.
+        tags: Tags of the block and of those around it.
+        spends: Weak references to the `Spend` of each of these blocks, outermost
+            first. Only the caller holds a `Spend`; calls need not be added to one that
+            was discarded.
+        removed: Keys that a block removed, default tags included.
+        block: Block that made it; None for one that came from elsewhere.
+        baggage: W3C baggage carried along from another thread or process, as received:
+            untrusted input.
+        pulls: Callbacks that its spends run before they are read.
     """
 
-    __slots__ = ("baggage", "block", "removed", "settlers", "spends", "tags")
+    __slots__ = ("baggage", "block", "pulls", "removed", "spends", "tags")
 
     def __init__(
         self,
         tags: Tags,
-        spends: tuple[weakref.ref[Spend], ...] = (),
+        spends: tuple[weakref.ref[SpendSums], ...] = (),
         removed: frozenset[str] = frozenset(),
         block: Block | None = None,
         baggage: Mapping[str, object] = NO_TAGS,
     ) -> None:
-        """Put *tags* in force, for blocks with *spends*."""
+        """Store *tags* and the *spends* of the open blocks."""
         self.tags = tags
         self.spends = spends
         self.removed = removed
         self.block = block
         self.baggage = baggage
-        self.settlers: tuple[Callable[[], None], ...] = ()
+        self.pulls: tuple[Callable[[], None], ...] = ()
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Have its spends call *settle* before they are looked at."""
-        for kept in self.spends:
-            spend = kept()
-            if spend is not None:
-                spend.settle_with(settle)
-        self.settlers = (*self.settlers, settle)
-
-
-NO_SCOPE = Scope(NO_TAGS)
-_SCOPE: ContextVar[Scope] = ContextVar("bedrock_attrib_scope", default=NO_SCOPE)
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Have its spends call *pull* before they are read."""
+        for reference in self.spends:
+            sums = reference()
+            if sums is not None:
+                sums.pull_with(pull)
+        self.pulls = (*self.pulls, pull)
 
 
-def current_scope() -> Scope:
-    """The scope that a call starting now belongs to."""
-    scope = _SCOPE.get()
-    block = scope.block
-    return scope if block is None or not block.is_left else _take_off_left(scope)
+NO_ATTRIBUTION = AttributionContext(NO_TAGS)
+_CURRENT: ContextVar[AttributionContext] = ContextVar(
+    "bedrock_attrib_context", default=NO_ATTRIBUTION
+)
 
 
-def _take_off_left(scope: Scope) -> Scope:
-    """Take the blocks off that were left while they could not be taken off.
+def current_attribution() -> AttributionContext:
+    """Return the context that a call starting now belongs to."""
+    context = _CURRENT.get()
+    block = context.block
+    return context if block is None or not block.is_left else _remove_left(context)
 
-    Only where they were entered: what has inherited their scope, such as a task that
-    was made within, keeps it.
+
+def _remove_left(context: AttributionContext) -> AttributionContext:
+    """Remove the blocks that were left while they could not be removed.
+
+    Only in the Python context in which they were entered. Anything that inherited
+    their attribution, such as a task created inside, keeps it.
     """
-    while (block := scope.block) is not None and block.is_left:
+    while (block := context.block) is not None and block.is_left:
         try:
-            _SCOPE.reset(block.token)
+            _CURRENT.reset(block.token)
         except (ValueError, RuntimeError):  # entered in another context
             break
-        scope = _SCOPE.get()
-    return scope
+        context = _CURRENT.get()
+    return context
 
 
-def inner_scope(
+def nested_attribution(
     changes: Changes, spend: Spend | None = None, block: Block | None = None
-) -> Scope:
-    """The scope in force after *changes*, for *block* to enter.
+) -> AttributionContext:
+    """Return the context in force after *changes*, for *block* to enter.
 
     Raises:
         ConfigError: If more tags would be in force than are allowed.
     """
-    outer = current_scope()
+    outer = current_attribution()
     tags = with_changes(outer.tags, changes)
-    if len(tags) > MOST_TAGS:
+    if len(tags) > MAX_TAGS:
         raise ConfigError(
             f"{len(tags)} tags would be in force with those of the blocks around; "
-            f"at most {MOST_TAGS} are allowed"
+            f"at most {MAX_TAGS} are allowed"
         )
     removed = frozenset(key for key, value in changes.items() if value is None)
     removed |= outer.removed.difference(tags)
-    spends = [kept for kept in outer.spends if kept() is not None]
+    spends = [each for each in outer.spends if each() is not None]
     if spend is not None:
-        spends.append(spend.weak())
-    return Scope(tags, tuple(spends), removed, block, outer.baggage)
+        spends.append(sums_of(spend).weak)
+    return AttributionContext(tags, tuple(spends), removed, block, outer.baggage)
 
 
 class Block:
-    """Tags that are in force from entering to leaving, which each happen once.
+    """Tags that are in force from entering to leaving; each happens once.
 
     Blocks are not always left in the reverse order of entering, nor where they were
-    entered: a generator holds its blocks open over its yields, and may be closed late
-    and by another thread. Such a block is taken off when it is the innermost one of
-    the context that it was entered in, so that it neither ends another block nor
-    outlasts all of them.
+    entered: a generator holds its blocks open across its yields, and may be closed
+    late and by another thread. Such a block is removed when it is the innermost one
+    of the Python context in which it was entered, so that it neither ends another
+    block nor outlasts all of them.
 
     Attributes:
-        token: Restores what was in force before.
-        is_left: Whether the block was left and is still to be taken off.
+        token: Restores the context that was in force before.
+        is_left: Whether the block was left but not yet removed.
     """
 
     __slots__ = ("_changes", "is_left", "token")
 
-    token: Token[Scope]
+    token: Token[AttributionContext]
 
     def __init__(self, changes: Changes) -> None:
-        """Prepare a block that makes *changes*, which have been checked."""
+        """Prepare a block that applies *changes*, which must be checked."""
         self._changes = changes
         self.is_left = False
 
     def enter(self, spend: Spend) -> None:
-        """Put the tags in force; calls are added to *spend* while somebody holds it."""
-        self.token = _SCOPE.set(inner_scope(self._changes, spend, self))
+        """Activate the tags; calls are added to *spend* while it is referenced."""
+        self.token = _CURRENT.set(nested_attribution(self._changes, spend, self))
 
     def __enter__(self) -> None:
-        self.token = _SCOPE.set(inner_scope(self._changes, None, self))
+        self.token = _CURRENT.set(nested_attribution(self._changes, None, self))
 
     def __exit__(
         self,
@@ -142,32 +143,34 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if _SCOPE.get().block is not self:
+        if _CURRENT.get().block is not self:
             self.is_left = True
             return
         try:
-            _SCOPE.reset(self.token)
-            del self.token  # it holds on to its whole context
-        except ValueError:  # where it was entered it is still to be taken off
+            _CURRENT.reset(self.token)
+            del self.token  # it references its whole Python context
+        except ValueError:  # still to be removed where it was entered
             self.is_left = True
             outer = self.token.old_value
-            _SCOPE.set(outer if isinstance(outer, Scope) else NO_SCOPE)
-        current_scope()
+            _CURRENT.set(
+                outer if isinstance(outer, AttributionContext) else NO_ATTRIBUTION
+            )
+        current_attribution()
 
 
-class Steps:
-    """A scope that is in force only while a generator runs, step by step."""
+class GeneratorContext:
+    """Context that is in force only while a generator runs, step by step."""
 
     __slots__ = ("_inside", "_token")
 
-    _token: Token[Scope]
+    _token: Token[AttributionContext]
 
-    def __init__(self, inside: Scope) -> None:
-        """Prepare *inside*."""
+    def __init__(self, inside: AttributionContext) -> None:
+        """Prepare *inside* for the first step."""
         self._inside = inside
 
     def __enter__(self) -> None:
-        self._token = _SCOPE.set(self._inside)
+        self._token = _CURRENT.set(self._inside)
 
     def __exit__(
         self,
@@ -176,26 +179,26 @@ class Steps:
         traceback: TracebackType | None,
     ) -> None:
         # A block that the generator has open stays open over its yields.
-        self._inside = current_scope()
+        self._inside = current_attribution()
         _restore(self._token)
 
 
-class Stay:
-    """A scope from elsewhere that is in force from entering to leaving.
+class CarriedContext:
+    """Context from elsewhere that is in force from entering to leaving.
 
-    Whatever is still open in it when it is left is left with it.
+    Blocks that are still open inside it end with it.
     """
 
-    __slots__ = ("_scope", "_token")
+    __slots__ = ("_context", "_token")
 
-    _token: Token[Scope]
+    _token: Token[AttributionContext]
 
-    def __init__(self, scope: Scope) -> None:
-        """Prepare a stay in *scope*."""
-        self._scope = scope
+    def __init__(self, context: AttributionContext) -> None:
+        """Prepare to enter *context*."""
+        self._context = context
 
     def __enter__(self) -> None:
-        self._token = _SCOPE.set(self._scope)
+        self._token = _CURRENT.set(self._context)
 
     def __exit__(
         self,
@@ -206,10 +209,10 @@ class Stay:
         _restore(self._token)
 
 
-def _restore(token: Token[Scope]) -> None:
+def _restore(token: Token[AttributionContext]) -> None:
     try:
-        _SCOPE.reset(token)
+        _CURRENT.reset(token)
     except ValueError:
-        # Left in another context than entered, as a generator collected by another
-        # thread is: the entered context is gone, so there is nothing to restore.
+        # Left in another Python context than entered, as a generator is that another
+        # thread collects: the entered context is gone, there is nothing to restore.
         return

@@ -1,4 +1,4 @@
-"""How functions of every kind are run inside a block of their own."""
+"""Decoration of functions of every kind, so that they run in a context."""
 
 from __future__ import annotations
 
@@ -8,110 +8,98 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, cast
 
 from .._model.tags import Changes
-from .context import Block, Scope, Stay, Steps, inner_scope
+from .context import Block, GeneratorContext, nested_attribution
 from .function_wrappers import Wrappers, async_generator_function
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Inside(Protocol):
-    """How a function is brought into a scope."""
+class ContextEntry(Protocol):
+    """Factory of the contexts in which a function runs."""
 
     def block(self) -> AbstractContextManager[object]:
-        """The scope for one call of it, from its start to its end."""
+        """Return the context of one call, from its start to its end."""
 
-    def steps(self) -> Steps:
-        """The scope for one generator of it, while that runs."""
+    def generator_context(self) -> GeneratorContext:
+        """Return the context of one generator, active while it runs."""
 
 
-class Nested:
-    """Inside the scope of the caller, changed."""
+class NestedEntry:
+    """Entry into the caller's context with changed tags."""
 
     __slots__ = ("_changes",)
 
     def __init__(self, changes: Changes) -> None:
-        """Make *changes*, which have been checked, to the scope of each caller."""
+        """Apply *changes*, which must be checked, to the context of each caller."""
         self._changes = changes
 
     def block(self) -> Block:
-        """A block of the call's own."""
+        """Return a block for one call."""
         return Block(self._changes)
 
-    def steps(self) -> Steps:
-        """A scope of the generator's own."""
-        return Steps(inner_scope(self._changes))
+    def generator_context(self) -> GeneratorContext:
+        """Return a context for one generator."""
+        return GeneratorContext(nested_attribution(self._changes))
 
 
-class Taken:
-    """Inside a scope that was taken along, whatever the scope of the caller."""
-
-    __slots__ = ("scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        """Bring functions into *scope*."""
-        self.scope = scope
-
-    def block(self) -> Stay:
-        """A stay for the call."""
-        return Stay(self.scope)
-
-    def steps(self) -> Steps:
-        """The scope for the generator."""
-        return Steps(self.scope)
-
-
-def decorate(inside: Inside, function: Function) -> Function:
-    """Have each call of *function* run inside a scope.
+def decorate(entry: ContextEntry, function: Function) -> Function:
+    """Have each call of *function* run in a context.
 
     Args:
-        inside: Makes that scope, for each call or generator.
+        entry: Makes that context, for each call or generator.
         function: A function of any kind.
 
     Raises:
         TypeError: If *function* is a class or cannot be called.
     """
     if isinstance(function, (staticmethod, classmethod)):
-        inner = decorate(inside, function.__func__)
+        inner = decorate(entry, function.__func__)
         return cast("Function", type(function)(inner))
     if isinstance(function, type) or not callable(function):
         raise TypeError(
             f"attribution() decorates functions and methods, not {function!r}"
         )
-    return cast("Function", functools.wraps(function)(bring(inside, function)))
+    return cast("Function", functools.wraps(function)(enter_with(entry, function)))
 
 
-def bring(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the same kind as *function*, that runs it inside a scope."""
-    return _WRAPPERS.wrap(inside, function)
+def enter_with(entry: ContextEntry, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of the same kind that runs *function* in a context."""
+    return _WRAPPERS.wrap(entry, function)
 
 
-def _wrap_function(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_function(
+    entry: ContextEntry, function: Callable[..., Any]
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        with inside.block():
+        with entry.block():
             result = function(*args, **kwargs)
         wrap = _UNFINISHED.get(type(result))
-        return result if wrap is None else wrap(inside, lambda: result)()
+        return result if wrap is None else wrap(entry, lambda: result)()
 
     return call
 
 
-def _wrap_coroutine(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_coroutine(
+    entry: ContextEntry, function: Callable[..., Any]
+) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        with inside.block():
+        with entry.block():
             return await function(*args, **kwargs)
 
     return call
 
 
-def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_generator(
+    entry: ContextEntry, function: Callable[..., Any]
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        steps = inside.steps()
+        context = entry.generator_context()
         generator = function(*args, **kwargs)
         step, sent = generator.send, None
         try:
             while True:
                 try:
-                    with steps:
+                    with context:
                         item = step(sent)
                 except StopIteration as stop:
                     return stop.value
@@ -123,19 +111,19 @@ def _wrap_generator(inside: Inside, function: Callable[..., Any]) -> Callable[..
                 except BaseException as error:
                     step, sent = generator.throw, error
         finally:
-            with steps:
+            with context:
                 generator.close()
 
     return call
 
 
 def _wrap_async_generator(
-    inside: Inside, function: Callable[..., Any]
+    entry: ContextEntry, function: Callable[..., Any]
 ) -> Callable[..., Any]:
-    return async_generator_function(function, inside.steps)
+    return async_generator_function(function, entry.generator_context)
 
 
-_WRAPPERS: Wrappers[Inside] = Wrappers(
+_WRAPPERS: Wrappers[ContextEntry] = Wrappers(
     _wrap_function, _wrap_coroutine, _wrap_generator, _wrap_async_generator
 )
 _UNFINISHED = _WRAPPERS.by_result()

@@ -1,4 +1,4 @@
-"""The kinds of functions: each is wrapped in a way of its own, and stays its kind."""
+"""Wrapping of functions, coroutines, generators and async generators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ What = TypeVar("What")
 
 
 class Wrappers(NamedTuple, Generic[What]):
-    """One way to wrap each kind of function, with *what* is done around it."""
+    """One wrapper per kind of function; *what* decides what runs around it."""
 
     function: Callable[[What, Function], Function]
     coroutine: Callable[[What, Function], Function]
@@ -21,7 +21,7 @@ class Wrappers(NamedTuple, Generic[What]):
     async_generator: Callable[[What, Function], Function]
 
     def wrap(self, what: What, function: Function) -> Function:
-        """A function of the same kind as *function*, with *what* done around it."""
+        """Return a function of the same kind as *function*, with *what* around it."""
         if inspect.isasyncgenfunction(function):
             return self.async_generator(what, function)
         if inspect.iscoroutinefunction(function):
@@ -31,7 +31,7 @@ class Wrappers(NamedTuple, Generic[What]):
         return self.function(what, function)
 
     def by_result(self) -> dict[type, Callable[[What, Function], Function]]:
-        """By what a function may give back that has still to run.
+        """Return the wrappers by type of a result that has yet to run.
 
         Other decorators hide a coroutine function or generator behind a plain one.
         """
@@ -44,27 +44,27 @@ class Wrappers(NamedTuple, Generic[What]):
 
 def async_generator_function(
     function: Callable[..., AsyncGenerator[Any, Any]],
-    steps: Callable[[], AbstractContextManager[object]],
+    new_context: Callable[[], AbstractContextManager[object]],
     finish: Callable[[tuple[Any, ...]], Awaitable[None]] | None = None,
 ) -> Callable[..., AsyncGenerator[Any, Any]]:
-    """*function* with each of its steps inside a context manager, as ``yield from``.
+    """Return *function* with each of its steps inside a context manager.
 
-    Python has that for generators only.
+    An async ``yield from``, which Python has for generators only.
 
     Args:
-        function: What is sent to, thrown into or closed, as the result is.
-        steps: Makes the context manager for one generator, entered for each step.
-        finish: Awaited once the generator is closed, with the arguments of the call.
+        function: Receives what is sent to or thrown into the result.
+        new_context: Makes the context manager of one generator, entered at each step.
+        finish: Awaited with the arguments of the call once the generator is closed.
     """
 
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        step_in = steps()
+        context = new_context()
         generator = function(*args, **kwargs)
         step, sent = generator.asend, None
         try:
             while True:
                 try:
-                    with step_in:
+                    with context:
                         item = await step(sent)
                 except StopAsyncIteration:
                     return
@@ -77,7 +77,7 @@ def async_generator_function(
                     step, sent = generator.athrow, error
         finally:
             try:
-                with step_in:
+                with context:
                     await generator.aclose()
             finally:
                 if finish is not None:

@@ -1,4 +1,4 @@
-"""Which tags came in as W3C baggage, of those that the settings let in."""
+"""Tags received as W3C baggage, limited to the keys that the settings allow."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.baggage import get_all
 
-from .._model.record import NO_TAGS, Tags
+from .._model.tags import NO_TAGS, Tags
 from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
-from . import LONGEST_VALUE, check_tags
+from . import MAX_VALUE_LENGTH, check_tags
 
 _MOST_KNOWN = 4096
 
-Found = tuple[Tags, tuple[str, ...]]
-"""What came as tags, and the keys of what did not pass."""
+_Checked = tuple[Tags, tuple[str, ...]]
+"""Accepted tags, and the keys whose value was rejected."""
 
-_NOTHING: Found = (NO_TAGS, ())
+_NOTHING: _Checked = (NO_TAGS, ())
 
 
 class BaggageTags:
-    """The tags of a call that strangers may have written.
+    """Reader of tags from baggage, which is untrusted input.
 
-    Only what is listed is looked at, and checked as every tag is. What does not pass
-    is left out, counted as a fault, and never raises.
+    Only the listed keys are read, and their values are checked like any tag. A value
+    that fails the check is left out and counted as a fault; nothing raises.
     """
 
     def __init__(self, keys: Sequence[str], faults: Faults) -> None:
-        """Let in *keys*, which have been checked."""
+        """Accept *keys*, which must be checked."""
         self._keys = tuple(keys)
         self._faults = faults
-        self._known: dict[tuple[str | None, ...], Found] = {}  # by values as they came
+        self._known: dict[tuple[str | None, ...], _Checked] = {}  # by received values
 
     def read(self, carried: Mapping[str, object]) -> Tags:
-        """The tags of a call that starts now.
+        """Return the tags of a call that starts now.
 
         Args:
-            carried: What the scope says was carried along; `NO_TAGS` for nothing.
+            carried: Baggage carried with the context; `NO_TAGS` for none.
         """
         try:
-            tags, refused = self._look_up(carried)
+            tags, rejected = self._look_up(carried)
         except Exception as fault:
             self._faults.note("baggage_in", fault)
             return NO_TAGS
-        for key in refused:
+        for key in rejected:
             self._faults.note(f"baggage_in {key}", _REFUSED)
         return tags
 
-    def _look_up(self, carried: Mapping[str, object]) -> Found:
+    def _look_up(self, carried: Mapping[str, object]) -> _Checked:
         baggage = baggage_in_force(carried)
         if not baggage:
             return _NOTHING
-        values = tuple([_as_came(baggage.get(key)) for key in self._keys])
+        values = tuple([_without_properties(baggage.get(key)) for key in self._keys])
         known = self._known.get(values)
         if known is None:
             if len(self._known) >= _MOST_KNOWN:
@@ -59,44 +59,44 @@ class BaggageTags:
             known = self._known[values] = self._check(values)
         return known
 
-    def _check(self, values: Sequence[str | None]) -> Found:
+    def _check(self, values: Sequence[str | None]) -> _Checked:
         tags: dict[str, str] = {}
-        refused = []
+        rejected = []
         for key, value in zip(self._keys, values, strict=True):
             if value is None:
                 continue
             try:
                 check_tags({key: value})
             except ConfigError:
-                refused.append(key)
+                rejected.append(key)
             else:
                 tags[key] = value
-        return Tags(tags), tuple(refused)
+        return Tags(tags), tuple(rejected)
 
 
 class CarriedBaggage(dict[str, object]):
-    """Baggage that a function was given along, in the place of its runner's.
+    """Baggage carried with a function, which replaces that of the running thread.
 
     Attributes:
-        runners: The baggage of whoever runs the function.
+        runners: Baggage of the thread that runs the function.
     """
 
     def __init__(
         self, carried: Mapping[str, object], runners: Mapping[str, object]
     ) -> None:
-        """Give *carried* along to where *runners* are in force."""
+        """Carry *carried* to where *runners* is in force."""
         super().__init__(carried)
         self.runners = runners
 
 
 def baggage_in_force(carried: Mapping[str, object]) -> Mapping[str, object]:
-    """The baggage here and now.
+    """Return the baggage in force here.
 
-    Where some was carried along, even if it is nothing, that of whoever runs the
-    function does not count; what the function itself has set since does.
+    Carried baggage, even if empty, replaces that of the thread that runs the
+    function; entries that the function itself has set since are added.
 
     Args:
-        carried: What the scope says was carried along; `NO_TAGS` for nothing.
+        carried: Baggage carried with the context; `NO_TAGS` for none.
     """
     here = get_all()
     if carried is NO_TAGS:
@@ -106,15 +106,15 @@ def baggage_in_force(carried: Mapping[str, object]) -> Mapping[str, object]:
     return {**carried, **own} if own else carried
 
 
-_REFUSED = ConfigError("baggage that is no tag")
+_REFUSED = ConfigError("a baggage entry is not a valid tag")
 _NO_TAG = ";"
 
 
-def _as_came(value: object) -> str | None:
-    """A value without the properties that W3C baggage may have behind a semicolon.
+def _without_properties(value: object) -> str | None:
+    """Return a value without the properties that W3C allows behind a semicolon.
 
-    No tag holds a semicolon, so nothing else is cut. What can't be a tag becomes a text
-    that is none either, as strangers may send much, and this is remembered.
+    No tag contains a semicolon, so nothing else is cut. A value that cannot be a tag
+    becomes a short invalid text: results are cached, and input may be large.
     """
     if value is None:
         return None
@@ -123,4 +123,4 @@ def _as_came(value: object) -> str | None:
     else:
         text = str.__str__(value) if isinstance(value, str) else ""
         text = text.partition(";")[0].rstrip()
-    return text if 0 < len(text) <= LONGEST_VALUE else _NO_TAG
+    return text if 0 < len(text) <= MAX_VALUE_LENGTH else _NO_TAG

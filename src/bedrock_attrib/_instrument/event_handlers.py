@@ -1,4 +1,4 @@
-"""What happens at botocore's events of one call: it opens, is answered or fails."""
+"""Handlers of botocore's events: a call is amended, opened, answered or fails."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from botocore.hooks import BaseEventHooks
 from .._default_recorder import get_recorder
 from .._readers import OPERATIONS, BodyAnswer, is_turned_away, needs_body
 from .._recording.call import NO_RETRIES, Call
-from .._recording.recorder import Recorder
-from .._runtime.contained_errors import Faults
+from .._recording.recorder import Recorder, lifecycle_of
+from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
 from .async_streams import observe_aio_body, observe_aio_stream
 from .botocore_internals import is_async_body, is_async_event_stream
@@ -46,7 +46,8 @@ _BEFORE_SENDING = (
 class Handlers:
     """The event handlers of one instrumented target.
 
-    All state of a call stands in botocore's context of that call.
+    All state of a call is in botocore's context of that call. Before parameters are
+    built, `amend` may change them, and then `open` sees them as they are sent.
 
     Attributes:
         recorder: The recorder that was asked for; None for whichever is the default.
@@ -69,7 +70,8 @@ class Handlers:
         any other handler has replaced their streams.
         """
         self.unregister(events)  # what stands there has the same ids and is in the way
-        events.register_last(_START, self.start, _id_of(_START))
+        events.register_last(_START, self.amend, _id_of(_AMEND))
+        events.register_last(_START, self.open, _id_of(_START))
         for event in _SEND:
             events.register_last(event, self.send, _id_of(event))
         events.register_last(_TRIED, self.tried, _id_of(_TRIED))
@@ -79,7 +81,8 @@ class Handlers:
 
     def unregister(self, events: BaseEventHooks) -> None:
         """Take the handlers off an emitter."""
-        events.unregister(_START, self.start, _id_of(_START))
+        events.unregister(_START, self.amend, _id_of(_AMEND))
+        events.unregister(_START, self.open, _id_of(_START))
         for event in _SEND:
             events.unregister(event, self.send, _id_of(event))
         events.unregister(_TRIED, self.tried, _id_of(_TRIED))
@@ -101,7 +104,20 @@ class Handlers:
 
     # `event_name` and the like are named, as collecting them takes longer.
 
-    def start(
+    def amend(
+        self,
+        params: dict[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",
+        **_: Any,
+    ) -> None:
+        """Change the parameters of a call, before guards see them.
+
+        Nothing is changed yet: request metadata and routing belong here.
+        """
+
+    def open(
         self,
         params: Mapping[str, Any],
         model: Any,
@@ -117,10 +133,10 @@ class Handlers:
         try:
             recorder = self.recorder or get_recorder()
         except Exception as fault:
-            _no_recorder.note("default recorder", fault)
+            PROCESS_ERRORS.note("default recorder", fault)
             return
         try:
-            call = recorder.start(model.name, params, region)
+            call = lifecycle_of(recorder).start(model.name, params, region)
             # botocore writes down here each attempt that it is about to make, and
             # does not mind that the dictionary is there already: 1.44.5.
             call.retries = context.setdefault("retries", {})
@@ -168,7 +184,6 @@ class Handlers:
             error = _doubtful_error(response, caught_exception)
             if error is not None:
                 call.doubtful_attempts = (*call.doubtful_attempts, error)
-                call.is_plain = False
         except Exception as fault:
             call.recorder.faults.note("attempt", fault)
 
@@ -186,15 +201,7 @@ class Handlers:
         if call is None:
             return
         try:
-            row = call.route.operation
-            status = http_response.status_code
-            if call.is_plain and row.stream is None and status < _FIRST_ERROR:
-                said = parsed.get("ResponseMetadata") or _NOTHING
-                kept = None if said.get("RetryAttempts") else row.keep(parsed)
-                if kept is not None:
-                    call.end_plainly(said.get("RequestId"), kept)
-                    return
-            _take_answer(call, status, parsed)
+            _take_answer(call, http_response.status_code, parsed)
         except Exception as fault:
             call.recorder.faults.note("answer", fault)
             _end_without_answer(call)
@@ -220,10 +227,9 @@ def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
 # As botocore has it: 1.44.5.
 _FIRST_ERROR = HTTPStatus.MULTIPLE_CHOICES.value
 
-# For calls that have no recorder, as the default one could not be made.
-_no_recorder = Faults()
 
 _START = f"before-parameter-build.{SERVICE}"
+_AMEND = f"amend.{SERVICE}"
 _TRIED = f"needs-retry.{SERVICE}"
 _ANSWER = f"after-call.{SERVICE}"
 _FAIL = f"after-call-error.{SERVICE}"

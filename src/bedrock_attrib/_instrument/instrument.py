@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable
 from threading import RLock
@@ -16,7 +15,8 @@ from botocore.session import Session as BotocoreSession
 
 from .._default_recorder import get_recorder
 from .._recording.recorder import Recorder
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import PROCESS_ERRORS
+from .._runtime.fork import ResetOrder, after_fork
 from ..errors import ConfigError
 from .event_handlers import Handlers, is_same_recorder
 from .targets import current_handlers, events_of, existing_emitters
@@ -147,7 +147,6 @@ class ProcessWideInstrumentation:
         self._recorder: Recorder | None = None
         self._handlers: weakref.WeakSet[Handlers] = weakref.WeakSet()
         self._emitters: weakref.WeakSet[BaseEventHooks] = weakref.WeakSet()
-        self._faults = Faults()
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -231,9 +230,8 @@ class ProcessWideInstrumentation:
         try:
             step(*arguments)
         except Exception as fault:
-            self._faults.note("instrument", fault)
+            PROCESS_ERRORS.note("instrument", fault)
 
 
 _process_wide = ProcessWideInstrumentation()
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_process_wide.renew_lock)
+after_fork(_process_wide.renew_lock, ResetOrder.LOCKS)

@@ -1,25 +1,60 @@
-"""What a call costs: dated list prices by unit, and the amounts that follow."""
+"""Costs: exact money arithmetic, dated list prices by unit, and amounts."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+)
 from functools import reduce
 from typing import NamedTuple, Self
 
-from .money import ZERO, add, multiply
+from ..errors import ConfigError
 from .usage import Unit, Usage
+
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""Exact for sums and products, which use only as many digits as they need. The
+application's own decimal context has no effect on amounts."""
+
+ZERO = Decimal(0)
+add = EXACT.add
+multiply = EXACT.multiply
+
+# A non-terminating quotient would fill the memory at that precision, so division
+# stops early and fails unless the result is exact.
+_DIVISION = Context(prec=1000, traps=[InvalidOperation, Inexact])
+
+
+def divide_evenly(price: Decimal, per: int) -> Decimal:
+    """Divide *price* by *per*, exactly.
+
+    Raises:
+        ConfigError: If the quotient does not terminate, as for a price per 3 units.
+    """
+    try:
+        return _DIVISION.divide(price, Decimal(per))
+    except Inexact:
+        raise ConfigError(
+            f"{price} per {per} units is no exact price per unit; state it per 1, "
+            f"1000 or 1000000 units"
+        ) from None
 
 
 class Rate(NamedTuple):
-    """One dated list price, as chosen for a call.
+    """A dated list price, as chosen for a call.
 
     Attributes:
-        unit: What it prices.
+        unit: Unit that it prices.
         price: Amount for ``per`` units, in ``currency``.
-        per: How many units ``price`` buys (1,000,000 for tokens).
+        per: Number of units that ``price`` buys (1,000,000 for tokens).
         amount: Amount for one unit: ``price / per``, exact.
         currency: ISO 4217 code.
         region: Region of the row, or ``default``.
@@ -27,10 +62,10 @@ class Rate(NamedTuple):
         tier: Tier of the row.
         latency_mode: ``standard`` or ``optimized``.
         context_band: Long-context band of the row, empty for none.
-        valid_from: First day it holds; None when not known.
-        valid_to: Last day it held; None while it holds.
-        sources: Where the figure was read.
-        independent_sources: How many of these observed it independently.
+        valid_from: First day of validity; None when unknown.
+        valid_to: Last day of validity; None while it is valid.
+        sources: Where the price was read.
+        independent_sources: Number of these that observed it independently.
     """
 
     unit: Unit
@@ -50,11 +85,11 @@ class Rate(NamedTuple):
 
 
 class Rates(Mapping[Unit, Rate]):
-    """Rates by unit, immutable: every call priced alike shares them.
+    """Rates by unit, immutable; shared by all calls with the same prices.
 
     Attributes:
-        key: Number that no other rates of this process have.
-        amounts: Amount for one of each unit.
+        key: Number, unique within this process.
+        amounts: Amount per single unit.
     """
 
     __slots__ = ("_rates", "amounts", "key")
@@ -75,7 +110,7 @@ class Rates(Mapping[Unit, Rate]):
         return len(self._rates)
 
     def __reduce__(self) -> tuple[type[Rates], tuple[dict[Unit, Rate]]]:
-        # The key belongs to this process.
+        # The key is valid in this process only.
         return Rates, (self._rates,)
 
     def __repr__(self) -> str:
@@ -89,15 +124,15 @@ _new = object.__new__  # as in `Usage`
 
 
 class Cost:
-    """An amount at list price, by unit, with the rates it came from; immutable.
+    """An amount at list price, by unit, with the rates used; immutable.
 
     Attributes:
         currency: ISO 4217 code.
         rates: The rate of each unit in ``by_unit``.
-        unpriced_units: Units with a count above zero and no rate; their amount is
-            in no figure here.
-        usage: Counts that the amounts follow from by the rates; None for a cost whose
-            amounts were given.
+        unpriced_units: Units with a count above zero and no rate; not included in the
+            amounts.
+        usage: Counts from which the rates give the amounts; None for a cost with
+            given amounts.
     """
 
     __slots__ = ("_by_unit", "_total", "currency", "rates", "unpriced_units", "usage")
@@ -110,7 +145,7 @@ class Cost:
         rates: Mapping[Unit, Rate],
         unpriced_units: tuple[Unit, ...] = (),
     ) -> None:
-        """Take amounts as given.
+        """Store the given amounts.
 
         Args:
             total: Exact sum of *by_unit*.
@@ -134,7 +169,7 @@ class Cost:
         currency: str,
         unpriced_units: tuple[Unit, ...] = (),
     ) -> Self:
-        """The cost of *usage* at *rates*; multiplied out when it is first looked at."""
+        """Return the cost of *usage* at *rates*, computed on first access."""
         cost = _new(cls)
         cost._total = None
         cost._by_unit = None

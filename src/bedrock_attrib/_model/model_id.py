@@ -1,4 +1,4 @@
-"""What a model id or ARN says: model, vendor, scope and kind."""
+"""Model ids and ARNs: model, vendor, scope and kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Scope(StrEnum):
-    """Where a call may be served, and so which list price holds."""
+    """Where a call may be served, which decides its list price."""
 
     REGIONAL = "regional"
     GEO = "geo"
@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 
 class ModelKind(StrEnum):
-    """What the id that the caller wrote stands for."""
+    """What a model id refers to."""
 
     FOUNDATION_MODEL = "foundation_model"
     INFERENCE_PROFILE = "inference_profile"
@@ -31,17 +31,17 @@ class ModelKind(StrEnum):
 
 
 class ModelRef(NamedTuple):
-    """A model as the caller named it, and what that name says.
+    """A model as the caller named it, and what that name says about it.
 
-    A named tuple, as it is looked up by in tables for every call and must hash fast.
+    A named tuple, because it is a dictionary key for every call and must hash fast.
 
     Attributes:
         requested: The id or ARN as the caller wrote it.
-        model_id: Base model id without profile prefix, or None when the id says
-            nothing about the model (an application inference profile, …).
+        model_id: Base model id without profile prefix; None when the id does not
+            name the model (an application inference profile, …).
         vendor: First part of the model id (``anthropic``, ``amazon``), or None.
         scope: Where the call may be served; None when the id does not say.
-        kind: What the id stands for.
+        kind: What the id refers to.
         geography: Profile prefix of a geo id (``us``, ``eu``, ``us-gov``), or None.
     """
 
@@ -68,8 +68,8 @@ GUARDRAIL_CHECKS_MODEL = ModelRef(
     kind=ModelKind.FOUNDATION_MODEL,
 )
 
-# Vendors seen in model ids, 2026-11-23. Needed only to tell a geography prefix
-# that is not listed below from a vendor.
+# Vendors seen in model ids, 2026-11-23. Needed only to distinguish a
+# geography prefix that is not listed below from a vendor.
 _VENDORS = frozenset(
     "ai21 amazon anthropic bedrock cohere deepseek google luma meta minimax mistral "
     "moonshotai nvidia openai qwen stability twelvelabs writer xai zai".split()
@@ -118,7 +118,7 @@ def parse_model_id(requested: str) -> ModelRef:
         return _parse_plain(requested, requested)
     arn = _ARN.fullmatch(requested)
     kind = _ARN_KINDS.get(arn[2]) if arn is not None else None
-    # An id without a vendor, as in some ARNs of profiles, names no model.
+    # An id without a vendor, as in some profile ARNs, does not name a model.
     if arn is not None and kind in _NAMES_A_MODEL and "." in arn[3]:
         return _parse_plain(requested, arn[3])
     return ModelRef(

@@ -1,18 +1,18 @@
-"""What travels: the call that starts, and the record of the whole.
+"""Call records: what sinks get of a finished call, and the readings they come from.
 
-Values are named tuples: as immutable as a frozen dataclass, made in a third of the
-time, and defined in a fifth of it.
+Records are named tuples: as immutable as a frozen dataclass, made by name in a third of
+the time (2.5 µs instead of 7.9, Python 3.11), and defined in a fifth of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from .cost import Cost
 from .model_id import ModelRef
+from .tags import Tags
 from .usage import Unit, Usage
 
 
@@ -26,6 +26,49 @@ class PriceStatus(StrEnum):
     UNPRICED = "unpriced"
 
 
+class PriceReason(StrEnum):
+    """Main cause of a price status other than a plain ``priced``.
+
+    Code decides by this, never by the text beside it, which people read.
+    """
+
+    # The call ended without an answer to price.
+    REFUSED = "refused"  # by a guard, before it was sent
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"  # by AWS, before a model ran
+    FAILED = "failed"  # AWS does not say whether that is billed
+    NO_ANSWER = "no_answer"
+    EARLIER_ATTEMPTS = "earlier_attempts"  # which may have been billed too
+    # What was used is not, or not wholly, known.
+    USAGE_NOT_STATED = "usage_not_stated"
+    USAGE_UNREADABLE = "usage_unreadable"
+    USAGE_INCOMPLETE = "usage_incomplete"
+    USAGE_ESTIMATED = "usage_estimated"
+    REQUEST_NOT_READ = "request_not_read"
+    GUARDRAIL_NOT_STATED = "guardrail_not_stated"
+    STREAM_UNFINISHED = "stream_unfinished"
+    OPERATION_UNKNOWN = "operation_unknown"
+    # The model is not known, or is billed in another way.
+    MODEL_NOT_NAMED = "model_not_named"
+    SCOPE_NOT_NAMED = "scope_not_named"
+    PROFILE_PENDING = "profile_pending"
+    PROFILE_UNKNOWN = "profile_unknown"
+    CUSTOM_MODEL = "custom_model"
+    CAPACITY = "capacity"  # billed by time or by unit of capacity
+    REGION_UNKNOWN = "region_unknown"
+    # Prices.
+    MODEL_NOT_LISTED = "model_not_listed"
+    TIER_NOT_LISTED = "tier_not_listed"
+    LATENCY_MODE_NOT_LISTED = "latency_mode_not_listed"
+    REGION_NOT_LISTED = "region_not_listed"
+    RATE_NOT_LISTED = "rate_not_listed"
+    RATE_UNCERTAIN = "rate_uncertain"
+    PRICING_FAILED = "pricing_failed"
+    PRICED_LATE = "priced_late"  # after its profile was looked up
+    NOTHING_COUNTED = "nothing_counted"
+    LIST_PRICE_ZERO = "list_price_zero"
+
+
 class Outcome(StrEnum):
     """How a call ended."""
 
@@ -34,75 +77,12 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-class Tags(Mapping[str, str]):
-    """The caller's tags, immutable and cheap to hash.
-
-    Equal to any mapping with the same pairs. Values are checked where they enter
-    (`attribution`), not here.
-
-    Attributes:
-        key: The pairs, which equal tags have in common; hashed without running Python.
-    """
-
-    __slots__ = ("_hash", "_pairs", "key")
-
-    def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
-        self._pairs = dict(pairs) if pairs else {}
-        self.key = frozenset(self._pairs.items())
-        self._hash = hash(self.key)
-
-    def __getitem__(self, key: str) -> str:
-        return self._pairs[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Tags):
-            return self._pairs == other._pairs
-        return Mapping.__eq__(self, other)
-
-    def __reduce__(self) -> tuple[type[Tags], tuple[dict[str, str]]]:
-        # Text hashes differ between processes, so the hash must not travel.
-        return Tags, (self._pairs,)
-
-    def __repr__(self) -> str:
-        return f"Tags({self._pairs!r})"
-
-
-NO_TAGS = Tags()
-
-
 def moment(at: datetime | float) -> datetime:
     """*at* as an aware time: seconds since the epoch are noted in a third of the time.
 
     A time is given back as it is. Seconds are exact to the microsecond until 2106.
     """
     return datetime.fromtimestamp(at, UTC) if isinstance(at, float) else at
-
-
-class CallStart(NamedTuple):
-    """A call about to be sent, as guards see it.
-
-    Attributes:
-        operation: Operation name as AWS spells it (``Converse``).
-        model: The model as the caller named it.
-        region: Calling region, which decides the price.
-        tags: The caller's tags when the call started.
-        started_at: Aware UTC time.
-    """
-
-    operation: str
-    model: ModelRef
-    region: str
-    tags: Tags
-    started_at: datetime
 
 
 class CallRecord(NamedTuple):
@@ -126,6 +106,7 @@ class CallRecord(NamedTuple):
         price_status: How far ``cost`` can be trusted.
         price_reason: Why the status is not simply ``priced``, or that the price came
             late; else empty.
+        price_reason_code: Main cause of that reason; None without a reason.
         duration_s: Seconds from the call's start to its finish; None for a call that
             was reported without them.
         time_to_first_chunk_s: Seconds to the first stream event; None if none came.
@@ -154,6 +135,7 @@ class CallRecord(NamedTuple):
     cost: Cost | None
     price_status: PriceStatus
     price_reason: str
+    price_reason_code: PriceReason | None
     duration_s: float | None
     time_to_first_chunk_s: float | None
     outcome: Outcome
@@ -164,6 +146,32 @@ class CallRecord(NamedTuple):
     request_hash: str | None = None
 
 
+class Reason(NamedTuple):
+    """Why a price status is not a plain ``priced``.
+
+    Attributes:
+        code: What code decides by.
+        text: What people read.
+    """
+
+    code: PriceReason
+    text: str
+
+
+class PriceState(NamedTuple):
+    """How far an amount can be trusted, and why.
+
+    Attributes:
+        status: Price status.
+        reason: Text for people; empty for a plain ``priced``.
+        code: Main cause; None for a plain ``priced``.
+    """
+
+    status: PriceStatus
+    reason: str = ""
+    code: PriceReason | None = None
+
+
 class Reading:
     """What a reader found in a response; the only value here that changes.
 
@@ -171,7 +179,8 @@ class Reading:
         counts: Counts by unit, or None when the response says none.
         source: Which statement was believed.
         note: Why counts were changed, estimated or not found; else empty.
-        estimated: True when a count is our estimate rather than AWS' word.
+        code: Cause of *note* or *missing* where it is a particular one.
+        estimated: True when a count is our estimate rather than AWS's word.
         assumed: Cache-write unit whose lifetime the response does not state.
         tier: Served tier, or None when the response does not say.
         latency_mode: Served latency mode, or None when the response does not say.
@@ -181,6 +190,7 @@ class Reading:
 
     __slots__ = (
         "assumed",
+        "code",
         "counts",
         "estimated",
         "invoked_model",
@@ -192,9 +202,14 @@ class Reading:
     )
 
     def __init__(
-        self, counts: dict[Unit, int] | None = None, source: str = "", note: str = ""
+        self,
+        counts: dict[Unit, int] | None = None,
+        source: str = "",
+        note: str = "",
+        code: PriceReason | None = None,
     ) -> None:
         """Start with what is known at once."""
+        self.code = code
         self.counts = counts
         self.source = source
         self.note = note
@@ -213,8 +228,10 @@ class Quote(NamedTuple):
         cost: The amount, or None when nothing could be priced.
         status: ``priced``, ``free``, ``partial`` or ``unpriced``.
         reason: Why the status is not ``priced``; empty if it is.
+        code: Main cause of that; None if it is ``priced``.
     """
 
     cost: Cost | None
     status: PriceStatus
     reason: str = ""
+    code: PriceReason | None = None

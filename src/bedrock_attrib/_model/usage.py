@@ -1,4 +1,4 @@
-"""What is billed: units, and disjoint counts by unit."""
+"""Usage: billing units, and disjoint counts by unit."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from ..errors import ConfigError
 
 
 class Unit(StrEnum):
-    """What AWS bills by. Each token or piece is counted under one unit only.
+    """A quantity that AWS bills. Each token or item is counted under one unit only.
 
-    Names follow the dimensions of AWS' price list. A bracket names the variant
-    that a price hangs on, such as the size and quality of an image. ``input_token``
+    Names follow the dimensions of AWS's price list. Brackets contain the variant
+    that decides the price, such as size and quality of an image. ``input_token``
     never includes cached tokens.
+
+    No call of bedrock-runtime reports the units of related services, such as AgentCore.
+    They are listed so that price tables can contain their prices, and usage from
+    other sources can be priced.
     """
 
     INPUT_TOKEN = "input_token"
@@ -50,6 +54,7 @@ class Unit(StrEnum):
     SEARCH_UNIT = "search_unit"
     TEXT_REQUEST = "text_request"
     WEB_GROUNDING_REQUEST = "web_grounding_request"
+    WEB_SEARCH_QUERY = "web_search_query"
 
     GUARDRAIL_CONTENT_TEXT_UNIT = "guardrail_content_text_unit"
     GUARDRAIL_CONTENT_IMAGE_UNIT = "guardrail_content_image_unit"
@@ -79,7 +84,48 @@ class Unit(StrEnum):
     CUSTOM_MODEL_UNIT_MINUTE_OTHER_REGIONS = (
         "custom_model_unit_minute[v1.0/other-regions]"
     )
+    CUSTOM_MODEL_UNIT_MINUTE_V2 = "custom_model_unit_minute[v2.0]"
     CUSTOM_MODEL_UNIT_STORAGE_MONTH = "custom_model_unit_storage_month"
+    MODEL_UNIT_HOUR = "model_unit_hour"
+    CUSTOM_MODEL_STORAGE_MONTH = "custom_model_storage_month"
+    TRAINING_TOKEN = "training_token"
+    TRAINING_IMAGE = "training_image"
+    TRAINING_HOUR = "training_hour"
+
+    # AgentCore: runtime, browser and code interpreter; gateway; memory; identity;
+    # evaluations.
+    VCPU_HOUR = "vcpu_hour"
+    VCPU_HOUR_V2 = "vcpu_hour[v2]"
+    MEMORY_GB_HOUR = "memory_gb_hour"
+    MEMORY_GB_HOUR_V2 = "memory_gb_hour[v2]"
+    GATEWAY_API_INVOCATION = "gateway_api_invocation"
+    GATEWAY_SEARCH_INVOCATION = "gateway_search_invocation"
+    GATEWAY_TOOL_INDEX_MONTH = "gateway_tool_index_month"
+    GATEWAY_VPC_DATA_GB = "gateway_vpc_data_gb"
+    MEMORY_SHORT_TERM_EVENT = "memory_short_term_event"
+    MEMORY_LONG_TERM_RECORD_HOUR_BUILT_IN = "memory_long_term_record_hour[built-in]"
+    MEMORY_LONG_TERM_RECORD_HOUR_CUSTOM = "memory_long_term_record_hour[custom]"
+    MEMORY_LONG_TERM_RECORD_MONTH_BUILT_IN = "memory_long_term_record_month[built-in]"
+    MEMORY_LONG_TERM_RECORD_MONTH_CUSTOM = "memory_long_term_record_month[custom]"
+    MEMORY_RETRIEVAL = "memory_retrieval"
+    IDENTITY_TOKEN_REQUEST = "identity_token_request"
+    EVALUATION_INPUT_TOKEN_BUILT_IN = "evaluation_input_token[built-in]"
+    EVALUATION_INPUT_TOKEN_BUILT_IN_TIER_2 = "evaluation_input_token[built-in/tier2]"
+    EVALUATION_OUTPUT_TOKEN_BUILT_IN = "evaluation_output_token[built-in]"
+    EVALUATION_OUTPUT_TOKEN_BUILT_IN_TIER_2 = "evaluation_output_token[built-in/tier2]"
+    CUSTOM_EVALUATION = "custom_evaluation"
+
+    # Other services of Bedrock: knowledge bases, Flows, Data Automation and the
+    # evaluation of models by people.
+    RETRIEVAL_QUERY = "retrieval_query"
+    AGENTIC_RETRIEVAL_QUERY = "agentic_retrieval_query"
+    INDEX_STORAGE_GB_MONTH = "index_storage_gb_month"
+    SQL_GENERATION_REQUEST = "sql_generation_request"
+    NODE_TRANSITION = "node_transition"
+    DOCUMENT_PAGE_STANDARD = "document_page[standard]"
+    DOCUMENT_PAGE_CUSTOM = "document_page[custom]"
+    DOCUMENT_PAGE_EXTRA_FIELD = "document_page_extra_field"
+    HUMAN_TASK = "human_task"
 
 
 CACHE_WRITE_UNITS = frozenset(
@@ -104,8 +150,23 @@ GUARDRAIL_CHECKS_UNITS = frozenset(
 )
 
 
+def is_token_unit(unit: Unit) -> bool:
+    """Return whether *unit* counts tokens, which AWS prices by the million.
+
+    Example:
+        >>> is_token_unit(Unit.EVALUATION_INPUT_TOKEN_BUILT_IN)
+        True
+    """
+    return _measure(unit).endswith("_token")
+
+
+def _measure(unit: Unit) -> str:
+    """The name of *unit* without its variant."""
+    return unit.partition("[")[0]
+
+
 def unit_class(unit: Unit) -> str:
-    """The coarse class of *unit*: ``input``, ``output``, ``cache_read``, ….
+    """Return the coarse class of *unit*: ``input``, ``output``, ``cache_read``, ….
 
     A class is the unit's name without its measure and variant:
     ``output_image[512x512/standard]`` is of class ``output_image``, all cache
@@ -119,21 +180,20 @@ def _classify(unit: Unit) -> str:
         return "guardrail"
     if unit in CACHE_WRITE_UNITS:
         return "cache_write"
-    name = unit.split("[", 1)[0]
-    return name.removesuffix("_token") if name.endswith("_token") else name
+    return _measure(unit).removesuffix("_token")
 
 
 _UNIT_CLASSES = {unit: _classify(unit) for unit in Unit}
 
 
-_new = object.__new__  # to look it up on each class costs a third of a usage
+_new = object.__new__  # looking it up on each class costs a third of a `Usage`
 
 
 class Usage(Mapping[Unit, int]):
     """Disjoint counts by unit, immutable.
 
-    An absent unit was not reported; zero was reported as zero. Two usages add up
-    with ``+``.
+    An absent unit was not reported; zero was reported as zero. Add usages with
+    ``+``.
 
     Example:
         >>> Usage({Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 40}).output_tokens
@@ -146,10 +206,10 @@ class Usage(Mapping[Unit, int]):
         """Check and copy *counts*.
 
         Args:
-            counts: Whole numbers from zero up, by unit or unit name.
+            counts: Non-negative integers by unit or unit name.
 
         Raises:
-            ConfigError: If a unit is not known or a count is not such a number.
+            ConfigError: If a unit is unknown or a count is not a non-negative integer.
         """
         self._counts = {
             _known_unit(unit): _checked_count(unit, count)
@@ -158,7 +218,7 @@ class Usage(Mapping[Unit, int]):
 
     @classmethod
     def of(cls, counts: dict[Unit, int]) -> Self:
-        """Wrap *counts* without a check or a copy, for trusted callers."""
+        """Wrap *counts* without checking or copying them, for trusted callers."""
         usage = _new(cls)
         usage._counts = counts
         return usage
@@ -172,18 +232,18 @@ class Usage(Mapping[Unit, int]):
     def __len__(self) -> int:
         return len(self._counts)
 
-    # The mapping's own views run in Python; those of a dictionary do not.
+    # The views of `Mapping` run in Python; those of a dictionary do not.
 
     def keys(self) -> KeysView[Unit]:
-        """The units that were reported."""
+        """Return the reported units."""
         return self._counts.keys()
 
     def values(self) -> ValuesView[int]:
-        """The counts."""
+        """Return the counts."""
         return self._counts.values()
 
     def items(self) -> ItemsView[Unit, int]:
-        """Units with their counts."""
+        """Return units with their counts."""
         return self._counts.items()
 
     def __contains__(self, unit: object) -> bool:
@@ -211,12 +271,12 @@ class Usage(Mapping[Unit, int]):
 
     @property
     def input_tokens(self) -> int | None:
-        """Length of the prompt in tokens, cached ones included; None if unknown."""
+        """Length of the prompt in tokens, including cached ones; None if unknown."""
         return _sum_known(self._counts, PROMPT_UNITS)
 
     @property
     def output_tokens(self) -> int | None:
-        """Tokens generated; None if unknown."""
+        """Generated tokens; None if unknown."""
         return _sum_known(self._counts, OUTPUT_TOKEN_UNITS)
 
 
@@ -238,6 +298,6 @@ def _known_unit(unit: str) -> Unit:
 def _checked_count(unit: str, count: int) -> int:
     if type(count) is not int or count < 0:
         raise ConfigError(
-            f"count of {unit} is {count!r}; expected a whole number from zero up"
+            f"count of {unit} is {count!r}; expected a non-negative integer"
         )
     return count

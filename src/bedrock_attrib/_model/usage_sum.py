@@ -1,4 +1,4 @@
-"""How counts of many calls are added up: in columns, when there are enough."""
+"""Sums of usages, added column by column."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from .usage import Unit, Usage
 _MOST_PENDING = 256
 
 
-class Tally:
+class UsageSum:
     """Sums of usages that state the same units in the same order.
 
     Adding a usage is an append; a few hundred are then summed column by column, which
     takes a fifth of the time of adding count by count. Not safe to use from two threads
-    at once: its owner holds a lock. A signal's handler may add and read in the middle
-    of either.
+    at once: its owner holds a lock. A signal handler may add and read in the middle of
+    either.
     """
 
     __slots__ = ("_pending", "_sums")
@@ -45,19 +45,19 @@ class Tally:
                 for unit, column in zip(sums or pending[0], columns, strict=True)
             }
             done = slice(len(pending))
-            # A signal's handler, or a finalizer, may have folded too since we began.
+            # A signal handler, or a finalizer, may have folded too since we began.
             # It may add, too; but none comes in between the lines that follow.
             if self._sums is sums:
                 self._sums = folded
                 del self._pending[done]
 
     def read(self) -> dict[Unit, int]:
-        """The sums so far, by unit."""
+        """Return the sums so far, by unit."""
         self._fold()
         return self._sums
 
     def take(self) -> dict[Unit, int]:
-        """The sums so far, which the tally then forgets."""
+        """Return the sums so far, and start from nothing again."""
         self._fold()
         nothing: dict[Unit, int] = {}
         sums, self._sums = self._sums, nothing  # as in `_fold`: nothing comes between

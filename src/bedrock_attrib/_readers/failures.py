@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._model.record import PriceStatus
+from .._model.record import PriceReason, PriceState, PriceStatus
 
 # Statuses with which the runtime turns a request away before a model runs. A
 # validation error or a throttled call is not billed: AWS, "Amazon Bedrock pricing",
@@ -17,7 +17,7 @@ def is_turned_away(http_status: int) -> bool:
     return http_status in _TURNED_AWAY
 
 
-def status_of_refusal(http_status: int, error: str) -> tuple[PriceStatus, str]:
+def status_of_refusal(http_status: int, error: str) -> PriceState:
     """Price status and reason of an answer with an error status.
 
     Args:
@@ -25,14 +25,16 @@ def status_of_refusal(http_status: int, error: str) -> tuple[PriceStatus, str]:
         error: AWS error code.
     """
     if is_turned_away(http_status):
-        return PriceStatus.FREE, f"turned away with {error}; nothing was used"
-    return (
+        text = f"rejected with {error}; not billed"
+        return PriceState(PriceStatus.FREE, text, PriceReason.REJECTED)
+    return PriceState(
         PriceStatus.UNPRICED,
         f"failed with {error} ({http_status}); AWS does not say whether that is billed",
+        PriceReason.FAILED,
     )
 
 
-def status_without_answer(error: str, *, was_sent: bool) -> tuple[PriceStatus, str]:
+def status_without_answer(error: str, *, was_sent: bool) -> PriceState:
     """Price status and reason of a call that got no answer.
 
     Args:
@@ -41,26 +43,27 @@ def status_without_answer(error: str, *, was_sent: bool) -> tuple[PriceStatus, s
     """
     if was_sent:
         reason = f"{error}: no answer came, and AWS may have billed the call"
-        return PriceStatus.UNPRICED, reason
-    return PriceStatus.FREE, f"{error}: the request was not sent"
+        return PriceState(PriceStatus.UNPRICED, reason, PriceReason.NO_ANSWER)
+    reason = f"{error}: the request was not sent"
+    return PriceState(PriceStatus.FREE, reason, PriceReason.NOT_SENT)
 
 
-def with_earlier_attempts(
-    status: PriceStatus, reason: str, failed: Sequence[str]
-) -> tuple[PriceStatus, str]:
-    """Price status and reason of a call, some of whose attempts may be billed too.
+def with_earlier_attempts(state: PriceState, failed: Sequence[str]) -> PriceState:
+    """Price state of a call, some of whose attempts may be billed too.
 
     Args:
-        status: Price status of the last attempt.
-        reason: Its reason.
+        state: Price state of the last attempt.
         failed: What went wrong in each attempt before it that may have been billed.
     """
     if not failed:
-        return status, reason
+        return state
+    status, reason, code = state
     attempts = "an earlier attempt" if len(failed) == 1 else "earlier attempts"
     more = f"AWS may have billed {attempts} too: {', '.join(failed)}"
     reason = f"{reason}; {more}" if reason else more
-    return _NOT_ALL_KNOWN.get(status, status), reason
+    if status in _NOT_ALL_KNOWN:
+        return PriceState(_NOT_ALL_KNOWN[status], reason, PriceReason.EARLIER_ATTEMPTS)
+    return PriceState(status, reason, code or PriceReason.EARLIER_ATTEMPTS)
 
 
 _NOT_ALL_KNOWN = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._model.record import Reading
+from .._model.record import PriceReason, Reading
 from .._model.usage import Unit
 from .json_scan import has_content, last_value, whole_object
 
@@ -270,7 +270,9 @@ def merge_request(reading: Reading, facts: RequestFacts) -> None:
         if facts.replaces_tokens or not stated:
             reading.source, stated = "request", {}
         reading.counts = {**stated, **facts.counts}
-    reading.missing = reading.missing or facts.missing
+    if facts.missing and not reading.missing:
+        reading.missing = facts.missing
+        reading.code = PriceReason.REQUEST_NOT_READ
     reading.estimated = reading.estimated or facts.estimated
     reading.note = reading.note or facts.note
     if facts.documents is not None:

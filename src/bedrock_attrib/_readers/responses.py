@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._model.model_id import ModelRef
-from .._model.record import Reading
+from .._model.record import PriceReason, Reading
 from .._model.usage import Unit
 from .counts import read_numbers
 from .guardrails import add_units, check_units, policy_units, trace_units
@@ -140,7 +140,10 @@ def read_free(_kept: Parsed, _model: ModelRef) -> Reading:
 
 def read_unknown(_kept: Parsed, _model: ModelRef) -> Reading:
     """Read an answer of an operation that this library does not know."""
-    return Reading(note="this operation is not known, so neither is what it bills")
+    return Reading(
+        note="this operation is not known, so neither is what it bills",
+        code=PriceReason.OPERATION_UNKNOWN,
+    )
 
 
 def read_nothing(_kept: Parsed, _model: ModelRef) -> Reading:
@@ -264,5 +267,8 @@ def read_guardrail_checks(usage: Parsed, _model: ModelRef) -> Reading:
 
 def _guardrail(units: dict[Unit, int]) -> Reading:
     if not units:
-        return Reading(note="the answer states no guardrail units")
+        return Reading(
+            note="the answer states no guardrail units",
+            code=PriceReason.GUARDRAIL_NOT_STATED,
+        )
     return Reading(units, "guardrail.usage")

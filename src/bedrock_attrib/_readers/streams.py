@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._model.model_id import ModelRef
-from .._model.record import Reading
+from .._model.record import PriceReason, Reading
 from .._model.usage import Unit
 from .bodies import add_chunk_trace, find_usage, read_tier
 from .counts import read_fields, split_cache_writes
@@ -229,6 +229,7 @@ def read_unfinished(
         f"{source}estimate",
         "the stream ended before its final counts; output is a lower bound",
     )
+    reading.code = PriceReason.STREAM_UNFINISHED
     reading.estimated = True
     reading.missing = missing
     return reading

@@ -1,4 +1,4 @@
-"""What all calls of one operation to one model from one region have in common."""
+"""Call targets: what calls of one operation, model and region have in common."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from .._readers import (
     operation_named,
     request_reader,
 )
+from .._runtime.bounded_cache import BoundedCache
 
 if TYPE_CHECKING:
-    from .._model.call_groups import Alike
+    from .._model.call_groups import CallGroup
     from .._model.record import Reading
     from ..pricing._model_pricer import AnyTill
 
@@ -33,9 +34,9 @@ class Route:
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
-        till: Where its last call was priced; None before the first.
-        alike: What calls on it have in common that state the same units under the same
-            tags and conditions; None where that is not known, or nothing.
+        till: Pricer of its last call; None before the first.
+        groups: Groups of its calls that state the same units under the same tags and
+            conditions; None where one call of the kind was seen.
     """
 
     operation: Operation
@@ -45,7 +46,9 @@ class Route:
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
     till: AnyTill | None = None
-    alike: dict[tuple[object, ...], Alike | None] = field(default_factory=dict)
+    groups: BoundedCache[tuple[object, ...], CallGroup | None] = field(
+        default_factory=lambda: BoundedCache(_MOST_GROUPS)
+    )
 
     def learn(self, events: Events, reading: Reading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
@@ -63,19 +66,24 @@ class Route:
 
 _LEARNING = 0.25
 _MOST_ROUTES = 4096
+# Kinds of calls on one route; tags may differ with every call.
+_MOST_GROUPS = 1024
 
 
-class Routes(dict[tuple[str, object, str], Route]):
-    """Routes by operation, ``modelId`` (None where it has none) and calling region.
+class Routes:
+    """Routes by operation, ``modelId`` (None where it has none) and calling region."""
 
-    Each is made when it is first looked up.
-    """
+    def __init__(self) -> None:
+        """Start with none; each is made when it is first looked up."""
+        self._routes: BoundedCache[tuple[str, object, str], Route]
+        self._routes = BoundedCache(_MOST_ROUTES)
 
-    def __missing__(self, key: tuple[str, object, str]) -> Route:
-        route = _new_route(*key)
-        if len(self) >= _MOST_ROUTES:
-            self.clear()
-        self[key] = route
+    def of(self, operation: str, model_id: object, region: str) -> Route:
+        """Return the route of a call."""
+        key = (operation, model_id, region)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = _new_route(*key)
         return route
 
 

@@ -1,58 +1,63 @@
-"""How calls that have ended are settled: read, priced, recorded, told."""
+"""Finalizer: reads, prices and records calls that have ended, and writes to sinks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from .._attribution import Scope
-from .._model.call_groups import Alike, Batch, Counts
+from .._attribution import AttributionContext
+from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.model_id import ModelKind
-from .._model.record import CallRecord, Outcome, Reading
+from .._model.record import CallRecord, Outcome, PriceReason, Reading
+from .._model.record_ids import IDS
+from .._model.usage import Unit
 from .._readers import BodyAnswer
 from .._runtime.contained_errors import Faults
-from .._sinks.protocols import BatchWriter, Sink, batch_writer
-from .call import Call, Plain, plain_call
-from .call_target import Route
-from .late_pricing import Answer, ProfilePricing
-from .progress import Progress
-from .record_builder import alike_of, build_record, judge_dropped, read_stream
+from .._runtime.fork import ResetOrder, after_fork
+from .._sinks.protocols import GroupedSink, Sink
+from .call import Call
+from .late_pricing import ProfileAnswer, ProfilePricing
+from .price_state import NOT_READ
+from .record_builder import build_record, group_of, judge_dropped, read_stream
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from ..pricing import PriceTable
 
-NOT_READ = "the usage could not be read; see the log"
+Ended: TypeAlias = Call | ProfileAnswer
+"""A call that is to be finalized, or a look-up for which calls have waited."""
+
 _NOT_PRICED = "the price could not be found; see the log"
-Ended: TypeAlias = Call | Plain | Answer
-"""A call that is to be settled, or a look-up for which calls have waited."""
-
 _PROFILE = ModelKind.APPLICATION_INFERENCE_PROFILE
+_OK = Outcome.OK
+
+after_fork(IDS.restart, ResetOrder.FIGURES)
 
 
-class Settler:
-    """Settles calls one after the other, each within barriers of its own.
+class Finalizer:
+    """Turns calls that have ended into records, each behind a barrier of its own.
 
-    Never used by two threads at once: the recorder's queue sees to that.
+    Runs on the recorder's own thread, and never on two at once. So whatever is raised
+    here comes from a reader, a price table or a sink, and is contained: even a
+    `KeyboardInterrupt`, which Python raises on the main thread alone.
 
     Attributes:
         profiles: Prices calls through application inference profiles; None where
-            nobody finds out what they stand for.
+            nobody looks them up.
     """
 
     def __init__(
         self, prices: PriceTable | None, sinks: Sequence[Sink], faults: Faults
     ) -> None:
-        """Settle by *prices* (None for the bundled ones) and tell *sinks*."""
+        """Price by *prices* (None for the bundled ones) and write to *sinks*."""
         self.profiles: ProfilePricing | None = None
         self._prices = prices
-        self._sinks = [(type(sink).__name__, batch_writer(sink)) for sink in sinks]
+        self._writers = [(type(sink).__name__, _writer(sink, faults)) for sink in sinks]
         self._faults = faults
 
     def prices(self) -> PriceTable:
-        """The price table in use; the bundled one is loaded when first needed."""
+        """Return the price table; the bundled one is loaded when first needed."""
         if self._prices is None:
             # Imported with the first call, not with the package.
             from ..pricing import PriceTable  # noqa: PLC0415
@@ -60,135 +65,61 @@ class Settler:
             self._prices = PriceTable.bundled()
         return self._prices
 
-    def settle_all(self, ended: list[Ended]) -> None:
-        """Settle *ended*, in its order, and take all out of it; no fault is raised.
-
-        Ctrl-C is, and whatever else is no fault: once all are settled and told, as it
-        would cost calls or count them twice to leave off in the middle.
-        """
-        progress = Progress()
-        interrupt: BaseException | None = None
-        is_over = False
-        while not is_over:
-            try:
-                self._settle_rest(ended, progress)
-                is_over = True
-            except BaseException as other:
-                interrupt = other
-        if interrupt is not None:
-            raise interrupt
-
-    def _settle_rest(self, ended: list[Ended], progress: Progress) -> None:
-        """Go on with *ended* from where *progress* is."""
-        start = progress.resume()
-        for position, item in enumerate(ended[start:], start):
-            try:
-                if not isinstance(item, (Call, Answer)):
-                    self._settle_plain(item, progress)
-                elif isinstance(item, Call):
-                    self._settle_one(item, progress)
-                else:
-                    progress.pass_over(position)
-            except Exception as fault:
-                self._faults.note("settling", fault)
-                progress.pass_over(position)
-        if progress.steps is None:
-            answers = [item for item in ended if isinstance(item, Answer)]
-            progress.steps = iter(self._steps(progress, answers))
-        ended.clear()
-        self._take(progress.steps)
-
-    def _take(self, steps: Iterator[Callable[[], None]]) -> None:
-        """Take *steps*, each once, even if it is interrupted."""
-        for step in steps:
-            try:
-                step()
-            except Exception as fault:
-                self._faults.note("settling", fault)
-
-    def _steps(
-        self, progress: Progress, answers: list[Answer]
-    ) -> list[Callable[[], None]]:
-        """What is to be done once all calls are there: everybody is told of them."""
-        batch = progress.batch
-        steps: list[Callable[[], None]] = []
-        for scope, record in progress.spent_apart():
-            steps.append(partial(_add, scope, record))
-        for (scope, alike), counts in progress.spent_alike().items():
-            steps.append(partial(_add_alike, scope, alike, counts))
+    def finalize(self, ended: Sequence[Ended]) -> None:
+        """Finalize *ended*, in order; nothing is raised."""
+        batch = FinishedCalls()
+        contexts: list[AttributionContext] = []  # of each entry of the batch
+        for item in ended:
+            if isinstance(item, Call):
+                try:
+                    self._finalize_one(item, batch)
+                except BaseException as fault:  # see the class
+                    self._faults.note("finalizing", fault)
+                contexts += [item.scope] * (len(batch.entries) - len(contexts))
+        self._add_to_spends(batch, contexts)
         if batch.entries:
-            for name, write in self._sinks:
-                steps.append(partial(self._tell, batch, name, write))
-        steps += [partial(self._correct, answer) for answer in answers]
-        return steps
+            for name, write in self._writers:
+                try:
+                    write(batch)
+                except BaseException as fault:  # see the class
+                    self._faults.note(name, fault)
+        for item in ended:
+            if isinstance(item, ProfileAnswer):
+                self._correct(item)
 
-    def _settle_plain(self, plain: Plain, progress: Progress) -> None:
-        """Settle a call of which nothing is left but what its answer said."""
-        _, route, scope, tags, at, duration_s, request_id, kept = plain
-        try:
-            reading = route.operation.read(kept, route.model)
-        except Exception as fault:
-            self._faults.note("reader", fault)
-            reading = Reading(note=NOT_READ)
-        counts = reading.counts
-        if (
-            not counts
-            or reading.estimated
-            or reading.missing
-            or reading.invoked_model is not None
-        ):
-            self._settle_read(plain_call(plain), reading, progress)
+    def _finalize_one(self, call: Call, batch: FinishedCalls) -> None:
+        reading = self._reading_of(call)
+        key = _group_key(call, reading)
+        group = None if key is None else call.route.groups.get(key)
+        if group is not None and group.holds(call.started_at, reading.counts or {}):
+            batch.add_grouped(_grouped(call, group, reading.counts or {}))
             return
-        tier, mode = reading.tier, reading.latency_mode
-        key = (tags.key, tier, mode, reading.assumed, *counts)
-        try:
-            alike = route.alike.get(key)
-        except TypeError:  # a broken answer names no tier but a list or the like
-            self._settle_read(plain_call(plain), reading, progress)
-            return
-        if alike is not None and alike.holds(at, counts):
-            progress.add_alike(alike, at, counts, duration_s, request_id, scope)
-            return
-        record = self._settle_read(plain_call(plain), reading, progress)
-        _learn(route, key, record, reading)
-
-    def _settle_one(self, call: Call, progress: Progress) -> None:
-        self._settle_read(call, self._reading_of(call), progress)
-
-    def _settle_read(
-        self, call: Call, reading: Reading, progress: Progress
-    ) -> CallRecord:
-        try:
-            record = build_record(call, reading, self._prices or self.prices())
-        except Exception as fault:
-            self._faults.note("pricing", fault)
-            reading.note = _NOT_PRICED
-            record = build_record(call, reading, None)
-        profiles, prices, has_to_wait = self.profiles, self._prices, False
-        if (
-            profiles is not None
-            and record.model.kind is _PROFILE
-            and prices is not None
-        ):
-            record, has_to_wait = profiles.price(call.route, reading, record, prices)
-        progress.add(record, call.scope)
+        record, has_to_wait = self._record_of(call, reading)
+        batch.add(record)
+        if key is not None:
+            _learn_group(call, key, record, reading)
         if call.span is not None:
             _mark_span(call.span, record, self._faults)
-        if profiles is not None and has_to_wait:
-            profiles.remember(record, reading, call.scope.spends)
-        return record
+        if has_to_wait and self.profiles is not None:
+            self.profiles.remember(record, reading, call.scope.spends)
+        for reservation in call.reservations:
+            try:
+                reservation.settle(record)
+            except BaseException as fault:  # see the class
+                self._faults.note(type(reservation).__name__, fault)
 
-    def _tell(self, batch: Batch, name: str, write: BatchWriter) -> None:
-        """Tell a sink of *batch*."""
+    def _record_of(self, call: Call, reading: Reading) -> tuple[CallRecord, bool]:
+        """Build the record of *call*; whether it waits for a look-up of its profile."""
         try:
-            write(batch, partial(self._faults.note, name))
-        except Exception as fault:
-            self._faults.note(name, fault)
-
-    def _correct(self, answer: Answer) -> None:
-        """Correct some of the calls that waited for *answer*."""
-        if self.profiles is not None and self._prices is not None:
-            self.profiles.correct_some(answer, self._prices)
+            record = build_record(call, reading, self._prices or self.prices())
+        except BaseException as fault:  # see the class
+            self._faults.note("pricing", fault)
+            reading.note, reading.code = _NOT_PRICED, PriceReason.PRICING_FAILED
+            return build_record(call, reading, None), False
+        profiles, prices = self.profiles, self._prices
+        if profiles is None or prices is None or record.model.kind is not _PROFILE:
+            return record, False
+        return profiles.price(call.route, reading, record, prices)
 
     def _reading_of(self, call: Call) -> Reading:
         answer = call.answer
@@ -200,49 +131,117 @@ class Settler:
                 return answer if isinstance(answer, Reading) else answer.read()
             if answer is not None:
                 return call.route.operation.read(answer, call.route.model)
-        except Exception as fault:
+        except BaseException as fault:  # see the class
             self._faults.note("reader", fault)
             call.outcome = call.outcome or Outcome.ABANDONED
-            return Reading(note=NOT_READ)
+            return Reading(note=NOT_READ, code=PriceReason.USAGE_UNREADABLE)
         if call.outcome is None:
             judge_dropped(call)
         return Reading()
 
+    def _add_to_spends(
+        self, batch: FinishedCalls, contexts: list[AttributionContext]
+    ) -> None:
+        """Add the calls of *batch* to the blocks around each of them."""
+        grouped: dict[tuple[AttributionContext, CallGroup], list[GroupedCall]] = {}
+        for entry, context in zip(batch.entries, contexts, strict=True):
+            if not context.spends:
+                continue
+            if isinstance(entry, GroupedCall):
+                grouped.setdefault((context, entry.group), []).append(entry)
+                continue
+            for reference in context.spends:
+                sums = reference()
+                if sums is not None:
+                    sums.add(entry)
+        for (context, group), calls in grouped.items():
+            for reference in context.spends:
+                sums = reference()
+                if sums is not None:
+                    sums.add_group(group, calls)
 
-def _add(scope: Scope, record: CallRecord) -> None:
-    """Add a call to what the blocks around it have spent."""
-    for kept in scope.spends:
-        spend = kept()
-        if spend is not None:
-            spend.add(record)
+    def _correct(self, answer: ProfileAnswer) -> None:
+        """Correct some of the calls that waited for *answer*."""
+        if self.profiles is not None and self._prices is not None:
+            self.profiles.correct_some(answer, self._prices)
 
 
-def _add_alike(scope: Scope, alike: Alike, counts: Counts) -> None:
-    """Add calls that are alike to what the blocks around them have spent."""
-    for kept in scope.spends:
-        spend = kept()
-        if spend is not None:
-            spend.add_alike(alike, counts)
+def _writer(sink: Sink, faults: Faults) -> Callable[[FinishedCalls], None]:
+    """Return what writes a batch to *sink*: at once if it takes that, or one by one."""
+    # What a class has inherited is no word of its own; see `GroupedSink`.
+    if vars(type(sink)).get("accepts_groups") and isinstance(sink, GroupedSink):
+        return sink.write_batch
+
+    def write_each(batch: FinishedCalls) -> None:
+        for record in batch.records():
+            try:
+                sink.write(record)
+            except BaseException as fault:  # as in `Finalizer`
+                faults.note(type(sink).__name__, fault)
+
+    return write_each
 
 
-# Kinds of calls on one route that are known at most; tags may differ with every call.
-_MOST_ALIKE = 1024
+def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
+    """Return what calls of one group share; None for a call that belongs to none."""
+    if (
+        call.outcome is not _OK
+        or call.error is not None
+        or call.failure is not None
+        or call.events is not None
+        or call.span is not None
+        or call.request_hash is not None
+        or call.has_guardrail
+        or call.doubtful_attempts
+        or call.attempts > 1
+        or call.reservations
+        or not call.is_timed
+        or call.route.read_request is not None
+        or not reading.counts
+        or reading.estimated
+        or reading.missing
+        or reading.invoked_model is not None
+    ):
+        return None
+    key = (
+        call.tags.key,
+        reading.source,
+        reading.tier,
+        reading.latency_mode,
+        reading.assumed,
+        *reading.counts,
+    )
+    try:
+        hash(key)
+    except TypeError:  # a broken answer names no tier but a list or the like
+        return None
+    return key
 
 
-def _learn(
-    route: Route, key: tuple[object, ...], record: CallRecord, reading: Reading
+def _grouped(call: Call, group: CallGroup, counts: dict[Unit, int]) -> GroupedCall:
+    return GroupedCall(
+        group=group,
+        number=IDS.take(),
+        started_at=call.started_at,
+        counts=counts,
+        duration_s=(call.ended or call.started) - call.started,
+        request_id=call.request_id,
+    )
+
+
+def _learn_group(
+    call: Call, key: tuple[object, ...], record: CallRecord, reading: Reading
 ) -> None:
-    """Find out what calls like the one of *record* have in common, if it has any like.
+    """Find the group of calls like *call*, if there are any like it.
 
     The first of a kind is only noted: it may be the only one. What was known before
     stays known unless something else holds now, as after a change of prices.
     """
-    if key in route.alike:
-        route.alike[key] = alike_of(record, reading, route.till) or route.alike[key]
-        return
-    if len(route.alike) >= _MOST_ALIKE:
-        route.alike.clear()
-    route.alike[key] = None
+    groups = call.route.groups
+    if key in groups:
+        groups[key] = group_of(record, reading, call.route.till) or groups[key]
+    else:
+        groups[key] = None
 
 
 def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:

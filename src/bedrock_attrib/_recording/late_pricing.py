@@ -1,34 +1,34 @@
-"""How calls are priced whose ARN names no model: at once if it is known, or later."""
+"""Late pricing: calls whose ARN names no model until it was looked up."""
 
 from __future__ import annotations
 
 import math
-import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .._model.model_id import ModelRef
-from .._model.record import CallRecord, Outcome, PriceStatus, Reading
+from .._model.record import CallRecord, Outcome, PriceReason, Quote, Reading
 from .._model.usage import Unit, Usage
 from .._readers import request_reader
 from .._runtime.contained_errors import Faults
+from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import CorrectingSink, Sink
 from .call_target import Route
+from .price_state import price_state
 from .record_builder import price_again
 
 if TYPE_CHECKING:
-    from .._attribution import Spend
+    from .._attribution.spend import SpendSums
     from ..pricing import PriceTable
 
 # A record with its usage takes about a kilobyte.
 _MOST_OF_ONE_ARN = 10_000
 _MOST = 20_000
-# Corrected without a pause, while callers may be waiting for the same lock.
+# Corrected without a pause, while callers may be waiting.
 _AT_A_TIME = 50
 
-_LACKING = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 _ANY_USAGE = Usage({Unit.INPUT_TOKEN: 1})
 _UNDER_WAY = "its application inference profile is being looked up"
 _TOO_MANY = "too many calls were waiting for its application inference profile"
@@ -38,8 +38,8 @@ _LATE = "priced after its profile was looked up"
 class ProfileSource(Protocol):
     """Knows what application inference profiles stand for, or finds out.
 
-    It is asked while calls are settled, which may be on a caller's thread: nothing
-    here waits. Whatever it raises is contained.
+    It is asked on the recorder's thread, for which callers may wait: nothing here
+    waits. Whatever it raises is contained.
     """
 
     def model_of(self, arn: str, region: str) -> ModelRef | None:
@@ -59,14 +59,14 @@ class ProfileSource(Protocol):
         By then `model_of`, or else `why_unknown`, gives the answer.
         """
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Take a function that asks about calls which have ended and are not settled.
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Take a function that has the calls priced that have ended by now.
 
         To be called before anybody waits for look-ups.
         """
 
 
-class Answer(NamedTuple):
+class ProfileAnswer(NamedTuple):
     """What a look-up came to.
 
     Attributes:
@@ -82,14 +82,14 @@ class Waiting(NamedTuple):
     """A call that was recorded before its profile was known.
 
     Attributes:
-        record: The record as it was told.
+        record: The record as it was written.
         reading: What its answer stated.
         spends: Blocks of attribution that counted it.
     """
 
     record: CallRecord
     reading: Reading
-    spends: tuple[weakref.ref[Spend], ...]
+    spends: tuple[weakref.ref[SpendSums], ...]
 
 
 class TooManyWaitingError(Exception):
@@ -99,7 +99,7 @@ class TooManyWaitingError(Exception):
 class ProfilePricing:
     """Prices calls by their profile, and remembers those that have to wait for it.
 
-    Used while a recorder settles, so never by two threads at once. A forked child
+    Used by a recorder's thread alone. A forked child
     forgets what waits: those calls are its parent's.
     """
 
@@ -111,7 +111,7 @@ class ProfilePricing:
         Args:
             source: Is asked for models.
             sinks: Those that can be corrected are.
-            faults: Told what goes wrong in *source* or a sink, and what is lost.
+            faults: Takes what goes wrong in *source* or a sink, and what is lost.
         """
         self._source = source
         self._corrections = [
@@ -121,7 +121,7 @@ class ProfilePricing:
         ]
         self._faults = faults
         self.forget()
-        _EVERY.add(self)
+        after_fork(self.forget, ResetOrder.CALLS)
 
     def forget(self) -> None:
         """Forget every call that waits."""
@@ -140,10 +140,9 @@ class ProfilePricing:
             prices: The price table.
 
         Returns:
-            The record to tell, and whether it has to wait for a look-up.
+            The record to write, and whether it has to wait for a look-up.
         """
-        obstacle = _obstacle_of(record, prices)
-        if not obstacle:
+        if not _lacks_model(record, prices):
             return record, False
         try:
             model = self._source.model_of(record.model.requested, record.region)
@@ -156,8 +155,7 @@ class ProfilePricing:
         except Exception as fault:
             self._faults.note("profiles", fault)
             return record, False
-        reason = record.price_reason.replace(obstacle, why or _UNDER_WAY)
-        return record._replace(price_reason=reason), not why
+        return _explained(record, reading, why), not why
 
     def _why_none(self, arn: str) -> str:
         """Why a call through *arn* need not be remembered; empty if it is to be."""
@@ -173,21 +171,21 @@ class ProfilePricing:
         self,
         record: CallRecord,
         reading: Reading,
-        spends: tuple[weakref.ref[Spend], ...],
+        spends: tuple[weakref.ref[SpendSums], ...],
     ) -> None:
-        """Keep a call, which has been told, until its profile is known."""
+        """Store a call, which was written, until its profile is known."""
         waiting = self._waiting.setdefault(record.model.requested, deque())
         waiting.append(Waiting(record, reading, spends))
         self._count += 1
 
     def corrections_left(self, arn: str) -> int:
-        """How often `correct_some` is to be called until no call waits for *arn*."""
+        """Return how often to call `correct_some` until no call waits for *arn*."""
         return math.ceil(len(self._waiting.get(arn, ())) / _AT_A_TIME)
 
-    def correct_some(self, answer: Answer, prices: PriceTable) -> None:
-        """Price some of the calls that waited for *answer*, and tell of it.
+    def correct_some(self, answer: ProfileAnswer, prices: PriceTable) -> None:
+        """Price some of the calls that waited for *answer*, and correct the sinks.
 
-        Some only, as callers may be waiting for the recorder's lock meanwhile.
+        Some only, as callers may be waiting for the recorder's thread meanwhile.
         """
         waiting = self._waiting.get(answer.arn, deque())
         for _ in range(min(_AT_A_TIME, len(waiting))):
@@ -199,55 +197,59 @@ class ProfilePricing:
         if not waiting:
             self._waiting.pop(answer.arn, None)
 
-    def _correct(self, call: Waiting, answer: Answer, prices: PriceTable) -> None:
+    def _correct(
+        self, call: Waiting, answer: ProfileAnswer, prices: PriceTable
+    ) -> None:
         record = self._price_late(call, answer, prices)
-        for kept in call.spends:
-            spend = kept()
-            if spend is not None:
-                spend.correct(call.record, record)
+        for reference in call.spends:
+            sums = reference()
+            if sums is not None:
+                sums.correct(call.record, record)
         for name, correct in self._corrections:
             try:
                 correct(call.record, record)
-            except Exception as fault:
+            except BaseException as fault:  # of the sink's: this is our own thread
                 self._faults.note(name, fault)
 
     def _price_late(
-        self, call: Waiting, answer: Answer, prices: PriceTable
+        self, call: Waiting, answer: ProfileAnswer, prices: PriceTable
     ) -> CallRecord:
         before = call.record
         if answer.model is None:
-            why = self._source.why_unknown(answer.arn) or _UNDER_WAY
-            reason = before.price_reason.replace(_UNDER_WAY, why)
-            return before._replace(price_reason=reason)
+            why = self._source.why_unknown(answer.arn)
+            return _explained(before, call.reading, why)
         after = price_again(before, call.reading, answer.model, prices)
         if after.cost is None:
             return after
         reason = f"{_LATE}; {after.price_reason}" if after.price_reason else _LATE
-        return after._replace(price_reason=reason)
+        code = after.price_reason_code or PriceReason.PRICED_LATE
+        return after._replace(price_reason=reason, price_reason_code=code)
 
 
-def _obstacle_of(record: CallRecord, prices: PriceTable) -> str:
-    """What *prices* say of *record* if it lacks a price for want of its model.
+def _lacks_model(record: CallRecord, prices: PriceTable) -> bool:
+    """Whether *record* lacks a price because its ARN names no model.
 
-    Empty if it lacks nothing, or something else: a profile may be mapped to a model
-    that has no price.
+    A profile may instead be mapped to a model that has no price.
     """
     if record.model.model_id is not None:
-        return ""
-    # Prices take long to import, and are there by now.
-    from ..pricing._query import obstacle_of  # noqa: PLC0415
-
-    obstacle = obstacle_of(record.model)
-    if record.price_status in _LACKING and obstacle in record.price_reason:
-        return obstacle
+        return False
+    if record.price_reason_code is PriceReason.MODEL_NOT_NAMED:
+        return True
     if record.usage is None and record.outcome is Outcome.OK:
-        # Of image models only the request says what is billed; once the model is
-        # known, it is read.
+        # Image models are billed by the request, which is read once the model is known.
         quote = prices.quote(
             record.model, _ANY_USAGE, region=record.region, at=record.started_at
         )
-        return obstacle if obstacle in quote.reason else ""
-    return ""
+        return quote.code is PriceReason.MODEL_NOT_NAMED
+    return False
+
+
+def _explained(record: CallRecord, reading: Reading, why: str) -> CallRecord:
+    """*record* with *why* as its reason; a pending look-up where that is empty."""
+    code = PriceReason.PROFILE_UNKNOWN if why else PriceReason.PROFILE_PENDING
+    quote = Quote(record.cost, record.price_status, why or _UNDER_WAY, code)
+    state = price_state(reading, quote, None, record.doubtful_attempts)
+    return record._replace(price_reason=state.reason, price_reason_code=state.code)
 
 
 def _teach(route: Route, model: ModelRef) -> None:
@@ -255,15 +257,3 @@ def _teach(route: Route, model: ModelRef) -> None:
     if route.operation.request is not None:
         route.read_request = request_reader(model.model_id)
     route.model = model
-
-
-_EVERY: weakref.WeakSet[ProfilePricing] = weakref.WeakSet()
-
-
-def _forget_in_child() -> None:
-    for pricing in list(_EVERY):
-        pricing.forget()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_forget_in_child)

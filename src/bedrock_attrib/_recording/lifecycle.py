@@ -1,84 +1,249 @@
-"""How calls end, each in one of a few ways, and come to be settled."""
+"""Lifecycle of calls: how each starts, and the few ways in which it ends once."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING, Any
 
-from .._model.model_id import ModelRef
-from .._model.record import Outcome, PriceStatus, Reading
+from .._attribution import (
+    check_tags,
+    current_attribution,
+    with_changes,
+)
+from .._model.call_start import CallStart
+from .._model.record import (
+    Outcome,
+    PriceReason,
+    PriceState,
+    PriceStatus,
+    Reading,
+    moment,
+)
 from .._readers import Kept, status_of_refusal, status_without_answer
+from .._readers.request_size import request_size
 from .._runtime.background import Drains
 from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import Faults
+from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import is_ending
-from .._sinks.protocols import Sink
+from .._sinks.protocols import Guard, Reservation
 from ..errors import RefusedError
-from .call import Call, Plain, leave_to_parent, new_kind
-from .finalizer import NOT_READ, Ended, Settler
-from .late_pricing import Answer, ProfilePricing, ProfileSource
-from .open_streams import OpenStreams
+from .call import Call
+from .call_tags import CallTags
+from .call_target import Routes
+from .finalizer import Ended
+from .manual import Report, fill, params_of
+from .price_state import USAGE_UNREADABLE
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from .._config import Config
+    from .request_hash import RequestHasher
 
-_MOST_ENDED = 256
-_MOST_IDLE = 64
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
+_REFUSED = PriceState(
+    PriceStatus.FREE, "refused before it was sent", PriceReason.REFUSED
+)
+# How long the start of a call waits for the calls before it, where guards are to see
+# them. The recorder's thread takes milliseconds, unless a sink hangs.
+_GUARD_WAIT_S = 1.0
 
 
-class Endings:
-    """Takes every way in which a call can end, and has what ended settled.
+class CallLifecycle:
+    """Starts calls and takes each of their ends, for the doors of one recorder.
 
-    Only what cannot wait is done when a call ends: reading, pricing and telling happen
-    in batches, which takes a third of the time and none of the caller's.
+    Only what cannot wait is done on the caller's thread. A call that ended is put into
+    the queue, whose thread finalizes it.
+
+    Attributes:
+        faults: Contained errors.
+        owner: Mark of this process on its calls; see `Call`.
+        drains: Reads abandoned streams to their end; None to estimate what they used.
+        tags: Merges the tags of calls.
+        recorder: The recorder, which lives as long as one of its calls is open.
     """
 
-    def __init__(self, settler: Settler, faults: Faults, config: Config | None) -> None:
-        """Have *settler* settle what ended; note in *faults* what goes wrong."""
-        self._settler = settler
-        self._faults = faults
-        self._drains = _drains_of(config, faults)
-        self._open_streams = OpenStreams(faults)
-        self._ended: BatchQueue[Ended] = BatchQueue(
-            settler.settle_all,
-            name="bedrock-attrib-recorder",
-            faults=faults,
-            max_pending=_MOST_ENDED,
-            may_drop=False,
-            is_resumed=True,
-            before_batch=self._open_streams.look_again,
+    recorder: object = None
+
+    def __init__(
+        self,
+        queue: BatchQueue[Ended],
+        guards: Sequence[Guard],
+        config: Config | None,
+        faults: Faults,
+        clock: Callable[[], datetime] | None,
+    ) -> None:
+        """Put calls that ended into *queue*; the rest is as for `Recorder`."""
+        self.faults = faults
+        self.tags = CallTags(config, faults)
+        self.drains = _drains_of(config, faults)
+        self._queue = queue
+        self._guards = tuple(guards)
+        # Of two clocks at the start of a call, the system's plain seconds are the
+        # cheaper one by a microsecond.
+        self._clock: Callable[[], datetime | float] = time if clock is None else clock
+        self._routes = Routes()
+        self._current_span = (
+            _current_span_getter() if config is not None and config.span_cost else None
         )
-        self._put: Callable[[Call], None] = self._ended.put
-        self.put_plain: Callable[[Plain], None] = self._ended.put
-        self._idle: deque[Call] = deque(maxlen=_MOST_IDLE)
-        self.reuse: Callable[[Call], None] = self._idle.append
-        self._kind = new_kind()
-        self._settle = self.settle  # made once, not for every call
+        self._hasher = _request_hasher(config)
+        self._has_more_to_start = bool(
+            self._guards or self._current_span or self._hasher
+        )
+        self._put = self._way_to_put(
+            is_immediate=config is not None and config.immediate
+        )
+        self._pull = self.pull  # made once, not for every call
+        self.leave_to_parent()
+        after_fork(self.leave_to_parent, ResetOrder.CALLS)
 
-    def _put_by(self, *, is_immediate: bool, has_spans: bool) -> None:
-        """Choose how a call that ended is handed over: settled at once, or in time."""
-        if is_immediate:
-            self._put = self.put_plain = self._put_and_settle
-        elif has_spans:
-            self._put = self._put_before_span_ends
+    def leave_to_parent(self) -> None:
+        """Leave what is open to the parent process, in a forked child."""
+        self.owner = object()
+        # Another thread may have been iterating, which a set never forgets.
+        self._open_streams: weakref.WeakSet[Call] = weakref.WeakSet()
+
+    # A call starts.
 
     @property
-    def faults(self) -> Faults:
-        """Contained faults."""
-        return self._faults
+    def hashes_requests(self) -> bool:
+        """Whether `start` needs all parameters, as it hashes them."""
+        return self._hasher is not None
 
-    @property
-    def drains(self) -> Drains | None:
-        """Who reads abandoned streams on; None to estimate what they used."""
-        return self._drains
+    def start(self, operation: str, params: Mapping[str, Any], region: str) -> Call:
+        """Open a call whose parameters are known.
+
+        Args:
+            operation: Operation name as AWS spells it.
+            params: Parameters as the caller gave them. Only ``modelId``, the presence
+                of a guardrail and, for a few models, billable counts are looked at;
+                all of them where requests are hashed or a guard asks for their size.
+            region: Calling region.
+
+        Raises:
+            RefusedError: If a guard refuses the call.
+        """
+        route = self._routes.of(operation, params.get("modelId"), region)
+        context = current_attribution()
+        tags = self.tags.of(context) if self.tags.is_needed else context.tags
+        call = Call(self, route, context, tags, self._clock())
+        if route.operation.guardrail in params:
+            call.has_guardrail = True
+        if context.spends and self._pull not in context.pulls:
+            context.pull_with(self._pull)
+        if self._has_more_to_start or route.read_request is not None:
+            self._start_more(call, params)
+        return call
+
+    def start_again(self, failed: Call) -> Call:
+        """Open a call of the request of *failed*, which has ended; asks no guard."""
+        call = Call(self, failed.route, failed.scope, failed.tags, self._clock())
+        call.facts = failed.facts
+        call.has_guardrail = failed.has_guardrail
+        call.request_hash = failed.request_hash
+        call.request_bytes = failed.request_bytes
+        call.span = failed.span
+        return call
+
+    def _start_more(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Do what few calls need before they are sent."""
+        route = call.route
+        if route.read_request is not None and route.operation.request is not None:
+            try:
+                call.facts = route.read_request(params.get(route.operation.request))
+            except Exception as fault:
+                self.faults.note("request reader", fault)
+        if self._current_span is not None:
+            span = self._current_span()
+            if span.is_recording():
+                call.span = span
+        if self._hasher is not None:
+            self._hash_request(call, params)
+        if self._guards:
+            self._ask_guards(call, params)
+
+    def _hash_request(self, call: Call, params: Mapping[str, Any] | None) -> None:
+        row = call.route.operation
+        if self._hasher is None or params is None or row.is_free:
+            return
+        try:
+            call.request_hash = self._hasher.hash(row.name, params)
+        except Exception as fault:
+            self.faults.note("request hash", fault)
+
+    def _ask_guards(self, call: Call, params: Mapping[str, Any]) -> None:
+        # They may look at sinks, where the calls before this one have to be.
+        self._queue.drain(_GUARD_WAIT_S)
+        route = call.route
+        start = CallStart(
+            route.operation.name,
+            route.model,
+            route.region,
+            call.tags,
+            moment(call.started_at),
+            partial(request_size, params),
+        )
+        reservations: list[Reservation] = []
+        call.reservations = reservations
+        try:
+            for guard in self._guards:
+                try:
+                    reservation = guard.check(start)
+                except RefusedError as refusal:
+                    call.failure = _REFUSED
+                    self._end(call, _ERROR, type(refusal).__name__)
+                    raise
+                except Exception as fault:
+                    self.faults.note(type(guard).__name__, fault)
+                else:
+                    if reservation is not None:
+                        reservations.append(reservation)
+        finally:
+            start.release()
+
+    def report(
+        self,
+        operation: str,
+        model_id: str | None,
+        region: str,
+        report: Report,
+        tags: Mapping[str, str | None],
+    ) -> None:
+        """Take a call that was made elsewhere and has ended; see `Recorder.record`.
+
+        Raises:
+            ConfigError: If an argument is not as documented.
+        """
+        route = self._routes.of(operation, model_id, region)
+        report.check(route)
+        context = current_attribution()
+        own = with_changes(self.tags.of(context), check_tags(tags))
+        call = Call(self, route, context, own, report.start(moment(self._clock())))
+        if context.spends and self._pull not in context.pulls:
+            context.pull_with(self._pull)
+        if self._hasher is not None:
+            request = report.request
+            self._hash_request(call, params_of(route.operation, model_id, request))
+        if self._current_span is not None:
+            call.span = self._current_span()
+        outcome = _OK if report.error is None else _ERROR
+        call.end(outcome, report.error)
+        try:
+            fill(call, report)
+        except Exception as fault:
+            self.faults.note("report", fault)
+            call.failure = USAGE_UNREADABLE
+        self._put(call)
+
+    # A call ends.
 
     def answered(
-        self,
-        call: Call,
-        answer: Reading | Kept,
-        error: str | None = None,
+        self, call: Call, answer: Reading | Kept, error: str | None = None
     ) -> None:
         """End a call whose answer states its counts.
 
@@ -88,34 +253,27 @@ class Endings:
             error: Class name of what broke its body, if that broke.
         """
         call.answer = answer
-        if call.end(_OK if error is None else _ERROR, error):
-            self._put(call)
+        self._end(call, _OK if error is None else _ERROR, error)
 
     def answer_lost(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
-        call.failure = (PriceStatus.UNPRICED, NOT_READ)
+        call.failure = USAGE_UNREADABLE
         self._end(call, _OK)
-
-    def refused_by_guard(self, call: Call, refusal: RefusedError) -> None:
-        """End a call that a guard did not let pass."""
-        call.failure = (PriceStatus.FREE, "refused before it was sent")
-        self._end(call, Outcome.ERROR, type(refusal).__name__)
 
     def turned_away(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
         call.failure = status_of_refusal(http_status, error)
-        self._end(call, Outcome.ERROR, error)
+        self._end(call, _ERROR, error)
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
         """End a call that failed without an answer."""
         call.failure = status_without_answer(error, was_sent=was_sent)
-        self._end(call, Outcome.ERROR, error)
+        self._end(call, _ERROR, error)
 
     def answer_opened(self, call: Call) -> None:
         """Note that *call* now ends with its stream or body."""
-        call.share()
         self._open_streams.add(call)
-        self._ended.start()
+        self._queue.start()
 
     def stream_ended(self, call: Call, error: str | None = None) -> None:
         """End a call with its stream: read to the end, failed or given up.
@@ -124,7 +282,7 @@ class Endings:
             call: The call, with the events that were seen.
             error: Error code or class name, if the stream failed.
         """
-        self._end(call, None if error is None else Outcome.ERROR, error)
+        self._end(call, None if error is None else _ERROR, error)
 
     def stream_drained(self, call: Call) -> None:
         """End a call whose stream was given up, and then read on for its counts.
@@ -136,33 +294,16 @@ class Endings:
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
         if call.end(None, call.error, call.paused):
-            self._ended.put_from_finalizer(call)
-
-    @property
-    def has_open_streams(self) -> bool:
-        """Whether somebody may still read on somewhere."""
-        return bool(self._open_streams.calls())
-
-    def leave_to_parent(self) -> None:
-        """Leave what is open to the parent process, in a forked child."""
-        self._open_streams.forget()
-        self._idle.clear()
-        leave_to_parent(self._kind)
-        self._kind = new_kind()
+            self._queue.put_from_finalizer(call)
 
     def look_again(self, is_over: Callable[[], bool]) -> None:
-        """Ask *is_over* with every settling, until it says yes; waits for nothing."""
-        self._open_streams.pause(is_over)
-        self._ended.wake()
+        """Ask *is_over* with every batch, until it is true; waits for nothing."""
+        self._queue.poll_until(is_over)
 
     def look_soon(self, is_over: Callable[[], bool]) -> None:
         """As `look_again`, within a second or so; not from a finalizer."""
-        self._ended.start()
-        self.look_again(is_over)
-
-    def _give_up_streams(self) -> None:
-        for call in self._open_streams.calls():
-            self.stream_ended(call)
+        self._queue.start()
+        self._queue.poll_until(is_over)
 
     def _end(
         self,
@@ -174,49 +315,57 @@ class Endings:
         if call.end(outcome, error, at):
             self._put(call)
 
-    def _put_and_settle(self, call: Call | Plain) -> None:
-        self._ended.put(call)
-        self._ended.drain()
+    # What ended is finalized.
+
+    def _way_to_put(self, *, is_immediate: bool) -> Callable[[Call], None]:
+        """Choose whether a call that ended waits for its record."""
+        if is_immediate:
+            return self._put_and_wait
+        if self._current_span is not None:
+            return self._put_before_span_ends
+        if self._guards:
+            return self._put_and_hurry
+        return self._queue.put
+
+    def _put_and_wait(self, call: Call) -> None:
+        self._queue.put(call)
+        self._queue.drain()
 
     def _put_before_span_ends(self, call: Call) -> None:
-        self._ended.put(call)
+        self._queue.put(call)
         if call.span is not None:
-            self._ended.drain()
+            self._queue.drain()
 
-    # What has ended is settled: read, priced, recorded, told.
+    def _put_and_hurry(self, call: Call) -> None:
+        self._queue.put(call)
+        self._queue.hurry()
 
-    def settle(self) -> None:
-        """Settle every call that has ended, on this thread, unless another is at it.
+    def pull(self) -> None:
+        """Wait until every call that has ended is in the sinks, some seconds at most.
 
-        Waits for the other for some seconds at most. Once Python ends, streams that
-        are still open are given up: this may be what the last collection sees.
+        Once Python ends, streams that are still open are given up: this may be what
+        the last collection of metrics sees.
         """
         if is_ending():
-            self._give_up_streams()
-        self._open_streams.look_again()
-        self._ended.drain()
+            self.give_up_streams()
+        self._queue.drain()
 
-    def _price_by(self, profiles: ProfileSource, sinks: Sequence[Sink]) -> None:
-        self._settler.profiles = ProfilePricing(profiles, sinks, self._faults)
-        profiles.on_answer(self._profile_answered)
-        profiles.settle_with(self.settle)
+    def give_up_streams(self) -> None:
+        """End the calls whose streams are open."""
+        for call in self._streaming():
+            self.stream_ended(call)
 
-    # A profile was looked up: calls that were told without a price are corrected.
+    @property
+    def has_open_streams(self) -> bool:
+        """Whether a caller may still read on."""
+        return bool(self._streaming())
 
-    def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
-        """Correct the calls through *arn*, on the thread that looked it up.
-
-        By way of the queue, so that a sink is never told two things at once; and a few
-        at a time, so that no caller waits long for the queue.
-        """
-        answer = Answer(arn, model)
-        self._ended.put(answer)
-        self._ended.drain()
-        waiting = self._settler.profiles
-        if waiting is not None:
-            for _ in range(waiting.corrections_left(arn)):
-                self._ended.put(answer)
-                self._ended.drain()
+    def _streaming(self) -> list[Call]:
+        while True:
+            try:
+                return [call for call in self._open_streams if call.ended is None]
+            except RuntimeError:  # another thread opened a stream meanwhile
+                continue
 
 
 def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
@@ -228,3 +377,18 @@ def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
         max_events=config.drain_max_events,
         faults=faults,
     )
+
+
+def _request_hasher(config: Config | None) -> RequestHasher | None:
+    if config is None or config.request_hash_key is None:
+        return None
+    from .request_hash import RequestHasher  # noqa: PLC0415 -- for those who ask for it
+
+    return RequestHasher(config.request_hash_key.get_secret_value())
+
+
+def _current_span_getter() -> Callable[[], Span]:
+    # Tracing takes 30 ms to import, so only those who ask for span attributes pay.
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    return get_current_span

@@ -1,4 +1,4 @@
-"""A call that was not seen: how what its caller reports becomes a call that ended."""
+"""Manual records: calls that were made elsewhere and are reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIRST_ERROR_STATUS = 300
 
 
 class Report(NamedTuple):
-    """What a caller says of a call beside its operation, model and region.
+    """What a caller reports of a call beside its operation, model and region.
 
     Attributes:
         answer: What came back; None for nothing.
@@ -60,7 +60,7 @@ class Report(NamedTuple):
     http_status: int | None
 
     def check(self, route: Route) -> None:
-        """Refuse what cannot be.
+        """Check that the report makes sense for *route*.
 
         Raises:
             ConfigError: If a time has no zone, a duration is negative, or the answer is
@@ -73,7 +73,7 @@ class Report(NamedTuple):
             )
         if self.duration_s is not None and self.duration_s < 0:
             raise ConfigError(
-                f"duration_s is {self.duration_s}; expected seconds from zero up"
+                f"duration_s is {self.duration_s}; expected seconds, 0 or more"
             )
         row = route.operation
         if self.is_stream and row.read_events is None:
@@ -94,7 +94,7 @@ class Report(NamedTuple):
         )
 
     def start(self, now: datetime) -> datetime:
-        """When the call started: as reported, or as long before *now* as it took."""
+        """Return the start: as reported, or as long before *now* as the call took."""
         if self.started_at is not None:
             return self.started_at.astimezone(UTC)
         return now - timedelta(seconds=self.duration_s or 0)
@@ -104,11 +104,9 @@ _DOCUMENTS = (Mapping, bytes, str)
 
 
 def fill(call: Call, report: Report) -> None:
-    """Put into *call*, which ends with that, what *report* says."""
+    """Put what *report* says into *call*, which has ended."""
     call.is_timed = report.duration_s is not None
     call.started, call.ended = 0.0, report.duration_s or 0.0
-    call.outcome = Outcome.OK if report.error is None else Outcome.ERROR
-    call.error = report.error
     call.was_read = True
     headers = {name.lower(): value for name, value in report.headers.items()}
     metadata: Mapping[str, Any] = {}
@@ -144,7 +142,7 @@ def params_of(
     model_id: str | None,
     request: Mapping[str, Any] | bytes | str | None,
 ) -> Mapping[str, Any] | None:
-    """The parameters of a reported request, as boto3 would take them.
+    """Return the parameters of a reported request, as boto3 would take them.
 
     Returns:
         None where the request is not known, or is not what the operation takes.

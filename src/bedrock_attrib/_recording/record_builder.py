@@ -1,13 +1,22 @@
-"""How a finished call becomes a record: what was read, at what price, how sure."""
+"""Records of finished calls: what was read, at what price, with what certainty."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .._model.call_groups import Alike
+from .._model.call_groups import CallGroup
 from .._model.model_id import ModelKind, ModelRef, parse_model_id
-from .._model.record import CallRecord, Outcome, PriceStatus, Quote, Reading, moment
+from .._model.record import (
+    CallRecord,
+    Outcome,
+    PriceReason,
+    PriceState,
+    PriceStatus,
+    Quote,
+    Reading,
+    moment,
+)
 from .._model.record_ids import IDS
 from .._model.usage import GUARDRAIL_UNITS, Unit, Usage
 from .._readers import (
@@ -17,10 +26,10 @@ from .._readers import (
     read_unfinished,
     request_reader,
     status_without_answer,
-    with_earlier_attempts,
 )
 from .call import Call
 from .call_target import Route
+from .price_state import REQUEST_NOT_READ, price_state
 
 if TYPE_CHECKING:
     from ..pricing import PriceTable
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def read_stream(call: Call, events: Events) -> Reading:
-    """What the events of *call* said; judges how it ended, where that is open."""
+    """Read the events of *call*, and judge how it ended where that is open."""
     route, opening = call.route, call.answer
     read = route.operation.read_events
     reading = read(events, route.model) if read is not None else None
@@ -46,7 +55,10 @@ def read_stream(call: Call, events: Events) -> Reading:
 
 def _read_unfinished(route: Route, events: Events) -> Reading:
     if events.first is None:
-        return Reading(note="the stream ended before its first event")
+        return Reading(
+            note="the stream ended before its first event",
+            code=PriceReason.STREAM_UNFINISHED,
+        )
     return read_unfinished(
         events,
         route.model,
@@ -56,7 +68,7 @@ def _read_unfinished(route: Route, events: Events) -> Reading:
 
 
 def judge_dropped(call: Call) -> None:
-    """Say of a call that was dropped without an answer what became of it."""
+    """Judge what became of a call that was dropped without an answer."""
     was_sent = bool(call.retries)
     call.error = call.error or ("Interrupted" if was_sent else "NotSent")
     call.outcome = Outcome.ABANDONED if was_sent else Outcome.ERROR
@@ -64,7 +76,7 @@ def judge_dropped(call: Call) -> None:
 
 
 def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> CallRecord:
-    """The record of *call*, which has ended, priced as far as it can be.
+    """Build the record of *call*, which has ended, priced as far as it can be.
 
     Args:
         call: The call, with how it ended.
@@ -77,7 +89,7 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     if call.facts is not None and call.failure is None:
         merge_request(reading, call.facts)
     elif route.read_request is not None and outcome is _OK:
-        reading.missing = reading.missing or _REQUEST_NOT_READ
+        _mark_request_not_read(reading)
     if call.has_guardrail and call.failure is None:
         _mark_unknown_guardrail(reading)
     model = route.model
@@ -93,43 +105,45 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
             till = route.till = _till_of(model, route.region, prices)
         quote = till.quote(usage, tier, latency_mode, at, reading.assumed)
     else:
-        quote = Quote(None, *(_failure(call) or _unknown(reading)))
-    cost, status, reason = quote
-    if reading.estimated or reading.missing:
-        status, reason = _doubted(quote, reading)
-    if call.doubtful_attempts and not route.operation.is_free:
-        earlier = _earlier_attempts(call)
-        status, reason = with_earlier_attempts(status, reason, earlier)
-    values = (
-        IDS.text(IDS.take()),
-        at,
-        route.operation.name,
-        model,
-        route.region,
-        tier,
-        latency_mode,
-        call.tags,
-        usage,
-        "" if usage is None else reading.source,
-        cost,
-        status,
-        reason,
-        (call.ended or call.started) - call.started if call.is_timed else None,
-        call.time_to_first_chunk_s if call.is_timed else None,
-        outcome,
-        call.error,
-        call.attempts,
-        call.request_id,
-        call.doubtful_attempts,
-        call.request_hash,
+        quote = None
+    earlier = () if route.operation.is_free else _earlier_attempts(call)
+    status, reason, code = price_state(reading, quote, _failure(call), earlier)
+    return CallRecord(
+        id=IDS.text(IDS.take()),
+        started_at=at,
+        operation=route.operation.name,
+        model=model,
+        region=route.region,
+        tier=tier,
+        latency_mode=latency_mode,
+        tags=call.tags,
+        usage=usage,
+        usage_source="" if usage is None else reading.source,
+        cost=None if quote is None else quote.cost,
+        price_status=status,
+        price_reason=reason,
+        price_reason_code=code,
+        duration_s=_duration_s(call),
+        time_to_first_chunk_s=call.time_to_first_chunk_s if call.is_timed else None,
+        outcome=outcome,
+        error=call.error,
+        attempts=call.attempts,
+        request_id=call.request_id,
+        doubtful_attempts=call.doubtful_attempts,
+        request_hash=call.request_hash,
     )
-    return tuple.__new__(CallRecord, values)  # in half the time of naming each
 
 
-def alike_of(
+def _duration_s(call: Call) -> float | None:
+    if not call.is_timed:
+        return None
+    return (call.started if call.ended is None else call.ended) - call.started
+
+
+def group_of(
     record: CallRecord, reading: Reading, till: AnyTill | None
-) -> Alike | None:
-    """What plain calls like the one of *record* have in common, if that can be said."""
+) -> CallGroup | None:
+    """Return the group of calls like the one of *record*; None if it has none."""
     cost, usage = record.cost, record.usage
     if (
         till is None
@@ -145,7 +159,9 @@ def alike_of(
     known = till.known(usage, record.tier, record.latency_mode, reading.assumed)
     if known is None or known.rates is not cost.rates:
         return None
-    return Alike(record, cost, starts=known.starts, ends=known.ends, most=known.most)
+    return CallGroup(
+        record, cost, starts=known.starts, ends=known.ends, most=known.most
+    )
 
 
 def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
@@ -154,16 +170,18 @@ def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
     return till_of(prices, model, region)
 
 
-def _failure(call: Call) -> tuple[PriceStatus, str] | None:
+def _failure(call: Call) -> PriceState | None:
     failure = call.failure
     if failure is not None and call.route.operation.is_free:
-        return PriceStatus.FREE, failure[1]
+        return failure._replace(status=PriceStatus.FREE)
     return failure
 
 
 def _earlier_attempts(call: Call) -> tuple[str, ...]:
     """Doubtful attempts but the last, where the call failed with that one."""
     doubtful = call.doubtful_attempts
+    if not doubtful:
+        return ()
     has_failed = call.failure is not None and doubtful[-1] == call.error
     return doubtful[:-1] if has_failed else doubtful
 
@@ -171,7 +189,7 @@ def _earlier_attempts(call: Call) -> tuple[str, ...]:
 def price_again(
     record: CallRecord, reading: Reading, model: ModelRef, prices: PriceTable
 ) -> CallRecord:
-    """*record* as a call of *model*, which was not known when its answer was read.
+    """Return *record* as a call of *model*, which was unknown when its answer was read.
 
     Args:
         record: The record; its own time and usage are priced.
@@ -184,7 +202,8 @@ def price_again(
             model=model,
             cost=None,
             price_status=PriceStatus.UNPRICED,
-            price_reason=_REQUEST_NOT_READ,
+            price_reason=REQUEST_NOT_READ,
+            price_reason_code=PriceReason.REQUEST_NOT_READ,
         )
     usage = record.usage
     if usage is None:
@@ -198,21 +217,23 @@ def price_again(
         at=record.started_at,
         assumed=reading.assumed,
     )
-    cost, status, reason = quote
-    if reading.estimated or reading.missing:
-        status, reason = _doubted(quote, reading)
-    if status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
-        status, reason = PriceStatus.ESTIMATED, _MAY_COUNT_TWICE
-    status, reason = with_earlier_attempts(status, reason, record.doubtful_attempts)
+    if quote.status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
+        quote = Quote(quote.cost, *_MAY_COUNT_TWICE)
+    status, reason, code = price_state(reading, quote, None, record.doubtful_attempts)
     return record._replace(
-        model=model, cost=cost, price_status=status, price_reason=reason
+        model=model,
+        cost=quote.cost,
+        price_status=status,
+        price_reason=reason,
+        price_reason_code=code,
     )
 
 
-_REQUEST_NOT_READ = "what it bills stands in the request, which was not read"
-_MAY_COUNT_TWICE = (
+_MAY_COUNT_TWICE = PriceState(
+    PriceStatus.ESTIMATED,
     "the stream was read before its model was known, and its input may count cached "
-    "tokens too"
+    "tokens too",
+    PriceReason.USAGE_ESTIMATED,
 )
 
 
@@ -234,26 +255,20 @@ def _may_count_twice(record: CallRecord, usage: Usage, model: ModelRef) -> bool:
     )
 
 
-def _unknown(reading: Reading) -> tuple[PriceStatus, str]:
-    reason = reading.note or reading.missing or "the answer states no usage"
-    return PriceStatus.UNPRICED, reason
-
-
-def _doubted(quote: Quote, reading: Reading) -> tuple[PriceStatus, str]:
-    """Status of a price whose counts are estimated or not all known."""
-    if quote.cost is None or quote.status is PriceStatus.PARTIAL:
-        return quote.status, quote.reason
-    if reading.missing:
-        return PriceStatus.PARTIAL, f"not stated: {reading.missing}"
-    return PriceStatus.ESTIMATED, reading.note or quote.reason
+def _mark_request_not_read(reading: Reading) -> None:
+    if not reading.missing:
+        reading.missing = REQUEST_NOT_READ
+        reading.code = PriceReason.REQUEST_NOT_READ
 
 
 def _mark_unknown_guardrail(reading: Reading) -> None:
     if reading.counts is None or not GUARDRAIL_UNITS.isdisjoint(reading.counts):
         return
-    reading.missing = reading.missing or (
-        "guardrail units, which are billed: switch the guardrail's trace on"
-    )
+    if not reading.missing:
+        reading.missing = (
+            "guardrail units, which are billed: switch the guardrail's trace on"
+        )
+        reading.code = PriceReason.GUARDRAIL_NOT_STATED
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,8 @@
 """The command ``run``: a program started with metering switched on.
 
-It needs no extra. What it does is said to the program in its environment; then the
-program takes the place of the command, so that signals, exit code, terminal and
-process id are the program's own.
+It needs no extra. The program receives its settings in its environment and replaces
+the process of the command, so that signals, exit code, terminal and process id are the
+program's own.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from .._config import without_secrets
 from ..errors import ConfigError
 from ._environment import SUMMARY_OF, environment_of
 from ._errors import WRONG_USE, LaunchError
-from ._options import SWITCHES, USAGE, read_arguments, settings_help
+from ._options import SWITCHES, option_parser, read_arguments
 from ._program import become, find_program, remarks_on
 
-__all__ = ["USAGE", "launch"]
+__all__ = ["launch", "option_parser"]
 
 
 def launch(arguments: Sequence[str]) -> NoReturn:
-    """Run the program that *arguments* name in the place of this one.
+    """Replace this process by the program that *arguments* name.
 
     Exits with 2 if options or settings are wrong, 126 if the program cannot be
-    executed, 127 if there is none of that name; else with the program's own code.
+    executed, 127 if it is not found; else with the program's own code.
     """
     as_json = _is_json_wanted(arguments)
     try:
         wanted = read_arguments(arguments)
         if wanted is None:
-            sys.stdout.write(USAGE.format(settings=settings_help()))
+            sys.stdout.write(option_parser().format_help())
             sys.exit(0)
         environment = environment_of(wanted, os.environ)
         program = find_program(wanted.command[0], environment)
@@ -52,7 +52,7 @@ def launch(arguments: Sequence[str]) -> NoReturn:
 
 
 def _is_json_wanted(arguments: Sequence[str]) -> bool:
-    """Whether ``--json`` is among the options, which may be wrong, of ours."""
+    """Return whether ``--json`` is among our options, which may be invalid."""
     for place, argument in enumerate(arguments):
         if argument == "--json":
             return True
@@ -72,7 +72,7 @@ def _show(
     *,
     as_json: bool,
 ) -> None:
-    """Tell what would be run, and what would be different in its environment."""
+    """Show the program, and what would be added to its environment."""
     added = {
         name: without_secrets(name, value)
         for name, value in sorted(environment.items())

@@ -1,4 +1,4 @@
-"""What the program is told, in its environment."""
+"""Environment of the program: settings, tags, and the way in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ._options import PREFIX, Launch
 
 _AUTOSTART = Path(__file__).with_name("autostart")
 SUMMARY_OF = "_BEDROCK_ATTRIB_SUMMARY_OF"
-"""Names the process that is to tell its calls even if it made none."""
+"""Variable with the id of the process whose summary is written even without calls."""
 
 
 def environment_of(wanted: Launch, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the program.
+    """Make the environment of the program.
 
     Raises:
-        ConfigError: If the settings that it will find there are wrong.
+        ConfigError: If the settings in it are invalid.
     """
     environment = {**environ, **wanted.settings}
     tags = _tags_before(environment) | wanted.tags
@@ -32,24 +32,24 @@ def environment_of(wanted: Launch, environ: Mapping[str, str]) -> dict[str, str]
         environment[SUMMARY_OF] = str(os.getpid())
     config = Config.load(environ=environment)
     if config.prices is not None or config.price_overrides is not None:
-        price_table_of(config)  # read here so that a wrong file is told here
+        price_table_of(config)  # so that an invalid file is an error here
     return environment
 
 
 def _tags_before(environment: Mapping[str, str]) -> dict[str, str]:
-    """Tags of the settings, which those of the options are added to."""
+    """Return the tags of the settings, to which those of options are added."""
     return dict(Config.load(environ=environment).tags)
 
 
 def _pairs(tags: Mapping[str, str]) -> str:
-    """*tags* as the variable has them, which knows fewer keys than a file does."""
+    """Format *tags* for the variable, which allows fewer keys than a file."""
     for key, value in tags.items():
         if "=" in key or (key, value) != (key.strip(), value.strip()):
             raise ConfigError(
-                f"tag {key!r} with value {value!r} cannot be passed on along with "
-                f"--tag: the program's environment has tags as pairs such as "
-                f"team=search, with no = in a key and no space around it; rename it, "
-                f"or set the tags of --tag where it is set"
+                f"tag {key!r} with value {value!r} cannot be combined with --tag: tags "
+                f"in the environment are pairs such as team=search, without = in a "
+                f"key and without spaces around it; rename it, or set the tags of "
+                f"--tag in the same place"
             )
     return ",".join(f"{key}={value}" for key, value in tags.items())
 

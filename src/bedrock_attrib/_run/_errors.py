@@ -1,8 +1,8 @@
-"""Why a program cannot be started, as exit codes say it."""
+"""Errors of ``run``, with their exit codes."""
 
 from __future__ import annotations
 
-NOT_FOUND = 127  # as shells say it
+NOT_FOUND = 127  # as shells report it
 NOT_EXECUTABLE = 126
 WRONG_USE = 2
 
@@ -11,7 +11,7 @@ class LaunchError(Exception):
     """The program cannot be started.
 
     Attributes:
-        code: Exit code that says why.
+        code: Exit code of the command.
     """
 
     def __init__(self, message: str, code: int) -> None:

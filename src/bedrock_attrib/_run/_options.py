@@ -1,68 +1,57 @@
-"""What is asked for: options before the program, and the program."""
+"""Options of ``bedrock-attrib run``, and the program after them."""
 
 from __future__ import annotations
 
-import inspect
 import os
-import re
+from argparse import (
+    REMAINDER,
+    SUPPRESS,
+    ArgumentParser,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from getopt import GetoptError, getopt
-from textwrap import TextWrapper
+from typing import NoReturn
 
 from .._attribution import check_tags
 from .._config import Config
 from ..errors import ConfigError
-from ._errors import LaunchError
+from ._errors import WRONG_USE, LaunchError
 
 PREFIX = "BEDROCK_ATTRIB_"
 SWITCHES = frozenset({"-h", "--help", "--summary", "--dry-run", "--json"})
 """Options that take no value."""
 _FILES = frozenset({"config", "prices", "price_overrides", "ledger"})
-_OWN_FLAGS = frozenset({"tags", "config", "summary"})
+_OWN_OPTIONS = frozenset({"tags", "config", "summary"})
 
-USAGE = """\
-Usage: bedrock-attrib run [OPTIONS] [--] COMMAND [ARGUMENTS]...
+_USAGE = "bedrock-attrib run [OPTIONS] [--] COMMAND [ARGUMENTS]..."
+_DESCRIPTION = """\
+Run a Python program with its Bedrock calls metered, without changing it.
 
-  Run a Python program with its Bedrock calls metered, without a change to it.
-
-  COMMAND may be python, or any program that runs Python, such as gunicorn or
-  pytest; every Python that it starts is metered too.
-
-Options:
-  -t, --tag KEY=VALUE  A tag of calls that no block attributes otherwise; may
-                       be repeated.
-  --config FILE        Read settings from FILE instead of bedrock_attrib.toml.
-  --summary            Have each process that made calls write a line on stderr
-                       at its end: how many, what they cost, how many have no
-                       price.
-  --dry-run            Run nothing: show the program, its arguments, and the
-                       variables that it would be given.
-  --json               Write what --dry-run shows, and errors, as JSON.
-  -h, --help           Show this message and exit.
-
-Settings, as in the reference; they come before environment and file:
-{settings}
+COMMAND may be python, or any program that runs Python, for example gunicorn or
+pytest. Every Python process that it starts is metered too.
+"""
+_EXAMPLES = """\
 Examples:
   bedrock-attrib run --tag team=search -- python app.py
   bedrock-attrib run --tag app=shop --summary -- gunicorn shop:app
   bedrock-attrib run --metric-tags team,tenant -- python -m shop.worker
   bedrock-attrib run -- opentelemetry-instrument python app.py
   bedrock-attrib run --dry-run --json -- python app.py | jq .environment
-
 """
 
 
 @dataclass(slots=True)
 class Launch:
-    """What is to be run, and with what.
+    """A program to run, and its settings.
 
     Attributes:
         command: The program and its arguments.
         tags: Tags given as options.
-        settings: Variables to set.
-        wants_summary: Whether a line is asked for at the end.
-        is_dry: Whether nothing is to be run, but shown.
+        settings: Environment variables to set.
+        wants_summary: Whether to write a summary line at exit.
+        is_dry: Whether to show the program instead of running it.
     """
 
     command: Sequence[str]
@@ -72,43 +61,112 @@ class Launch:
     is_dry: bool = False
 
 
+class _Parser(ArgumentParser):
+    """A parser whose errors are exceptions."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise *message*.
+
+        Raises:
+            LaunchError: Always.
+        """
+        raise LaunchError(f"{message}; see bedrock-attrib run --help", WRONG_USE)
+
+
+def option_parser() -> ArgumentParser:
+    """Make the parser of the options and the program."""
+    parser = _Parser(
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    options = parser.add_argument_group("Options")
+    options.add_argument(
+        "-t",
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Tag of calls outside any attribution block; may be repeated.",
+    )
+    options.add_argument(
+        "--config",
+        metavar="FILE",
+        help="Read settings from FILE (default: bedrock_attrib.toml).",
+    )
+    options.add_argument(
+        "--summary",
+        action="store_true",
+        help="Write a summary line to stderr at the exit of each process that made "
+        "calls.",
+    )
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Show the program, its arguments and added environment variables, and "
+        "run nothing.",
+    )
+    options.add_argument(
+        "--json",
+        action="store_true",
+        help="Write the output of --dry-run, and errors, as JSON.",
+    )
+    options.add_argument(
+        "-h", "--help", action="store_true", help="Show this message and exit."
+    )
+    settings = parser.add_argument_group(
+        "Settings",
+        "As in the settings reference; they take precedence over environment and file.",
+    )
+    for name, setting in Config.model_fields.items():
+        if name not in _OWN_OPTIONS:
+            settings.add_argument(
+                f"--{name.replace('_', '-')}",
+                dest=name,
+                metavar="VALUE",
+                help=setting.description,
+            )
+    parser.add_argument("command", nargs=REMAINDER, help=SUPPRESS)
+    return parser
+
+
 def read_arguments(arguments: Sequence[str]) -> Launch | None:
-    """Read the options before the program; None when help is asked for.
+    """Read the options and the program; None if help is requested.
 
     Raises:
-        LaunchError: If an option is not known or lacks its value, or there is no
-            program.
-        ConfigError: If a tag is no pair.
+        LaunchError: If an option is unknown or lacks its value, or no program is given.
+        ConfigError: If a tag is not a pair.
     """
-    names = {
-        f"{name.replace('_', '-')}=": name
-        for name in Config.model_fields
-        if name not in _OWN_FLAGS
-    }
-    own = ("help", "summary", "dry-run", "json", "tag=", "config=")
-    try:
-        options, command = getopt(list(arguments), "ht:", [*own, *names])
-    except GetoptError as error:
-        raise LaunchError(f"{error.msg}; see bedrock-attrib run --help", 2) from error
-    wanted = Launch(command)
-    for option, value in options:
-        if option in {"-h", "--help"}:
-            return None
-        if option in {"-t", "--tag"}:
-            wanted.tags |= _read_tag(value)
-        elif option == "--dry-run":
-            wanted.is_dry = True
-        elif option == "--json":
-            continue  # looked for before, as errors are told so too
-        elif option == "--summary":
-            wanted.wants_summary = True
-            wanted.settings[f"{PREFIX}SUMMARY"] = "true"
-        else:
-            name = option[2:].replace("-", "_")
-            wanted.settings[PREFIX + name.upper()] = _read_value(name, value)
+    found = option_parser().parse_args(list(arguments))
+    if found.help:
+        return None
+    command = found.command[1:] if found.command[:1] == ["--"] else found.command
+    wanted = Launch(command, wants_summary=found.summary, is_dry=found.dry_run)
+    for tag in found.tag:
+        wanted.tags |= _read_tag(tag)
+    wanted.settings = _settings(found)
     if not command:
-        raise LaunchError("no program is named; see bedrock-attrib run --help", 2)
+        raise LaunchError(
+            "expected a program to run; see bedrock-attrib run --help", WRONG_USE
+        )
     return wanted
+
+
+def _settings(found: Namespace) -> dict[str, str]:
+    """Return the environment variables of the given settings."""
+    names = ("config", *(n for n in Config.model_fields if n not in _OWN_OPTIONS))
+    given = {name: getattr(found, name) for name in names}
+    settings = {
+        PREFIX + name.upper(): _read_value(name, value)
+        for name, value in given.items()
+        if value is not None
+    }
+    if found.summary:
+        settings[f"{PREFIX}SUMMARY"] = "true"
+    return settings
 
 
 def _read_tag(text: str) -> dict[str, str]:
@@ -120,33 +178,6 @@ def _read_tag(text: str) -> dict[str, str]:
 
 
 def _read_value(name: str, value: str) -> str:
-    # The program may work in another folder than the one in which it is started.
+    # The program may have another working directory than the command.
     is_path = name in _FILES and "://" not in value
     return os.path.abspath(value) if is_path and value else value  # noqa: PTH100 -- text to text
-
-
-def settings_help() -> str:
-    """What the help says of each setting."""
-    lines = []
-    meanings = _meanings()
-    for name in Config.model_fields:
-        if name not in _OWN_FLAGS:
-            lines.append(f"  --{name.replace('_', '-')} VALUE")
-            lines += _WRAPPED.wrap(meanings.get(name, ""))
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _meanings() -> dict[str, str]:
-    """The first sentence of each setting, from the docstring of `Config`."""
-    text = inspect.cleandoc(Config.__doc__ or "")  # Python -OO leaves none
-    found = re.findall(
-        r"^ {4}(\w+): (.+?)(?=^ {4}\w|\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    sentences = {name: " ".join(told.replace("``", "").split()) for name, told in found}
-    return {
-        name: re.split(r"[;:.](?:\s|$)", sentence)[0] + "."
-        for name, sentence in sentences.items()
-    }
-
-
-_WRAPPED = TextWrapper(79, initial_indent=" " * 10, subsequent_indent=" " * 10)

@@ -1,4 +1,4 @@
-"""Which program it is, and how it takes the place of this one."""
+"""The program: search on the PATH, warnings, and replacement of this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._errors import NOT_EXECUTABLE, NOT_FOUND, LaunchError
 
 
 def find_program(command: str, environment: Mapping[str, str]) -> str:
-    """The file that *command* stands for.
+    """Find the executable file of *command*.
 
     Raises:
         LaunchError: If there is none, or it cannot be executed.
@@ -34,7 +34,7 @@ def find_program(command: str, environment: Mapping[str, str]) -> str:
             f"{command} is not executable{_python_hint(command)}", NOT_EXECUTABLE
         )
     raise LaunchError(
-        f"no program {command!r} was found{_python_hint(command)}", NOT_FOUND
+        f"program {command!r} not found{_python_hint(command)}", NOT_FOUND
     )
 
 
@@ -45,7 +45,7 @@ def _python_hint(command: str) -> str:
 
 
 def remarks_on(program: str, arguments: Sequence[str]) -> Iterable[str]:
-    """What will keep *program* from being metered, as far as can be seen."""
+    """Return warnings on what visibly keeps *program* from being metered."""
     interpreter, options = program, list(arguments)
     if not _is_python(program):
         interpreter, *options = _shebang(program) or [program]
@@ -58,9 +58,9 @@ def remarks_on(program: str, arguments: Sequence[str]) -> Iterable[str]:
 
 
 _KEEPS_OUT = {
-    "E": "ignores PYTHONPATH, by which metering gets in",
-    "I": "ignores PYTHONPATH, by which metering gets in",
-    "S": "leaves out site, by which metering gets in",
+    "E": "ignores PYTHONPATH, which metering needs",
+    "I": "ignores PYTHONPATH, which metering needs",
+    "S": "skips the site module, which metering needs",
 }
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?d?(?:\.exe)?", re.IGNORECASE)
 _WITH_VALUE = "WX"
@@ -72,7 +72,7 @@ def _is_python(program: str) -> bool:
 
 
 def _shebang(program: str) -> list[str]:
-    """Interpreter and its options, of a script that starts with ``#!``."""
+    """Return interpreter and options of a script that starts with ``#!``."""
     try:
         with Path(program).open("rb") as script:
             line = script.readline(256)
@@ -87,7 +87,7 @@ def _shebang(program: str) -> list[str]:
 
 
 def _python_flags(arguments: Iterable[str]) -> set[str]:
-    """Letters of the options that Python itself gets."""
+    """Return the letters of the options of Python itself."""
     flags: set[str] = set()
     skips = False
     for argument in arguments:
@@ -109,14 +109,14 @@ def _python_flags(arguments: Iterable[str]) -> set[str]:
 def become(
     program: str, command: Sequence[str], environment: Mapping[str, str]
 ) -> NoReturn:
-    """Run *program* in the place of this one.
+    """Replace this process by *program*.
 
     Raises:
         LaunchError: If it cannot be executed.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if sys.platform == "win32":  # pragma: no cover -- no process takes another's place
+    if sys.platform == "win32":  # pragma: no cover -- no exec on Windows
         code = subprocess.call(list(command), executable=program, env=environment)  # noqa: S603 -- the user's own program
         sys.exit(code)
     _restore_signals()
@@ -124,8 +124,8 @@ def become(
         os.execve(program, list(command), environment)  # noqa: S606 -- the user's own program
     except FileNotFoundError as error:
         raise LaunchError(
-            f"{command[0]} cannot be run: the interpreter that it names in its first "
-            f"line is not there",
+            f"{command[0]} cannot be run: the interpreter in its first line does not "
+            f"exist",
             NOT_FOUND,
         ) from error
     except OSError as error:
@@ -135,10 +135,7 @@ def become(
 
 
 def _restore_signals() -> None:
-    """Undo what Python sets for itself, and a program would inherit.
-
-    The same as ``restore_signals`` of `subprocess`.
-    """
+    """Reset the signals that Python ignores, as `subprocess` does."""
     for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):
         number = getattr(signal, name, None)
         if number is not None:

@@ -1,14 +1,13 @@
-"""Who reads abandoned streams on: a few threads, for a while, and nobody waits."""
+"""Bounded thread pool that drains abandoned streams."""
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 
 from .contained_errors import Faults
+from .fork import ResetOrder, after_fork
 
 
 class Drains:
@@ -41,7 +40,7 @@ class Drains:
         self._faults = faults
         self._held: dict[int, object] = {}
         self._reset()
-        _EVERY.add(self)
+        after_fork(self.forget, ResetOrder.QUEUES)
 
     def _reset(self) -> None:
         # A collection may run a finalizer in the middle of `submit`, on this thread.
@@ -111,14 +110,3 @@ class Drains:
 
 # Beyond this many an application abandons streams faster than they can be read on.
 _MOST_WAITING = 256
-
-_EVERY: weakref.WeakSet[Drains] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for drains in list(_EVERY):
-        drains.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

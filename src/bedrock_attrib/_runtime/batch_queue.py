@@ -1,19 +1,17 @@
-"""How work leaves the caller's thread: a bounded queue drained in batches."""
+"""Batch queue: items handled in batches by one thread of its own."""
 
 from __future__ import annotations
 
-import os
+import queue
 import threading
-import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import repeat, starmap
-from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from time import monotonic
+from typing import Generic, TypeVar
 
 from .contained_errors import Faults
+from .fork import ResetOrder, after_fork
 
 Item = TypeVar("Item")
 
@@ -24,8 +22,12 @@ class BatchQueue(Generic[Item]):
     ``put`` costs an append: the thread is woken by the first item, and then looks every
     ``interval_s`` until there was nothing to do. Where hundreds of items come in that
     time it looks five times less often, as a thread that wants the interpreter of a
-    busy process costs it milliseconds each time. Items above ``max_pending`` are
-    dropped and counted, or else handled by the thread that brings one too many.
+    busy process costs it milliseconds each time.
+
+    Only this thread handles items; callers of `drain` wait for it. So Ctrl-C, or an
+    exception of a signal handler, ends the wait and never the work. Only where no
+    thread can be started, as at the end of Python 3.12 and later, does the caller of
+    `drain` handle what is pending.
 
     A forked child starts with an empty queue: what was pending is the parent's.
 
@@ -42,28 +44,20 @@ class BatchQueue(Generic[Item]):
         max_pending: int = 100_000,
         interval_s: float = 1.0,
         may_drop: bool = True,
-        is_resumed: bool = False,
-        before_batch: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare the queue; its thread starts with the first item.
 
         Args:
-            handle: Takes a non-empty batch, oldest first, on the queue's thread or
-                on a thread that calls `drain`; never two batches at once. What it
-                gives back could not be handled now, and comes again after a while.
-                So does what it leaves in the batch, if *is_resumed*, when Ctrl-C
-                interrupts it.
-            name: Name of the thread, and the place in which faults are noted.
-            faults: Told about an exception of *handle*; its batch is then lost.
-            max_pending: Items kept at most.
+            handle: Takes a non-empty batch, oldest first; never two at once. What it
+                returns could not be handled now, and comes again after a while.
+            name: Name of the thread, and the place in which errors are noted.
+            faults: Takes an exception of *handle*; its batch is then lost.
+            max_pending: Items held at most.
             interval_s: Seconds for which a batch gathers; five times that where
                 hundreds come within it.
-            may_drop: Whether items above *max_pending*, or after `close`, are dropped;
-                if not, `put` then handles what is pending before it returns.
-            is_resumed: Whether *handle* takes out of an interrupted batch what it has
-                handled. Whatever was pending is lost with it if not.
-            before_batch: Called on the thread before it handles a batch; while it
-                says True, it is called every second without a batch too.
+            may_drop: Whether items above *max_pending*, or after `close`, are dropped.
+                If not, `put` then waits for the thread, for a second at most, and
+                `close` only ends the thread until the next item.
         """
         self._handle = handle
         self._name = name
@@ -71,34 +65,38 @@ class BatchQueue(Generic[Item]):
         self._max_pending = max_pending
         self._interval_s = interval_s
         self._may_drop = may_drop
-        self._is_resumed = is_resumed
-        self._before_batch = before_batch
         self._reset()
-        _QUEUES.add(self)
+        after_fork(self._reset, ResetOrder.QUEUES)
 
     def _reset(self) -> None:
         self.dropped = 0
         self._pending: deque[Item] = deque()
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._awake = False
+        self._polls: deque[Callable[[], bool]] = deque()
+        # Its `put` may interrupt itself, as in a finalizer or a signal handler.
+        self._wake: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
+        self._is_awake = False
         self._thread: threading.Thread | None = None
-        self._handling = threading.RLock()
+        self._starting = threading.RLock()
+        self._handling = threading.Lock()
         self._handler: int | None = None
-        self._comes_again = False
-        self._handled = 0
-        self._starting = threading.Lock()
-        self._closed = threading.Event()
+        self._is_stuck = False
+        self._is_closed = False
         self._limit = self._max_pending
 
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    # From callers' threads.
+
     def put(self, item: Item) -> None:
-        """Hand *item* over; waits for nothing unless the queue is full or closed."""
+        """Hand *item* over; waits for nothing unless the queue is full."""
         pending = self._pending
         if len(pending) >= self._limit:
             self._put_in_excess(item)
             return
         pending.append(item)
-        if not self._awake:
-            self._awake = True
+        if not self._is_awake:
+            self._is_awake = True
             self.start()
             self._wake.put(None)
 
@@ -109,38 +107,61 @@ class BatchQueue(Generic[Item]):
                 self.put(item)
             return
         self._pending.extend(items)
-        if not self._awake:
-            self._awake = True
+        if not self._is_awake:
+            self._is_awake = True
             self.start()
             self._wake.put(None)
-
-    def _put_in_excess(self, item: Item) -> None:
-        if self._may_drop:
-            self.dropped += 1
-            return
-        self._pending.append(item)
-        self.drain()
-        # A thread that computes without a pause can keep others from running for
-        # seconds, and their vain tries cost more than what they came for.
-        time.sleep(_YIELD_S)
 
     def put_from_finalizer(self, item: Item) -> None:
         """Hand *item* over from ``__del__``: takes no lock and starts no thread.
 
         A finalizer runs in the middle of anything, this module and `threading`
-        included. Where the thread does not run, the next `drain` handles the item.
+        included. Where the thread does not run, the next `drain` has the item handled.
         """
         self._pending.append(item)
         self._wake.put(None)
 
-    def wake(self) -> None:
-        """Have the thread look at the queue soon, if it runs; safe in a finalizer."""
+    def poll_until(self, is_over: Callable[[], bool]) -> None:
+        """Ask *is_over* before each batch, and each second, until it is true.
+
+        Safe in a finalizer; where the thread does not run, `start` or `drain` begins.
+        """
+        self._polls.append(is_over)
         self._wake.put(None)
 
-    def start(self) -> None:
-        """Start the thread if it does not run. Never from a finalizer."""
+    def hurry(self) -> None:
+        """Have what is pending handled at once; waits for nothing."""
+        self.start()
+        self._wake.put(threading.Event())
+
+    def drain(self, timeout_s: float = 10.0) -> bool:
+        """Wait until what is pending now has been handled.
+
+        On the thread that handles a batch, as when a sink reads figures, this returns
+        at once: what is pending comes after that batch.
+
+        Args:
+            timeout_s: Seconds to wait. A bound, as the thread may in turn wait for a
+                lock of the caller's.
+
+        Returns:
+            False when the time was not enough.
+        """
+        if not self._has_work or self._handler == threading.get_ident():
+            return True
+        if not self.start():
+            return self._handle_here(timeout_s)
+        done = threading.Event()
+        self._wake.put(done)
+        return done.wait(timeout_s)
+
+    def start(self) -> bool:
+        """Start the thread if it does not run; False if none can be started.
+
+        Never from a finalizer.
+        """
         if self._thread is not None:
-            return
+            return True
         with self._starting:
             if self._thread is None:
                 thread = threading.Thread(
@@ -148,135 +169,152 @@ class BatchQueue(Generic[Item]):
                 )
                 try:
                     thread.start()
-                except RuntimeError as error:  # no more threads, or Python ends
-                    self._faults.note(self._name, error)
-                    self._awake = False
-                    return
+                except RuntimeError:  # no more threads, or Python ends
+                    self._is_awake = False
+                    return False
                 self._thread = thread
+        return True
 
-    def __len__(self) -> int:
-        return len(self._pending)
+    def close(self) -> None:
+        """Wait until what is pending has been handled, and end the thread."""
+        if self._may_drop:
+            self._limit = 0
+        self.drain()
+        self._is_closed = True
+        self._wake.put(None)
+        if self._may_drop:
+            self.dropped += len(self._pending)  # what could not be handled even now
+            self._pending.clear()
 
-    def drain(self, timeout_s: float = 10.0) -> bool:
-        """Handle what is pending now, on this thread, before it returns.
+    @property
+    def _has_work(self) -> bool:
+        # In this order: the handler is known before it takes items out.
+        return bool(self._pending or self._polls or self._handler is not None)
 
-        What others bring meanwhile is left, so that it ends under any load. On a
-        thread that handles a batch already, as in a finalizer that runs in the middle
-        of it, nothing is done: what is pending comes after that batch.
+    def _put_in_excess(self, item: Item) -> None:
+        if self._may_drop or len(self._pending) >= _MOST_WHILE_STUCK:
+            self.dropped += 1
+            return
+        self._pending.append(item)
+        if not self._is_stuck:
+            self._is_stuck = not self.drain(_WAIT_S)
 
-        Args:
-            timeout_s: Seconds to wait for another thread that handles a batch. A
-                bound, as that thread may in turn wait for a lock of the caller's.
-
-        Returns:
-            False when the other thread was not done in time.
-        """
-        me = threading.get_ident()
-        if self._handler == me:
-            self._comes_again = True
-            return True
+    def _handle_here(self, timeout_s: float) -> bool:
         if not self._handling.acquire(timeout=timeout_s):
             return False
-        # A signal's handler may drain too, on this thread and between any two lines:
-        # before and after `_handler` says so, the lock lets it in.
         try:
-            is_over = False
-            while not is_over:
-                self._handler = me
-                self._comes_again = False
-                self._handle_pending()
-                self._handler = None
-                is_over = not self._comes_again
+            self._handle_pending()
         finally:
-            self._handler = None
             self._handling.release()
         return True
 
-    def _handle_pending(self) -> None:
-        batch: list[Item] = []
-        try:
-            # In one step, so that Ctrl-C takes nothing out that is then nowhere.
-            takes = repeat((), len(self._pending))
-            batch.extend(starmap(self._pending.popleft, takes))
-            count = len(batch)
-            rest = self._handle(batch) if batch else None
-            self._handled += count
-        except Exception as error:
-            self._faults.note(self._name, error)
-            self.dropped += len(batch)
-        except BaseException:
-            if self._is_resumed:
-                self._put_back(batch)
-            raise
-        else:
-            if rest:
-                self._handled -= self._put_back(rest)
-
-    def _put_back(self, items: Sequence[Item]) -> int:
-        """Keep *items* before what is pending, the oldest where there is no room.
-
-        Returns:
-            How many are kept.
-        """
-        # None once it is closed; but all where nothing may be dropped.
-        kept = items[: self._limit] if self._may_drop else items
-        self.dropped += len(items) - len(kept)
-        self._pending.extendleft(reversed(kept))
-        return len(kept)
-
-    def close(self) -> None:
-        """Handle what is pending, then stop; later items are dropped and counted."""
-        self._limit = 0
-        self._closed.set()
-        self._wake.put(None)
-        self.drain()
-        self.dropped += len(self._pending)  # what could not be handled even now
-        self._pending.clear()
+    # On the thread.
 
     def _run(self) -> None:
-        closed = self._closed
-        while not closed.is_set():
-            self._wake.get()
-            try:
-                self._look_until_idle()
-            except BaseException as error:
-                # Nobody presses Ctrl-C here: it is what a sink raised, as one does
-                # whose task was cancelled. Others still need this thread.
-                self._faults.note(self._name, error)
-                self._wake.put(None)
+        while True:
+            waiting = self._next_wakes(None)
+            is_idle = False
+            while not is_idle:
+                with self._handling:
+                    came = self._handle_pending()
+                for done in waiting:
+                    done.set()
+                is_idle = not came and (self._is_closed or not self._polls)
+                if is_idle:
+                    self._is_awake = False
+                    # An item may have come when the thread was thought to be awake.
+                    is_idle = not self._pending
+                if not is_idle and not self._is_closed:
+                    patience = _PATIENCE if came >= _MANY else 1
+                    waiting = self._next_wakes(self._interval_s * patience)
+            if self._is_closed and self._has_ended():
+                return
 
-    def _look_until_idle(self) -> None:
-        """Handle what comes, until nothing has come for a whole interval."""
-        closed, interval_s = self._closed, self._interval_s
-        is_idle = False
-        while not is_idle and not closed.is_set():
-            handled = self._handled
-            closed.wait(interval_s)
-            with suppress(Empty):
-                while True:  # all that was said meanwhile is answered at once
-                    self._wake.get_nowait()
-            has_to_look = self._before_batch is not None and self._before_batch()
-            self.drain()
-            came = self._handled - handled
-            interval_s = self._interval_s * (_PATIENCE if came >= _MANY else 1)
-            if not came and not has_to_look:
-                self._awake = False
-                is_idle = not self._pending  # else it came when nobody was to be woken
+    def _has_ended(self) -> bool:
+        """Whether the thread may end: nothing has come since it was idle."""
+        with self._starting:
+            self._thread = None
+            self._is_awake = False
+            if not self._pending and self._wake.empty():
+                return True
+            self._thread = threading.current_thread()
+            self._wake.put(None)
+            return False
+
+    def _next_wakes(self, seconds: float | None) -> list[threading.Event]:
+        """Wait for *seconds*, or less if somebody waits: those who do.
+
+        None waits for the first sign of anything, and then lets a batch gather.
+        """
+        if seconds is None:
+            first = self._wake.get()
+            if first is not None:
+                return [first, *self._other_wakes()]
+            seconds = 0.0 if self._is_closed else self._interval_s
+        deadline = monotonic() + seconds
+        with suppress(queue.Empty):
+            while not self._is_closed:
+                done = self._wake.get(timeout=max(0.0, deadline - monotonic()))
+                if done is not None:
+                    return [done, *self._other_wakes()]
+        return self._other_wakes()
+
+    def _other_wakes(self) -> list[threading.Event]:
+        waiting: list[threading.Event] = []
+        with suppress(queue.Empty):
+            while True:
+                done = self._wake.get_nowait()
+                if done is not None:
+                    waiting.append(done)
+        return waiting
+
+    def _handle_pending(self) -> int:
+        """Handle what is pending; how many items were handled for good."""
+        self._handler = threading.get_ident()
+        batch: list[Item] = []
+        try:
+            self._ask_polls()
+            with suppress(IndexError):  # `close` has given up
+                for _ in range(len(self._pending)):
+                    batch += (self._pending.popleft(),)
+            rest = self._handle(batch) if batch else None
+            return len(batch) - self._put_back(rest or ())
+        except BaseException as error:
+            # Nobody presses Ctrl-C on the thread: it is what a sink raised, as one
+            # does whose task was cancelled.
+            self._faults.note(self._name, error)
+            self.dropped += len(batch)
+            return len(batch)
+        finally:
+            self._handler = None
+            self._is_stuck = False
+
+    def _put_back(self, items: Sequence[Item]) -> int:
+        """Hold *items* before what is pending, the oldest where there is no room.
+
+        Returns:
+            How many are held.
+        """
+        # None once it is closed; but all where nothing may be dropped.
+        held = items[: self._limit] if self._may_drop else items
+        self.dropped += len(items) - len(held)
+        self._pending.extendleft(reversed(held))
+        return len(held)
+
+    def _ask_polls(self) -> None:
+        for _ in range(len(self._polls)):
+            is_over = self._polls.popleft()
+            try:
+                if not is_over():
+                    self._polls.append(is_over)
+            except Exception as fault:
+                self._faults.note("poll", fault)
 
 
 # Items of one interval from which on the thread looks this many times less often.
 _MANY = 500
 _PATIENCE = 5
-_YIELD_S = 0.00005
-
-
-_QUEUES: weakref.WeakSet[BatchQueue[Any]] = weakref.WeakSet()
-
-
-def _forget_pending() -> None:
-    for batch_queue in list(_QUEUES):
-        batch_queue._reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pending)
+# How long a caller waits for the thread of a full queue, until it moves again; and what
+# may come meanwhile.
+_WAIT_S = 1.0
+_MOST_WHILE_STUCK = 100_000

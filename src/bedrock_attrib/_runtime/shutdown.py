@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from collections.abc import Callable
 
-from .contained_errors import Faults
+from .contained_errors import PROCESS_ERRORS
+from .fork import ResetOrder, after_fork
 
 # After all finalizers of the application: `Finalize` runs the highest first.
 _AFTER_OTHERS = -100
@@ -24,7 +24,6 @@ class _End:
     """
 
     def __init__(self) -> None:
-        self.faults = Faults()
         self._everywhere: list[Callable[[], None]] = []
         self._in_pools: list[Callable[[], None]] = []
         self._has_hook = False
@@ -44,7 +43,7 @@ class _End:
             try:
                 function()
             except Exception as fault:
-                self.faults.note("exit", fault)
+                PROCESS_ERRORS.note("exit", fault)
 
     def move_to_front(self) -> None:
         """Have `run` called before any other exit handler registered so far."""
@@ -109,5 +108,4 @@ def is_ending() -> bool:
 
 _END.move_to_front()
 _END.hook_pools()
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_END.after_fork)
+after_fork(_END.after_fork, ResetOrder.EXPORT)

@@ -1,24 +1,22 @@
-"""Who is told about a call, and who may refuse one: the two protocols."""
+"""Protocols of sinks and guards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol, runtime_checkable
 
-from .._model.call_groups import Batch, Entry, record_of
-from .._model.record import CallRecord, CallStart
-from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults, Note, for_each
+from .._model.call_groups import FinishedCalls
+from .._model.call_start import CallStart
+from .._model.record import CallRecord
 
 
 @runtime_checkable
 class Sink(Protocol):
     """Takes every finished call.
 
-    ``write`` is called for one record at a time, from the recorder's thread or from one
-    that settles calls by looking at figures, so it must be quick; wrap a slow sink in
-    `QueueSink`. An exception is contained, counted and logged.
+    ``write`` is called for one record at a time, on the recorder's thread, for which
+    callers may be waiting: it must be quick. Wrap a slow sink in `QueueSink`. An
+    exception is contained, counted and logged.
     """
 
     def write(self, record: CallRecord) -> None:
@@ -32,19 +30,19 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class SettlingSink(Sink, Protocol):
-    """A sink that is read by others, and then has to hold every call that ended."""
+class PullSink(Sink, Protocol):
+    """Sink that others read, and that must then have every call that ended."""
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Take a function to call before being read; it may write more records."""
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Take a function to call before being read; it may cause more writes."""
 
 
 @runtime_checkable
 class CorrectingSink(Sink, Protocol):
-    """A sink that can take back what it was told of a call, for what became known.
+    """Sink that can replace a record when more is known of its call.
 
-    A call through a profile that is still being looked up is told at once, unpriced,
-    and corrected when its model is known.
+    A call through a profile that is still being looked up is written at once,
+    unpriced, and corrected when its model is known.
     """
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
@@ -59,7 +57,7 @@ class CorrectingSink(Sink, Protocol):
 
 @runtime_checkable
 class LossySink(Sink, Protocol):
-    """A sink that may lose records, and tells how many it has lost."""
+    """Sink that may lose records, and counts them."""
 
     @property
     def dropped(self) -> int:
@@ -67,138 +65,49 @@ class LossySink(Sink, Protocol):
 
 
 @runtime_checkable
-class BatchSink(Sink, Protocol):
-    """A sink that takes calls as they are settled: many at once, most of them alike.
+class GroupedSink(Sink, Protocol):
+    """Sink that takes many calls at once, most of them in groups of equal ones.
 
-    For this library's own: it is known by the name of its method, which is therefore
-    none that a sink of somebody else may have.
+    A class says so itself, as ``accepts_groups = True`` is not inherited: a class that
+    is derived from such a sink, to filter records for example, gets one ``write`` for
+    each, until it sets the attribute too.
     """
 
-    def write_together(self, batch: Batch, note: Note) -> None:
+    accepts_groups: bool
+
+    def write_batch(self, batch: FinishedCalls) -> None:
         """Take all of *batch*, instead of one ``write`` for each of its records.
 
-        Args:
-            batch: Calls that were settled together.
-            note: Takes a fault with some of them, which the others are not to miss.
+        An exception loses what is left of the batch for this sink.
         """
 
 
-BatchWriter = Callable[[Batch, Note], None]
-"""Tells a sink of a batch; see `BatchSink.write_together`."""
+@runtime_checkable
+class Reservation(Protocol):
+    """Money, tokens or calls that a guard has reserved for one call."""
 
+    def settle(self, record: CallRecord) -> None:
+        """Replace what was reserved by what *record* says; called exactly once.
 
-def batch_writer(sink: Sink) -> BatchWriter:
-    """What tells *sink* of a batch: at once if it can take that, else one by one.
-
-    A sink that is derived from one of those, with a ``write`` of its own, gets records.
-    """
-    if isinstance(sink, BatchSink) and _has_its_own(sink):
-        return sink.write_together
-    write = sink.write
-
-    def tell_each(batch: Batch, note: Note) -> None:
-        for_each(batch.records, write, note)
-
-    return tell_each
-
-
-def _has_its_own(sink: BatchSink) -> bool:
-    """Whether ``write_together`` comes from where ``write`` does, or later."""
-    for kind in type(sink).__mro__:
-        if "write_together" in vars(kind):
-            return True
-        if "write" in vars(kind):
-            return False
-    return False
+        It is called on the recorder's thread, whatever the end of the call: an answer,
+        an error, a stream that was left, a call that was never sent or that a later
+        guard refused. Where nothing was billed, the record's price status is ``free``.
+        """
 
 
 @runtime_checkable
 class Guard(Protocol):
-    """May refuse a call before it is sent."""
+    """Decides before each call whether it may be sent."""
 
-    def check(self, start: CallStart) -> None:
-        """Look at a call about to be sent.
+    def check(self, start: CallStart) -> Reservation | None:
+        """Look at a call about to be sent, on the caller's thread.
+
+        Calls that the same thread has finished before are in the sinks by now.
+
+        Returns:
+            What was reserved for it, or None.
 
         Raises:
-            RefusedError: To refuse it. It reaches the caller; any other exception
-                is contained and the call goes on.
+            RefusedError: To refuse it. This reaches the caller; any other exception is
+                contained and the call goes on.
         """
-
-
-class QueueSink:
-    """Hands records to a slow sink on a thread of its own.
-
-    It can be corrected if that sink can.
-
-    Example:
-        >>> Recorder(sinks=(QueueSink(MyDatabaseSink()),))  # doctest: +SKIP
-    """
-
-    def __init__(
-        self, sink: Sink, *, max_pending: int = 100_000, interval_s: float = 1.0
-    ) -> None:
-        """Wrap *sink*.
-
-        Args:
-            sink: Told on the queue's thread, one record after the other.
-            max_pending: Records kept at most; more are dropped and counted.
-            interval_s: Seconds for which records gather before they are handed on.
-        """
-        self._sink = sink
-        self._faults = Faults()
-        self._queue: BatchQueue[CallRecord | Entry | Callable[[], None]] = BatchQueue(
-            self._write_all,
-            name=f"bedrock-attrib-{type(sink).__name__}",
-            faults=self._faults,
-            max_pending=max_pending,
-            interval_s=interval_s,
-            is_resumed=True,
-        )
-        if isinstance(sink, CorrectingSink):
-            # Only then: whoever has a `correct` is told of corrections.
-            self.correct = self._correct_by(sink)
-
-    @property
-    def dropped(self) -> int:
-        """Records that never reached the sink."""
-        return self._queue.dropped + sum(self._faults.counts().values())
-
-    def _correct_by(
-        self, sink: CorrectingSink
-    ) -> Callable[[CallRecord, CallRecord], None]:
-        def correct(before: CallRecord, after: CallRecord) -> None:
-            self._queue.put(partial(sink.correct, before, after))
-
-        return correct
-
-    def write(self, record: CallRecord) -> None:
-        """Take one record."""
-        self._queue.put(record)
-
-    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
-        """Take all of *batch*; records are made on the queue's thread."""
-        self._queue.put_all(batch.entries)
-
-    def _write_all(self, items: list[CallRecord | Entry | Callable[[], None]]) -> None:
-        done = 0
-        try:
-            for item in items:
-                done += 1
-                try:
-                    if isinstance(item, tuple):
-                        self._sink.write(record_of(item))
-                    else:
-                        item()
-                except Exception as error:
-                    self._faults.note(type(self._sink).__name__, error)
-        finally:  # what Ctrl-C leaves comes again
-            del items[:done]
-
-    def flush(self, timeout_s: float) -> bool:
-        """Hand on what is pending, on this thread, and flush the sink."""
-        return self._queue.drain(timeout_s) and self._sink.flush(timeout_s)
-
-    def close(self) -> None:
-        """Hand on what is pending, then close the sink."""
-        self._queue.close()
-        self._sink.close()

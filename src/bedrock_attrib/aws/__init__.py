@@ -1,1 +1,1 @@
-"""What AWS itself knows of Bedrock's costs: prices, profiles, bills."""
+"""AWS's own data on Bedrock costs: prices and inference profiles."""

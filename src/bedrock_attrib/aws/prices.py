@@ -1,7 +1,7 @@
-"""Prices as AWS' own APIs tell them: the Price List, and rate cards of an account.
+"""Prices from AWS APIs: the Price List, and rate cards of an account.
 
-Built on botocore 1.44.5's models of ``pricing`` and ``bedrock``; not yet tried with a
-real account.
+Built on botocore 1.44.5's models of ``pricing`` and ``bedrock``; not yet tested with
+a real account.
 """
 
 from __future__ import annotations
@@ -32,66 +32,68 @@ _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "InvalidClientTok
 
 
 class PriceApiError(BedrockAttribError, RuntimeError):
-    """An AWS API did not tell its prices.
+    """An AWS API returned no prices.
 
-    The message is one line: what was asked, what came, what to do.
+    The message is one line: the request, the response, and what to do.
     """
 
 
 class PricingClient(Protocol):
-    """What is used of boto3's client of ``pricing``."""
+    """Methods used of boto3's ``pricing`` client."""
 
     def get_paginator(self, operation_name: str) -> Any:  # noqa: ANN401 - untyped
-        """A paginator of an operation."""
+        """Return a paginator of an operation."""
 
 
-class BedrockClient(Protocol):
-    """What is used of boto3's client of ``bedrock``."""
+class ControlPlaneClient(Protocol):
+    """Methods used of boto3's ``bedrock`` client."""
 
-    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS' own name; untyped
-        """Offers of a model to this account."""
+    def list_foundation_model_agreement_offers(self, *, modelId: str) -> Any:  # noqa: N803, ANN401 - AWS's own name; untyped
+        """Return the offers of a model to this account."""
 
 
 def pricing_client() -> PricingClient:
-    """A client of the Price List API, with the credentials of the environment.
+    """Create a client of the Price List API, with the environment's credentials.
 
     Raises:
-        ConfigError: If the environment's settings of AWS are wrong.
+        ConfigError: If the environment's AWS settings are invalid.
     """
     return cast("PricingClient", _client("pricing", _PRICING_REGION))
 
 
-def bedrock_client(region: str) -> BedrockClient:
-    """A client of Bedrock's control plane in *region*.
+def bedrock_client(region: str) -> ControlPlaneClient:
+    """Create a client of Bedrock's control plane in *region*.
 
     Raises:
-        ConfigError: If the environment's settings of AWS are wrong.
+        ConfigError: If the environment's AWS settings are invalid.
     """
-    return cast("BedrockClient", _client("bedrock", region))
+    return cast("ControlPlaneClient", _client("bedrock", region))
 
 
 def _client(service: str, region: str) -> object:
     try:
-        # A session of its own: the default one keeps credentials of before.
+        # A new session: the default one caches earlier credentials.
         return boto3.Session().client(service, region_name=region)
     except (BotoCoreError, ValueError) as error:
-        raise ConfigError(f"no client of {service} in {region!r}: {error}") from error
+        raise ConfigError(
+            f"cannot create a client of {service} in {region!r}: {error}"
+        ) from error
 
 
 def read_price_list(
     client: PricingClient, *, regions: Sequence[str] = ()
 ) -> Iterator[Sku]:
-    """Ask the Price List API for the lines of all offers that price models.
+    """Read all offers that price models from the Price List API.
 
     Needs the permission ``pricing:GetProducts``. Pages are fetched as they are read.
 
     Args:
         client: Client of ``pricing``.
-        regions: Regions to ask for; empty for all, which takes some hundred pages.
+        regions: Regions to read; empty for all, which takes some hundred pages.
 
     Raises:
-        PriceApiError: If AWS refuses or cannot be reached.
-        ConfigError: If an answer is not as AWS documents it.
+        PriceApiError: If AWS rejects the request or cannot be reached.
+        ConfigError: If a response is not as AWS documents it.
     """
     paginator = client.get_paginator("get_products")
     for offer in OFFERS:
@@ -102,7 +104,7 @@ def read_price_list(
                 Filters=_filters(region),
                 PaginationConfig={"PageSize": _PRODUCTS_PER_PAGE},
             )
-            with _told(f"pricing:GetProducts of {offer}"):
+            with _one_line_errors(f"pricing:GetProducts of {offer}"):
                 for page in pages:
                     yield from _read_products(page.get("PriceList", ()))
 
@@ -119,25 +121,26 @@ def _read_products(texts: Iterable[str]) -> Iterator[Sku]:
 
 
 def read_rate_cards(
-    client: BedrockClient, model_ids: Sequence[str], *, region: str
+    client: ControlPlaneClient, model_ids: Sequence[str], *, region: str
 ) -> Iterator[RateCardLine]:
-    """Ask what this account pays for Marketplace models, private offers included.
+    """Read what this account pays for Marketplace models, including private offers.
 
     Needs the permission ``bedrock:ListFoundationModelAgreementOffers``.
 
     Args:
         client: Client of ``bedrock`` in *region*.
-        model_ids: Model ids; of a profile id, the model is asked for. Models that are
-            not sold through the Marketplace have no rate card.
-        region: Region that is asked.
+        model_ids: Model ids; for a profile id, its model is used. Models that are not
+            sold through the Marketplace have no rate card.
+        region: Region of the request.
 
     Raises:
-        PriceApiError: If AWS refuses, cannot be reached, or has no rate card.
+        PriceApiError: If AWS rejects the request, cannot be reached, or has no rate
+            card.
     """
     for named in model_ids:
         model_id = parse_model_id(named).model_id or named
         asked = f"bedrock:ListFoundationModelAgreementOffers of {model_id}"
-        with _told(asked):
+        with _one_line_errors(asked):
             answer = client.list_foundation_model_agreement_offers(modelId=model_id)
         lines = list(_lines_of(answer, model_id, region))
         if not lines:
@@ -160,8 +163,8 @@ def _lines_of(answer: Any, model_id: str, region: str) -> Iterator[RateCardLine]
 
 
 @contextmanager
-def _told(asked: str) -> Iterator[None]:
-    """Tell what goes wrong with AWS in one line."""
+def _one_line_errors(asked: str) -> Iterator[None]:
+    """Raise errors of AWS as `PriceApiError`, in one line."""
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
@@ -175,8 +178,8 @@ def _told(asked: str) -> Iterator[None]:
 
 
 def _problem_of(error: ClientError) -> str:
-    told = error.response.get("Error", {})
-    code, message = str(told.get("Code", "")), _one_line(told.get("Message", ""))
+    details = error.response.get("Error", {})
+    code, message = str(details.get("Code", "")), _one_line(details.get("Message", ""))
     if code in _NOT_ALLOWED:
         return f"these AWS credentials may not do that ({code}: {message})"
     if code in _EXPIRED:

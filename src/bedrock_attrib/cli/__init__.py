@@ -1,4 +1,4 @@
-"""The command ``bedrock-attrib``: its commands, and what a failure looks like."""
+"""The command ``bedrock-attrib``: its tree of commands and its exit codes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ import click
 from ..errors import BedrockAttribError
 from ._completion import completion
 from ._console import harmless
-from .analysis import ANALYSES
+from ._groups import HelpfulGroup
+from ._run import run as run_program
+from .analyze import analyze
 from .demo import demo
 from .doctor import doctor
-from .html import html
 from .ledger import ledger
-from .price import price
 from .prices import prices
 from .report import report
-from .report._lacks import show_unattributed, show_unpriced
-from .run import run as run_program
-from .top import top
+from .watch import watch
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -31,10 +29,9 @@ _EPILOG = """
 \b
 Examples:
   bedrock-attrib demo
-  bedrock-attrib demo --json | jq .total
   bedrock-attrib demo --ledger demo.db
   bedrock-attrib report --ledger demo.db --by team,app,model
-  bedrock-attrib report --help
+  bedrock-attrib watch --ledger demo.db
   bedrock-attrib run --tag team=search -- python app.py
 """
 
@@ -45,20 +42,20 @@ class _Failure(click.ClickException):
     exit_code = 2
 
 
-class _Commands(click.Group):
+class _Commands(HelpfulGroup):
     """Commands whose expected errors are messages on stderr with exit code 2."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was asked for."""
+        """Run the command that is named."""
         try:
             done = super().invoke(ctx)
             sys.stdout.flush()  # so that a closed pipe is noticed here
         except BrokenPipeError:
-            # Whoever read has had enough, as `head` does. What is left goes nowhere.
+            # The reader has closed the pipe, as `head` does. Discard the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_PIPE_CLOSED)
         except BedrockAttribError as error:
-            # Messages name what tags hold, which may come from strangers.
+            # Messages quote tag values, which may come from outside.
             raise _Failure(harmless(str(error))) from error
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
@@ -79,33 +76,13 @@ def _version() -> str:
 )
 @click.version_option(_version(), message="%(prog)s %(version)s")
 def commands() -> None:
-    """Know who spends what on which Amazon Bedrock model.
+    """Attribute and report what your applications spend on Amazon Bedrock.
 
     Results go to stdout and remarks to stderr. Costs are estimates from list prices.
     """
 
 
-@click.group()
-def analyze() -> None:
-    """Compare, reprice, forecast, and find savings and anomalies."""
-
-
-for analysis in ANALYSES:
-    analyze.add_command(analysis)
-for command in (
-    analyze,
-    completion,
-    demo,
-    doctor,
-    html,
-    ledger,
-    price,
-    prices,
-    report,
-    show_unattributed,
-    show_unpriced,
-    top,
-):
+for command in (analyze, completion, demo, doctor, ledger, prices, report, watch):
     commands.add_command(command)
 commands.add_command(run_program, "run")
 
@@ -113,8 +90,8 @@ commands.add_command(run_program, "run")
 def run() -> None:
     """Run the command that the arguments name, and exit with its code.
 
-    The code is 0 when it went well, 2 when arguments, settings or files are wrong,
-    130 after Ctrl-C, 141 when whoever read its output has gone.
+    The code is 0 on success, 2 when arguments, settings or files are wrong, 130 after
+    Ctrl-C, 141 when the reader of its output has closed the pipe.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # pragma: no branch - else a test's

@@ -1,4 +1,4 @@
-"""The command ``completion``: what makes a shell complete commands and options."""
+"""The command ``completion``: shell completion of commands and options."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Examples:
 @json_option
 @click.pass_context
 def completion(ctx: click.Context, /, *, shell: str, as_json: bool) -> None:
-    """Write what makes SHELL complete this command's words."""
+    """Print a completion script for SHELL."""
     made = get_completion_class(shell)
     if made is None:  # pragma: no cover - all three come with click
-        raise click.UsageError(f"click completes nothing in {shell}")
+        raise click.UsageError(f"click has no completion for {shell}")
     script = made(ctx.find_root().command, {}, _PROGRAM, _VARIABLE).source()
     if as_json:
         print_json({"shell": shell, "script": script})

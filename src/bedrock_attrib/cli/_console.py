@@ -1,4 +1,4 @@
-"""Where output goes: results to stdout, remarks to stderr, colours to terminals."""
+"""Consoles: results on stdout, remarks on stderr, colours on terminals only."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _PIPED_WIDTH = 100
 
 
 def results() -> Console:
-    """The console for results."""
+    """Return the console for results."""
     return _console(is_terminal=sys.stdout.isatty())
 
 
 def remarks() -> Console:
-    """The console for whatever is not a result."""
+    """Return the console for everything that is not a result."""
     return _console(is_terminal=sys.stderr.isatty(), stderr=True)
 
 
-def print_remarks(told: Iterable[str]) -> None:
-    """Print sentences that are no result, one on a line."""
-    for each in told:
+def print_remarks(sentences: Iterable[str]) -> None:
+    """Print sentences that are not a result, one per line, to stderr."""
+    for each in sentences:
         remarks().print(printable(each), soft_wrap=True)
 
 
@@ -36,7 +36,7 @@ def _console(*, is_terminal: bool, stderr: bool = False) -> Console:
 
 
 def is_animated(console: Console) -> bool:
-    """Whether *console* can redraw what it has shown."""
+    """Return whether *console* can redraw what it has shown."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
@@ -45,14 +45,14 @@ _END = 16
 
 
 def shortened(text: str) -> str:
-    """*text* as `printable`, without its middle where it would fill a table."""
+    """Return *text* as `printable`, without its middle where it is long."""
     shown = printable(text)
     if len(shown) <= _LONGEST:
         return shown
     return f"{shown[: _LONGEST - _END - 1]}…{shown[-_END:]}"
 
 
-_STEERING = dict.fromkeys(
+_CONTROLS = dict.fromkeys(
     (
         *(code for code in range(32) if chr(code) not in "\t\n\r"),
         *range(0x7F, 0xA0),
@@ -64,10 +64,10 @@ _STEERING = dict.fromkeys(
 
 
 def harmless(text: str) -> str:
-    """*text* of several lines, without what would steer a terminal."""
-    return text.translate(_STEERING)
+    """Replace control characters in *text*, but not line breaks."""
+    return text.translate(_CONTROLS)
 
 
 def printable(text: str) -> str:
-    """*text* without what would steer a terminal."""
+    """Replace every character of *text* that cannot be printed."""
     return "".join(char if char.isprintable() else "?" for char in text)

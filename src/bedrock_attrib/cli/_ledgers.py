@@ -1,4 +1,4 @@
-"""Options of commands that read a ledger, and how it is opened for them."""
+"""Options of commands that read a ledger: which ledger, which span, which calls."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ bare_ledger_option = click.option(
     "--ledger",
     "ledger_name",
     metavar="PATH",
-    help="The ledger; the one that the settings name if not given.",
+    help="Ledger, a file or URL (default: the `ledger` setting).",
 )
-"""The ledger's name as it was given, for commands that open it themselves."""
+"""The name of the ledger as it was given, for commands that open it."""
 where_option = click.option(
     "--where",
     multiple=True,
     metavar="FILTER",
-    help="Only these calls: team=search, model=*nova*, team= (none), team!=ads. "
-    "All of them must be met.",
+    help="Only calls that match, for example team=search, model=*nova*, team= (none), "
+    "team!=ads; may be repeated, and all must match.",
 )
 _SPAN = (
     click.option(
         "--since",
         metavar="WHEN",
-        help="First moment: 2026-11-25, 2026-11-25T14:30, 2026-11, today, yesterday, "
+        help="Start: 2026-11-25, 2026-11-25T14:30, 2026-11, today, yesterday, "
         "this-month, last-month, or 7d, 12h, 2w ago.",
     ),
     click.option(
         "--until",
         metavar="WHEN",
-        help="Last day or month, which is included; or the moment after the last.",
+        help="End: a day or month, which is included, or a moment, which is not.",
     ),
     click.option(
         "--zone",
         default="UTC",
         show_default=True,
         metavar="ZONE",
-        help="Time zone of days, weeks and months, such as Europe/Berlin.",
+        help="Time zone of days, weeks and months, for example Europe/Berlin.",
     ),
 )
 _SELECTION = (*_SPAN, where_option)
@@ -58,7 +58,7 @@ _SELECTION = (*_SPAN, where_option)
 def names_option(
     name: str, help_text: str, default: str | None = None
 ) -> Callable[[Command], Command]:
-    """An option that takes names, one by one or with commas, as a tuple."""
+    """Make an option that takes comma-separated names, and may be repeated."""
     return click.option(
         name,
         multiple=True,
@@ -78,14 +78,14 @@ def _split(
 
 def by_option(
     default: str | None = None,
-    help_text: str = "Tags and other dimensions to go by, with commas between.",
+    help_text: str = "Comma-separated tags or dimensions to group by.",
 ) -> Callable[[Command], Command]:
-    """The option ``--by``."""
+    """Make the option ``--by``."""
     return names_option("--by", help_text, default)
 
 
 def ledger_option(command: Command) -> Command:
-    """Give *command* a ``ledger``, which is open to be read while it runs.
+    """Give *command* a ``ledger``, open for reading while it runs.
 
     Raises:
         click.UsageError: When the command runs, if no ledger is named.
@@ -94,7 +94,7 @@ def ledger_option(command: Command) -> Command:
 
 
 def written_ledger_option(command: Command) -> Command:
-    """Give *command* a ``ledger``, which it may write to.
+    """Give *command* a ``ledger``, open for writing while it runs.
 
     Raises:
         click.UsageError: When the command runs, if no ledger is named.
@@ -103,7 +103,7 @@ def written_ledger_option(command: Command) -> Command:
 
 
 def ledger_name_option(command: Command) -> Command:
-    """Give *command* a ``ledger_name``, which it opens itself.
+    """Give *command* the name of a ledger, ``ledger_name``.
 
     Raises:
         click.UsageError: When the command runs, if no ledger is named.
@@ -127,7 +127,7 @@ def _with_ledger(command: Command, *, read_only: bool) -> Command:
 
 @contextmanager
 def opened(name: str | None, *, read_only: bool = True) -> Iterator[Ledger]:
-    """The ledger that *name*, or else the setting, names; a missing one is not made."""
+    """Open an existing ledger, by *name* or by the setting ``ledger``."""
     found = open_ledger(_named(name), must_exist=True, read_only=read_only)
     with closing(found) as ledger:
         yield ledger
@@ -137,14 +137,14 @@ def _named(name: str | None) -> str:
     named = Config.load().ledger if name is None else name
     if not named:
         raise click.UsageError(
-            "name a ledger: --ledger calls.db, or the setting `ledger` "
+            "no ledger is named; use --ledger calls.db, or the setting `ledger` "
             "(BEDROCK_ATTRIB_LEDGER)"
         )
     return str(named)
 
 
 def span_options(command: Command) -> Command:
-    """Give *command* a ``selection``, from options that say of when."""
+    """Give *command* a ``selection`` from the options of a span."""
 
     @functools.wraps(command)
     def run(
@@ -159,7 +159,7 @@ def span_options(command: Command) -> Command:
 
 
 def selection_options(command: Command) -> Command:
-    """Give *command* a ``selection``, from options that say which calls."""
+    """Give *command* a ``selection`` from the options of a span and filters."""
 
     @functools.wraps(command)
     def run(
@@ -180,7 +180,7 @@ def selection_options(command: Command) -> Command:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows how far long work is, on a terminal; told steps done, of how many."""
+    """Show a progress bar on a terminal; yields a function of steps done and all."""
     console = remarks()
     bar = ProgressBar(
         TextColumn("{task.description}"),
@@ -209,7 +209,7 @@ _MANY_STEPS = 5
 
 
 def split_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names that were given one by one, or with commas."""
+    """Split names that were given one by one, or with commas."""
     return tuple(
         part for name in names for each in name.split(",") if (part := each.strip())
     )

@@ -1,4 +1,4 @@
-"""Numbers that options take: within a range, or an exact amount."""
+"""Numbers as options: in a range, or an exact amount."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = Decimal(10) ** 15
 
 
 class Within(click.FloatRange):
-    """Numbers of a range, of which what is not a number is none."""
+    """Finite numbers in a range."""
 
     def convert(
         self,
@@ -20,17 +20,17 @@ class Within(click.FloatRange):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
-        """The number that *value* states."""
+        """Return the number that *value* states."""
         found = float(super().convert(value, param, ctx))
         if not math.isfinite(found):
-            self.fail(f"{value!r} is no number; expected one", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         return found
 
 
 def amount(
     _ctx: click.Context, _param: click.Parameter, text: str | None
 ) -> Decimal | None:
-    """The exact amount that an option states, from zero up."""
+    """Return the exact, non-negative amount that an option states."""
     if text is None:
         return None
     try:
@@ -38,5 +38,7 @@ def amount(
     except InvalidOperation:
         found = Decimal(-1)
     if not found.is_finite() or not 0 <= found <= _MOST:
-        raise click.BadParameter(f"{text!r} is no amount; expected such as 12.50")
+        raise click.BadParameter(
+            f"{text!r} is not an amount; expected for example 12.50"
+        )
     return found

@@ -1,17 +1,17 @@
-"""The price table that commands ask, and how its rows are told."""
+"""Price table of a command, its options, and rows as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 
 import click
 from rich.console import RenderableType
 
 from .._config import Config
+from .._model.formatting import counted, digits
 from ..pricing import PriceRow, PriceTable
 from ._console import results
 from ._json import JsonObject
@@ -24,20 +24,24 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 """A day as an argument, UTC."""
 
 overrides_option = click.option(
-    "--overrides",
+    "--price-overrides",
+    "overrides",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Prices that come before those of the settings: overrides or a price file.",
+    help="Overrides or price file that takes precedence over the settings; may be "
+    "repeated.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON to stdout."
+)
 
 
 def price_table(overrides: Iterable[Path]) -> PriceTable:
-    """The table that the settings name, with *overrides* before it.
+    """Load the table of the settings, and put *overrides* before it.
 
     Raises:
-        ConfigError: If a setting or a file is not as documented.
+        ConfigError: If a setting or a file is invalid.
     """
     config = Config.load()
     table = PriceTable.bundled() if config.prices is None else _load(config.prices)
@@ -49,10 +53,10 @@ def price_table(overrides: Iterable[Path]) -> PriceTable:
 
 
 def named_table(name: str) -> PriceTable:
-    """The bundled table, or the file that *name* names.
+    """Load the bundled table, or the price file *name*.
 
     Raises:
-        ConfigError: If the file is not as documented.
+        ConfigError: If the file is invalid.
     """
     return PriceTable.bundled() if name == BUNDLED else _load(Path(name))
 
@@ -62,32 +66,33 @@ def _load(path: Path) -> PriceTable:
 
 
 def is_price_file(path: Path) -> bool:
-    """Whether *path* is a price file, rather than overrides."""
+    """Return whether *path* is a price file, rather than overrides."""
     return path.suffix.lower() == _PRICE_FILE
 
 
 def day_of(at: datetime | None) -> date:
-    """The day that was asked for, or today, UTC."""
+    """Return the day of an option, or today, UTC."""
     return datetime.now(UTC).date() if at is None else at.date()
 
 
 def moment_of(day: date) -> datetime:
-    """The first moment of *day*, UTC."""
+    """Return the first moment of *day*, UTC."""
     return datetime.combine(day, time.min, tzinfo=UTC)
 
 
 def age_days(table: PriceTable) -> int:
-    """For how many whole days the prices of *table* have been known; zero at least."""
+    """Return the age of the prices of *table* in whole days."""
     return max(0, table.age(datetime.now(UTC)).days)
 
 
 def age_line(table: PriceTable) -> str:
-    """How old *table* is, in words."""
-    return f"List prices gathered {table.generated_on}, {age_days(table)} days ago."
+    """Return a sentence on the age of *table*."""
+    age = counted(age_days(table), "day")
+    return f"List prices gathered {table.generated_on}, {age} ago."
 
 
 def print_block(content: RenderableType) -> None:
-    """Print *content*: within a terminal's width, and in whole lines into a pipe."""
+    """Print *content* in the width of a terminal, or in whole lines to a pipe."""
     out = results()
     if out.is_terminal:
         out.print(content)
@@ -96,7 +101,7 @@ def print_block(content: RenderableType) -> None:
     out.width = max(out.width, out.measure(content, options=options).maximum)
     with out.capture() as captured:
         out.print(content)
-    # Cells are filled up with spaces, which mean nothing to whoever reads the pipe.
+    # Cells are padded with spaces, which mean nothing in a pipe.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
@@ -105,19 +110,13 @@ def print_json(content: object) -> None:
     click.echo(json.dumps(content, indent=2))
 
 
-def plain(amount: Decimal) -> str:
-    """*amount* with all its digits and no zeros behind them."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def day_text(day: date | None) -> str:
-    """*day*, or nothing where it is open or not known."""
+    """Return *day* in ISO form, or nothing where it is open or unknown."""
     return "" if day is None else day.isoformat()
 
 
 def row_json(row: PriceRow) -> JsonObject:
-    """All that a row says."""
+    """Return *row* with all its fields as JSON."""
     return {
         "model": row.model_id,
         "region": row.region,
@@ -126,7 +125,7 @@ def row_json(row: PriceRow) -> JsonObject:
         "latency_mode": row.latency_mode,
         "context_band": row.context_band,
         "unit": row.unit.value,
-        "price": plain(row.price),
+        "price": digits(row.price),
         "per": row.per,
         "currency": row.currency,
         "valid_from": day_text(row.valid_from) or None,
@@ -135,7 +134,7 @@ def row_json(row: PriceRow) -> JsonObject:
         "independent_sources": row.independent_sources,
         "same_price_regions": list(row.same_price_regions),
         "disputed": [
-            {"price": plain(price), "source": source} for price, source in row.disputed
+            {"price": digits(price), "source": source} for price, source in row.disputed
         ],
         "unconfirmed": row.is_unconfirmed,
     }

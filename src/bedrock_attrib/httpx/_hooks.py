@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .._default_recorder import get_recorder
-from .._model.record import PriceStatus, Reading
+from .._model.record import PriceReason, PriceState, PriceStatus, Reading
 from .._readers import (
     BodyAnswer,
     Operation,
@@ -19,8 +19,8 @@ from .._readers import (
     whole_object,
 )
 from .._recording.call import Call
-from .._recording.recorder import Recorder
-from .._runtime.contained_errors import Faults
+from .._recording.recorder import Recorder, lifecycle_of
+from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
 from ._observers import (
     UNPACKED,
@@ -41,9 +41,11 @@ _SERVER_SENT = "text/event-stream"
 _GUARDRAIL = "x-amzn-bedrock-guardrailidentifier"
 _REQUEST_IDS = ("x-amzn-requestid", "x-request-id")
 _UNKNOWN = "unknown"
-_NO_REGION = (
+_NO_REGION = PriceState(
+    PriceStatus.UNPRICED,
     "neither address nor signature tells the calling region; name it where the client "
-    "is instrumented"
+    "is instrumented",
+    PriceReason.REGION_UNKNOWN,
 )
 
 
@@ -95,7 +97,7 @@ class Hooks:
                 return
             recorder = self.recorder or get_recorder()
         except Exception as fault:
-            _no_recorder.note("httpx request", fault)
+            PROCESS_ERRORS.note("httpx request", fault)
             return
         try:
             request.extensions[_KEY] = call = _open(recorder, where, request)
@@ -110,7 +112,7 @@ class Hooks:
         try:
             call: Call | None = response.request.extensions.pop(_KEY, None)
         except Exception as fault:
-            _no_recorder.note("httpx response", fault)
+            PROCESS_ERRORS.note("httpx response", fault)
             return
         if call is None:
             return
@@ -125,11 +127,8 @@ class Hooks:
             call.recorder.answer_lost(call)
 
 
-# For calls that have no recorder, as the default one could not be made.
-_no_recorder = Faults()
-
-
 def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
+    lifecycle = lifecycle_of(recorder)
     row = operation_named(where.operation)
     content = _content_of(request)
     body = content or b""
@@ -146,17 +145,17 @@ def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
     if row.guardrail and (_GUARDRAIL in request.headers or has_guardrail_in(row, body)):
         params[row.guardrail] = True
     is_whole = content is not None
-    if recorder.hashes_requests:
+    if lifecycle.hashes_requests:
         said = _said_in(row, body, request)
         is_whole = is_whole and said is not None
         params = {**params, **(said or {})}
         if model_id is not None:
             params["modelId"] = model_id
-    call = recorder.start(where.operation, params, where.region or _UNKNOWN)
+    call = lifecycle.start(where.operation, params, where.region or _UNKNOWN)
     if not is_whole:
         call.request_hash = None
     if where.region is None:
-        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+        call.failure = _NO_REGION
     call.retries = SENT
     call.is_timed = False  # until the transport reports how far the request came
     call.request_bytes = len(body)
@@ -189,7 +188,7 @@ def _open_again(failed: Call) -> Call:
     """
     call = failed.recorder.start_again(failed)
     if failed.route.region == _UNKNOWN:
-        call.failure = (PriceStatus.UNPRICED, _NO_REGION)
+        call.failure = _NO_REGION
     call.retries = SENT
     call.is_timed = False
     return call
@@ -225,7 +224,8 @@ def _take_answer(call: Call, response: Any) -> None:
     content = _content_of(response)
     encoding = headers.get("content-encoding", "identity").lower()
     if content is None and encoding not in {"identity", *UNPACKED}:
-        reading.note = f"the answer is packed with {encoding}, which is not unpacked"
+        reading.note = f"response uses content-encoding {encoding}; usage not readable"
+        reading.code = PriceReason.USAGE_UNREADABLE
         recorder.answered(call, reading)
         return
     observer = _observer_of(call, kind, reading, headers)

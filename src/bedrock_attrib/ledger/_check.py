@@ -8,7 +8,7 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, add
 from ..errors import LedgerError
 from ._clock import (
     HOUR_OF_KEY,

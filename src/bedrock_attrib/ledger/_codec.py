@@ -11,7 +11,8 @@ from typing import Any
 
 from .._model.cost import Cost, Rate, Rates
 from .._model.model_id import ModelKind, ModelRef, Scope
-from .._model.record import CallRecord, Outcome, PriceStatus, Tags
+from .._model.record import CallRecord, Outcome, PriceStatus
+from .._model.tags import Tags
 from .._model.usage import Unit, Usage
 
 

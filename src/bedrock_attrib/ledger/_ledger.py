@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import random
 import weakref
 from collections.abc import Callable
@@ -12,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .._model.call_groups import Batch, Entry, record_of
+from .._model.call_groups import FinishedCalls, GroupedCall, record_of
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults, Note
+from .._runtime.contained_errors import PROCESS_ERRORS
+from .._runtime.fork import ResetOrder, after_fork
 from ..errors import LedgerError
 from ._clock import (
     NUMBERS,
@@ -43,7 +43,7 @@ from ._store import (
 _MOST_AT_ONCE = 20_000
 
 
-Item: TypeAlias = CallRecord | Entry | Correction
+Item: TypeAlias = CallRecord | GroupedCall | Correction
 
 
 class _Doubt(NamedTuple):
@@ -65,6 +65,8 @@ class Ledger:
     Example:
         >>> recorder = configure(sinks=[Ledger("calls.db")])  # doctest: +SKIP
     """
+
+    accepts_groups = True
 
     def __init__(
         self,
@@ -91,20 +93,20 @@ class Ledger:
                 was written by a newer library.
         """
         self.store = _opened(path, read_only=read_only)
-        self._faults = Faults()
         self._queue: BatchQueue[Item] = BatchQueue(
             self._handle,
             name="bedrock-attrib-ledger",
-            faults=self._faults,
+            faults=PROCESS_ERRORS,
             max_pending=max_pending,
             interval_s=interval_s,
         )
-        self.renew()
+        self._renew()
+        after_fork(self._renew, ResetOrder.FIGURES)
         if isinstance(self.store, ReopeningStore):
             self.store.when_reopened(self._forget_ids)
         _EVERY.add(self)
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """Start anew, as a forked child must: what is pending is its parent's."""
         self._transaction: Transaction | None = None
         self._doubt: _Doubt | None = None
@@ -124,7 +126,7 @@ class Ledger:
         """Take one record."""
         self._queue.put(record)
 
-    def write_together(self, batch: Batch, note: Note) -> None:  # noqa: ARG002 -- see BatchSink
+    def write_batch(self, batch: FinishedCalls) -> None:
         """Take all of *batch*; records are made on the queue's thread."""
         self._queue.put_all(batch.entries)
 
@@ -136,7 +138,7 @@ class Ledger:
         self._queue.put(Correction(before, after))
 
     def flush(self, timeout_s: float) -> bool:
-        """Write what is pending, on this thread; False when it could not be written."""
+        """Have what is pending written; False when it could not be written."""
         return self._queue.drain(timeout_s) and not len(self._queue)
 
     def close(self) -> None:
@@ -170,10 +172,6 @@ class Ledger:
                 todo.append(some)
                 self._telling.trouble(error)
                 return [item for each in reversed(todo) for item in each]
-            except BaseException:
-                # Somebody presses Ctrl-C: written or not, it must not come twice.
-                self._lost += sum(map(len, todo), len(some))
-                raise
         self._telling.recovery()
         return []
 
@@ -190,7 +188,7 @@ class Ledger:
                 middle = len(items) // 2
                 return [items[middle:], items[:middle]]
             self._lost += 1
-            self._faults.note("ledger record", error)
+            PROCESS_ERRORS.note("ledger record", error)
         return []
 
     def _settle_doubt(self, items: list[Item]) -> int:
@@ -279,11 +277,6 @@ def _opened(path: Path | str | Store, *, read_only: bool) -> Store:
 _EVERY: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
-def _renew_in_child() -> None:
-    for ledger in list(_EVERY):
-        ledger.renew()
-
-
 def _finish() -> None:
     """Write what is pending when Python exits, for ledgers that nobody closed.
 
@@ -296,6 +289,3 @@ def _finish() -> None:
 
 _FINISH_S = 10.0
 atexit.register(_finish)
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_in_child)

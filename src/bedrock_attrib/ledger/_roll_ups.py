@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, add
 from ._rows import Row
 
 

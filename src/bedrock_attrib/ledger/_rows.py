@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .._model.money import ZERO, add, multiply
-from .._model.record import CallRecord, Tags
+from .._model.cost import ZERO, add, multiply
+from .._model.record import CallRecord
+from .._model.tags import Tags
 from .._model.usage import Unit, Usage
 from ._clock import NUMBERS, day_of, first_key, hour_of, microseconds, month_of
 from ._codec import is_derived, write_kind, write_rates, write_tags
@@ -164,6 +165,7 @@ class RowMaker:
             cost,
             status,
             reason,
+            _code,
             duration_s,
             first_chunk_s,
             outcome,

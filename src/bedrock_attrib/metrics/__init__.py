@@ -1,4 +1,4 @@
-"""What OpenTelemetry is told about calls, under which names."""
+"""OpenTelemetry metrics of calls."""
 
 from __future__ import annotations
 

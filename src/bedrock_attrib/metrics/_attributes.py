@@ -1,32 +1,32 @@
-"""Which tags become attributes, under which name, and which values are kept."""
+"""Tags as metric attributes: allow-list, names, and a cap on values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from . import names
 
 Pairs = tuple[tuple[str, str], ...]
-"""An attribute set as a key: names and values, always in the same order."""
+"""An attribute set as a dictionary key: names and values in a fixed order."""
 
-# Label names of Prometheus' own that an attribute would overwrite: `le` holds the
-# bounds of a histogram, otel_scope_* come from the exporter
+# Prometheus' own label names, which an attribute would overwrite: `le` is the bound
+# of a bucket, otel_scope_* come from the exporter
 # (opentelemetry-exporter-prometheus 0.66b2, checked 2026-11-23).
 _PROMETHEUS_LABELS = frozenset(
     {"le", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"}
 )
-# As that exporter does it: two names that differ in these only share one label, and
-# one of the two values is lost.
+# As in that exporter: two names that differ only in these characters share one label,
+# and one of the two values is lost.
 _NOT_IN_A_LABEL = re.compile(r"[^a-zA-Z0-9]+")
 
 
 class TagLabels:
-    """The allow-list of tags, with a cap on the values kept of each.
+    """Allow-list of tags, with a cap on the distinct values of each.
 
-    Not safe to call from two threads at once: its owner holds a lock.
+    Not thread-safe: its owner holds a lock.
 
     Attributes:
         names: Attribute name by tag.
@@ -42,46 +42,46 @@ class TagLabels:
         """Check the allow-list.
 
         Args:
-            tags: Tags whose attribute is *prefix* and the tag, or a mapping from tag
-                to the whole attribute name.
-            prefix: What comes before a tag in its attribute name.
-            max_values: Distinct values kept of each tag.
+            tags: Tags that get the attribute name *prefix* plus tag, or a mapping from
+                tag to full attribute name.
+            prefix: Prefix of the attribute names.
+            max_values: Distinct values of each tag.
 
         Raises:
-            ConfigError: If an attribute name is taken.
+            ConfigError: If an attribute name is already in use.
         """
         self.names = _attribute_names(tags, prefix)
         self._max_values = max_values
-        self._kept: dict[str, set[str]] = {tag: set() for tag in self.names}
+        self._values: dict[str, set[str]] = {tag: set() for tag in self.names}
 
     def read(self, tags: Tags) -> tuple[Pairs, tuple[str, ...]]:
-        """The attributes of *tags*, and the tags whose value was not kept."""
+        """Return the attributes of *tags*, and the tags whose value was folded."""
         pairs = []
         folded = []
         for tag, name in self.names.items():
             if tag in tags:
                 value = clean(tags[tag])
-                if not self._keeps(tag, value):
+                if not self._admits(tag, value):
                     folded.append(tag)
                     value = names.OTHER
                 pairs.append((name, value))
         return tuple(pairs), tuple(folded)
 
-    def _keeps(self, tag: str, value: str) -> bool:
-        kept = self._kept[tag]
-        if value in kept or value == names.OTHER:
+    def _admits(self, tag: str, value: str) -> bool:
+        values = self._values[tag]
+        if value in values or value == names.OTHER:
             return True
-        if len(kept) >= self._max_values:
+        if len(values) >= self._max_values:
             return False
-        kept.add(value)
+        values.add(value)
         return True
 
 
 def clean(value: str) -> str:
-    """*value* as every exporter can carry it.
+    """Return *value* in a form that every exporter can encode.
 
-    A lone surrogate cannot be written as UTF-8: it would cost the whole scrape or
-    export, the application's own metrics included, so it becomes a question mark.
+    A lone surrogate cannot be encoded as UTF-8 and would fail the whole scrape or
+    export, including the application's own metrics, so it becomes a question mark.
     """
     if value.isascii():
         return value
@@ -93,7 +93,7 @@ def _attribute_names(
 ) -> dict[str, str]:
     if isinstance(tags, str):
         raise ConfigError(
-            f"tags is the text {tags!r}; expected a list of tags: tags=[{tags!r}]"
+            f"tags is the string {tags!r}; expected a list of tags: tags=[{tags!r}]"
         )
     if isinstance(tags, Mapping):
         by_tag = dict(tags)
@@ -114,8 +114,10 @@ def _label(name: str) -> str:
 
 
 def _collision(tag: str, name: str, owner: str | None) -> str:
-    problem = f"is the same label as {owner}" if owner else "is no attribute name"
+    problem = (
+        f"is the same label as {owner}" if owner else "is not a valid attribute name"
+    )
     return (
-        f"tag {tag!r} would become the attribute {name!r}, which {problem}; name "
-        f"another with tags={{{tag!r}: 'my_company.{tag}', ...}}"
+        f"tag {tag!r} would become the attribute {name!r}, which {problem}; "
+        f"choose another name with tags={{{tag!r}: 'my_company.{tag}', ...}}"
     )

@@ -1,4 +1,4 @@
-"""How meter providers are made to export now, within a time of the caller's."""
+"""Immediate export of meter providers, within a time limit."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from .._runtime.contained_errors import Faults
-
-_faults = Faults()
+from .._runtime.contained_errors import PROCESS_ERRORS
 
 
 class _Push:
-    """Has providers export on a thread, which the caller leaves behind in the end.
+    """Export on a separate thread, which the caller abandons after a time limit.
 
-    An exporter whose collector does not answer takes as long as it likes, and holds
-    the lock that every other export waits for. So there is one such thread at a time.
+    An exporter whose collector does not respond takes unlimited time and holds the
+    lock that every other export waits for, so there is one such thread at a time.
     """
 
     def __init__(self) -> None:
@@ -39,7 +37,7 @@ class _Push:
         try:
             thread.start()
         except RuntimeError as error:  # pragma: no cover -- no more threads
-            _faults.note("push", error)
+            PROCESS_ERRORS.note("push", error)
             self._thread = None
             return False
         thread.join(left_s)
@@ -51,13 +49,13 @@ def _flush(providers: Iterable[Any], timeout_s: float) -> bool:
     for provider in providers:
         try:
             # `MeterProvider.force_flush` of opentelemetry-sdk 1.30 and 1.45 takes
-            # milliseconds; it raises what its readers raise.
+            # milliseconds and raises what its readers raise.
             is_done &= provider.force_flush(timeout_s * 1000) is not False
         except Exception as fault:
-            _faults.note("push", fault)
+            PROCESS_ERRORS.note("push", fault)
             is_done = False
     return is_done
 
 
 push = _Push().push
-"""Have meter providers export now; False when that failed or took too long."""
+"""Have meter providers export now; False if that failed or took too long."""

@@ -1,4 +1,4 @@
-"""How single calls reach the convention's histograms, away from the caller."""
+"""The convention's histograms, recorded off the caller's thread."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from typing import Literal
 
 from opentelemetry.metrics import Histogram
 
-from .._model.call_groups import Entry, record_of
+from .._model.call_groups import GroupedCall, record_of
 from .._model.record import CallRecord
 from . import names
-from ._instruments import NO_SPAN, Instruments, is_seen
-from ._other_instrumentations import active_neighbours
+from ._instruments import NO_SPAN, Instruments
+from ._otel_internals import is_seen
+from ._other_instrumentations import active_instrumentations
 from ._points import error_pairs
-from ._series import Series
+from ._series import CallSeries
 
-Recording = tuple[Series, CallRecord | Entry]
+Recording = tuple[CallSeries, CallRecord | GroupedCall]
 
 
 class Histograms:
-    """The convention's histograms on one meter."""
+    """The convention's histograms on one provider."""
 
     def __init__(
         self,
         instruments: Instruments,
         semconv: Collection[names.SemConv],
         *,
-        wanted: bool | Literal["auto"],
+        mode: bool | Literal["auto"],
     ) -> None:
         """Create them.
 
         Args:
-            instruments: Where they are created.
-            semconv: Which sets of names.
-            wanted: ``auto`` leaves out what another active instrumentation emits.
+            instruments: Creates them.
+            semconv: Sets of names to emit.
+            mode: Whether to emit them; ``auto`` leaves out what another active
+                instrumentation emits.
         """
         self._instruments = instruments
         self._semconv = semconv
-        self._wanted = wanted
+        self._mode = mode
         self._create()
 
     def _create(self) -> None:
@@ -46,12 +48,12 @@ class Histograms:
             histogram.name: self._instruments.histogram(histogram)
             for convention in sorted(self._semconv)
             for histogram in names.HISTOGRAMS[convention]
-            if self._wanted
+            if self._mode
         }
         self._any = next(iter(self._by_name.values()), None)
 
     def is_live(self) -> bool:
-        """Whether anybody can see a recording: False until a provider is set."""
+        """Return whether recordings reach a provider: False until one is set."""
         return self._any is not None and is_seen(self._any)
 
     def record(self, batch: list[Recording]) -> None:
@@ -59,12 +61,12 @@ class Histograms:
         if self._forks != self._instruments.forks:
             self._instruments.renew()
             self._create()
-        neighbours = active_neighbours() if self._wanted == "auto" else ()
+        others = active_instrumentations() if self._mode == "auto" else ()
         for series, entry in batch:
             if series.labels.gen_ai is None:
                 continue
             record = record_of(entry)
-            muted = _NONE.union(*(each.emits(record) for each in neighbours))
+            muted = _NONE.union(*(each.emits(record) for each in others))
             _record_one(self._by_name, muted, series, record)
 
 
@@ -74,7 +76,7 @@ _NONE: frozenset[str] = frozenset()
 def _record_one(
     by_name: Mapping[str, Histogram],
     muted: frozenset[str],
-    series: Series,
+    series: CallSeries,
     record: CallRecord,
 ) -> None:
     attributes = series.attributes
@@ -87,7 +89,7 @@ def _record_one(
 
 
 def _amounts(record: CallRecord) -> tuple[tuple[str, float | None, str], ...]:
-    """Histogram, value and kind of attributes; an unknown value is None."""
+    """Return histogram, value and kind of attributes; an unknown value is None."""
     usage = record.usage
     input_tokens = None if usage is None else usage.input_tokens
     output_tokens = None if usage is None else usage.output_tokens
@@ -104,7 +106,7 @@ def _amounts(record: CallRecord) -> tuple[tuple[str, float | None, str], ...]:
     )
 
 
-def _attributes(series: Series) -> dict[str, dict[str, str]]:
+def _attributes(series: CallSeries) -> dict[str, dict[str, str]]:
     labels = series.labels
     plain = dict((*labels.tags, *(labels.gen_ai or ())))
     return {

@@ -1,7 +1,8 @@
-"""The instruments of one meter provider, and what a reader gets from them."""
+"""Instruments of one meter provider, and the points that a reader collects."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,15 +18,14 @@ from opentelemetry.metrics import (
     Histogram,
     Instrument,
     Meter,
-    NoOpHistogram,
-    NoOpObservableCounter,
+    NoOpMeter,
     Observation,
 )
 
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import PROCESS_ERRORS, Faults
 from . import names
 from ._attributes import Pairs, clean
-from ._fork_cleanup import forget_recordings
+from ._otel_internals import forget_recordings, is_seen
 from ._points import (
     INFERENCE_POINTS,
     calls_points,
@@ -33,32 +33,35 @@ from ._points import (
     overflow_points,
     usage_points,
 )
-from ._retired import Kept
-from ._totals import Reading, Totals
+from ._retired import RetiredSinks
+from ._totals import SeriesSnapshot, SeriesTotals
 
-# Points are read on another thread than the call's, whose current span has nothing
-# to do with it: without a context of their own it would become the exemplar. An
-# empty one will not do, as the SDK then takes the current one.
+# Points are read on another thread than the call's, whose current span is unrelated:
+# without a context of their own it would become the exemplar. An empty context does
+# not work, because the SDK then uses the current one.
 NO_SPAN = Context({"bedrock_attrib": True})
 
+NewMeter = Callable[[Mapping[str, int] | None], Meter | None]
 Points = Mapping[Pairs, int] | Mapping[Pairs, float] | Mapping[Pairs, Decimal]
-Read = Callable[[Iterable[Reading]], Mapping[Pairs, int] | Mapping[Pairs, Decimal]]
+ReadPoints = Callable[
+    [Iterable[SeriesSnapshot]], Mapping[Pairs, int] | Mapping[Pairs, Decimal]
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """What one sink shows.
+    """Figures that one sink exposes.
 
     Attributes:
-        totals: What its calls add up to.
-        catch_up: Counts and records what is pending, so that a reader sees it.
-        semconv: Sets of the convention's names that it wants.
+        totals: Totals of its calls.
+        catch_up: Counts and records pending calls, so that a reader sees them.
+        semconv: Sets of the convention's names that it emits.
         faults: Contained faults by place.
-        losses: Records lost so far, by sink.
-        price_table_age_s: Age of its price table; None without one.
+        losses: Returns the records lost so far, by sink.
+        price_table_age_s: Returns the age of its price table; None without one.
     """
 
-    totals: Totals
+    totals: SeriesTotals
     catch_up: Callable[[], None]
     semconv: Collection[names.SemConv]
     faults: Faults
@@ -66,94 +69,91 @@ class Source:
     price_table_age_s: Callable[[], float] | None
 
 
-def is_seen(instrument: Instrument) -> bool:
-    """Whether *instrument* leads anywhere: False until a provider is set."""
-    # The API has no public way to ask. Should its proxies lose this attribute, all
-    # instruments count as seen, which costs time and nothing else.
-    actual = getattr(instrument, "_real_instrument", instrument)
-    return actual is not None and not isinstance(
-        actual, NoOpHistogram | NoOpObservableCounter
-    )
-
-
 class Instruments:
-    """All instruments of one meter, fed by every sink on it.
+    """All instruments on one provider, fed by every sink attached to it.
 
-    A meter gives the same instrument to whoever asks for its name again and ignores
-    the later callbacks, so two sinks on one provider must share the callbacks. A
-    counter goes on counting what a closed sink had taken: totals never fall.
+    A meter returns the same instrument for a name that exists and ignores the later
+    callbacks, so sinks on one provider must share the callbacks. Counters still
+    include what closed sinks counted: totals never fall.
 
     In a forked child the SDK still has its parent's state for each instrument: a
-    delta reader would subtract the parent's totals from the child's, which start
-    from zero, and histograms would be counted twice. So the child's instruments are
-    new ones, which the SDK tells from the old by their description, and what the old
-    histograms have recorded is forgotten.
+    delta reader would subtract the parent's totals from the child's, which start at
+    zero, and histograms would be counted twice. So the child creates its instruments
+    on a meter of its own, with its process id as an attribute of the scope, and
+    recordings of the old instruments are removed.
 
     Attributes:
-        forks: How often this process was forked since the first sink was attached.
+        forks: Number of forks since the first sink was attached.
         is_outdated: True in a forked child until `renew`.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, new_meter: NewMeter) -> None:
+        """Create the meter.
+
+        Args:
+            new_meter: Makes a meter with these scope attributes; None if the provider
+                no longer exists.
+        """
         self.forks = 0
         self.is_outdated = False
-        self._meter = meter
+        self._new_meter = new_meter
+        self._meter = new_meter(None) or NoOpMeter(names.SCOPE_NAME)
         self._sources: list[Source] = []
-        self._kept = Kept()
+        self._retired = RetiredSinks()
         self._histograms: dict[str, Histogram] = {}
         self._created: dict[str, Instrument] = {}
         self._renewing = Lock()
         self._changing = RLock()
 
     def attach(self, source: Source) -> None:
-        """Show *source* from now on."""
-        self._kept.fold()
+        """Expose *source* from now on."""
+        self._retired.fold()
         with self._changing:
             self._sources = [*self._sources, source]
         self._show(source)
 
     def retire(self, source: Source, owner: object) -> None:
-        """Go on showing what *source* counts, without keeping its sink.
+        """Still expose what *source* counts, without a reference to its sink.
 
         Args:
-            source: Was attached.
-            owner: While it is there, *source* may go on counting.
+            source: An attached source.
+            owner: While it exists, *source* may still count.
         """
-        with self._changing:  # in between, a reader would see neither
+        with self._changing:  # otherwise a reader could see neither
             if source not in self._sources:
                 return
             self._sources = [each for each in self._sources if each is not source]
-            self._kept.retire(
+            self._retired.retire(
                 owner,
                 source.totals,
                 source.faults,
                 losses=source.losses(),
-                wants_new=names.SemConv.NEW in source.semconv,
+                wants_inference=names.SemConv.INFERENCE in source.semconv,
                 price_table_age_s=source.price_table_age_s,
             )
 
     def histogram(self, instrument: names.Instrument) -> Histogram:
-        """Create *instrument*, or find it."""
+        """Create *instrument*, or return the existing one."""
         histogram = self._meter.create_histogram(
             instrument.name,
             unit=instrument.unit,
-            description=self._description(instrument),
+            description=instrument.description,
             explicit_bucket_boundaries_advisory=instrument.boundaries,
         )
         self._histograms[instrument.name] = histogram
         return histogram
 
     def after_fork(self) -> None:
-        """Stop showing anything until `renew`, if the parent's SDK knows us.
+        """Expose nothing until `renew`, if the parent's SDK has these instruments.
 
-        Only marks: creating takes locks of the SDK that another thread of the parent
-        may have held when it forked.
+        Creates nothing: that takes locks of the SDK, which another thread of the
+        parent may have held when it forked.
         """
         self._renewing = Lock()
         self._changing = RLock()
-        self._kept.reset()
-        for histogram in self._histograms.values():
-            forget_recordings(histogram)
+        self._retired.reset()
+        for instrument in (*self._histograms.values(), *self._created.values()):
+            forget_recordings(instrument)
         if any(is_seen(instrument) for instrument in self._created.values()):
             self.forks += 1
             self.is_outdated = True
@@ -163,6 +163,8 @@ class Instruments:
         """Create the instruments of a forked child. Never from a callback."""
         with self._renewing:
             if self.is_outdated:
+                own_scope = {names.PROCESS_ID: os.getpid()}
+                self._meter = self._new_meter(own_scope) or self._meter
                 for source in self._sources:
                     self._show(source)
                 self.is_outdated = False
@@ -174,9 +176,9 @@ class Instruments:
         self._count(names.TAG_OVERFLOW, self._overflows)
         self._count(names.SINK_DROPPED, self._losses)
         self._count(names.FAULTS, self._faults)
-        if names.SemConv.NEW in source.semconv:
+        if names.SemConv.INFERENCE in source.semconv:
             for instrument, read in INFERENCE_POINTS.items():
-                self._count(instrument, partial(self._new_points, read))
+                self._count(instrument, partial(self._inference_points, read))
         if source.price_table_age_s is not None:
             self._gauge(names.PRICE_TABLE_AGE, self._ages)
 
@@ -186,7 +188,7 @@ class Instruments:
                 instrument.name,
                 [self._callback(read)],
                 instrument.unit,
-                self._description(instrument),
+                instrument.description,
             )
 
     def _gauge(self, instrument: names.Instrument, read: Callable[[], Points]) -> None:
@@ -195,20 +197,15 @@ class Instruments:
                 instrument.name,
                 [self._callback(read)],
                 instrument.unit,
-                self._description(instrument),
+                instrument.description,
             )
-
-    def _description(self, instrument: names.Instrument) -> str:
-        if not self.forks:
-            return instrument.description
-        return f"{instrument.description} (forked: {self.forks})"
 
     def _callback(self, read: Callable[[], Points]) -> CallbackT:
         forks = self.forks
 
         def callback(_: CallbackOptions) -> list[Observation]:
-            # `renew` holds the queue's lock and waits for the one that this callback
-            # runs under: until it is done, nothing here may wait for the queue.
+            # `renew` holds the queue's lock and waits for the lock under which this
+            # callback runs: until it is done, nothing here may wait for the queue.
             if forks != self.forks or self.is_outdated:
                 return []
             self._catch_up()
@@ -219,55 +216,56 @@ class Instruments:
         return callback
 
     def _catch_up(self) -> None:
-        """Bring what is pending into the collection that asks.
+        """Bring pending calls into the current collection.
 
         The SDK runs callbacks before it reads histograms, holding a lock that nothing
-        takes while it handles a queue: not the recording of a histogram, nor, in
-        whatever a recorder tells, anything but creating an observable instrument or
-        collecting. So a queue's own thread cannot deadlock with this one
+        takes while it handles a queue: not the recording of a histogram, and in sinks
+        of a recorder only the creation of an observable instrument or a collection.
+        So a queue's own thread cannot deadlock with this one
         (`SynchronousMeasurementConsumer.collect`, opentelemetry-sdk 1.45.2).
         """
         for source in self._sources:
             source.catch_up()
 
-    def _points(self, read: Read) -> Points:
+    def _points(self, read: ReadPoints) -> Points:
         live = (source.totals.read() for source in self._sources)
-        return read(chain(self._kept.readings(), *live))
+        return read(chain(self._retired.snapshots(), *live))
 
-    def _new_points(self, read: Read) -> Points:
-        asking = [s for s in self._sources if names.SemConv.NEW in s.semconv]
-        live = (source.totals.read() for source in asking)
-        return read(chain(self._kept.readings(only_new=True), *live))
+    def _inference_points(self, read: ReadPoints) -> Points:
+        emitting = [s for s in self._sources if names.SemConv.INFERENCE in s.semconv]
+        live = (source.totals.read() for source in emitting)
+        return read(chain(self._retired.snapshots(only_inference=True), *live))
 
     def _overflows(self) -> Points:
-        tags, spilled = self._kept.overflows()
+        tags, spilled = self._retired.overflows()
         tags = tags.union(*(source.totals.tags for source in self._sources))
         spilled += sum(source.totals.spilled for source in self._sources)
         return self._points(partial(overflow_points, tags=tags, spilled=spilled))
 
     def _losses(self) -> Points:
-        losses = Counter(self._kept.losses)
+        losses = Counter(self._retired.losses)
         for source in self._sources:
             losses.update(source.losses())
         return _labelled(names.SINK, losses)
 
     def _faults(self) -> Points:
         live = {source.faults for source in self._sources}
-        places = self._kept.fault_counts(live)
+        places = self._retired.fault_counts(live)
         for faults in live:
             places.update(faults.counts())
+        places.update(PROCESS_ERRORS.counts())
         return _labelled(names.PLACE, places)
 
     def _ages(self) -> Points:
-        """The age of the oldest price table in use."""
+        """Return the age of the oldest price table in use."""
         tables = [s.price_table_age_s for s in self._sources if s.price_table_age_s]
-        ages = [age_s() for age_s in tables or self._kept.tables]
+        ages = [age_s() for age_s in tables or self._retired.tables]
         no_attributes: Pairs = ()
         return {no_attributes: max(ages)} if ages else {}
 
 
 def _labelled(name: str, counts: Mapping[str, int]) -> Points:
-    # A zero is shown too, so that a rate sees the first loss as an increase.
+    # Zeros are included, so that a rate shows the first loss as an increase.
     points: dict[Pairs, int] = {}
     for value, count in counts.items():
         points[((name, clean(value)),)] = count
@@ -275,7 +273,7 @@ def _labelled(name: str, counts: Mapping[str, int]) -> Points:
 
 
 def _observations(points: Points) -> list[Observation]:
-    # The one place where money becomes a float: exporters know nothing else.
+    # The only place where money becomes a float: exporters accept nothing else.
     return [
         Observation(
             float(total) if isinstance(total, Decimal) else total, dict(pairs), NO_SPAN

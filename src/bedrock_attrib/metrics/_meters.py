@@ -1,25 +1,27 @@
-"""Which instruments a meter provider already has, for the whole process."""
+"""Instruments by meter provider, for the whole process."""
 
 from __future__ import annotations
 
-import os
+import weakref
+from collections.abc import Mapping
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from opentelemetry.metrics import MeterProvider, get_meter_provider
+from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
+from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import when_a_pool_child_ends
 from . import names
 from ._export_now import push
-from ._instruments import Instruments, Source
+from ._instruments import Instruments, NewMeter, Source
 
 
 class _Meters:
     """Instruments by provider.
 
-    OpenTelemetry keeps one meter of a name per provider for the whole process; what
-    feeds its instruments has to be found again in the same way. The global provider
-    is first a stand-in and then the one that was set: the same meter behind both.
+    OpenTelemetry has one meter of a name per provider for the whole process, so the
+    sinks of its instruments must be found in the same way. The global provider is a
+    proxy at first and later the one that was set, with the same meter behind both.
     """
 
     def __init__(self) -> None:
@@ -39,7 +41,11 @@ class _Meters:
             if instruments is None and provider is global_provider:
                 instruments = self._of_global
             if instruments is None:
-                instruments = Instruments(provider.get_meter(names.SCOPE_NAME, version))
+                instruments = Instruments(
+                    _meter_maker(
+                        provider, version, is_global=provider is global_provider
+                    )
+                )
             self._by_provider[provider] = instruments
             if provider is global_provider:
                 self._of_global = instruments
@@ -47,7 +53,7 @@ class _Meters:
             return instruments
 
     def exporting(self) -> list[MeterProvider]:
-        """Providers that can be told to export; a stand-in cannot."""
+        """Return the providers that can export; a proxy cannot."""
         with self._attaching:
             known = set(self._by_provider)
         if self._of_global is not None:
@@ -60,14 +66,28 @@ class _Meters:
             instruments.after_fork()
 
 
+def _meter_maker(provider: MeterProvider, version: str, *, is_global: bool) -> NewMeter:
+    # A strong reference would keep the provider in the weak dictionary for ever.
+    reference = weakref.ref(provider)
+
+    def new_meter(attributes: Mapping[str, int] | None) -> Meter | None:
+        # The proxy of opentelemetry-api 1.45.2 drops attributes of a scope.
+        current = get_meter_provider() if is_global else reference()
+        if current is None:
+            return None
+        return current.get_meter(names.SCOPE_NAME, version, attributes=attributes)
+
+    return new_meter
+
+
 _METERS = _Meters()
 
 
 def attach(source: Source, provider: MeterProvider | None, version: str) -> Instruments:
-    """Show *source* on the meter of *provider*.
+    """Expose *source* on the meter of *provider*.
 
     Args:
-        source: What to show.
+        source: Figures to expose.
         provider: None for the global provider, whenever that is set.
         version: Version of this library.
     """
@@ -75,13 +95,13 @@ def attach(source: Source, provider: MeterProvider | None, version: str) -> Inst
 
 
 def push_metrics(timeout_s: float) -> bool:
-    """Have every provider that shows our metrics export now.
+    """Have every provider with our metrics export now.
 
     Args:
         timeout_s: Seconds to wait at most.
 
     Returns:
-        False when an export failed, as far as its provider tells, or took too long.
+        False when an export failed, as far as its provider reports, or took too long.
     """
     providers = _METERS.exporting()
     return not providers or push(providers, timeout_s)
@@ -94,5 +114,4 @@ def _push_in_pool() -> None:  # pragma: no cover -- runs in a child
 
 _PUSH_WITHIN_S = 5.0
 when_a_pool_child_ends(_push_in_pool)
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_METERS.after_fork)
+after_fork(_METERS.after_fork, ResetOrder.EXPORT)

@@ -1,4 +1,4 @@
-"""What the GenAI conventions call an operation of Bedrock."""
+"""Operation names of the GenAI conventions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONVERSES = frozenset(
 )
 _INVOKES = frozenset({"InvokeModel", "InvokeModelWithResponseStream"})
 
-# What an InvokeModel body is, by base model id: the first row that matches holds.
+# Operation of an InvokeModel body by base model id: the first matching row applies.
 # Request shapes: AWS, "Inference request parameters and response fields for
 # foundation models", checked 2026-11-23. The convention has no name for rerank.
 _BY_MODEL: tuple[tuple[re.Pattern[str], str | None], ...] = tuple(
@@ -36,13 +36,13 @@ _BY_MODEL: tuple[tuple[re.Pattern[str], str | None], ...] = tuple(
 
 
 def operation_name(operation: str, model: ModelRef) -> str | None:
-    """``gen_ai.operation.name`` of a call, or None where there is none.
+    """Return ``gen_ai.operation.name`` of a call; None if it has none.
 
     An id that hides the model counts as ``chat``, the common case.
 
     Args:
         operation: Operation name as AWS spells it.
-        model: The model that was called.
+        model: The called model.
     """
     if operation in _CONVERSES:
         return _CHAT

@@ -1,4 +1,4 @@
-"""What each counter shows: series added up over the labels that it has."""
+"""Points of each counter: series summed over the labels that it has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from .._model.money import add
+from .._model.cost import add
 from .._model.usage import (
     CACHE_WRITE_UNITS,
     OUTPUT_TOKEN_UNITS,
@@ -17,16 +17,16 @@ from .._model.usage import (
 from . import names
 from ._attributes import Pairs
 from ._series import ALL_TAGS, VALUES_CAP
-from ._totals import Reading
+from ._totals import SeriesSnapshot
 
 Amounts = dict[Pairs, Decimal]
 Counts = dict[Pairs, int]
 
 
-def cost_points(readings: Iterable[Reading]) -> Amounts:
-    """Spend by labels, class of unit and currency."""
+def cost_points(snapshots: Iterable[SeriesSnapshot]) -> Amounts:
+    """Return spend by labels, unit class and currency."""
     points: Amounts = {}
-    for labels, _, units in readings:
+    for labels, _, units in snapshots:
         for unit, (_, amount) in units.items():
             if amount:
                 key = (
@@ -39,10 +39,10 @@ def cost_points(readings: Iterable[Reading]) -> Amounts:
     return points
 
 
-def usage_points(readings: Iterable[Reading]) -> Counts:
-    """Counts by labels and unit."""
+def usage_points(snapshots: Iterable[SeriesSnapshot]) -> Counts:
+    """Return counts by labels and unit."""
     points: Counts = {}
-    for labels, _, units in readings:
+    for labels, _, units in snapshots:
         for unit, (count, _) in units.items():
             if count:
                 key = (
@@ -55,10 +55,10 @@ def usage_points(readings: Iterable[Reading]) -> Counts:
     return points
 
 
-def calls_points(readings: Iterable[Reading]) -> Counts:
-    """Calls by labels and how they ended."""
+def calls_points(snapshots: Iterable[SeriesSnapshot]) -> Counts:
+    """Return calls by labels and outcome."""
     points: Counts = {}
-    for labels, calls, _ in readings:
+    for labels, calls, _ in snapshots:
         if calls:
             end = ((names.OUTCOME, labels.outcome), *error_pairs(labels.error))
             key = (*labels.tags, *labels.call, *end)
@@ -67,18 +67,18 @@ def calls_points(readings: Iterable[Reading]) -> Counts:
 
 
 def overflow_points(
-    readings: Iterable[Reading], *, tags: Iterable[str], spilled: int
+    snapshots: Iterable[SeriesSnapshot], *, tags: Iterable[str], spilled: int
 ) -> Counts:
-    """Calls by the tag and the cap that took a label from them.
+    """Return folded calls by tag and by the cap that folded them.
 
     Args:
-        readings: Series as they stand.
-        tags: Every tag that has a cap; shown at zero too.
+        snapshots: All series.
+        tags: Every tag with a cap; included at zero too.
         spilled: Calls that lost their tags for some units only.
     """
     lost: Counter[tuple[str, str]] = Counter({ALL_TAGS: spilled})
     lost.update({(tag, VALUES_CAP): 0 for tag in tags})
-    for labels, calls, _ in readings:
+    for labels, calls, _ in snapshots:
         for tag_and_cap in labels.folded:
             lost[tag_and_cap] += calls
     return {
@@ -87,12 +87,14 @@ def overflow_points(
     }
 
 
-def token_points(units: frozenset[Unit]) -> Callable[[Iterable[Reading]], Counts]:
-    """A reading of the convention's counter of tokens of *units*."""
+def token_points(
+    units: frozenset[Unit],
+) -> Callable[[Iterable[SeriesSnapshot]], Counts]:
+    """Return the function that reads the convention's counter of *units*."""
 
-    def points_of(readings: Iterable[Reading]) -> Counts:
+    def points_of(snapshots: Iterable[SeriesSnapshot]) -> Counts:
         points: Counts = {}
-        for labels, _, cells in readings:
+        for labels, _, cells in snapshots:
             count = sum(count for unit, (count, _) in cells.items() if unit in units)
             if count and labels.gen_ai is not None:
                 key = (*labels.tags, *labels.gen_ai, *_MODALITY)
@@ -114,5 +116,5 @@ INFERENCE_POINTS = {
 
 
 def error_pairs(error: str | None) -> Pairs:
-    """The attribute that says why a call failed; none where it did not."""
+    """Return the attribute with the error type; empty for a call without error."""
     return () if error is None else ((names.ERROR_TYPE, error),)

@@ -1,4 +1,4 @@
-"""What sinks have counted that are closed: totals never fall."""
+"""Figures of closed sinks, so that totals never fall."""
 
 from __future__ import annotations
 
@@ -8,91 +8,92 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import NamedTuple
 
-from .._model.money import ZERO, add
+from .._model.cost import ZERO, add
 from .._runtime.contained_errors import Faults
 from ._series import Labels
-from ._totals import Reading, Totals
+from ._totals import SeriesSnapshot, SeriesTotals
 
 
-class _Retired(NamedTuple):
-    """What a closed sink has counted, and may count still for calls that are open."""
+class _RetiredSink(NamedTuple):
+    """Figures of a closed sink, which may still count calls that are open."""
 
     owner: weakref.ref[object]
-    totals: Totals
+    totals: SeriesTotals
     faults: Faults
-    wants_new: bool
+    wants_inference: bool
 
 
-class Kept:
-    """What closed sinks have counted in the end, added up.
+class RetiredSinks:
+    """Sum of the figures of closed sinks.
 
-    An application may make recorder after recorder, as a notebook does whose cells
-    are run again: none of them is kept for its figures' sake.
+    An application may create many recorders, for example in a notebook whose cells are
+    run again; none of them is retained only for its figures.
 
     Attributes:
         losses: Records lost, by sink.
-        tables: Tells the age of the price table that was in use last.
+        tables: Returns the age of the price table that was in use last.
     """
 
     def __init__(self) -> None:
-        """Keep nothing yet."""
+        """Start empty."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as a forked child does."""
+        """Discard everything, as in a forked child."""
         self.losses: Counter[str] = Counter()
         self.tables: list[Callable[[], float]] = []
         self._lock = Lock()
-        self._retired: list[_Retired] = []
+        self._retired: list[_RetiredSink] = []
         self._faults: Counter[str] = Counter()
-        self._series: dict[bool, dict[Labels, Reading]] = {False: {}, True: {}}
+        self._series: dict[bool, dict[Labels, SeriesSnapshot]] = {False: {}, True: {}}
         self._tags: set[str] = set()
         self._spilled = 0
 
     def retire(
         self,
         owner: object,
-        totals: Totals,
+        totals: SeriesTotals,
         faults: Faults,
         *,
         losses: Mapping[str, int],
-        wants_new: bool,
+        wants_inference: bool,
         price_table_age_s: Callable[[], float] | None,
     ) -> None:
-        """Keep figures of a closed sink.
+        """Add the figures of a closed sink.
 
         Args:
-            owner: The sink; *totals* may grow while it is there.
-            totals: What it has counted.
+            owner: The sink; *totals* may grow while it exists.
+            totals: Its totals.
             faults: Contained faults.
             losses: Records lost, by sink.
-            wants_new: Whether it shows the conventions' newer names.
-            price_table_age_s: Age of its price table, for a last collection.
+            wants_inference: Whether it emits the names `SemConv.INFERENCE`.
+            price_table_age_s: Returns the age of its price table, for a last
+                collection.
         """
         self.losses.update(losses)
         if price_table_age_s is not None:
             self.tables = [price_table_age_s]
-        retired = _Retired(weakref.ref(owner), totals, faults, wants_new)
+        retired = _RetiredSink(weakref.ref(owner), totals, faults, wants_inference)
         with self._lock:
             self._retired.append(retired)
 
-    def readings(self, *, only_new: bool = False) -> list[Reading]:
-        """Every series, or those of sinks that show the newer names."""
+    def snapshots(self, *, only_inference: bool = False) -> list[SeriesSnapshot]:
+        """Return every series, or those of sinks with the inference names."""
         with self._lock:
             self._fold()
             found = [
-                reading
-                for wants_new, series in self._series.items()
-                if wants_new or not only_new
-                for reading in series.values()
+                snapshot
+                for wants_inference, series in self._series.items()
+                if wants_inference or not only_inference
+                for snapshot in series.values()
             ]
             for retired in self._retired:
-                if retired.wants_new or not only_new:
+                if retired.wants_inference or not only_inference:
                     found += retired.totals.read()
             return found
 
     def overflows(self) -> tuple[set[str], int]:
-        """Tags that have a cap, and calls that lost theirs for some units."""
+        """Return tags with a cap, and calls that lost theirs for some units."""
         with self._lock:
             self._fold()
             totals = [retired.totals for retired in self._retired]
@@ -100,7 +101,7 @@ class Kept:
             return tags, self._spilled + sum(each.spilled for each in totals)
 
     def fault_counts(self, unless: Collection[Faults]) -> Counter[str]:
-        """Faults by place, but for those that are counted elsewhere."""
+        """Return faults by place, without those that are counted elsewhere."""
         with self._lock:
             self._fold()
             counts = Counter(self._faults)
@@ -110,31 +111,31 @@ class Kept:
             return counts
 
     def fold(self) -> None:
-        """Let go of sinks that nobody has any more."""
+        """Add up sinks that are no longer referenced."""
         with self._lock:
             self._fold()
 
     def _fold(self) -> None:
-        """Let go of what nobody can add to any more."""
+        """Add up what can no longer grow."""
         over = [each for each in self._retired if each.owner() is None]
         if not over:
             return
         self._retired = [each for each in self._retired if each not in over]
         for each in over:
-            series = self._series[each.wants_new]
-            for reading in each.totals.read():
-                before = series.get(reading.labels)
-                series[reading.labels] = (
-                    reading if before is None else _together(before, reading)
+            series = self._series[each.wants_inference]
+            for snapshot in each.totals.read():
+                before = series.get(snapshot.labels)
+                series[snapshot.labels] = (
+                    snapshot if before is None else _together(before, snapshot)
                 )
             self._tags.update(each.totals.tags)
             self._spilled += each.totals.spilled
             self._faults.update(each.faults.counts())
 
 
-def _together(one: Reading, other: Reading) -> Reading:
+def _together(one: SeriesSnapshot, other: SeriesSnapshot) -> SeriesSnapshot:
     units = dict(one.units)
     for unit, (count, amount) in other.units.items():
         before_count, before_amount = units.get(unit, (0, ZERO))
         units[unit] = (before_count + count, add(before_amount, amount))
-    return Reading(one.labels, one.calls + other.calls, units)
+    return SeriesSnapshot(one.labels, one.calls + other.calls, units)

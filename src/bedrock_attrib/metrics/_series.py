@@ -1,4 +1,4 @@
-"""Under which labels a call is counted, at full detail and with less of it."""
+"""Series: labels of a call at full and at reduced detail, and their totals."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import NamedTuple
 from .._model.model_id import ModelRef
 from .._model.record import CallRecord
 from .._model.usage import Unit
-from .._model.usage_sum import Tally
+from .._model.usage_sum import UsageSum
 from . import names
 from ._attributes import Pairs, clean
 from ._operation_names import operation_name
 
-# A cap is shown under the name of the setting that raises it.
+# A cap has the name of the setting that raises it.
 VALUES_CAP = "max_values_per_tag"
 ALL_TAGS = ("*", "max_series")
 
 
 class Labels(NamedTuple):
-    """Every label of a call, whichever instrument shows it.
+    """All labels of a call, for every instrument.
 
     Attributes:
         tags: Attributes from the caller's tags.
-        call: Attributes that cost, usage and calls have in common.
+        call: Attributes shared by cost, usage and calls.
         currency: Currency of the amounts; empty when there is none.
-        outcome: How the call ended.
+        outcome: Outcome of the call.
         error: Error type, or None.
-        gen_ai: Attributes of the convention's metrics; None where it has no name
-            for the operation.
-        folded: Tag and cap of each label that was not kept.
+        gen_ai: Attributes of the convention's metrics; None if it has no name for
+            the operation.
+        folded: Tag and cap of each folded label.
     """
 
     tags: Pairs
@@ -42,7 +42,7 @@ class Labels(NamedTuple):
     folded: Pairs
 
 
-class Cell:
+class UnitTotal:
     """Count and amount of one unit in one series."""
 
     __slots__ = ("cost", "count")
@@ -52,40 +52,40 @@ class Cell:
         self.cost = Decimal(0)
 
 
-class Route:
-    """Calls that are counted in the same place at the same rates.
+class SeriesRoute:
+    """Calls of the same series at the same rates.
 
-    A call adds whole numbers here; amounts follow when somebody reads.
+    A call adds integers here; amounts are computed when the totals are read.
 
     Attributes:
-        series: Where its calls are counted.
-        amounts: Amount for one of each unit that has a price.
-        cells: Where its units are counted, of those that were above zero.
-        tally: Usages priced at its rates, which the cells do not have yet.
-        calls: Calls that the series does not have yet.
+        series: Series that counts its calls.
+        amounts: Amount per unit, for each unit with a price.
+        cells: Totals of its units that were above zero.
+        tally: Usage priced at its rates that is not yet in the cells.
+        calls: Calls that are not yet in the series.
         is_spilled: Whether some unit had to be counted in another series.
     """
 
     __slots__ = ("amounts", "calls", "cells", "is_spilled", "series", "tally")
 
-    def __init__(self, series: Series, amounts: Mapping[Unit, Decimal]) -> None:
+    def __init__(self, series: CallSeries, amounts: Mapping[Unit, Decimal]) -> None:
         self.series = series
         self.amounts = amounts
-        self.cells: dict[Unit, Cell] = {}
-        self.tally = Tally()
+        self.cells: dict[Unit, UnitTotal] = {}
+        self.tally = UsageSum()
         self.calls = 0
         self.is_spilled = False
 
 
-class Series:
-    """Calls that share every label, and what they add up to.
+class CallSeries:
+    """Totals of the calls that share every label.
 
     Attributes:
-        labels: What they share.
+        labels: Their labels.
         level: 0 with all labels, 1 without tag values, 2 without any.
         calls: Number of calls.
         cells: Count and amount by unit.
-        attributes: Attribute sets of its histograms, once they are built.
+        attributes: Attribute sets of its histograms; None until they are built.
     """
 
     __slots__ = ("attributes", "calls", "cells", "labels", "level")
@@ -94,19 +94,19 @@ class Series:
         self.labels = labels
         self.level = level
         self.calls = 0
-        self.cells: dict[Unit, Cell] = {}
+        self.cells: dict[Unit, UnitTotal] = {}
         self.attributes: dict[str, dict[str, str]] | None = None
 
 
 def read_labels(
     record: CallRecord, tags: Pairs, folded_tags: tuple[str, ...]
 ) -> Labels:
-    """The labels of *record*.
+    """Return the labels of *record*.
 
     Args:
         record: A finished call.
         tags: Attributes from its tags.
-        folded_tags: Tags whose value was not kept.
+        folded_tags: Tags whose value was folded.
     """
     return Labels(
         tags=tags,
@@ -120,7 +120,7 @@ def read_labels(
 
 
 def without_tags(labels: Labels) -> Labels:
-    """*labels* with every tag value folded.
+    """Return *labels* with every tag value folded.
 
     A tag that the call does not have stays absent: untagged spend is never hidden
     under ``_other``.
@@ -130,12 +130,12 @@ def without_tags(labels: Labels) -> Labels:
 
 
 def without_detail(labels: Labels, tag_names: Iterable[str]) -> Labels:
-    """What is left of *labels* when not even models have room: the price status.
+    """Return *labels* reduced to the price status, for when models have no room.
 
     Args:
         labels: Labels of a call.
-        tag_names: Attribute names of all tags, so that tagged calls differ from
-            untagged ones and in nothing else.
+        tag_names: Attribute names of all tags, so that tagged calls still differ
+            from untagged ones.
     """
     return Labels(
         tags=tuple((name, names.OTHER) for name in tag_names if labels.tags),

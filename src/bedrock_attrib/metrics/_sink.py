@@ -9,24 +9,24 @@ from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
 
-from .._model.call_groups import Alike, Batch
+from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults, Note, for_each
+from .._runtime.contained_errors import Faults
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
 from ._histograms import Histograms, Recording
 from ._instruments import Source
 from ._meters import attach
-from ._series import Series
-from ._totals import Totals
+from ._series import CallSeries
+from ._totals import SeriesTotals
 
 # A collection empties the queue first, so this only bounds what waits in it. The less
 # often the thread wants the interpreter, the less it costs a process that is busy.
 _GATHER_S = 5.0
 
-_OLD_NAMES = frozenset({names.SemConv.OLD})
+_V1_44_ONLY = frozenset({names.SemConv.V1_44})
 
 
 def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
@@ -37,14 +37,14 @@ def semconv_from_opt_in(text: str) -> frozenset[names.SemConv]:
 
     Example:
         >>> sorted(semconv_from_opt_in("http,gen_ai_latest_experimental/dup"))
-        [<SemConv.NEW: 'new'>, <SemConv.OLD: 'old'>]
+        [<SemConv.V1_44: '1.44'>, <SemConv.INFERENCE: 'inference'>]
     """
     items = {item.strip() for item in text.split(",")}
     if f"{names.CONVENTION_OPT_IN}/dup" in items:
         return frozenset(names.SemConv)
     if names.CONVENTION_OPT_IN in items:
-        return frozenset({names.SemConv.NEW})
-    return _OLD_NAMES
+        return frozenset({names.SemConv.INFERENCE})
+    return _V1_44_ONLY
 
 
 class OpenTelemetrySink:
@@ -61,6 +61,8 @@ class OpenTelemetrySink:
         >>> sink = OpenTelemetrySink(tags=["team", "app"])
     """
 
+    accepts_groups = True
+
     def __init__(  # noqa: PLR0913 - each is a setting of its own, given by name
         self,
         *,
@@ -69,7 +71,7 @@ class OpenTelemetrySink:
         tag_prefix: str = names.DEFAULT_TAG_PREFIX,
         max_values_per_tag: int = 200,
         max_series: int = 1500,
-        semconv: Collection[names.SemConv] = _OLD_NAMES,
+        semconv: Collection[names.SemConv] = _V1_44_ONLY,
         histograms: bool | Literal["auto"] = "auto",
         price_table_age_s: Callable[[], float] | None = None,
         faults: Faults | None = None,
@@ -101,10 +103,10 @@ class OpenTelemetrySink:
         _check_cap("max_values_per_tag", max_values_per_tag)
         _check_cap("max_series", max_series)
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
-        self._totals = Totals(labels, max_series=max_series)
+        self._totals = SeriesTotals(labels, max_series=max_series)
         self._losses_of_others = losses
-        self._settlers: tuple[Callable[[], None], ...] = ()
-        faults = Faults() if faults is None else faults
+        self._pulls: tuple[Callable[[], None], ...] = ()
+        self._faults = faults = Faults() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record,
             name="bedrock-attrib-metrics",
@@ -120,7 +122,7 @@ class OpenTelemetrySink:
             price_table_age_s=price_table_age_s,
         )
         self._instruments = attach(self._source, meter_provider, _version())
-        self._histograms = Histograms(self._instruments, semconv, wanted=histograms)
+        self._histograms = Histograms(self._instruments, semconv, mode=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
 
@@ -130,35 +132,31 @@ class OpenTelemetrySink:
         if self._is_shown(series):
             self._queue.put((series, record))
 
-    def write_together(self, batch: Batch, note: Note) -> None:
-        """Count the calls of *batch*, those that are alike together."""
-        shown: dict[Alike, Series] = {}
-
-        def count(alike: Alike) -> None:
-            series = self._totals.add_alike(alike, batch.alike()[alike])
-            if self._is_shown(series):
-                shown[alike] = series
-
-        try:
-            for_each(batch.others, self.write, note)
-        finally:
+    def write_batch(self, batch: FinishedCalls) -> None:
+        """Count the calls of *batch*, those of one group together."""
+        for record in batch.ungrouped:
             try:
-                for_each(batch.alike, count, note)
-            finally:
-                self._show(batch, shown)
-
-    def _show(self, batch: Batch, shown: Mapping[Alike, Series]) -> None:
-        """Show those calls of *batch* one by one that are like those in *shown*."""
+                self.write(record)
+            except Exception as fault:  # noqa: BLE001 -- the other calls count
+                self._faults.note("metrics", fault)
+        shown: dict[CallGroup, CallSeries] = {}
+        for group, calls in batch.groups.items():
+            try:
+                series = self._totals.add_group(group, calls)
+                if self._is_shown(series):
+                    shown[group] = series
+            except Exception as fault:  # noqa: BLE001 -- as above
+                self._faults.note("metrics", fault)
         if shown:
             self._queue.put_all(
                 [
-                    (shown[entry[0]], entry)
-                    for entry in batch.entries_alike()
-                    if entry[0] in shown
+                    (shown[entry.group], entry)
+                    for entry in batch.entries
+                    if isinstance(entry, GroupedCall) and entry.group in shown
                 ]
             )
 
-    def _is_shown(self, series: Series) -> bool:
+    def _is_shown(self, series: CallSeries) -> bool:
         """Whether calls of *series* are shown one by one, in histograms."""
         # The first call in a forked child is, whatever it is: the queue's thread makes
         # its instruments, which must not happen on the caller's.
@@ -193,21 +191,21 @@ class OpenTelemetrySink:
     def close(self) -> None:
         """Hand over what is pending; the totals stay visible to readers."""
         self._catch_up()
-        self._settlers = ()
+        self._pulls = ()
         self._queue.close()
         self._instruments.retire(self._source, self)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before a reader collects, so that it sees every ended call.
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Call *pull* before a reader collects, so that it sees every ended call.
 
         Args:
-            settle: Writes records of calls that have ended and are not written yet.
+            pull: Waits until every call that has ended is written.
         """
-        self._settlers = (*self._settlers, settle)
+        self._pulls = (*self._pulls, pull)
 
     def _catch_up(self) -> None:
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         self._queue.drain()
 
     def _goes_live(self) -> bool:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from threading import RLock
 from typing import NamedTuple
 
-from .._model.call_groups import Alike, Counts
-from .._model.cost import Cost
-from .._model.money import EXACT, ZERO, add, multiply
+from .._model.call_groups import CallGroup, GroupedCall
+from .._model.cost import EXACT, ZERO, Cost, add, multiply
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
+from .._runtime.fork import ResetOrder, after_fork
 from ._attributes import TagLabels
 from ._series import (
-    Cell,
+    CallSeries,
     Labels,
-    Route,
-    Series,
+    SeriesRoute,
+    UnitTotal,
     read_labels,
     without_detail,
     without_tags,
@@ -44,7 +42,7 @@ _UNPRICED = PriceStatus.UNPRICED
 _Key = tuple[object, ...]
 
 
-class Reading(NamedTuple):
+class SeriesSnapshot(NamedTuple):
     """A series as it stood at one moment.
 
     Attributes:
@@ -58,7 +56,7 @@ class Reading(NamedTuple):
     units: dict[Unit, tuple[int, Decimal]]
 
 
-class Totals:
+class SeriesTotals:
     """Exact totals by attribute set, within a bound on the number of sets.
 
     Adding takes a dictionary look-up and a few whole numbers under one lock. A forked
@@ -81,28 +79,30 @@ class Totals:
         self._labels = labels
         self._limits = (max_series, max_series + _RESERVE, math.inf)
         self.reset()
-        _EVERY.add(self)
+        after_fork(self.reset, ResetOrder.FIGURES)
 
     def reset(self) -> None:
         """Forget everything."""
         # A signal's handler may read in the middle of `add`, on the same thread.
         self._lock = RLock()
         self._is_adding = False
-        self._last_read: list[Reading] = []
+        self._last_read: list[SeriesSnapshot] = []
         self._places = 0
-        self._routes: dict[_Key, Route] = {}
-        self._series: dict[Labels, Series] = {}
+        self._routes: dict[_Key, SeriesRoute] = {}
+        self._series: dict[Labels, CallSeries] = {}
         self.spilled = 0
 
-    def add(self, record: CallRecord) -> Series:
+    def add(self, record: CallRecord) -> CallSeries:
         """Add one call, and say which series took it."""
         return self._add(record, None)
 
-    def add_alike(self, alike: Alike, counts: Counts) -> Series:
-        """Add calls that are alike, by what each has used; which series took them."""
-        return self._add(alike.record, counts)
+    def add_group(self, group: CallGroup, calls: Sequence[GroupedCall]) -> CallSeries:
+        """Add calls of one group, and return the series that took them."""
+        return self._add(group.example, [call.counts for call in calls])
 
-    def _add(self, record: CallRecord, counts: Counts | None) -> Series:
+    def _add(
+        self, record: CallRecord, counts: list[dict[Unit, int]] | None
+    ) -> CallSeries:
         cost, usage = record.cost, record.usage
         if record.price_status is _UNPRICED:
             cost = None
@@ -137,7 +137,9 @@ class Totals:
                 self._is_adding = False
         return route.series
 
-    def _add_apart(self, route: Route, usage: Usage | None, cost: Cost | None) -> None:
+    def _add_apart(
+        self, route: SeriesRoute, usage: Usage | None, cost: Cost | None
+    ) -> None:
         """Add counts that the amounts do not follow from."""
         if usage is not None:
             self._count(route, usage)
@@ -147,7 +149,7 @@ class Totals:
                     cell = route.cells.get(unit) or self._open_in(route, unit)
                     cell.cost = add(cell.cost, amount)
 
-    def _count(self, route: Route, counts: Mapping[Unit, int]) -> None:
+    def _count(self, route: SeriesRoute, counts: Mapping[Unit, int]) -> None:
         for unit, count in counts.items():
             if count:
                 cell = route.cells.get(unit) or self._open_in(route, unit)
@@ -175,20 +177,20 @@ class Totals:
             finally:
                 self._is_adding = False
 
-    def _add_amounts(self, series: Series, amounts: Mapping[Unit, Decimal]) -> None:
+    def _add_amounts(self, series: CallSeries, amounts: Mapping[Unit, Decimal]) -> None:
         for unit, amount in amounts.items():
             if amount > 0:
                 cell = series.cells.get(unit) or self._open_cell(series, unit)[0]
                 cell.cost = add(cell.cost, amount)
 
-    def read(self) -> list[Reading]:
+    def read(self) -> list[SeriesSnapshot]:
         """Every series as it stands, or stood before what this thread is adding."""
         with self._lock:
             if self._is_adding:  # on this very thread, as nobody else gets in
                 return self._last_read
             self._hand_over()
             self._last_read = [
-                Reading(
+                SeriesSnapshot(
                     series.labels,
                     series.calls,
                     {unit: (c.count, c.cost) for unit, c in series.cells.items()},
@@ -214,16 +216,18 @@ class Totals:
                 self.spilled += route.calls
             route.calls = 0
 
-    def _find_route(self, key: _Key, record: CallRecord, cost: Cost | None) -> Route:
+    def _find_route(
+        self, key: _Key, record: CallRecord, cost: Cost | None
+    ) -> SeriesRoute:
         labels = read_labels(record, *self._labels.read(record.tags))
         if len(self._routes) >= _MAX_ROUTES:
             self._hand_over()
             self._routes.clear()
         amounts = {} if cost is None else cost.rates.amounts
-        route = self._routes[key] = Route(self._find(labels, 0), amounts)
+        route = self._routes[key] = SeriesRoute(self._find(labels, 0), amounts)
         return route
 
-    def _open_in(self, route: Route, unit: Unit) -> Cell:
+    def _open_in(self, route: SeriesRoute, unit: Unit) -> UnitTotal:
         """Where *route* counts *unit*, which it has not counted before."""
         cell = route.series.cells.get(unit)
         if cell is None:
@@ -232,7 +236,7 @@ class Totals:
         route.cells[unit] = cell
         return cell
 
-    def _find(self, labels: Labels, level: int) -> Series:
+    def _find(self, labels: Labels, level: int) -> CallSeries:
         """The series of *labels*, or of less where there is no room for a new one."""
         series = self._series.get(labels)
         if series is not None:
@@ -240,7 +244,7 @@ class Totals:
         if self._places + _PLACES_OF_A_SERIES > self._limits[level]:
             return self._find(self._fold(labels, level + 1), level + 1)
         self._places += _PLACES_OF_A_SERIES
-        series = self._series[labels] = Series(labels, level)
+        series = self._series[labels] = CallSeries(labels, level)
         return series
 
     def _fold(self, labels: Labels, level: int) -> Labels:
@@ -248,12 +252,12 @@ class Totals:
             return without_tags(labels)
         return without_detail(labels, self._labels.names.values())
 
-    def _open_cell(self, series: Series, unit: Unit) -> tuple[Cell, bool]:
+    def _open_cell(self, series: CallSeries, unit: Unit) -> tuple[UnitTotal, bool]:
         """A new cell of *series* for *unit*, or one elsewhere, and whether it is so."""
         places = 0 if len(series.cells) < _PLACES_OF_A_SERIES else 1
         if self._places + places <= self._limits[series.level]:
             self._places += places
-            cell = series.cells[unit] = Cell()
+            cell = series.cells[unit] = UnitTotal()
             return cell, False
         level = series.level + 1
         other = self._find(self._fold(series.labels, level), level)
@@ -263,15 +267,3 @@ class Totals:
 def _counted(record: CallRecord) -> Cost | None:
     """The cost of *record* as far as it is counted."""
     return None if record.price_status is _UNPRICED else record.cost
-
-
-_EVERY: weakref.WeakSet[Totals] = weakref.WeakSet()
-
-
-def _reset_in_child() -> None:
-    for totals in list(_EVERY):
-        totals.reset()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_reset_in_child)

@@ -1,4 +1,4 @@
-"""What the instruments and their attributes are called, and in which unit."""
+"""Names and units of the instruments and their attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCOPE_NAME: Final = "bedrock_attrib"
 """Name of the meter, seen as ``otel_scope_name``."""
 
 OTHER: Final = "_other"
-"""Value of a label that was not kept because a cap was reached."""
+"""Value of a label that was folded because a cap was reached."""
 
 DEFAULT_TAGS: Final = ("team", "app", "experiment", "environment", "cost_center")
 DEFAULT_TAG_PREFIX: Final = "bedrock_attrib."
@@ -18,13 +18,13 @@ DEFAULT_TAG_PREFIX: Final = "bedrock_attrib."
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What an instrument is registered with.
+    """Definition of an instrument.
 
     Attributes:
         name: Name as OpenTelemetry knows it.
-        unit: UCUM unit; in braces where it is a mere annotation.
-        description: What one point says.
-        boundaries: Upper bounds of the buckets; empty unless a histogram.
+        unit: UCUM unit; in braces if it is only an annotation.
+        description: Meaning of one point.
+        boundaries: Upper bounds of the buckets; empty except for histograms.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Instrument:
     boundaries: tuple[float, ...] = ()
 
 
-# Braces keep Prometheus' translation from appending the unit to the name.
+# With braces, the translation to Prometheus does not append the unit to the name.
 COST: Final = Instrument(
     "bedrock_attrib.cost",
     "{USD}",
@@ -42,12 +42,12 @@ COST: Final = Instrument(
 USAGE: Final = Instrument(
     "bedrock_attrib.usage",
     "{unit}",
-    "What Amazon Bedrock bills by, each token or piece counted under one unit.",
+    "Quantities that Amazon Bedrock bills; each token or item is in one unit.",
 )
 CALLS: Final = Instrument(
     "bedrock_attrib.calls",
     "{call}",
-    "Finished Amazon Bedrock calls, failed and abandoned ones included.",
+    "Finished Amazon Bedrock calls, including failed and abandoned ones.",
 )
 SINK_DROPPED: Final = Instrument(
     "bedrock_attrib.sink.dropped",
@@ -62,7 +62,7 @@ TAG_OVERFLOW: Final = Instrument(
 FAULTS: Final = Instrument(
     "bedrock_attrib.faults",
     "{fault}",
-    "Faults of the library that were kept away from Bedrock calls, by place.",
+    "Faults of the library that did not reach a Bedrock call, by place.",
 )
 PRICE_TABLE_AGE: Final = Instrument(
     "bedrock_attrib.price_table.age",
@@ -71,9 +71,9 @@ PRICE_TABLE_AGE: Final = Instrument(
 )
 
 OPERATION: Final = "bedrock_attrib.operation"
-# Money hangs on the model itself. The convention's gen_ai.request.model is what the
-# caller wrote (us.anthropic…, an ARN), so it would split one model's spend by
-# profile and mean two things; scope and region have attributes of their own.
+# Spend belongs to the model itself. The convention's gen_ai.request.model is what the
+# caller wrote (us.anthropic…, an ARN), so it would split the spend of one model by
+# profile and have two meanings; scope and region have attributes of their own.
 MODEL: Final = "bedrock_attrib.model"
 REGION: Final = "bedrock_attrib.region"
 SCOPE: Final = "bedrock_attrib.scope"
@@ -87,15 +87,18 @@ SINK: Final = "bedrock_attrib.sink"
 TAG: Final = "bedrock_attrib.tag"
 CAP: Final = "bedrock_attrib.cap"
 PLACE: Final = "bedrock_attrib.place"
+PROCESS_ID: Final = "process.pid"
+"""Scope attribute of the metrics of a forked process, named as in
+opentelemetry-semantic-conventions 0.66b2, checked 2026-11-30."""
 
-# The GenAI conventions, Development status. The older names are those of
+# The GenAI conventions, Development status. `V1_44` are the names of
 # opentelemetry-semantic-conventions 0.66b2 (conventions up to 1.44.0), which marks
-# them as moved; the newer ones are those of the main branch of
+# them as moved; `INFERENCE` those of the main branch of
 # open-telemetry/semantic-conventions-genai after its change 521 (October 2026),
 # which has no release. Checked 2026-11-23.
 CONVENTION_VERSION: Final = "1.44.0"
 CONVENTION_OPT_IN: Final = "gen_ai_latest_experimental"
-"""Item of ``OTEL_SEMCONV_STABILITY_OPT_IN`` that asks for the newer names."""
+"""Item of ``OTEL_SEMCONV_STABILITY_OPT_IN`` that selects `SemConv.INFERENCE`."""
 
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
@@ -109,16 +112,17 @@ AWS_BEDROCK: Final = "aws.bedrock"
 class SemConv(StrEnum):
     """A set of names of the GenAI conventions.
 
-    ``OLD`` is ``gen_ai.client.*``, which every other instrumentation emits today;
-    ``NEW`` is ``gen_ai.client.inference.*``.
+    ``V1_44`` is ``gen_ai.client.*``, the names up to version 1.44.0 of the conventions,
+    which other instrumentations emit as of November 2026; ``INFERENCE`` is
+    ``gen_ai.client.inference.*``.
     """
 
-    OLD = "old"
-    NEW = "new"
+    V1_44 = "1.44"
+    INFERENCE = "inference"
 
 
-# Boundaries as the conventions give them; the Python SDK has none of its own for
-# these names, so they are passed: open-telemetry/opentelemetry-python issue 5084.
+# Boundaries of the conventions; the Python SDK has no defaults for these names, so
+# they are passed: open-telemetry/opentelemetry-python issue 5084.
 TOKEN_BOUNDARIES: Final = tuple(float(4**power) for power in range(14))
 SECONDS_BOUNDARIES: Final = tuple(2**power / 100 for power in range(14))
 
@@ -143,7 +147,7 @@ OPERATION_FIRST_CHUNK: Final = Instrument(
 INFERENCE_INPUT: Final = Instrument(
     "gen_ai.client.inference.operation.input_tokens",
     "{token}",
-    "Input tokens of one inference operation, cached ones included.",
+    "Input tokens of one inference operation, including cached ones.",
     TOKEN_BOUNDARIES,
 )
 INFERENCE_OUTPUT: Final = Instrument(
@@ -167,7 +171,7 @@ INFERENCE_FIRST_CHUNK: Final = Instrument(
 INFERENCE_INPUT_TOTAL: Final = Instrument(
     "gen_ai.client.inference.usage.input_tokens",
     "{token}",
-    "Input tokens used, cached ones included.",
+    "Input tokens used, including cached ones.",
 )
 INFERENCE_OUTPUT_TOTAL: Final = Instrument(
     "gen_ai.client.inference.usage.output_tokens",
@@ -188,8 +192,8 @@ INFERENCE_CACHE_WRITE_TOTAL: Final = Instrument(
 COUNTERS: Final = (COST, USAGE, CALLS, SINK_DROPPED, TAG_OVERFLOW, FAULTS)
 GAUGES: Final = (PRICE_TABLE_AGE,)
 HISTOGRAMS: Final = {
-    SemConv.OLD: (TOKEN_USAGE, OPERATION_DURATION, OPERATION_FIRST_CHUNK),
-    SemConv.NEW: (
+    SemConv.V1_44: (TOKEN_USAGE, OPERATION_DURATION, OPERATION_FIRST_CHUNK),
+    SemConv.INFERENCE: (
         INFERENCE_INPUT,
         INFERENCE_OUTPUT,
         INFERENCE_DURATION,
@@ -223,4 +227,4 @@ TAGGED_ATTRIBUTES: Final = frozenset(
         ERROR_TYPE,
     }
 )
-"""Attributes that share an instrument with tags, so that no tag may bear them."""
+"""Attributes on the same instruments as tags; no tag may have one of these names."""

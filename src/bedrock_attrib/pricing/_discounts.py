@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from .._model.exact_division import EXACT
+from .._model.cost import EXACT
 from ..errors import ConfigError
 
 _HUNDRED = Decimal(100)

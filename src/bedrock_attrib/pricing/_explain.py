@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from .._model.cost import Rate
-from .._model.exact_division import EXACT
+from .._model.cost import EXACT, Rate
 from .._model.model_id import ModelRef
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
@@ -144,7 +143,7 @@ def _explain_unit(
         rate=cost.rates.get(unit) if cost else None,
         amount=cost.by_unit.get(unit) if cost else None,
         tries=found.tries,
-        remark=doubt if found.row else plans.why_missing(unit),
+        remark=doubt if found.row else plans.why_missing(unit).text,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
 from .._model.usage import GUARDRAIL_CHECKS_UNITS, GUARDRAIL_UNITS, Unit
@@ -95,7 +96,7 @@ def asked_of(question: Question, unit: Unit, band: str) -> tuple[Question, str]:
         geography=None,
         tier="default",
         latency_mode="standard",
-        obstacle="",
+        obstacle=None,
     )
     return guardrail, ""
 
@@ -163,54 +164,70 @@ def _differs_in(rows: ModelRows, region: str, question: Question) -> bool:
     )
 
 
-def find_bands(
-    lists: Sequence[PriceList], question: Question
-) -> list[tuple[int, str, str]]:
-    """Long-context bands of a model, the highest threshold first.
+class Band(NamedTuple):
+    """How prompts above a threshold are priced.
 
-    Returns:
-        Threshold in prompt tokens; the band whose rows price a longer prompt, or
-        empty when the model has such rows, but none for this call; and then the
-        doubt that this leaves.
+    Attributes:
+        threshold: Tokens that such a prompt is longer than.
+        name: Band whose rows price it; empty for the ordinary rows.
+        doubt: Why these rows may not be the ones that AWS bills; empty for none.
+    """
+
+    threshold: int
+    name: str
+    doubt: str
+
+
+def find_bands(lists: Sequence[PriceList], question: Question) -> list[Band]:
+    """Long-context bands of a model on a day, the highest threshold first.
+
+    Where rows of a band price other calls of the model but not this one, the rows
+    below the threshold price it, and that is a doubt.
     """
     if question.obstacle or question.model_id is None:
         return []
-    found: dict[int, tuple[str, str]] = {}
+    units: dict[tuple[int, str], set[Unit]] = {}
     for price_list in lists:
         rows = price_list.of(question.model_id)
         if rows is None:
             continue
-        for threshold, band in rows.bands:
-            sold = [row for row in rows.rows if _is_of(row, band, question.day)]
-            if threshold not in found or not found[threshold][0]:
-                found[threshold] = _band_of(lists, question, sold, threshold)
-    return [(limit, *found[limit]) for limit in sorted(found, reverse=True)]
+        for threshold, name in rows.bands:
+            sold = {row.unit for row in rows.rows if _is_of(row, name, question.day)}
+            units.setdefault((threshold, name), set()).update(sold)
+    found: list[Band] = []
+    below = ""
+    for (threshold, name), sold in sorted(units.items()):
+        if not sold:
+            continue
+        if _is_confirmed(lists, question, sold, name):
+            below = name
+            found.append(Band(threshold, name, ""))
+        else:
+            doubt = _no_long_rate(question, threshold, below)
+            found.append(Band(threshold, below, doubt))
+    return found[::-1]
 
 
 def _is_of(row: PriceRow, band: str, day: date) -> bool:
     return row.context_band == band and row.holds_on(day)
 
 
-def _band_of(
-    lists: Sequence[PriceList],
-    question: Question,
-    sold: list[PriceRow],
-    threshold: int,
-) -> tuple[str, str]:
-    if not sold:
-        return "", ""
-    band = sold[0].context_band
-    units = {row.unit for row in sold}
-    rows = [find_row(lists, question, unit, band).row for unit in units]
-    # One unconfirmed claim does not make a call dearer, though it casts a doubt.
-    if any(row is not None and not row.is_unconfirmed for row in rows):
-        return band, ""
-    # The counts of a batch job are of many prompts, none of which need be long.
-    return "", "" if "batch" in question.tier else _no_long_rate(threshold)
+def _is_confirmed(
+    lists: Sequence[PriceList], question: Question, units: Iterable[Unit], band: str
+) -> bool:
+    """Return whether *band* has a row for the call that some source confirms.
+
+    One unconfirmed claim does not make a call dearer, though it casts a doubt.
+    """
+    rows = (find_row(lists, question, unit, band).row for unit in units)
+    return any(row is not None and not row.is_unconfirmed for row in rows)
 
 
-def _no_long_rate(threshold: int) -> str:
+def _no_long_rate(question: Question, threshold: int, below: str) -> str:
+    latency = "" if question.latency_mode == "standard" else ", optimized latency"
+    taken = f"the price of prompts {below}" if below else "the ordinary price"
     return (
-        f"the prompt is longer than {threshold} tokens, for which prices of this "
-        f"model differ in some source, though none is confirmed for this scope and tier"
+        f"the prompt is longer than {threshold} tokens, and no source confirms a "
+        f"long-context price for {question.scope}, tier {question.tier}{latency}, in "
+        f"{question.region}; {taken} is taken"
     )

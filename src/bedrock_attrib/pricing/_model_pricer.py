@@ -101,7 +101,7 @@ class Till:
             starts, ends, most, rates = known
             if 0 < sum(counts.values()) <= most and starts <= at <= ends:
                 cost = Cost.at(rates, usage, self._currency)
-                return tuple.__new__(Quote, (cost, _PRICED, ""))  # half the time
+                return tuple.__new__(Quote, (cost, _PRICED, "", None))  # half the time
         key = (self.model, self._region, tier, latency_mode)
         card = self._box.card_at(key, self.model, at)
         plans = card.plans_for(counts)

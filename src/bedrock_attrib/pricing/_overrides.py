@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from .._model.exact_division import divide_evenly
+from .._model.cost import divide_evenly
 from .._model.model_id import parse_model_id
 from .._model.usage import Unit
 from ..errors import ConfigError

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from .._model.model_id import Scope
-from .._model.usage import Unit, Usage
+from .._model.usage import Unit, Usage, is_token_unit
 from ..errors import ConfigError
 from ._commitments import Commitment
 from ._discounts import Discount
@@ -58,7 +58,7 @@ class OwnPrice(Strict):
 
     def to_row(self, source: str) -> PriceRow:
         """The row that it stands for, read from *source* unless it says another."""
-        per = self.per or (1_000_000 if self.unit.endswith("_token") else 1)
+        per = self.per or (1_000_000 if is_token_unit(self.unit) else 1)
         return PriceRow(
             self.model,
             self.region,

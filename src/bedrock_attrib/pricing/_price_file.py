@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from .._model.usage import is_token_unit
+from ..errors import ConfigError, MissingExtraError
 from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
 from ._rows import DEFAULT_REGION, PriceRow
 
@@ -93,18 +94,28 @@ def render_list_prices(rows: Iterable[PriceRow], *, heading: str) -> str:
 
     Args:
         rows: Rows in USD, each key and first day once.
-        heading: One line that says what they are.
+        heading: One line that describes them.
+
+    Raises:
+        MissingExtraError: If tomli-w is not installed.
     """
-    return "\n".join([f"# {heading}", *("\n".join(_toml(row)) for row in rows), ""])
+    try:
+        # Not at the top: only this function needs the extra.
+        import tomli_w  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("cli", "tomli-w") from error
+    content = {"list_prices": [_table(row) for row in rows]}
+    return f"# {heading}\n\n{tomli_w.dumps(content)}"
 
 
-def _toml(row: PriceRow) -> Iterator[str]:
+def _table(row: PriceRow) -> dict[str, object]:
+    """Return what *row* states, without what is usual."""
     usual = {
         "region": DEFAULT_REGION,
         "tier": "default",
         "latency_mode": "standard",
         "context_band": "",
-        "per": _MILLION if row.unit.endswith("_token") else 1,
+        "per": _MILLION if is_token_unit(row.unit) else 1,
     }
     values: dict[str, object] = {
         "model": row.model_id,
@@ -120,17 +131,11 @@ def _toml(row: PriceRow) -> Iterator[str]:
         "valid_to": row.valid_to,
         "source": " ".join(row.sources),
     }
-    yield "\n[[list_prices]]"
-    for key, value in values.items():
-        if value is not None and value != usual.get(key):
-            yield f"{key} = {_toml_value(value)}"
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, Decimal):
-        return _plain(value)
-    # JSON's strings are TOML's basic strings, for what ids are made of.
-    return json.dumps(value) if isinstance(value, str) else str(value)
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and value != usual.get(key)
+    }
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from .._model.model_id import ModelRef, parse_model_id
+from .._model.record import PriceReason, Reason
 from ..errors import ConfigError
 from ._commitments import Commitment
 from ._discounts import Discount
@@ -58,20 +59,21 @@ class Prices:
             stands_for={**self.stands_for, **more.stands_for},
         )
 
-    def meaning_of(self, model: ModelRef) -> tuple[ModelRef, str]:
+    def meaning_of(self, model: ModelRef) -> tuple[ModelRef, Reason | None]:
         """The model whose prices hold for *model*, and why there can be none.
 
-        The reason is empty when there can be prices.
+        The reason is None when there can be prices.
         """
         target = self.stands_for.get(model.requested)
         if target is not None:
-            return parse_model_id(target), ""
+            return parse_model_id(target), None
         obstacle = obstacle_of(model)
         names = [
             each.name for each in self.commitments if each.model == model.requested
         ]
         if obstacle and names:
-            return model, f"paid by the hour under commitment {names[0]!r}"
+            text = f"paid by the hour under commitment {names[0]!r}"
+            return model, Reason(PriceReason.CAPACITY, text)
         return model, obstacle
 
     def search(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from .._model.model_id import ModelKind, ModelRef, Scope
+from .._model.record import PriceReason, Reason
 
 _BILLED_OTHERWISE = {
     ModelKind.PROVISIONED: (
@@ -51,7 +52,7 @@ class Question:
         tier: Tier that served the call.
         latency_mode: ``standard`` or ``optimized``.
         day: Day of the call, UTC.
-        obstacle: Why there can be no price whatever the rows say; empty for none.
+        obstacle: Why there can be no price whatever the rows say, or None.
     """
 
     model_id: str | None
@@ -61,13 +62,19 @@ class Question:
     tier: str
     latency_mode: str
     day: date
-    obstacle: str = ""
+    obstacle: Reason | None = None
 
 
-def obstacle_of(model: ModelRef) -> str:
-    """Why calls of *model* have no price per token; empty when they have one."""
+def obstacle_of(model: ModelRef) -> Reason | None:
+    """Why calls of *model* have no price per token; None when they have one."""
     if model.kind in _BILLED_OTHERWISE:
-        return _BILLED_OTHERWISE[model.kind]
+        is_custom = model.kind is ModelKind.CUSTOM
+        code = PriceReason.CUSTOM_MODEL if is_custom else PriceReason.CAPACITY
+        return Reason(code, _BILLED_OTHERWISE[model.kind])
     if model.model_id is None:
-        return _NAMES_NO_MODEL.get(model.kind, "the id names no model")
-    return "" if model.scope else "the id does not say where calls may be served"
+        text = _NAMES_NO_MODEL.get(model.kind, "the id names no model")
+        return Reason(PriceReason.MODEL_NOT_NAMED, text)
+    if model.scope:
+        return None
+    text = "the id does not say where calls may be served"
+    return Reason(PriceReason.SCOPE_NOT_NAMED, text)

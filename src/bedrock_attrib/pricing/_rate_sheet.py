@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from .._model.cost import Cost, Rate, Rates
-from .._model.exact_division import EXACT, divide_evenly
+from .._model.cost import EXACT, Cost, Rate, Rates, divide_evenly
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._model.record import PriceStatus, Quote
-from .._model.usage import CACHE_WRITE_UNITS, PROMPT_UNITS, Unit, Usage
+from .._model.record import PriceReason, PriceStatus, Quote, Reason
+from .._model.usage import (
+    CACHE_WRITE_UNITS,
+    OUTPUT_TOKEN_UNITS,
+    PROMPT_UNITS,
+    Unit,
+    Usage,
+)
 from ._discounts import find_discount
 from ._lookup import Found, find_bands, find_row
 from ._prices import Prices
@@ -23,6 +28,7 @@ _START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
 _MAX_PLANS = 256
+_TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 
 Shape = tuple[Unit | None, ...]
 """The unit whose lifetime is assumed, if any, then the units of a usage."""
@@ -40,7 +46,7 @@ class Plan:
     """
 
     rates: Rates
-    missing: Mapping[Unit, str]
+    missing: Mapping[Unit, Reason]
     doubts: Mapping[Unit, str]
     is_sure: bool
 
@@ -68,7 +74,7 @@ class PlanBook:
             self.known.clear()
         assumed = shape[0]
         rates: dict[Unit, Rate] = {}
-        missing: dict[Unit, str] = {}
+        missing: dict[Unit, Reason] = {}
         doubts: dict[Unit, str] = {}
         for unit in filter(None, shape[1:]):
             found, doubt = self.find(unit, is_assumed=unit is assumed)
@@ -94,11 +100,38 @@ class PlanBook:
         found, doubt = self._find(unit), ""
         if is_assumed:
             found, doubt = self._find_assumed(unit, found)
-        # The user knows how long prompts are priced, where the price is the user's.
-        return found, doubt or found.doubt or ("" if found.is_own else self._doubt)
+        return found, doubt or found.doubt or self._doubt_of_length(unit, found)
 
     def _find(self, unit: Unit) -> Found:
-        return find_row(self._prices.lists, self._question, unit, self.band)
+        return self._find_in(self._band_of(unit), unit)
+
+    def _find_in(self, band: str, unit: Unit) -> Found:
+        return find_row(self._prices.lists, self._question, unit, band)
+
+    def _band_of(self, unit: Unit) -> str:
+        """The band that prices *unit*.
+
+        A band prices tokens. Searches and images have one price in prompts of any
+        length, unless a list states another.
+        """
+        if unit in _TOKEN_UNITS or self._find_in(self.band, unit).row:
+            return self.band
+        return ""
+
+    def _doubt_of_length(self, unit: Unit, found: Found) -> str:
+        """Why the row of *unit* may not hold for a prompt of this length."""
+        if unit not in _TOKEN_UNITS or found.row is None:
+            return ""
+        if self._doubt:
+            # The user's own row for long prompts is one that the user vouches for.
+            is_stated = found.is_own and found.row.context_band
+            return "" if is_stated else self._doubt
+        if self.band and not found.is_own and self._find_in("", unit).is_own:
+            return (
+                f"your own price of {unit} states no context band; the list price of "
+                f"prompts {self.band} is taken"
+            )
+        return ""
 
     def _find_assumed(self, unit: Unit, stated: Found) -> tuple[Found, str]:
         """Price a cache write whose lifetime nobody stated.
@@ -106,16 +139,22 @@ class PlanBook:
         A model that sells one lifetime only leaves no choice. Otherwise the assumed
         one is taken, and that is a guess.
         """
-        writes = sorted(CACHE_WRITE_UNITS)
-        sold = {each: found for each in writes if (found := self._find(each)).row}
+        # A lifetime without a long rate is sold all the same.
+        bands = {"", self.band}
+        sold = [
+            each
+            for each in sorted(CACHE_WRITE_UNITS)
+            if any(self._find_in(band, each).row for band in bands)
+        ]
         if len(sold) == 1:
-            return next(iter(sold.values())), ""
+            return self._find(sold[0]), ""
         others = ", ".join(each for each in sold if each is not unit)
         return stated, f"{unit} is assumed; the model also sells {others}"
 
-    def why_missing(self, unit: Unit) -> str:
+    def why_missing(self, unit: Unit) -> Reason:
         """Why *unit* has no price."""
-        return why_missing(self._prices.lists, self._question, unit, self.band)
+        band = self._band_of(unit)
+        return why_missing(self._prices.lists, self._question, unit, band)
 
     def _rate(self, row: PriceRow, *, is_own: bool) -> Rate:
         """The rate that *row* comes to, after a discount where one applies."""
@@ -220,15 +259,21 @@ def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
     missing = tuple(unit for unit in plan.missing if usage[unit])
     counted = [unit for unit in plan.rates if usage[unit]]
     cost = Cost.at(plan.rates, usage, currency, missing)
-    if missing:
-        reason = "; ".join(dict.fromkeys(plan.missing[unit] for unit in missing))
-        if not counted:
-            return Quote(None, PriceStatus.UNPRICED, reason)
-        return Quote(cost, PriceStatus.PARTIAL, reason)
     doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
+    if missing:
+        reasons = [plan.missing[unit] for unit in missing]
+        lacks = dict.fromkeys(reason.text for reason in reasons)
+        reason, code = "; ".join((*lacks, *doubts)), reasons[0].code
+        if not counted:
+            return Quote(None, PriceStatus.UNPRICED, reason, code)
+        return Quote(cost, PriceStatus.PARTIAL, reason, code)
     if doubts:
-        return Quote(cost, PriceStatus.ESTIMATED, "; ".join(doubts))
+        reason = "; ".join(doubts)
+        return Quote(cost, PriceStatus.ESTIMATED, reason, PriceReason.RATE_UNCERTAIN)
+    if not counted:
+        reason, code = "nothing was counted", PriceReason.NOTHING_COUNTED
+        return Quote(cost, PriceStatus.FREE, reason, code)
     if not cost.total:
-        reason = "nothing was counted" if not counted else "the list price is zero"
-        return Quote(cost, PriceStatus.FREE, reason)
+        reason, code = "the list price is zero", PriceReason.LIST_PRICE_ZERO
+        return Quote(cost, PriceStatus.FREE, reason, code)
     return Quote(cost, PriceStatus.PRICED)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from .._model.exact_division import divide_evenly
+from .._model.cost import divide_evenly
 from .._model.usage import Unit
 
 DEFAULT_REGION = "default"

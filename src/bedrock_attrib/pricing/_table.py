@@ -8,9 +8,8 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from .._model.cost import Cost
+from .._model.cost import ZERO, Cost
 from .._model.model_id import ModelRef, parse_model_id
-from .._model.money import ZERO
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
 from ..errors import PriceNotFoundError
@@ -22,6 +21,7 @@ from ._load import LoadedPrices, load_bundled, load_prices
 from ._model_pricer import AnyTill, Till
 from ._overrides import Overrides, check_overrides, read_overrides
 from ._prices import Prices
+from ._rate_sheet import settle
 from ._rate_sheets import CardBox
 from ._rows import PriceRow
 
@@ -234,19 +234,27 @@ class PriceTable:
             at: The hour.
 
         Raises:
-            PriceNotFoundError: If it takes list prices and there are none.
+            PriceNotFoundError: If it takes list prices and one of its units has none.
         """
         if not commitment.holds_on(_aware(at).astimezone(UTC).date()):
             return ZERO
         if commitment.usd_per_hour is not None:
             return commitment.usd_per_hour
-        return self.price(
-            commitment.priced_as,
-            commitment.hourly_usage or Usage({}),
-            region=commitment.region,
-            tier=commitment.tier,
-            at=at,
-        ).total
+        return self._hourly_list_cost(commitment, _aware(at))
+
+    def _hourly_list_cost(self, commitment: Commitment, at: datetime) -> Decimal:
+        model, region = parse_model_id(commitment.priced_as), commitment.region
+        usage = commitment.hourly_usage or Usage({})
+        card = self._box.card_at(
+            (model, region, commitment.tier, "standard"), model, at
+        )
+        # What an hour counts is no prompt, so no long-context price applies to it.
+        quote = settle(card.plans.plan((None, *usage)), usage, self._currency)
+        if quote.cost is None or quote.cost.unpriced_units:
+            raise PriceNotFoundError(
+                quote.reason, model_id=model.model_id, region=region, at=at
+            )
+        return quote.cost.total
 
     def compare(self, other: PriceTable, *, on: date) -> tuple[PriceChange, ...]:
         """What *other* charges on a day and this table does not, or not the same.

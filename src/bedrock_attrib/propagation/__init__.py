@@ -1,4 +1,4 @@
-"""Take attribution along: to other threads and processes, and to other services."""
+"""Attribution carried to other threads, processes and services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that run elsewhere and still belong to whoever sent them."""
+"""`carry`: functions that run elsewhere with the attribution of their sender."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from typing import Any, TypeVar, cast
 
 from opentelemetry.baggage import get_all
 
-from .._attribution import Scope, Stay, Steps, Taken, bring, current_scope
+from .._attribution import (
+    AttributionContext,
+    CarriedContext,
+    GeneratorContext,
+    current_attribution,
+    enter_with,
+)
 from .._attribution.incoming_baggage import CarriedBaggage, baggage_in_force
-from .._model.record import Tags
+from .._model.tags import Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,26 +25,26 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def carry(function: Function) -> Function:
     """Give *function* the attribution that is in force now, wherever it runs.
 
-    For whatever doesn't inherit it: threads, pools of threads and of processes, and
-    callbacks that another thread calls. Each call of the result runs with the tags of
-    this moment, and with no others: not with those of whoever calls it, nor with what a
-    worker has kept from an earlier job.
+    For code that does not inherit it: threads, pools of threads and of processes, and
+    callbacks that another thread runs. Each call of the result runs with the tags of
+    this moment and with no others: neither those of the calling code nor those that a
+    worker still has from an earlier job.
 
-    In this process the calls it makes count in the `Spend` of every block that is open
-    now. Pickled for another process, *function* takes only the tags along: sums stay in
+    In this process its Bedrock calls count in the `Spend` of every block that is open
+    now. Pickled for another process, *function* carries only the tags: sums stay in
     the process where the calls are made.
 
-    W3C baggage, which the setting ``baggage_in`` makes tags of, goes along for the
-    calls. Nothing else does: for spans and context variables of your own there is
-    `contextvars.copy_context`, which takes everything, to threads only.
+    W3C baggage, which the setting ``baggage_in`` makes tags of, is carried for these
+    calls too, and nothing else. For spans and context variables of your own use
+    `contextvars.copy_context`, which carries everything, but to threads only.
 
     Args:
-        function: Anything that can be called. Coroutine functions and generator
-            functions stay what they are, and run in that attribution step by step;
-            others can be pickled if *function* can.
+        function: Any callable. Coroutine functions and generator functions keep their
+            kind and run in that attribution step by step; others can be pickled if
+            *function* can.
 
     Raises:
-        TypeError: If *function* cannot be called, as a coroutine that was made already.
+        TypeError: If *function* is not callable, for example a coroutine object.
 
     Example:
         >>> from threading import Thread
@@ -49,39 +55,49 @@ def carry(function: Function) -> Function:
     """
     if not callable(function):
         raise TypeError(
-            f"carry() takes a function, not {function!r}; call what it gives back"
+            f"carry() takes a function, not {function!r}; carry the function and call "
+            f"the result"
         )
-    scope = current_scope()
-    baggage = dict(baggage_in_force(scope.baggage))
+    context = current_attribution()
+    baggage = dict(baggage_in_force(context.baggage))
     return _carry(
-        function, Scope(scope.tags, scope.spends, scope.removed, None, baggage)
+        function,
+        AttributionContext(
+            context.tags, context.spends, context.removed, None, baggage
+        ),
     )
 
 
-def _carry(function: Function, scope: Scope) -> Function:
-    brought = bring(_Given(scope), function)
-    if any(is_kind(brought) for is_kind in _KINDS):
-        return cast("Function", update_wrapper(brought, function))
-    return cast("Function", Carried(function, brought, scope))
+def _carry(function: Function, context: AttributionContext) -> Function:
+    inside = enter_with(CarriedEntry(context), function)
+    if any(is_kind(inside) for is_kind in _KINDS):
+        return cast("Function", update_wrapper(inside, function))
+    return cast("Function", CarriedFunction(function, inside, context))
 
 
-class _Given(Taken):
-    """Inside a scope that was taken along, with its baggage."""
+class CarriedEntry:
+    """Entry into a carried context with its baggage, whatever the caller's context."""
 
-    __slots__ = ()
+    __slots__ = ("_carried",)
 
-    def block(self) -> Stay:
-        """A stay for the call."""
-        return Stay(self._scope_here())
+    def __init__(self, carried: AttributionContext) -> None:
+        """Enter *carried*."""
+        self._carried = carried
 
-    def steps(self) -> Steps:
-        """The scope for the generator."""
-        return Steps(self._scope_here())
+    def block(self) -> CarriedContext:
+        """Return the context of one call."""
+        return CarriedContext(self._context_here())
 
-    def _scope_here(self) -> Scope:
-        scope = self.scope
-        baggage = CarriedBaggage(scope.baggage, get_all())
-        return Scope(scope.tags, scope.spends, scope.removed, scope.block, baggage)
+    def generator_context(self) -> GeneratorContext:
+        """Return the context of one generator."""
+        return GeneratorContext(self._context_here())
+
+    def _context_here(self) -> AttributionContext:
+        carried = self._carried
+        baggage = CarriedBaggage(carried.baggage, get_all())
+        return AttributionContext(
+            carried.tags, carried.spends, carried.removed, carried.block, baggage
+        )
 
 
 _KINDS = (
@@ -91,41 +107,46 @@ _KINDS = (
 )
 
 
-class Carried:
-    """A function with the attribution that it runs in."""
+class CarriedFunction:
+    """A function together with the attribution that it runs in."""
 
     __wrapped__: Callable[..., Any]
 
     def __init__(
-        self, function: Callable[..., Any], brought: Callable[..., Any], scope: Scope
+        self,
+        function: Callable[..., Any],
+        inside: Callable[..., Any],
+        context: AttributionContext,
     ) -> None:
-        """Run *function* by calling *brought*, which brings it into *scope*."""
-        self._brought = brought
-        self._scope = scope
+        """Run *function* by calling *inside*, which enters *context*."""
+        self._inside = inside
+        self._context = context
         self.__wrapped__ = function
-        # Threads and logs name what they run.
+        # Threads and logs show this name.
         self.__name__ = getattr(function, "__name__", type(function).__name__)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        return self._brought(*args, **kwargs)
+        return self._inside(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<carried {self.__wrapped__!r}>"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        scope = self._scope
+        context = self._context
         baggage = {
-            key: value for key, value in scope.baggage.items() if isinstance(value, str)
+            key: value
+            for key, value in context.baggage.items()
+            if isinstance(value, str)
         }
-        return _arrive, (self.__wrapped__, scope.tags, scope.removed, baggage)
+        return _unpickle, (self.__wrapped__, context.tags, context.removed, baggage)
 
 
-def _arrive(
+def _unpickle(
     function: Callable[..., Any],
     tags: Tags,
     removed: frozenset[str],
     baggage: dict[str, str],
 ) -> Callable[..., Any]:
-    """Make a function anew that was carried into this process."""
-    return _carry(function, Scope(tags, (), removed, None, baggage))
+    """Rebuild a function that was carried into this process."""
+    return _carry(function, AttributionContext(tags, (), removed, None, baggage))

@@ -1,4 +1,4 @@
-"""Pools whose jobs belong to whoever submits them."""
+"""`CarryingExecutor`: a pool whose jobs have the attribution of their submitter."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Result = TypeVar("Result")
 
 
 class CarryingExecutor(Executor):
-    """Any executor, with every job given the attribution of whoever submits it.
+    """Wrapper of any executor that gives each job the attribution of its submitter.
 
-    Jobs are given to it as `carry` gives it to a function. Whether they run in threads
-    or in processes is the wrapped executor's matter, and so is all else: what it
-    returns, when it ends, what it refuses.
+    Jobs are carried as `carry` carries a function. Everything else is up to the
+    wrapped executor: whether jobs run in threads or processes, what is returned, when
+    it shuts down, which jobs it rejects.
 
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +33,8 @@ class CarryingExecutor(Executor):
         """Wrap *executor*, which is shut down with this one.
 
         Args:
-            executor: Runs the jobs. It may go on being used directly, for jobs that
-                belong to nobody.
+            executor: Runs the jobs. You may still use it directly, for jobs without
+                attribution.
         """
         self._executor = executor
 
@@ -45,7 +45,7 @@ class CarryingExecutor(Executor):
         *args: Given.args,
         **kwargs: Given.kwargs,
     ) -> Future[Result]:
-        """Run ``fn(*args, **kwargs)`` with the attribution of now."""
+        """Run ``fn(*args, **kwargs)`` with the current attribution."""
         return self._executor.submit(carry(fn), *args, **kwargs)
 
     def map(
@@ -56,21 +56,21 @@ class CarryingExecutor(Executor):
         chunksize: int = 1,
         **options: Any,
     ) -> Iterator[Result]:
-        """Run *fn* for each of the items, with the attribution of now.
+        """Run *fn* for each item, with the current attribution.
 
         Args:
             fn: Called with one item of each of *iterables*.
             *iterables: As for `map`.
-            timeout: Seconds after which waiting for a result ends; None for no end.
-            chunksize: Items that go to another process at once.
-            **options: Whatever else the wrapped executor takes, such as ``buffersize``
-                from Python 3.14 on.
+            timeout: Seconds to wait for a result at most; None for no limit.
+            chunksize: Items sent to another process at once.
+            **options: Other options of the wrapped executor, such as ``buffersize``
+                (Python 3.14 and later).
         """
         return self._executor.map(
             carry(fn), *iterables, timeout=timeout, chunksize=chunksize, **options
         )
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- as Python's
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- signature of `Executor`
         """Shut the wrapped executor down."""
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 

@@ -1,99 +1,104 @@
-"""Reports: what the calls of a ledger come to, as values to show or work with."""
+"""Reports on the calls of a ledger, as values to show or work with."""
 
 from __future__ import annotations
 
 from ._analysis.alternative import Alternative
-from ._analysis.anomalies import Anomaly, AnomalyReport, Driver, anomalies
+from ._analysis.anomalies import Anomaly, AnomalyDriver, AnomalyReport, anomalies
 from ._analysis.compare import Comparison, compare
-from ._analysis.compared_groups import Latency, Side, Verdict
+from ._analysis.compared_groups import ComparedGroup, ComparisonVerdict, Latency
 from ._analysis.forecast import Forecast, forecast
-from ._analysis.identical import identical_requests
-from ._analysis.repeats import (
+from ._analysis.identical_requests import identical_requests
+from ._analysis.repeated_calls import (
     CacheLifetime,
     IdenticalRequests,
-    IdenticalRow,
+    IdenticalRequestsRow,
+    RepeatedCalls,
     RepeatedRequest,
-    Repeats,
 )
-from ._analysis.savings import Savings, Waste, savings
-from ._analysis.savings_options import Saving, Way, WayReport
-from ._analysis.what_if import LeftOut, Repricing, WhatIf, WhatIfRow, what_if
+from ._analysis.savings import SavingsReport, WastedSpend, savings
+from ._analysis.savings_options import SavingsOption, SavingsOptionReport, SavingsRow
+from ._analysis.what_if import (
+    ExcludedCalls,
+    Repricing,
+    WhatIfReport,
+    WhatIfRow,
+    what_if,
+)
 from ._calendar import Step
-from ._dimensions import NAMES, PAGE_BY, Dimension, dimension_named, dimensions_of
+from ._dimensions import DIMENSION_NAMES
 from ._selection import Filter, Selection, parse_filter, select
 from ._statistics.bootstrap import Difference, Interval
+from ._tables.charges_report import ChargeRow, ChargesReport, charges, tabulate_charges
 from ._tables.csv_writer import write_csv
 from ._tables.json_writer import write_json
-from ._tables.remarks import remarks_of
-from ._tables.spend import Spend, Whole
-from ._tables.spend_by import SpendReport, SpendRow, spend_by
-from ._tables.spend_table import flat_spend
-from ._tables.table import ColumnType, FlatColumn, FlatTable
+from ._tables.spend_report import SpendReport, SpendRow, spend_by
+from ._tables.spend_table import tabulate_spend
+from ._tables.spend_totals import FullyPriced, SpendTotals
+from ._tables.table import Column, ColumnType, Table
 from ._tables.unattributed import (
     UnattributedReport,
     UnattributedRow,
-    flat_unattributed,
+    tabulate_unattributed,
     unattributed,
 )
-from ._tables.unpriced import UnpricedReport, UnpricedRow, flat_unpriced, unpriced
+from ._tables.unpriced import UnpricedReport, UnpricedRow, tabulate_unpriced, unpriced
 
 __all__ = [
-    "NAMES",
-    "PAGE_BY",
+    "DIMENSION_NAMES",
     "Alternative",
     "Anomaly",
+    "AnomalyDriver",
     "AnomalyReport",
     "CacheLifetime",
+    "ChargeRow",
+    "ChargesReport",
+    "Column",
     "ColumnType",
+    "ComparedGroup",
     "Comparison",
+    "ComparisonVerdict",
     "Difference",
-    "Dimension",
-    "Driver",
+    "ExcludedCalls",
     "Filter",
-    "FlatColumn",
-    "FlatTable",
     "Forecast",
+    "FullyPriced",
     "IdenticalRequests",
-    "IdenticalRow",
+    "IdenticalRequestsRow",
     "Interval",
     "Latency",
-    "LeftOut",
+    "RepeatedCalls",
     "RepeatedRequest",
-    "Repeats",
     "Repricing",
-    "Saving",
-    "Savings",
+    "SavingsOption",
+    "SavingsOptionReport",
+    "SavingsReport",
+    "SavingsRow",
     "Selection",
-    "Side",
-    "Spend",
     "SpendReport",
     "SpendRow",
+    "SpendTotals",
     "Step",
+    "Table",
     "UnattributedReport",
     "UnattributedRow",
     "UnpricedReport",
     "UnpricedRow",
-    "Verdict",
-    "Waste",
-    "Way",
-    "WayReport",
-    "WhatIf",
+    "WastedSpend",
+    "WhatIfReport",
     "WhatIfRow",
-    "Whole",
     "anomalies",
+    "charges",
     "compare",
-    "dimension_named",
-    "dimensions_of",
-    "flat_spend",
-    "flat_unattributed",
-    "flat_unpriced",
     "forecast",
     "identical_requests",
     "parse_filter",
-    "remarks_of",
     "savings",
     "select",
     "spend_by",
+    "tabulate_charges",
+    "tabulate_spend",
+    "tabulate_unattributed",
+    "tabulate_unpriced",
     "unattributed",
     "unpriced",
     "what_if",

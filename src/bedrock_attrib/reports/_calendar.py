@@ -1,4 +1,4 @@
-"""The calendar of a zone: where its hours, days, weeks and months begin and end."""
+"""Calendar of a time zone: bounds of its hours, days, weeks and months."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MINUTES_OF_AN_HOUR = 60
 
 
 class Step(StrEnum):
-    """A stretch of the calendar that a report can go by."""
+    """Period of the calendar by which a report groups."""
 
     HOUR = "hour"
     DAY = "day"
@@ -19,41 +19,44 @@ class Step(StrEnum):
 
 
 def is_before(one: datetime, other: datetime) -> bool:
-    """Whether *one* comes first. In one zone Python would compare what clocks show."""
+    """Return whether *one* is earlier.
+
+    Within one zone Python compares wall clocks, so both are compared in UTC.
+    """
     return one.astimezone(UTC) < other.astimezone(UTC)
 
 
 def earliest(one: datetime, other: datetime) -> datetime:
-    """The one that comes first."""
+    """Return the earlier of two moments."""
     return other if is_before(other, one) else one
 
 
 def latest(one: datetime, other: datetime) -> datetime:
-    """The one that comes last."""
+    """Return the later of two moments."""
     return other if is_before(one, other) else one
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """The begin of *day* in *zone*."""
+    """Return the start of *day* in *zone*."""
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def next_month(first: date) -> date:
-    """The first day of the month after that of *first*."""
+    """Return the first day of the month after that of *first*."""
     return (first + timedelta(days=31)).replace(day=1)
 
 
 def edges(step: Step, since: datetime, until: datetime) -> list[datetime]:
-    """Where the stretches of a span begin and end, in the span's zone.
+    """Return the bounds of the periods of a span, in the span's zone.
 
     The first and the last may be shorter than the others. Days, weeks (from Monday)
-    and months are those of the zone, so that a day may have 23 or 25 hours.
+    and months follow the zone, so that a day may have 23 or 25 hours.
     """
     if not is_before(since, until):
         return []
     found, at = [since], _after(step, since)
     while is_before(at, until):
-        # A day that a zone left out has no length.
+        # A day that a zone skipped has no length.
         if is_before(found[-1], at):
             found.append(at)
         at = _after(step, at)
@@ -61,9 +64,9 @@ def edges(step: Step, since: datetime, until: datetime) -> list[datetime]:
 
 
 def _after(step: Step, at: datetime) -> datetime:
-    """The begin of the stretch after the one in which *at* lies."""
+    """Return the start of the period after that of *at*."""
     if step is Step.HOUR:
-        # Counted from now on, as clocks may jump by half an hour.
+        # Counted from *at*, as clocks may jump by half an hour.
         full = at.replace(second=0, microsecond=0).astimezone(UTC)
         left = timedelta(minutes=_MINUTES_OF_AN_HOUR - at.minute)
         return (full + left).astimezone(at.tzinfo)
@@ -78,10 +81,10 @@ def _after(step: Step, at: datetime) -> datetime:
 
 
 def stretch_label(step: Step, start: datetime) -> str:
-    """How the stretch in which *start* lies is named.
+    """Return the name of the period of *start*.
 
     A day and a month as ``2026-11-25`` and ``2026-11``, a week by its Monday, an hour
-    by its begin with the offset from UTC, as an hour may come twice.
+    by its start with the offset from UTC, as an hour may occur twice.
     """
     if step is Step.HOUR:
         at = start.replace(tzinfo=timezone(start.utcoffset() or timedelta(0)))

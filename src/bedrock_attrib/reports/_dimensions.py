@@ -1,23 +1,23 @@
-"""What a report can go by: tags, and what else is known of calls."""
+"""Dimensions of reports: tags and other properties of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from ..ledger import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One property by which calls are told apart.
+    """Property by which calls are grouped.
 
     Attributes:
-        name: As it is asked for and shown.
-        read: Gives its value; None for a call that has none.
-        tag: Key of the tag; None where it is something else.
+        name: Name in requests and reports.
+        read: Returns its value; None for a call without one.
+        tag: Key of the tag; None for other properties.
     """
 
     name: str
@@ -41,28 +41,27 @@ _OF_KIND: dict[str, Callable[[Kind], str | None]] = {
     "currency": lambda kind: kind.currency,
     "usage_source": lambda kind: kind.usage_source or None,
 }
-NAMES = tuple(_OF_KIND)
-"""Names of the dimensions that are no tags."""
-OTHER_NAMES = ("unit", "hour", "day", "week", "month")
-"""Names that say no property of a call: what is counted in it, and when it was."""
-PAGE_BY = ("team", "app", "experiment", "model")
-"""What a page goes by, unless it is told otherwise."""
+DIMENSION_NAMES = tuple(_OF_KIND)
+"""Names of the dimensions that are not tags."""
+TIME_AND_UNIT_NAMES = ("unit", "hour", "day", "week", "month")
+"""Names that are not properties of a call: its units and its time."""
+DEFAULT_PAGE_BY = ("team", "app", "experiment", "model")
+"""Dimensions of a page by default."""
 _TAG = "tag:"
 
 
 def dimension_named(name: str) -> Dimension:
-    """The dimension *name*: one of `NAMES`, or a tag.
+    """Return the dimension *name*: one of `DIMENSION_NAMES`, or a tag.
 
-    A tag that has the name of another dimension, or of a stretch of time, is asked for
-    as ``tag:model``.
+    A tag with the name of another dimension or of a period is named ``tag:model``.
 
     Raises:
         ConfigError: If *name* is empty.
     """
     if not name or name == _TAG:
         raise ConfigError(
-            f"a dimension is named {name!r}; expected a tag or one of "
-            f"{', '.join(NAMES)}"
+            f"unknown dimension {name!r}; expected a tag or one of "
+            f"{', '.join(DIMENSION_NAMES)}"
         )
     if name.startswith(_TAG):
         return _of_tag(name, name.removeprefix(_TAG))
@@ -73,21 +72,21 @@ def dimension_named(name: str) -> Dimension:
 
 
 def dimensions_of(report: str, by: Sequence[str], instead: str = "") -> list[Dimension]:
-    """The dimensions that *report* goes by, which knows neither time nor units.
+    """Return the dimensions of a *report* that groups by neither time nor units.
 
     Args:
-        report: What it is called, such as ``compare``.
-        by: Names as they were asked for.
-        instead: How to ask for time or units instead, as the end of a sentence.
+        report: Name of the report, such as ``compare``.
+        by: Names as requested.
+        instead: Where time or units are available, as a sentence.
 
     Raises:
-        ConfigError: If one is named twice, or is no property of a call.
+        ConfigError: If one is named twice, or is not a property of a call.
     """
     for name in by:
-        if name in OTHER_NAMES:
+        if name in TIME_AND_UNIT_NAMES:
             raise ConfigError(
-                f"{report} does not go by {name}; expected a tag, or one of "
-                f"{', '.join(NAMES)} (a tag of that name: tag:{name}). "
+                f"{report} cannot be grouped by {name}; expected a tag, or one of "
+                f"{', '.join(DIMENSION_NAMES)} (a tag of that name: tag:{name}). "
                 f"{instead or _INSTEAD.format(name)}"
             )
     if len(set(by)) < len(by):
@@ -101,15 +100,15 @@ _INSTEAD = "For spend by {0}: bedrock-attrib report --by {0}"
 
 
 def tag_named(report: str, name: str) -> str:
-    """The key of the tag *name*, which may be written ``tag:model``.
+    """Return the key of the tag *name*, which may be written ``tag:model``.
 
     Raises:
-        ConfigError: If *name* is empty, or means another dimension, a unit or time.
+        ConfigError: If *name* is empty, or is another dimension, a unit or a period.
     """
-    if name in OTHER_NAMES or name in _OF_KIND:
+    if name in TIME_AND_UNIT_NAMES or name in _OF_KIND:
         raise ConfigError(
-            f"{report} looks for tags, and {name} is none; expected such as team (a "
-            f"tag of that name: tag:{name})"
+            f"{report} expects tags such as team, and {name} is not one (for a tag "
+            f"of that name: tag:{name})"
         )
     return dimension_named(name).tag or name
 

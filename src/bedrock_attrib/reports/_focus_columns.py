@@ -1,7 +1,7 @@
-"""Names and types of FOCUS' columns of cost and usage, by version.
+"""Names and types of the FOCUS columns of cost and usage, by version.
 
-The 57 columns of 1.2 are those of the rule model 1.2.0.1 that focus-validator 2.2.1
-brings; 1.4 has other names for who provides. Read 2026-11-25.
+The 57 columns of 1.2 are those of the rule model 1.2.0.1 in focus-validator 2.2.1;
+1.4 renames the provider columns. Read 2026-11-25.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ EXTENSIONS = tuple(
         "x_Unit",
     )
 )
-"""Columns of our own, which come after FOCUS'."""
+"""Columns of this package, after those of FOCUS."""
 
 
 def columns_of(version: str) -> tuple[tuple[str, ColumnType], ...]:
-    """Names and types of the columns of a version, without extensions."""
+    """Return names and types of the columns of a version, without extensions."""
     names = _OF_1_2
     if version == "1.4":
         names = sorted(_RENAMED_IN_1_4.get(name, name) for name in names)

@@ -1,4 +1,4 @@
-"""Which calls a report is about: a span of time, and filters."""
+"""Selection of the calls of a report: a span of time and filters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .._model.record import Tags
+from .._model.tags import Tags
 from ..errors import ConfigError
 from ..ledger import Kind
 from ._calendar import Step, is_before, midnight, next_month
@@ -17,13 +17,13 @@ from ._dimensions import Dimension, dimension_named
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What calls must have, or must not have, to be in a report.
+    """Condition that calls must meet to be in a report.
 
     Attributes:
         dimension: What is compared.
-        pattern: What the whole value must match.
-        may_lack: Whether calls that have none match too.
-        is_negated: Whether such calls are left out instead.
+        pattern: Pattern of the whole value.
+        may_lack: Whether calls without a value match too.
+        is_negated: Whether matching calls are excluded instead.
     """
 
     dimension: Dimension
@@ -31,8 +31,8 @@ class Filter:
     may_lack: bool = False
     is_negated: bool = False
 
-    def lets_pass(self, tags: Tags, kind: Kind) -> bool:
-        """Whether a call with these tags and of this kind is in the report."""
+    def matches(self, tags: Tags, kind: Kind) -> bool:
+        """Return whether a call with these tags and of this kind is in the report."""
         value = self.dimension.read(tags, kind)
         if not value:
             is_met = self.may_lack
@@ -48,24 +48,24 @@ _VALUE_PARTS = re.compile(
 
 
 def parse_filter(text: str) -> Filter:
-    r"""A filter from ``team=search``, ``model=*claude*,*nova*`` or ``team!=``.
+    r"""Return the filter ``team=search``, ``model=*claude*,*nova*`` or ``team!=``.
 
-    ``*`` stands for anything; nothing stands for calls that have none. A backslash
-    takes its meaning from a comma, a star or a backslash: ``cost_center=4\,2``.
+    ``*`` matches anything; an empty value matches calls without one. A backslash
+    escapes a comma, a star or a backslash: ``cost_center=4\,2``.
 
     Raises:
-        ConfigError: If *text* is no filter, or about units or time.
+        ConfigError: If *text* is not a filter, or filters units or time.
     """
     found = _FILTER.fullmatch(text)
     if found is None:
         raise ConfigError(
-            f"{text!r} is no filter; expected NAME=VALUE or NAME!=VALUE, such as "
-            f"team=search, model=*claude* or team!= (which have a team)"
+            f"{text!r} is not a filter; expected NAME=VALUE or NAME!=VALUE, such as "
+            f"team=search, model=*claude* or team!= (calls with a team)"
         )
     name = found["name"].strip()
     if name in _NO_FILTERS:
         raise ConfigError(
-            f"calls are not filtered by {name}; expected a tag or a dimension (for a "
+            f"calls cannot be filtered by {name}; expected a tag or a dimension (for a "
             f"tag of that name, tag:{name}); a span of time is given by since and until"
         )
     patterns = _patterns(found["values"])
@@ -78,7 +78,7 @@ def parse_filter(text: str) -> Filter:
 
 
 def _patterns(values: str) -> list[str]:
-    wanted = [[""]]  # of each value, what stands between its stars
+    wanted = [[""]]  # of each value, the texts between its stars
     for part in _VALUE_PARTS.finditer(values.strip()):
         if part["comma"]:
             wanted.append([""])
@@ -93,8 +93,8 @@ def _pattern(first: str, *others: str) -> str:
     first = first.removeprefix("\\ ")
     if not others:
         return first
-    # Where a text was found once it stays: to look for it further on would find no
-    # more, and take for ever in a tag that nearly matches.
+    # Atomic groups: backtracking would find nothing more and take exponential time on
+    # a tag that nearly matches.
     *between, last = others
     found = "".join(f"(?>.*?{text})" for text in between if text)
     return f"{first}{found}.*{last}"
@@ -105,13 +105,13 @@ _NO_FILTERS = frozenset({"unit", *Step})
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The calls that a report is about.
+    """Calls of a report.
 
     Attributes:
-        since: First moment, aware; None for the ledger's beginning.
-        until: The moment after the last, aware; None for its end.
+        since: First moment, aware; None for the start of the ledger.
+        until: The moment after the last, aware; None for the end of the ledger.
         zone: Time zone of days, weeks and months.
-        filters: What calls must meet, all of it.
+        filters: Filters that calls must all match.
     """
 
     since: datetime | None = None
@@ -119,15 +119,15 @@ class Selection:
     zone: tzinfo = UTC
     filters: tuple[Filter, ...] = ()
 
-    def lets_pass(self, tags: Tags, kind: Kind) -> bool:
-        """Whether a call with these tags and of this kind is in the report."""
-        return all(each.lets_pass(tags, kind) for each in self.filters)
+    def matches(self, tags: Tags, kind: Kind) -> bool:
+        """Return whether a call with these tags and of this kind is in the report."""
+        return all(each.matches(tags, kind) for each in self.filters)
 
     def span(self, whole: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
-        """First moment and the one after the last, of a ledger that holds *whole*."""
+        """Return the first moment and the one after the last in a ledger of *whole*."""
         since = whole[0] if self.since is None else self.since.astimezone(UTC)
         until = whole[1] if self.until is None else self.until.astimezone(UTC)
-        # A span with one end in it must not turn round where the ledger ends.
+        # The open end must not come before the other one.
         if self.until is None:
             until = max(since, until)
         else:
@@ -143,12 +143,12 @@ def select(
     where: Iterable[str] = (),
     now: datetime | None = None,
 ) -> Selection:
-    """Say which calls a report is about.
+    """Select the calls of a report.
 
     Args:
         since: First moment: a time, ``2026-11-25``, ``2026-11-25T14:30``, ``2026-11``,
             ``today``, ``yesterday``, ``this-month``, ``last-month``, or ``7d``,
-            ``12h``, ``2w`` ago; None for the ledger's beginning.
+            ``12h``, ``2w`` ago; None for the start of the ledger.
         until: The moment after the last. A day or a month is included whole.
         zone: Time zone of days, weeks and months, and of times without one.
         where: Filters, such as ``team=search`` (`parse_filter`).
@@ -192,7 +192,7 @@ _AGO = re.compile(r"(\d{1,6})([hdw])")
 _DAYS_OF_A_WEEK = 7
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# These name a stretch, so that one of them says both ends.
+# Names of a whole period, which give both ends of a span.
 _WHOLE = frozenset({"today", "yesterday", "this-month", "last-month"})
 
 
@@ -221,8 +221,8 @@ def _moment(
         raise
     except (ValueError, OverflowError) as error:
         raise ConfigError(
-            f"{text!r} is no moment; expected 2026-11-25, 2026-11-25T14:30, 2026-11, "
-            f"today, yesterday, this-month, last-month, or 7d, 12h, 2w ago"
+            f"{text!r} is not a moment; expected 2026-11-25, 2026-11-25T14:30, "
+            f"2026-11, today, yesterday, this-month, last-month, or 7d, 12h, 2w ago"
         ) from error
     return _checked(at.replace(tzinfo=zone) if at.tzinfo is None else at, text)
 
@@ -240,7 +240,7 @@ _YEARS = range(1971, 2300)
 def _checked(at: datetime, text: str) -> datetime:
     if at.year not in _YEARS:
         raise ConfigError(
-            f"{text!r} lies in the year {at.year}; expected one from {_YEARS[0]} to "
+            f"{text!r} is in the year {at.year}; expected a year from {_YEARS[0]} to "
             f"{_YEARS[-1]}"
         )
     return at
@@ -249,7 +249,7 @@ def _checked(at: datetime, text: str) -> datetime:
 def _stretch(
     text: str, zone: tzinfo, now: datetime
 ) -> tuple[datetime, datetime] | None:
-    """Begin and end of the day or month that *text* names, if it names one."""
+    """Return the bounds of the day or month that *text* names, or None."""
     today = now.date()
     if text in ("today", "yesterday"):
         day = today if text == "today" else today - timedelta(days=1)

@@ -1,8 +1,8 @@
-"""A ledger in the columns of FOCUS, the FinOps Open Cost and Usage Specification.
+"""FOCUS export: a ledger in the FinOps Open Cost and Usage Specification.
 
-Amounts are estimates from list prices, not what AWS bills: ``x_CostBasis`` says so in
+Amounts are estimates from list prices, not what AWS bills: ``x_CostBasis`` states it in
 each row, and the columns of billed, effective, contracted and list cost all have the
-one amount that is known.
+same amount.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .._model.usage import Unit
 from ..errors import ConfigError
 from ..ledger import Ledger
 from ._calendar import Step, edges, is_before
+from ._focus_charges import Charge, charges_of
 from ._focus_columns import EXTENSIONS, columns_of
 from ._selection import Selection
-from ._tables.charges import Charge, charges_of
 from ._tables.remarks import remarks_of
-from ._tables.spend_by import Progress
-from ._tables.table import ColumnType, FlatColumn, FlatTable, Value
+from ._tables.spend_report import Progress
+from ._tables.table import Column, ColumnType, Table, Value
 
 COST_BASIS = "estimate from list prices"
-_PROVIDER = "AWS"  # who issues the invoice too: FOCUS wants BilledCost 0 otherwise
+_PROVIDER = "AWS"  # also the invoice issuer: FOCUS requires BilledCost 0 otherwise
 _CATEGORY, _SUBCATEGORY = "AI and Machine Learning", "Generative AI"
 _SERVICE = "Amazon Bedrock"
 _PERIODS = (Step.HOUR, Step.DAY)
 
 
 class Version(StrEnum):
-    """A version of FOCUS whose names of columns are known here."""
+    """Supported version of FOCUS."""
 
     V1_2 = "1.2"
     V1_4 = "1.4"
@@ -42,12 +42,12 @@ class Version(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose spend it is, which a ledger does not know.
+    """AWS account of the spend, which a ledger does not know.
 
     Attributes:
         id: AWS account that pays, twelve digits.
-        name: How it is called; None for its id.
-        sub_id: AWS account in which calls are made; None for the one that pays.
+        name: Its name; None for its id.
+        sub_id: AWS account that makes the calls; None for the one that pays.
     """
 
     id: str
@@ -63,39 +63,39 @@ def focus_table(
     version: str = Version.V1_2,
     period: str = Step.DAY,
     progress: Progress | None = None,
-) -> FlatTable:
-    """The calls of a ledger as FOCUS rows.
+) -> Table:
+    """Return the calls of a ledger as FOCUS rows.
 
     There is a row for each charge period, tags, model, region, operation, terms and
-    unit. Rows are read while they are taken, one period after the other, so that a
-    long span needs no more memory than its largest period. What was used and has no
-    price has a cost of zero, as FOCUS allows no null there, and ``x_PriceStatus``
-    ``unpriced``. Calls of which no usage is known, as failed ones, have no row.
+    unit. Rows are read lazily, period by period, so that a long span needs no more
+    memory than its largest period. Usage without a price has a cost of zero, as FOCUS
+    allows no null there, and ``x_PriceStatus`` ``unpriced``. Calls without known usage,
+    such as failed ones, have no row.
 
     Args:
-        ledger: What was kept.
+        ledger: The ledger to read.
         selection: Which calls; None for all. Periods are of UTC, whatever its zone.
-        account: Whose spend it is.
-        version: ``1.2``, or ``1.4`` for its names of columns.
+        account: Account of the spend.
+        version: ``1.2``, or ``1.4`` for its column names.
         period: ``day`` or ``hour``.
-        progress: Told after each period.
+        progress: Called after each period.
 
     Raises:
-        ConfigError: If the version or the period is not one of these.
-        LedgerError: If the ledger cannot be read, now or while rows are taken.
+        ConfigError: If the version or the period is not supported.
+        LedgerError: If the ledger cannot be read, now or while rows are read.
     """
     if version not in set(Version):
         raise ConfigError(
-            f"FOCUS version {version!r} is not known; expected {' or '.join(Version)}"
+            f"unknown FOCUS version {version!r}; expected {' or '.join(Version)}"
         )
     if period not in _PERIODS:
-        raise ConfigError(f"a charge period is {period!r}; expected hour or day")
+        raise ConfigError(f"unknown charge period {period!r}; expected hour or day")
     names = columns_of(version)
     chosen = selection or Selection()
     rows = _rows(ledger, chosen, account, Step(period), names, progress)
     columns = (*names, *EXTENSIONS)
-    return FlatTable(
-        tuple(FlatColumn(name, type_of) for name, type_of in columns),
+    return Table(
+        tuple(Column(name, type_of) for name, type_of in columns),
         rows,
         remarks_of(ledger, chosen),
     )
@@ -119,8 +119,8 @@ def _rows(
         end = whole[1] if is_before(whole[1], until) else until
         points = edges(step, start, end)
         for done, (at, parts) in enumerate(reader.steps(points), start=1):
-            kept = (each for each in parts if chosen.lets_pass(each.tags, each.kind))
-            for charge in charges_of(reader, kept):
+            selected = (each for each in parts if chosen.matches(each.tags, each.kind))
+            for charge in charges_of(reader, selected):
                 values = _values(charge, account, _period(step, at))
                 yield [values.get(name) for name in wanted]
             if progress is not None:
@@ -206,7 +206,7 @@ def _values(
 
 
 def _priced(charge: Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]:
-    """What is only there where a rate is: FOCUS wants the others null then."""
+    """Return the columns that FOCUS requires to be null without a rate."""
     terms = [rate.region, rate.scope, rate.tier, rate.latency_mode, rate.context_band]
     details = {
         "x_ContextBand": rate.context_band,
@@ -237,6 +237,24 @@ _NOUNS = (
     ("image_unit", "Images"),
     ("search_unit", "Search Units"),
     ("request", "Requests"),
+    ("query", "Queries"),
+    ("invocation", "Invocations"),
+    ("retrieval", "Retrievals"),
+    ("event", "Events"),
+    ("evaluation", "Evaluations"),
+    ("node_transition", "Node Transitions"),
+    ("page", "Pages"),
+    ("extra_field", "Fields"),
+    ("task", "Tasks"),
+    ("data_gb", "GB"),
+    ("vcpu_hour", "vCPU-Hours"),
+    ("gb_hour", "GB-Hours"),
+    ("gb_month", "GB-Months"),
+    ("record_hour", "Record-Hours"),
+    ("record_month", "Record-Months"),
+    ("tool_index_month", "Tool-Months"),
+    ("model_unit_hour", "Model Unit-Hours"),
+    ("model_storage_month", "Model-Months"),
     ("hour", "Hours"),
     ("minute", "Minutes"),
     ("month", "Months"),
@@ -244,6 +262,6 @@ _NOUNS = (
 
 
 def unit_noun(unit: Unit) -> str:
-    """What *unit* counts, as FOCUS writes units: ``Tokens``, ``Images``, …."""
+    """Return the FOCUS noun of *unit*: ``Tokens``, ``Images``, …."""
     name = unit.value.partition("[")[0]
     return next((noun for end, noun in _NOUNS if name.endswith(end)), "Units")

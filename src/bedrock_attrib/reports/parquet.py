@@ -1,4 +1,4 @@
-"""Tables as Parquet files; needs the extra ``reports``."""
+"""Parquet files of tables; needs the extra ``reports``."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, BinaryIO
 
 from ..errors import ConfigError, MissingExtraError
-from ._tables.table import ColumnType, FlatTable, Value
+from ._tables.table import ColumnType, Table, Value
 
 _EXTRA = "reports"
 _ROWS_OF_A_GROUP = 50_000
-# 20 digits before the point and 18 behind it: a decimal of 128 bits, which every
-# engine reads.
+# 20 digits before and 18 after the point: a decimal of 128 bits, which every engine
+# reads.
 _DIGITS, _SCALE = 38, 18
 _LARGEST_COUNT = 2**63 - 1
 _QUANTUM = Decimal(1).scaleb(-_SCALE)
 _CONTEXT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
 
 
-def write_parquet(table: FlatTable, file: BinaryIO) -> None:
+def write_parquet(table: Table, file: BinaryIO) -> None:
     """Write *table* to *file*.
 
-    Amounts are decimals with 18 digits behind the point; what has more is rounded
-    there, half to even. Counts are whole numbers of 64 bits, times are UTC in
-    microseconds, what is missing is null.
+    Amounts are decimals with 18 digits after the point, rounded half to even. Counts
+    are integers of 64 bits, times are UTC in microseconds, missing values are null.
 
     Raises:
         MissingExtraError: If pyarrow is not installed.
@@ -78,6 +77,6 @@ def _storable(value: Value) -> Value:
     if isinstance(value, int) and value > _LARGEST_COUNT:
         raise ConfigError(
             f"{value} does not fit into the 64 bits of a count in Parquet; expected "
-            f"less, or --format csv or json, which take any number"
+            f"less; use --format csv or json, which accept any number"
         )
     return value

@@ -1,4 +1,4 @@
-"""What tests of an application need: a Bedrock endpoint here, and a list of records."""
+"""Test support for applications: a local Bedrock endpoint and a list of records."""
 
 from __future__ import annotations
 

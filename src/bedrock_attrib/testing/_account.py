@@ -1,4 +1,4 @@
-"""What the simulated account remembers: inference profiles and async invocations."""
+"""Simulated account: inference profiles and async invocations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _INVOCATION = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceProfile:
-    """An inference profile that GetInferenceProfile tells about.
+    """An inference profile that GetInferenceProfile returns.
 
     Attributes:
-        arn: Its ARN; its kind and id are read from there.
+        arn: Its ARN, which contains its kind and id.
         model_arns: ARNs of the foundation models behind it.
-        name: Name that its owner gave it.
+        name: Its name.
     """
 
     arn: str
@@ -30,16 +30,16 @@ class InferenceProfile:
 
     @property
     def is_application(self) -> bool:
-        """Whether a user made it, rather than AWS."""
+        """Whether a user created it, not AWS."""
         return _APPLICATION in self.arn
 
 
 @dataclass(frozen=True, slots=True)
 class AsyncInvocation:
-    """One invocation that StartAsyncInvoke began.
+    """An invocation started with StartAsyncInvoke.
 
     Attributes:
-        number: Ordinal of its request, which makes its ARN.
+        number: Ordinal of its request, used in its ARN.
         model_id: Model as the caller named it.
         output: ``outputDataConfig`` of its request.
     """
@@ -55,14 +55,14 @@ class AsyncInvocation:
 
     @property
     def model_arn(self) -> str:
-        """ARN of the model, made from its id where the caller gave no ARN."""
+        """ARN of the model, made from its id unless the caller gave an ARN."""
         if self.model_id.startswith("arn:"):
             return self.model_id
         return _FOUNDATION_MODEL + self.model_id
 
 
 @dataclass(slots=True)
-class Account:
+class SimulatedAccount:
     """Profiles and invocations by id and ARN.
 
     Attributes:
@@ -74,9 +74,9 @@ class Account:
     invocations: dict[str, AsyncInvocation] = field(default_factory=dict)
 
     def add_profile(self, profile: InferenceProfile) -> None:
-        """Know *profile* from now on."""
+        """Add *profile*."""
         self.profiles[profile.id] = self.profiles[profile.arn] = profile
 
     def add_invocation(self, invocation: AsyncInvocation) -> None:
-        """Know *invocation* from now on."""
+        """Add *invocation*."""
         self.invocations[invocation.arn] = invocation

@@ -1,4 +1,4 @@
-"""How a reply becomes an answer: body or frames first, then faults and headers."""
+"""Responses from replies: body or frames first, then faults and headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from ._aws_errors import error_answer, error_reply_answer
 from ._event_stream import encode_exception, spoil_checksum
 from ._reply import Fault, FaultKind
-from ._wire import Answer, AwsError, Ending, Exchange, JsonObject, as_json
+from ._wire import AwsError, Ending, Exchange, JsonObject, WireAnswer, as_json
 
 JSON = {"Content-Type": "application/json"}
 _EVENT_STREAM = {"Content-Type": "application/vnd.amazon.eventstream"}
@@ -19,36 +19,36 @@ def _no_headers(exchange: Exchange) -> Mapping[str, str]:  # noqa: ARG001 - by t
     return {}
 
 
-class Shape(Protocol):
-    """How an operation answers."""
+class ResponseWriter(Protocol):
+    """Writer of the responses of an operation."""
 
-    def render(self, exchange: Exchange) -> Answer:
-        """Write the whole answer, without its faults."""
+    def render(self, exchange: Exchange) -> WireAnswer:
+        """Write the whole response, without its faults."""
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:
-        """The *answer* of an error, in the operation's words."""
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:
+        """Return the error response *answer* in the operation's format."""
 
     def exception(self, fault: Fault) -> bytes:
-        """The event that ends a stream which began well."""
+        """Return the error event that ends a stream."""
 
 
-class _AwsWords:
-    """How all operations of AWS say what went wrong."""
+class _AwsErrors:
+    """Error format of all AWS operations."""
 
     __slots__ = ()
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:  # noqa: ARG002
-        """The *answer* of an error, in the operation's words."""
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:  # noqa: ARG002
+        """Return the error response *answer* in the operation's format."""
         return answer
 
     def exception(self, fault: Fault) -> bytes:
-        """The event that ends a stream which began well."""
+        """Return the error event that ends a stream."""
         return encode_exception(fault.error, fault.message)
 
 
 @dataclass(frozen=True, slots=True)
-class PlainShape(_AwsWords):
-    """How an operation answers with one JSON body.
+class JsonWriter(_AwsErrors):
+    """Writer of an operation with one JSON body.
 
     Attributes:
         body: Writes the body.
@@ -60,14 +60,14 @@ class PlainShape(_AwsWords):
     headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
     sort_keys: bool = False
 
-    def render(self, exchange: Exchange) -> Answer:
-        """Write the whole answer, without its faults."""
+    def render(self, exchange: Exchange) -> WireAnswer:
+        """Write the whole response, without its faults."""
         reply = exchange.reply
         body = reply.body
         if body is None:
             fields = self.body(exchange) | dict(reply.extra)
             body = as_json(fields, sort_keys=self.sort_keys)
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**JSON, **self.headers(exchange)},
             pieces=(body,),
@@ -76,8 +76,8 @@ class PlainShape(_AwsWords):
 
 
 @dataclass(frozen=True, slots=True)
-class StreamShape(_AwsWords):
-    """How an operation answers with event-stream frames.
+class EventStreamWriter(_AwsErrors):
+    """Writer of an operation with event-stream frames.
 
     Attributes:
         frames: Writes the frames.
@@ -87,11 +87,11 @@ class StreamShape(_AwsWords):
     frames: Callable[[Exchange], Iterable[bytes]]
     headers: Callable[[Exchange], Mapping[str, str]] = _no_headers
 
-    def render(self, exchange: Exchange) -> Answer:
-        """Write the whole answer, without its faults."""
+    def render(self, exchange: Exchange) -> WireAnswer:
+        """Write the whole response, without its faults."""
         reply = exchange.reply
         frames = self.frames(exchange) if reply.frames is None else reply.frames
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**_EVENT_STREAM, **self.headers(exchange)},
             pieces=tuple(frames),
@@ -99,10 +99,10 @@ class StreamShape(_AwsWords):
         )
 
 
-def answer_exchange(exchange: Exchange, shape: Shape) -> Answer:
-    """Write the answer to *exchange*, with the faults and headers of its reply."""
+def answer_exchange(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
+    """Write the response to *exchange*, with the faults and headers of its reply."""
     reply = exchange.reply
-    answer = _rendered(exchange, shape)
+    answer = _rendered(exchange, writer)
     answer = replace(
         answer,
         status=answer.status if reply.status is None else reply.status,
@@ -110,30 +110,30 @@ def answer_exchange(exchange: Exchange, shape: Shape) -> Answer:
         interval_s=reply.chunk_interval_s,
     )
     if reply.fault is not None:
-        answer = _broken(answer, reply.fault, shape)
+        answer = _broken(answer, reply.fault, writer)
     return with_headers(answer, reply.headers)
 
 
-def _rendered(exchange: Exchange, shape: Shape) -> Answer:
+def _rendered(exchange: Exchange, writer: ResponseWriter) -> WireAnswer:
     reply = exchange.reply
     if reply.error is not None:
         answer = error_reply_answer(reply, reply.error)
-        return shape.error(answer, reply.error, reply.error_message)
+        return writer.error(answer, reply.error, reply.error_message)
     try:
-        return shape.render(exchange)
+        return writer.render(exchange)
     except AwsError as error:
         return error_answer(error.code, error.message)
 
 
-def with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
-    """*answer* with *headers* in the place of those of the same name."""
+def with_headers(answer: WireAnswer, headers: Mapping[str, str]) -> WireAnswer:
+    """Return *answer* with *headers*, which replace those of the same name."""
     replaced = {name.lower() for name in headers}
-    kept = {
+    others = {
         name: value
         for name, value in answer.headers.items()
         if name.lower() not in replaced
     }
-    return replace(answer, headers={**kept, **headers})
+    return replace(answer, headers={**others, **headers})
 
 
 _ENDINGS = {
@@ -143,7 +143,7 @@ _ENDINGS = {
 }
 
 
-def _broken(answer: Answer, fault: Fault, shape: Shape) -> Answer:
+def _broken(answer: WireAnswer, fault: Fault, writer: ResponseWriter) -> WireAnswer:
     pieces = answer.pieces if answer.is_stream else _halves(answer.pieces)
     before, rest = pieces[: fault.after], pieces[fault.after :]
     if fault.kind in _ENDINGS:
@@ -151,9 +151,9 @@ def _broken(answer: Answer, fault: Fault, shape: Shape) -> Answer:
     if not answer.is_stream:
         return answer
     if fault.kind is FaultKind.EXCEPTION_EVENT:
-        return replace(answer, pieces=(*before, shape.exception(fault)))
+        return replace(answer, pieces=(*before, writer.exception(fault)))
     if answer.headers["Content-Type"] != _EVENT_STREAM["Content-Type"]:
-        return answer  # there is no checksum to spoil
+        return answer  # without a checksum
     spoilt = tuple(spoil_checksum(frame) for frame in rest[:1])
     return replace(answer, pieces=(*before, *spoilt, *rest[1:]))
 

@@ -1,9 +1,9 @@
-"""Which HTTP status belongs to an AWS error, and how its answer looks."""
+"""HTTP status and response of AWS errors."""
 
 from __future__ import annotations
 
 from ._reply import Reply
-from ._wire import Answer, JsonObject, as_json
+from ._wire import JsonObject, WireAnswer, as_json
 
 # botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20;
 # the last four are errors of every AWS service.
@@ -27,7 +27,7 @@ _STATUS_BY_CODE = {
     "UnknownOperationException": 404,
 }
 _OTHER_ERROR = 400
-# Bedrock sends the code with a namespace behind it; real answers of 2025-02.
+# Bedrock appends a namespace to the code; real responses of 2025-02.
 _NAMESPACE = "http://internal.amazon.com/coral/com.amazon.bedrock/"
 
 
@@ -37,17 +37,17 @@ def error_answer(
     *,
     status: int | None = None,
     extra: JsonObject | None = None,
-) -> Answer:
-    """The answer that makes a client raise *code*.
+) -> WireAnswer:
+    """Return the response that makes a client raise *code*.
 
     Args:
         code: AWS error code, such as ``ThrottlingException``.
         message: Its text.
-        status: HTTP status; None for the one in AWS' model.
+        status: HTTP status; None for the one in AWS's model.
         extra: Further fields of the error, such as ``originalStatusCode``.
     """
     body = as_json({"message": message} | (extra or {}))
-    return Answer(
+    return WireAnswer(
         status=_STATUS_BY_CODE.get(code, _OTHER_ERROR) if status is None else status,
         headers={
             "Content-Type": "application/json",
@@ -58,8 +58,8 @@ def error_answer(
     )
 
 
-def error_reply_answer(reply: Reply, code: str) -> Answer:
-    """The answer of a *reply* that sets the error *code*."""
+def error_reply_answer(reply: Reply, code: str) -> WireAnswer:
+    """Return the response of a *reply* that sets the error *code*."""
     return error_answer(
         code, reply.error_message, status=reply.status, extra=dict(reply.extra)
     )

@@ -1,4 +1,4 @@
-"""How a client of the simulator is made: real boto3, dummy credentials, one attempt."""
+"""Clients of the simulator: real boto3, dummy credentials, one attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.session import Session
 _CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     max_pool_connections=64,
-    proxies={},  # the loopback interface is reached without any
+    proxies={},  # none for the loopback interface
 )
 
 
@@ -25,14 +25,14 @@ def make_client(
     region_name: str,
     config: Config | None,
 ) -> BaseClient:
-    """Make a boto3 client that speaks to *endpoint_url* only.
+    """Create a boto3 client that calls *endpoint_url* only.
 
     Args:
         service_name: Service as boto3 names it.
-        endpoint_url: Where it is answered.
-        session: Session that makes it; None for a new one.
+        endpoint_url: URL of the endpoint.
+        session: Session that creates it; None for a new one.
         region_name: Calling region.
-        config: Laid over the default; None for nothing.
+        config: Merged into the default; None for none.
     """
     maker = _new_session() if session is None else session
     return maker.client(
@@ -53,5 +53,5 @@ def _new_session() -> boto3.Session:
 
 @cache
 def _service_models() -> Loader:
-    """AWS' service models, read once: most of the time that a new client takes."""
+    """Return a loader of AWS's service models, which are slow to read."""
     return create_loader()

@@ -1,4 +1,4 @@
-"""How Converse and ConverseStream answer."""
+"""Responses of Converse and ConverseStream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567"
 
 
 def converse_body(exchange: Exchange) -> JsonObject:
-    """The JSON body of Converse."""
+    """Return the JSON body of Converse."""
     reply = exchange.reply
     message = {"role": "assistant", "content": _content(reply)}
     body: JsonObject = {
@@ -27,7 +27,7 @@ def converse_body(exchange: Exchange) -> JsonObject:
 
 
 def converse_frames(exchange: Exchange) -> Iterator[bytes]:
-    """The frames of ConverseStream, metadata last."""
+    """Yield the frames of ConverseStream, metadata last."""
     for event_type, event in _events(exchange.reply):
         yield encode_event(event_type, as_json(padded(event), sort_keys=True))
 
@@ -39,7 +39,7 @@ def padded(event: JsonObject) -> JsonObject:
 
 
 def tool_use_id(tool_use: ToolUse, position: int) -> str:
-    """The id of *tool_use*, made from its position where it has none."""
+    """Return the id of *tool_use*, made from its position if it has none."""
     return tool_use.id or f"tooluse_{position}"
 
 
@@ -96,13 +96,13 @@ def _tool_events(
 
 
 def argument_parts(tool_use: ToolUse) -> tuple[str, ...]:
-    """The arguments as JSON text in two halves, as streams send them."""
+    """Return the arguments as JSON text in two halves, as streams send them."""
     text = json.dumps(dict(tool_use.arguments))
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
 def _closing_fields(reply: Reply) -> JsonObject:
-    """What Converse and the metadata event of its stream have in common."""
+    """Return the fields shared by Converse and the metadata event of its stream."""
     fields: JsonObject = {"metrics": {"latencyMs": reply.latency_ms}}
     if reply.usage is not None:
         fields["usage"] = _counts.converse_usage(
@@ -134,7 +134,7 @@ def _trace(reply: Reply) -> JsonObject:
 
 
 def assessment(usage: Usage | None) -> JsonObject:
-    """What a guardrail says of one text, its policies' findings left out."""
+    """Return a guardrail's assessment of one text, without findings."""
     metrics: JsonObject = {
         "guardrailProcessingLatency": 1,
         "usage": _counts.guardrail_usage(usage),

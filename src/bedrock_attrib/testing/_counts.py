@@ -1,4 +1,4 @@
-"""Where AWS writes counts, and under which names."""
+"""Fields and headers in which AWS states counts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _GUARDRAIL_CHECKS_FIELDS = {
 
 
 def token_counts(usage: Usage | None) -> dict[str, int]:
-    """Counts that *usage* has, by ``input``, ``output``, ``cache_read``, ``…write``."""
+    """Return counts by ``input``, ``output``, ``cache_read``, ``cache_write``."""
     if usage is None:
         return {}
     counts = {
@@ -71,29 +71,29 @@ def token_counts(usage: Usage | None) -> dict[str, int]:
 
 
 def cache_write_tokens(usage: Usage) -> int | None:
-    """Tokens written to the cache, whatever their lifetime; None when not said."""
+    """Return tokens written to the cache, of any lifetime; None if unknown."""
     written = [count for unit, count in usage.items() if unit in CACHE_WRITE_UNITS]
     return sum(written) if written else None
 
 
-def token_headers(usage: Usage | None, told: frozenset[str]) -> dict[str, str]:
-    """Token headers of InvokeModel, for those counts that are *told* there."""
+def token_headers(usage: Usage | None, stated: frozenset[str]) -> dict[str, str]:
+    """Return token headers of InvokeModel, for the counts *stated* there."""
     counts = token_counts(usage)
     return {
         _TOKEN_HEADERS[name]: str(count)
         for name, count in counts.items()
-        if name in told
+        if name in stated
     }
 
 
 def metrics_fields(usage: Usage | None) -> JsonObject:
-    """Counts of ``amazon-bedrock-invocationMetrics``."""
+    """Return the counts of ``amazon-bedrock-invocationMetrics``."""
     counts = token_counts(usage)
     return {_METRICS_FIELDS[name]: count for name, count in counts.items()}
 
 
 def converse_usage(usage: Usage, *, tell_cache_lifetimes: bool = True) -> JsonObject:
-    """``usage`` of Converse: input excludes cache, the total has them all."""
+    """Return ``usage`` of Converse: input excludes cache, the total includes it."""
     counts = token_counts(usage)
     fields: JsonObject = {
         _CONVERSE_FIELDS[name]: count for name, count in counts.items()
@@ -113,7 +113,7 @@ def _cache_details(usage: Usage) -> list[JsonObject]:
 
 
 def guardrail_usage(usage: Mapping[Unit, int] | None) -> JsonObject:
-    """``usage`` of ApplyGuardrail and of an assessment in a trace."""
+    """Return ``usage`` of ApplyGuardrail and of an assessment in a trace."""
     counts = usage or {}
     fields: JsonObject = {
         name: counts.get(unit, 0) for name, unit in _GUARDRAIL_FIELDS.items()
@@ -125,7 +125,7 @@ def guardrail_usage(usage: Mapping[Unit, int] | None) -> JsonObject:
 
 
 def guardrail_checks_usage(usage: Mapping[Unit, int] | None) -> JsonObject:
-    """``usage`` of InvokeGuardrailChecks: only the checks that ran."""
+    """Return ``usage`` of InvokeGuardrailChecks: only the checks that ran."""
     return {
         name: {"textUnits": usage[unit]}
         for name, unit in _GUARDRAIL_CHECKS_FIELDS.items()
@@ -134,6 +134,6 @@ def guardrail_checks_usage(usage: Mapping[Unit, int] | None) -> JsonObject:
 
 
 def has_guardrail_units(usage: Mapping[Unit, int] | None) -> bool:
-    """Whether *usage* counts what a guardrail assessed."""
+    """Return whether *usage* contains guardrail units."""
     assessed = {*_GUARDRAIL_FIELDS.values(), *_OPTIONAL_GUARDRAIL_FIELDS.values()}
     return bool(usage) and not assessed.isdisjoint(usage or {})

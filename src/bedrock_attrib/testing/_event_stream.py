@@ -1,8 +1,8 @@
-"""How an event becomes bytes of ``application/vnd.amazon.eventstream``.
+"""Encoder of ``application/vnd.amazon.eventstream``.
 
 botocore only decodes this format. Layout: Smithy 2.0, "Amazon Event Stream
-Specification", checked 2026-11-23. No maintained encoder runs on Python 3.11 without
-a large package around it.
+Specification", checked 2026-11-23. No maintained encoder for Python 3.11 comes
+without a large package.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ def encode_event(event_type: str, payload: bytes) -> bytes:
 
 
 def encode_exception(exception_type: str, message: str) -> bytes:
-    """Frame an exception event: the error that ends a stream which began well.
+    """Frame an exception event, the error that ends a stream.
 
     Args:
-        exception_type: Member name in AWS' model, such as ``throttlingException``.
+        exception_type: Member name in AWS's model, such as ``throttlingException``.
         message: Text of the error.
     """
     return encode_message(
@@ -98,7 +98,7 @@ def spoil_checksum(frame: bytes) -> bytes:
 
 
 def split_frames(stream: bytes) -> Iterator[bytes]:
-    """Cut *stream* where its messages end; what is no whole message comes last."""
+    """Split *stream* into messages; an incomplete message comes last."""
     start = 0
     while start < len(stream):
         end = _frame_end(stream, start)

@@ -1,4 +1,4 @@
-"""How Bedrock answers the clients of OpenAI and Anthropic, instead of AWS' own.
+"""Responses of Bedrock's OpenAI and Anthropic interfaces.
 
 Shapes: API references of OpenAI (chat completions, responses) and Anthropic (messages);
 paths: Amazon Bedrock user guide, "Endpoints supported by Amazon Bedrock". Checked
@@ -15,7 +15,7 @@ from ._answers import JSON
 from ._converse import argument_parts, tool_use_id
 from ._invoke import served_headers
 from ._reply import Fault, Reply
-from ._wire import Answer, Exchange, JsonObject, as_json
+from ._wire import Exchange, JsonObject, WireAnswer, as_json
 from .families import (
     ANTHROPIC_MESSAGES,
     OPENAI_CHAT,
@@ -30,14 +30,14 @@ _DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class InterfaceShape:
-    """How an interface answers: with a body, or with server-sent events if asked to.
+class InterfaceWriter:
+    """Writer of an interface: a body, or server-sent events on request.
 
     Attributes:
         body: Writes the body.
         events: Writes the data of the events.
-        closing: What is sent after the last event.
-        names_events: Whether each event says its type on a line of its own.
+        closing: Bytes after the last event.
+        names_events: Whether each event has a line with its type.
     """
 
     body: Callable[[Exchange], JsonObject]
@@ -45,22 +45,22 @@ class InterfaceShape:
     closing: bytes = b""
     names_events: bool = True
 
-    def render(self, exchange: Exchange) -> Answer:
-        """Write the whole answer, without its faults."""
+    def render(self, exchange: Exchange) -> WireAnswer:
+        """Write the whole response, without its faults."""
         if exchange.request.fields().get("stream"):
             return self._stream(exchange)
         reply = exchange.reply
         body = reply.body
         if body is None:
             body = as_json(self.body(exchange) | dict(reply.extra))
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**JSON, **served_headers(reply)},
             pieces=(body,),
             declared_bytes=len(body),
         )
 
-    def _stream(self, exchange: Exchange) -> Answer:
+    def _stream(self, exchange: Exchange) -> WireAnswer:
         reply = exchange.reply
         pieces = reply.frames
         if pieces is None:
@@ -68,7 +68,7 @@ class InterfaceShape:
             events[-1] = events[-1] | dict(reply.extra)
             pieces = tuple(self._event(event) for event in events)
             pieces = (*pieces, self.closing) if self.closing else pieces
-        return Answer(
+        return WireAnswer(
             status=200,
             headers={**_SERVER_SENT, **served_headers(reply)},
             pieces=pieces,
@@ -79,15 +79,15 @@ class InterfaceShape:
         named = f"event: {event['type']}\n".encode() if self.names_events else b""
         return b"%bdata: %b\n\n" % (named, as_json(event))
 
-    def error(self, answer: Answer, code: str, message: str) -> Answer:
-        """The *answer* of an error, in these interfaces' words."""
+    def error(self, answer: WireAnswer, code: str, message: str) -> WireAnswer:
+        """Return the error response *answer* in the format of these interfaces."""
         body = as_json(_error(code, message))
-        return Answer(
+        return WireAnswer(
             status=answer.status, headers=JSON, pieces=(body,), declared_bytes=len(body)
         )
 
     def exception(self, fault: Fault) -> bytes:
-        """The event that ends a stream which began well."""
+        """Return the error event that ends a stream."""
         event = {"type": "error", **_error(fault.error, fault.message)}
         return self._event(event)
 
@@ -96,7 +96,7 @@ def _error(code: str, message: str) -> JsonObject:
     return {"error": {"type": code, "code": code, "message": message}}
 
 
-def _told_tier(reply: Reply) -> JsonObject:
+def _served_tier(reply: Reply) -> JsonObject:
     return {} if reply.service_tier is None else {"service_tier": reply.service_tier}
 
 
@@ -104,20 +104,20 @@ def _told_tier(reply: Reply) -> JsonObject:
 
 
 def _chat_body(exchange: Exchange) -> JsonObject:
-    return OPENAI_CHAT.body(exchange) | _told_tier(exchange.reply)
+    return OPENAI_CHAT.body(exchange) | _served_tier(exchange.reply)
 
 
 def _chat_events(exchange: Exchange) -> Iterator[JsonObject]:
-    """Chunks; counts come in one of their own, and only where the request asks."""
+    """Yield chunks; counts are in a separate one, sent only on request."""
     options = exchange.request.fields().get("stream_options")
     wants_usage = isinstance(options, Mapping) and options.get("include_usage")
     last: JsonObject = {}
     for chunk in chat_chunks(exchange):
         last = {name: chunk[name] for name in chunk if name != "usage"}
-        yield last | _told_tier(exchange.reply)
+        yield last | _served_tier(exchange.reply)
     usage = openai_usage(exchange.reply.usage)
     if wants_usage and usage:
-        yield last | {"choices": [], "usage": usage} | _told_tier(exchange.reply)
+        yield last | {"choices": [], "usage": usage} | _served_tier(exchange.reply)
 
 
 # Responses.
@@ -146,25 +146,25 @@ def _response(exchange: Exchange, status: str, output: list[JsonObject]) -> Json
         "tools": [],
         "top_p": 1.0,
         "usage": usage,
-        **_told_tier(exchange.reply),
+        **_served_tier(exchange.reply),
     }
 
 
 def _responses_usage(reply: Reply) -> JsonObject | None:
-    """``usage``, whose input **includes** cached tokens."""
-    told = openai_usage(reply.usage)
-    if not told:
+    """Return ``usage``, whose input **includes** cached tokens."""
+    stated = openai_usage(reply.usage)
+    if not stated:
         return None
     details = {"cached_tokens": 0}
-    known = told.get("prompt_tokens_details")
+    known = stated.get("prompt_tokens_details")
     if isinstance(known, Mapping):
         details |= known
     return {
-        "input_tokens": told["prompt_tokens"],
+        "input_tokens": stated["prompt_tokens"],
         "input_tokens_details": details,
-        "output_tokens": told["completion_tokens"],
+        "output_tokens": stated["completion_tokens"],
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": told["total_tokens"],
+        "total_tokens": stated["total_tokens"],
     }
 
 
@@ -247,8 +247,8 @@ def _tool_events(
     yield {"type": "response.output_item.done", **at, "item": item}
 
 
-CHAT_COMPLETIONS = InterfaceShape(
+CHAT_COMPLETIONS = InterfaceWriter(
     _chat_body, _chat_events, closing=_DONE, names_events=False
 )
-RESPONSES = InterfaceShape(_responses_body, _responses_events)
-MESSAGES = InterfaceShape(ANTHROPIC_MESSAGES.body, message_chunks)
+RESPONSES = InterfaceWriter(_responses_body, _responses_events)
+MESSAGES = InterfaceWriter(ANTHROPIC_MESSAGES.body, message_chunks)

@@ -1,4 +1,4 @@
-"""How InvokeModel and InvokeModelWithResponseStream answer."""
+"""Responses of InvokeModel and InvokeModelWithResponseStream."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from .families import Family, family_of
 
 
 def invoke_body(exchange: Exchange) -> JsonObject:
-    """The JSON body of InvokeModel, in the family's shape."""
+    """Return the JSON body of InvokeModel, in the family's format."""
     return family_of(exchange).body(exchange) | _guardrail_fields(exchange.reply)
 
 
 def invoke_headers(exchange: Exchange) -> dict[str, str]:
-    """Headers of InvokeModel: token counts, latency, tier, latency mode."""
+    """Return headers of InvokeModel: token counts, latency, tier, latency mode."""
     reply = exchange.reply
     headers = {"X-Amzn-Bedrock-Invocation-Latency": str(reply.latency_ms)}
     if reply.token_headers:
-        told = family_of(exchange).header_counts
-        headers |= _counts.token_headers(reply.usage, told)
+        stated = family_of(exchange).header_counts
+        headers |= _counts.token_headers(reply.usage, stated)
     return headers | served_headers(reply)
 
 
 def invoke_stream_headers(exchange: Exchange) -> dict[str, str]:
-    """Headers of InvokeModelWithResponseStream, which tell no tokens."""
-    told = {"X-Amzn-Bedrock-Content-Type": "application/json"}
-    return told | served_headers(exchange.reply)
+    """Return headers of InvokeModelWithResponseStream, without token counts."""
+    stated = {"X-Amzn-Bedrock-Content-Type": "application/json"}
+    return stated | served_headers(exchange.reply)
 
 
 def served_headers(reply: Reply) -> dict[str, str]:
-    """Tier and latency mode that served the call: botocore 1.44.5's names."""
+    """Return tier and latency mode that served the call: names of botocore 1.44.5."""
     served = {
         "X-Amzn-Bedrock-Service-Tier": reply.service_tier,
         "X-Amzn-Bedrock-PerformanceConfig-Latency": reply.latency_mode,
@@ -45,7 +45,7 @@ def served_headers(reply: Reply) -> dict[str, str]:
 
 
 def invoke_frames(exchange: Exchange) -> Iterator[bytes]:
-    """The frames of InvokeModelWithResponseStream, metrics in the last one."""
+    """Yield the frames of InvokeModelWithResponseStream, metrics in the last one."""
     for chunk in _with_metrics(exchange, _chunks_of(exchange)):
         payload: JsonObject = {"bytes": b64encode(as_json(chunk)).decode()}
         yield encode_event("chunk", as_json(padded(payload)))
@@ -79,7 +79,7 @@ def _metrics(reply: Reply, counts: Usage) -> JsonObject:
 
 
 def _guardrail_fields(reply: Reply) -> JsonObject:
-    """A guardrail's action and trace, named as InvokeModel names them.
+    """Return a guardrail's action and trace, as InvokeModel names them.
 
     Amazon Bedrock user guide, guardrails with InvokeModel, checked 2026-11-23.
     """

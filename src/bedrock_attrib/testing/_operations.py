@@ -1,4 +1,4 @@
-"""Which operation a request asks for, and how each operation answers."""
+"""Operations of the simulator: paths and response writers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from ._answers import PlainShape, Shape, StreamShape
+from ._answers import EventStreamWriter, JsonWriter, ResponseWriter
 from ._converse import converse_body, converse_frames
 from ._interfaces import CHAT_COMPLETIONS, MESSAGES, RESPONSES
 from ._invoke import (
@@ -28,101 +28,101 @@ from ._wire import WireRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the service.
+class SimulatedOperation:
+    """An operation of the service.
 
     Attributes:
         name: As AWS spells it.
         method: HTTP method.
         path: Its path; ``{id}`` names the model or another resource, ``*`` is any
             part.
-        shape: How it answers.
+        writer: Writer of its responses.
     """
 
     name: str
     method: str
     path: str
-    shape: Shape
+    writer: ResponseWriter
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """``path`` as an expression, in which an ARN may have its slashes bare."""
+        """``path`` as a regular expression; an ARN may contain unquoted slashes."""
         named = self.path.replace("{id}", "(?P<id>.+)").replace("*", "[^/]+")
         return re.compile(named)
 
 
 # botocore 1.44.5, service models bedrock-runtime 2023-09-30 and bedrock 2023-04-20.
 OPERATIONS = (
-    Operation(
+    SimulatedOperation(
         "Converse",
         "POST",
         "/model/{id}/converse",
-        PlainShape(converse_body, sort_keys=True),
+        JsonWriter(converse_body, sort_keys=True),
     ),
-    Operation(
+    SimulatedOperation(
         "ConverseStream",
         "POST",
         "/model/{id}/converse-stream",
-        StreamShape(converse_frames),
+        EventStreamWriter(converse_frames),
     ),
-    Operation(
+    SimulatedOperation(
         "InvokeModel",
         "POST",
         "/model/{id}/invoke",
-        PlainShape(invoke_body, invoke_headers),
+        JsonWriter(invoke_body, invoke_headers),
     ),
-    Operation(
+    SimulatedOperation(
         "InvokeModelWithResponseStream",
         "POST",
         "/model/{id}/invoke-with-response-stream",
-        StreamShape(invoke_frames, invoke_stream_headers),
+        EventStreamWriter(invoke_frames, invoke_stream_headers),
     ),
-    Operation(
+    SimulatedOperation(
         "CountTokens",
         "POST",
         "/model/{id}/count-tokens",
-        PlainShape(count_tokens_body),
+        JsonWriter(count_tokens_body),
     ),
-    Operation(
+    SimulatedOperation(
         "ApplyGuardrail",
         "POST",
         "/guardrail/{id}/version/*/apply",
-        PlainShape(apply_guardrail_body),
+        JsonWriter(apply_guardrail_body),
     ),
-    Operation(
+    SimulatedOperation(
         "InvokeGuardrailChecks",
         "POST",
         "/guardrail-checks/invoke",
-        PlainShape(guardrail_checks_body),
+        JsonWriter(guardrail_checks_body),
     ),
-    Operation(
+    SimulatedOperation(
         "StartAsyncInvoke",
         "POST",
         "/async-invoke",
-        PlainShape(start_async_invoke_body),
+        JsonWriter(start_async_invoke_body),
     ),
-    Operation(
+    SimulatedOperation(
         "GetAsyncInvoke",
         "GET",
         "/async-invoke/{id}",
-        PlainShape(get_async_invoke_body),
+        JsonWriter(get_async_invoke_body),
     ),
-    Operation(
+    SimulatedOperation(
         "ListAsyncInvokes",
         "GET",
         "/async-invoke",
-        PlainShape(list_async_invokes_body),
+        JsonWriter(list_async_invokes_body),
     ),
-    Operation(
+    SimulatedOperation(
         "GetInferenceProfile",
         "GET",
         "/inference-profiles/{id}",
-        PlainShape(inference_profile_body),
+        JsonWriter(inference_profile_body),
     ),
     # For the clients of OpenAI and Anthropic; runtime and mantle differ in the path.
     *(
-        Operation(name, "POST", f"{front}/v1/{path}", shape)
-        for name, path, shape, fronts in (
+        SimulatedOperation(name, "POST", f"{front}/v1/{path}", writer)
+        for name, path, writer, fronts in (
             ("ChatCompletions", "chat/completions", CHAT_COMPLETIONS, ("", "/openai")),
             ("Responses", "responses", RESPONSES, ("", "/openai")),
             ("Messages", "messages", MESSAGES, ("", "/anthropic")),
@@ -133,11 +133,11 @@ OPERATIONS = (
 _PATTERNS = tuple((operation, operation.pattern) for operation in OPERATIONS)
 
 
-def route(request: WireRequest) -> tuple[Operation, str] | None:
-    """The operation that *request* asks for, and the resource that it names.
+def route(request: WireRequest) -> tuple[SimulatedOperation, str] | None:
+    """Return the requested operation and the resource that it names.
 
-    That is what the path names, or else the model in the body; empty where neither
-    names any. None for a path that no operation has.
+    The resource is in the path, else the model in the body; empty if neither names
+    one. None for an unknown path.
     """
     path = request.path.partition("?")[0]
     for operation, pattern in _PATTERNS:

@@ -1,4 +1,4 @@
-"""What a line of a file of recorded exchanges must look like.
+"""Format of files with recorded exchanges.
 
 Pydantic takes long to import, so only `load_recordings` imports this module.
 """
@@ -16,20 +16,20 @@ from ..errors import ConfigError
 
 
 def _strict_base64(text: str) -> str:
-    """Refuse what Pydantic's own type for base64 would skip over."""
+    """Reject characters that Pydantic's base64 type ignores."""
     b64decode(text, validate=True)
     return text
 
 
 class RecordedRequest(BaseModel):
-    """The request half of a line; what else it has is of no use here."""
+    """The request of a line; other fields are ignored."""
 
     headers: dict[str, str]
     body: str | None = None
 
 
 class RecordedResponse(BaseModel):
-    """The response half of a line."""
+    """The response of a line."""
 
     status: int = Field(ge=100, le=599)
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class RecordedResponse(BaseModel):
 class RecordedLine(BaseModel):
     """One exchange, format 1."""
 
-    # Pydantic before 2.10 keeps names with ``model_`` for itself.
+    # Pydantic before 2.10 reserves names with ``model_``.
     model_config = ConfigDict(protected_namespaces=())
 
     format: Literal[1]
@@ -58,8 +58,8 @@ def read_line(text: str, path: Path, number: int) -> RecordedLine:
     """Check line *number* of *path*.
 
     Raises:
-        ConfigError: If it is not such a line. The message quotes nothing of it, as
-            it may hold somebody's prompt.
+        ConfigError: If the format is wrong. The message quotes nothing of the line,
+            which may contain a prompt.
     """
     place = f"{path}, line {number}"
     try:

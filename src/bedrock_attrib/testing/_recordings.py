@@ -1,4 +1,4 @@
-"""Real exchanges with Bedrock, read from files and played again over sockets."""
+"""Recorded exchanges with Bedrock, read from files and replayed over sockets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from botocore.model import Shape, StructureShape
 
 from ..errors import ConfigError
 from ._event_stream import split_frames
-from ._wire import Answer
+from ._wire import WireAnswer
 
 RECORDING_HEADER = "x-bedrock-attrib-recording"
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
-# What belongs to the connection that was recorded, or to a coding that was undone.
+# Headers of the recorded connection, or of an encoding that was removed.
 _TRANSPORT_HEADERS = frozenset(
     {
         "connection",
@@ -36,19 +36,19 @@ _replayed: ContextVar[str | None] = ContextVar("replayed_recording", default=Non
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recorded exchange.
+    """A recorded exchange.
 
     Attributes:
         id: Name of the exchange, unique among those loaded together.
         operation: Operation name as AWS spells it.
         model_id: Model as the caller named it.
-        region: Calling region; None where it was not recorded.
+        region: Calling region; None if it was not recorded.
         request_headers: Headers of the request.
         request_body: Text of the request; None for an empty one.
         status: HTTP status of the response.
         response_headers: Headers of the response.
-        response_body: Bytes of the response, frames and all.
-        expected: What the one who recorded it says was used.
+        response_body: Bytes of the response, including framing.
+        expected: Usage stated by the recording.
     """
 
     id: str
@@ -68,9 +68,9 @@ def load_recordings(directory: str | Path) -> list[Recording]:
 
     Raises:
         ConfigError: If there is no such file, a line is not a recorded exchange of
-            format 1, or two lines have one id. The message names file and line.
+            format 1, or two lines have the same id. The message names file and line.
     """
-    # Pydantic takes long to import: only who reads such files waits for it.
+    # Pydantic is slow to import, so it is imported only to read such files.
     from ._recording_file import read_line  # noqa: PLC0415
 
     paths = sorted(Path(directory).glob("*.jsonl"))
@@ -82,7 +82,7 @@ def load_recordings(directory: str | Path) -> list[Recording]:
     for path, number, text in _lines(paths):
         line = read_line(text, path, number)
         if line.id in found:
-            raise ConfigError(f"{path}, line {number}: id {line.id} is there twice")
+            raise ConfigError(f"{path}, line {number}: id {line.id} occurs twice")
         found[line.id] = Recording(
             id=line.id,
             operation=line.operation,
@@ -106,8 +106,8 @@ def _lines(paths: list[Path]) -> Iterator[tuple[Path, int, str]]:
                     yield path, number, text
 
 
-def recorded_answer(recording: Recording) -> Answer:
-    """The answer of *recording*, byte for byte, its frames sent one by one."""
+def recorded_answer(recording: Recording) -> WireAnswer:
+    """Return the response of *recording*, byte for byte, frame by frame."""
     headers = {
         name: value
         for name, value in recording.response_headers.items()
@@ -118,7 +118,7 @@ def recorded_answer(recording: Recording) -> Answer:
         for name, value in headers.items()
     )
     body = recording.response_body
-    return Answer(
+    return WireAnswer(
         status=recording.status,
         headers=headers,
         pieces=tuple(split_frames(body)) if is_stream else (body,),
@@ -128,17 +128,17 @@ def recorded_answer(recording: Recording) -> Answer:
 
 
 def replay(recording: Recording, client: BaseClient) -> None:
-    """Make the recorded call with *client* and read the whole answer.
+    """Make the recorded call with *client* and read the whole response.
 
-    The request names its recording in a header, so a `Simulator` that serves it
-    answers with it, whatever other threads do with the same client.
+    The request names its recording in a header, so that a `Simulator` returns the right
+    one even if other threads use the same client.
 
     Args:
-        recording: The exchange to make again.
+        recording: The exchange to repeat.
         client: A boto3 client of ``bedrock-runtime``, instrumented or not.
 
     Raises:
-        botocore.exceptions.ClientError: If the recorded answer is an error.
+        botocore.exceptions.ClientError: If the recorded response is an error.
     """
     client.meta.events.register(
         "before-call.bedrock-runtime",
@@ -162,7 +162,7 @@ def _name_recording(params: dict[str, Any], **_: object) -> None:
 
 
 def _read_nothing(answer: Mapping[str, Any]) -> None:
-    """Leave *answer* alone: the client has read it before it returned."""
+    """Do nothing: the client has read *answer* already."""
 
 
 def _read_body(answer: Mapping[str, Any]) -> None:
@@ -188,14 +188,14 @@ _READ_WHOLE: dict[str, Callable[[Mapping[str, Any]], None]] = {
 
 
 def _params(recording: Recording, shape: StructureShape) -> dict[str, object]:
-    """Parameters of the client's method that make the recorded request."""
+    """Return parameters of the client's method for the recorded request."""
     params: dict[str, object] = {"modelId": recording.model_id}
     headers = {name.lower(): v for name, v in recording.request_headers.items()}
     for name, member in shape.members.items():
-        told = headers.get(member.serialization.get("name", name).lower())
+        stated = headers.get(member.serialization.get("name", name).lower())
         is_header = member.serialization.get("location") == "header"
-        if is_header and member.type_name == "string" and told is not None:
-            params[name] = told
+        if is_header and member.type_name == "string" and stated is not None:
+            params[name] = stated
     if recording.request_body is None:
         return params
     if "payload" in shape.serialization:
@@ -205,7 +205,7 @@ def _params(recording: Recording, shape: StructureShape) -> dict[str, object]:
 
 
 def _structure(value: Mapping[str, object], shape: StructureShape) -> dict[str, object]:
-    """*value* without what the client's model does not know."""
+    """Return *value* without members that the client's model lacks."""
     return {
         name: _from_wire(value[name], member)
         for name, member in shape.members.items()
@@ -214,7 +214,7 @@ def _structure(value: Mapping[str, object], shape: StructureShape) -> dict[str, 
 
 
 def _from_wire(value: Any, shape: Shape) -> object:  # noqa: ANN401 - any JSON
-    """*value* as boto3 takes it: bytes where the wire has base64."""
+    """Return *value* as boto3 expects it: bytes instead of base64."""
     if shape.metadata.get("document"):
         return value
     convert = _CONVERTERS.get(shape.type_name)

@@ -1,4 +1,4 @@
-"""What the simulator is told to answer."""
+"""Replies: what the simulator answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tokens(
     cache_write_30m_tokens: int | None = None,
     cache_write_1h_tokens: int | None = None,
 ) -> Usage:
-    """Name token counts; one left out is not reported at all.
+    """Build a usage from token counts; an omitted count is not reported.
 
     Args:
         input_tokens: Prompt tokens, cached ones **not** included.
@@ -49,7 +49,7 @@ def tokens(
 
 
 class FaultKind(StrEnum):
-    """How an answer breaks."""
+    """Kinds of broken responses."""
 
     EXCEPTION_EVENT = "exception_event"
     CUT = "cut"
@@ -60,16 +60,16 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A break in an answer that began well.
+    """A fault in a response.
 
     Attributes:
         kind: ``exception_event`` ends a stream with an error event, ``cut`` closes
-            the connection, ``bad_checksum`` spoils one frame, ``stall`` sends no
-            more but keeps the connection, ``no_answer`` closes it before the first
-            byte.
-        after: Frames that are sent well before it. A plain body counts as two
-            frames, its halves, and knows only ``cut``, ``stall`` and ``no_answer``.
-        error: Type of the error event, as AWS' model names it.
+            the connection, ``bad_checksum`` corrupts one frame, ``stall`` sends
+            nothing more on an open connection, ``no_answer`` closes it before the
+            first byte.
+        after: Frames that are sent correctly before it. A plain body counts as two
+            frames, its halves, and supports only ``cut``, ``stall`` and ``no_answer``.
+        error: Type of the error event, as AWS's model names it.
         message: Text of the error event.
     """
 
@@ -81,11 +81,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """One call of a tool that the model asks for.
+    """A tool call that the model requests.
 
     Attributes:
         name: Name of the tool.
-        arguments: What it is called with; must be JSON.
+        arguments: Its arguments; must be JSON.
         id: Id of this use; None for one made from its position.
     """
 
@@ -96,24 +96,24 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer, in terms that hold for every operation and model family.
+    """One response, in terms that apply to every operation and model family.
 
-    What an operation has no place for is not written: a stream has no token headers,
-    an embedding has no output.
+    Values that an operation cannot express are not written: a stream has no token
+    headers, an embedding has no output.
 
     Attributes:
-        text: The answer's text.
+        text: Text of the response.
         usage: Counts, written to each place where AWS writes them; a unit that is
-            absent is not mentioned, and None says nothing at all. Guardrail units
-            stand in the trace as the assessment of the prompt.
-        tool_uses: Tools that the model asks for, after the text.
-        stop_reason: In Converse's words; None for ``end_turn``, or ``tool_use`` with
+            absent is not written, and None writes nothing at all. Guardrail units are
+            in the trace, as the assessment of the prompt.
+        tool_uses: Tools that the model requests, after the text.
+        stop_reason: In Converse's terms; None for ``end_turn``, or ``tool_use`` with
             tools.
-        chunks: Pieces of text that a stream sends.
+        chunks: Number of text chunks of a stream.
         latency_s: Seconds before the first byte.
         chunk_interval_s: Seconds between the frames of a stream.
-        service_tier: Tier that served the call; None to say none.
-        latency_mode: Latency mode that served the call; None to say none.
+        service_tier: Tier that served the call; None to omit it.
+        latency_mode: Latency mode that served the call; None to omit it.
         invoked_model: ARN that a prompt router chose; None without a router.
         guardrail_intervened: Whether a guardrail blocked or changed the answer.
         output_guardrail_usage: Guardrail units for assessing the answer.
@@ -162,11 +162,11 @@ class Reply:
     frames: tuple[bytes, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what could not be sent.
+        """Reject values that cannot be sent.
 
         Raises:
             ConfigError: If a stream has no chunk, a wait or a place is negative, or
-                what goes into a JSON body is no JSON.
+                a part of a JSON body is not JSON.
         """
         if self.chunks < 1:
             raise ConfigError(f"chunks is {self.chunks}; expected 1 or more")
@@ -184,7 +184,7 @@ class Reply:
 
     @property
     def final_reason(self) -> str:
-        """Why the model stopped, in Converse's words."""
+        """Stop reason in Converse's terms."""
         if self.stop_reason is not None:
             return self.stop_reason
         if self.guardrail_intervened:
@@ -193,12 +193,12 @@ class Reply:
 
     @property
     def text_chunks(self) -> tuple[str, ...]:
-        """``text`` in ``chunks`` pieces of about the same length."""
+        """``text`` in ``chunks`` parts of about the same length."""
         count = max(1, min(self.chunks, len(self.text)))
         ends = [len(self.text) * number // count for number in range(count + 1)]
         return tuple(self.text[start:end] for start, end in pairwise(ends))
 
     @property
     def latency_ms(self) -> int:
-        """``latency_s`` as Bedrock tells it."""
+        """``latency_s`` in milliseconds, as Bedrock states it."""
         return round(self.latency_s * 1000)

@@ -1,4 +1,4 @@
-"""Which reply a request gets: the latest that fits, as often as it was told."""
+"""Script of replies: the latest matching one applies, a limited number of times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Rule:
 
 
 class Script:
-    """Replies and what they are for; safe to use from several threads."""
+    """Replies and the requests that they match; thread-safe."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
@@ -41,7 +41,7 @@ class Script:
         model_id: str | None,
         times: int | None,
     ) -> None:
-        """Let *reply* go before those added earlier.
+        """Add *reply*, with precedence over earlier ones.
 
         Raises:
             ConfigError: If *times* is below one.
@@ -52,7 +52,7 @@ class Script:
             self._rules.append(_Rule(reply, operation, model_id, times))
 
     def choose(self, operation: str, model_id: str) -> Reply:
-        """The reply for one request, which counts as one of its times."""
+        """Return the reply to one request, and count its use."""
         with self._lock:
             for rule in reversed(self._rules):
                 if rule.takes(operation, model_id):

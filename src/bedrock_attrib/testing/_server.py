@@ -1,4 +1,4 @@
-"""How answers reach a client: HTTP/1.1 on the loopback interface."""
+"""HTTP/1.1 server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 
-from ._wire import Answer, Ending, WireRequest
+from ._wire import Ending, WireAnswer, WireRequest
 
-# What socketserver hands around; for TCP always a socket.
+# Request type of socketserver; for TCP always a socket.
 _Request = socket.socket | tuple[bytes, socket.socket]
 _LOOPBACK = "127.0.0.1"
 _CLOSE_WITHIN_S = 1.0
-_POLL_S = 0.02  # How soon the accepting thread notices that it should stop.
+_POLL_S = 0.02  # Delay until the accepting thread notices that it should stop.
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Answers on a free port of the loopback interface, one thread per connection.
+    """Server on a free port of the loopback interface, one thread per connection.
 
     Attributes:
-        closing: Set once the server closes; every wait of a handler ends with it.
-        respond: Gives the answer to a request.
+        closing: Set when the server closes, which ends every wait of a handler.
+        respond: Returns the response to a request.
     """
 
     daemon_threads = True
-    # Connections that wait to be accepted: many clients may start at once.
+    # Size of the accept queue: many clients may start at once.
     request_queue_size = 512
 
-    def __init__(self, respond: Callable[[WireRequest], Answer]) -> None:
+    def __init__(self, respond: Callable[[WireRequest], WireAnswer]) -> None:
         self.closing = threading.Event()
         self.respond = respond
         self._open: dict[socket.socket, threading.Thread] = {}
@@ -47,35 +47,35 @@ class LoopbackServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the server answers, such as ``http://127.0.0.1:40000``."""
+        """URL of the server, such as ``http://127.0.0.1:40000``."""
         return f"http://{_LOOPBACK}:{self.server_address[1]}"
 
     def server_bind(self) -> None:
-        """Bind without asking a name service who we are, as http.server would."""
+        """Bind without the name look-up of http.server."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
 
     def opened(self, connection: socket.socket) -> None:
-        """Note a connection that the calling thread will answer."""
+        """Register a connection of the calling thread."""
         self._open[connection] = threading.current_thread()
         if self.closing.is_set():
             _shut(connection)
 
     def ended(self, connection: socket.socket) -> None:
-        """Forget a connection that has been answered to its end."""
+        """Unregister a finished connection."""
         self._open.pop(connection, None)
 
     def handle_error(self, request: _Request, client_address: object) -> None:
-        """Stay quiet when a client has gone; show any other error."""
+        """Ignore disconnected clients; report any other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        """Stop at once: no new connection, and those that are open end."""
+        """Stop at once: accept no connection and end the open ones."""
         deadline = monotonic() + _CLOSE_WITHIN_S
         self.closing.set()
         if sys.is_finalizing():
-            # The accepting thread is gone already, and would be waited for for ever.
+            # The accepting thread no longer exists; waiting for it would never end.
             self.server_close()
             return
         self.shutdown()
@@ -88,19 +88,19 @@ class LoopbackServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads requests of one connection and writes their answers."""
+    """Handler of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: LoopbackServer
 
     def setup(self) -> None:
-        """Tell the server, so that closing it reaches this connection."""
+        """Register the connection, so that the server can close it."""
         super().setup()
         self.server.opened(self.connection)
 
     def finish(self) -> None:
-        """Tell the server that this connection is over."""
+        """Unregister the connection."""
         self.server.ended(self.connection)
         super().finish()
 
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._end(answer)
 
     def _body(self) -> bytes:
-        """The whole body, so that the next request is read from its first byte on."""
+        """Read the whole body, so that the next request starts at its first byte."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         pieces: list[bytes] = []
@@ -129,14 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
     def _relative_path(self) -> str:
-        """The path where the whole URL is asked for, as by aiobotocore with httpx."""
+        """Return the path, also of an absolute URL (aiobotocore with httpx)."""
         return self.path.removeprefix(self.server.url)
 
     # Names that http.server calls, by the request's method.
     do_GET = _answer  # noqa: N815
     do_POST = _answer  # noqa: N815
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: WireAnswer) -> None:
         frame = _chunk if answer.is_stream else bytes
         pieces = [frame(piece) for piece in answer.pieces if piece]
         if answer.is_stream and answer.ending is Ending.COMPLETE:
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(piece)
 
-    def _head(self, answer: Answer) -> bytes:
+    def _head(self, answer: WireAnswer) -> bytes:
         length = (
             "Transfer-Encoding: chunked"
             if answer.is_stream
@@ -168,17 +168,17 @@ class _Handler(BaseHTTPRequestHandler):
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _waited(self, seconds: float) -> bool:
-        """Wait; False if the server closed meanwhile."""
+        """Wait; return False if the server closed meanwhile."""
         return not (seconds and self.server.closing.wait(seconds))
 
-    def _end(self, answer: Answer) -> None:
+    def _end(self, answer: WireAnswer) -> None:
         if answer.ending is Ending.STALL:
             self.server.closing.wait()
         if answer.ending is not Ending.COMPLETE or self.server.closing.is_set():
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Write nothing: what was asked is in the simulator's ``requests``."""
+        """Log nothing: requests are in the simulator's ``requests``."""
 
 
 def _shut(connection: socket.socket) -> None:

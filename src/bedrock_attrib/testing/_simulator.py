@@ -1,4 +1,4 @@
-"""The Bedrock endpoint on this machine: scripts in, answers out."""
+"""Bedrock endpoint on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from .._model.model_id import parse_model_id
-from ._account import Account, InferenceProfile
+from ._account import InferenceProfile, SimulatedAccount
 from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer
 from ._clients import make_client
@@ -22,23 +22,23 @@ from ._recordings import RECORDING_HEADER, Recording, recorded_answer
 from ._reply import Reply
 from ._script import Script
 from ._server import LoopbackServer
-from ._wire import Answer, Exchange, WireRequest
+from ._wire import Exchange, WireAnswer, WireRequest
 
-# Headers that say who asks: they are not kept.
+# Headers with credentials: not stored.
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _REQUEST_ID = "x-amzn-requestid"
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """A request that the simulator answered.
+    """A request that the simulator received.
 
     Attributes:
         operation: Operation name as AWS spells it; empty for an unknown path.
         model_id: Model id, ARN or other resource as the caller named it.
         headers: Headers by lower-case name, credentials left out.
         body_bytes: Length of the body.
-        body: The body, only if the simulator was told to keep bodies.
+        body: The body, only with ``keep_bodies``.
     """
 
     operation: str
@@ -51,12 +51,11 @@ class SeenRequest:
 class Simulator:
     """A Bedrock endpoint on the loopback interface; `bedrock_simulator` makes one.
 
-    It answers every request with a default reply until told otherwise. It may be
-    used from several threads.
+    Every request gets a default reply unless `reply` sets another one. Thread-safe.
 
     Attributes:
-        endpoint_url: Where it answers, for ``endpoint_url`` of a client.
-        requests: What it was asked, oldest first.
+        endpoint_url: URL, for ``endpoint_url`` of a client.
+        requests: Received requests, oldest first.
 
     Example:
         >>> with bedrock_simulator() as simulator:
@@ -71,7 +70,7 @@ class Simulator:
         self._keep_bodies = keep_bodies
         self._script = Script()
         self._clients: list[BaseClient] = []
-        self._account = Account()
+        self._account = SimulatedAccount()
         self._recordings: dict[str, Recording] = {}
         self._numbers = count(1)
         self._server = LoopbackServer(self._respond)
@@ -79,9 +78,9 @@ class Simulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables by which boto3 speaks to this endpoint, with dummy credentials.
+        """Variables that make boto3 use this endpoint, with dummy credentials.
 
-        For an application, or a framework, that makes its clients itself.
+        For an application or a framework that creates its own clients.
         """
         return {
             "AWS_ACCESS_KEY_ID": "simulated",
@@ -99,13 +98,13 @@ class Simulator:
         region_name: str = "us-east-1",
         config: Config | None = None,
     ) -> BaseClient:
-        """Make a boto3 client of this endpoint, with dummy credentials.
+        """Create a boto3 client of this endpoint, with dummy credentials.
 
         Args:
             service_name: ``bedrock-runtime``, or ``bedrock`` for inference profiles.
-            session: Session that makes it; None for a new one.
+            session: Session that creates it; None for a new one.
             region_name: Calling region, which decides prices.
-            config: Laid over the default, which makes one attempt per call.
+            config: Merged into the default, which makes one attempt per call.
         """
         client = make_client(
             service_name,
@@ -125,13 +124,14 @@ class Simulator:
         model_id: str | None = None,
         times: int | None = None,
     ) -> None:
-        """Answer with *reply* from now on; of those that fit, the latest holds.
+        """Answer with *reply* from now on; of matching replies, the latest applies.
 
         Args:
-            reply: What to answer.
+            reply: The reply.
             operation: Only for this operation, as AWS spells it; None for all.
             model_id: Only for this model, as callers write it; None for all.
-            times: Only so often, then the rule before it holds again; None for ever.
+            times: Number of uses, after which the earlier rule applies; None for no
+                limit.
 
         Raises:
             ConfigError: If *times* is below one.
@@ -139,33 +139,33 @@ class Simulator:
         self._script.add(reply, operation=operation, model_id=model_id, times=times)
 
     def add_profile(self, profile: InferenceProfile) -> None:
-        """Let GetInferenceProfile tell about *profile*, by its id and its ARN.
+        """Add *profile* to GetInferenceProfile, by its id and its ARN.
 
-        A model call by either is then answered in the shape of its first model.
+        A model call with either is answered in the format of its first model.
         """
         self._account.add_profile(profile)
 
     def serve(self, recordings: Iterable[Recording]) -> None:
-        """Answer with *recordings* those requests that ask for them: see `replay`."""
+        """Answer requests of `replay` with *recordings*."""
         self._recordings |= {recording.id: recording for recording in recordings}
 
     def close(self) -> None:
         """Stop answering, within a second, and close the clients made here.
 
-        Closing twice is fine.
+        Calling it again has no effect.
         """
         self._server.close()
         while self._clients:
             self._clients.pop().close()
 
-    def _respond(self, request: WireRequest) -> Answer:
+    def _respond(self, request: WireRequest) -> WireAnswer:
         number = next(self._numbers)
         answer = self._answer(request, number)
         if any(name.lower() == _REQUEST_ID for name in answer.headers):
             return answer
         return with_headers(answer, {_REQUEST_ID: str(UUID(int=number))})
 
-    def _answer(self, request: WireRequest, number: int) -> Answer:
+    def _answer(self, request: WireRequest, number: int) -> WireAnswer:
         found = route(request)
         if found is None:
             self._note(request, "", "")
@@ -184,9 +184,9 @@ class Simulator:
             account=self._account,
             number=number,
         )
-        return answer_exchange(exchange, operation.shape)
+        return answer_exchange(exchange, operation.writer)
 
-    def _recorded(self, recording_id: str) -> Answer:
+    def _recorded(self, recording_id: str) -> WireAnswer:
         recording = self._recordings.get(recording_id)
         if recording is None:
             message = f"recording {recording_id} is not served here; see serve()"
@@ -204,7 +204,7 @@ class Simulator:
         self.requests.append(seen)
 
     def _model_id(self, resource: str) -> str:
-        """The base model that *resource* stands for, by way of a known profile."""
+        """Return the base model of *resource*, which may be a known profile."""
         profile = self._account.profiles.get(resource)
         named = (
             resource if profile is None else next(iter(profile.model_arns), resource)
@@ -214,11 +214,11 @@ class Simulator:
 
 @contextmanager
 def bedrock_simulator(*, keep_bodies: bool = False) -> Iterator[Simulator]:
-    """Run a Bedrock endpoint on this machine for the length of a ``with`` block.
+    """Run a Bedrock endpoint on this machine for a ``with`` block.
 
     Args:
-        keep_bodies: Whether `SeenRequest.body` holds the text of requests, which
-            may be somebody's prompt.
+        keep_bodies: Whether `SeenRequest.body` contains the text of requests, which
+            may be a prompt.
     """
     simulator = Simulator(keep_bodies=keep_bodies)
     try:

@@ -1,4 +1,4 @@
-"""Where tests look for the records of finished calls."""
+"""`ListSink`: records of finished calls for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .._model.record import CallRecord
 
 
 class ListSink:
-    """A sink that keeps every record.
+    """A sink that stores every record in a list.
 
     Example:
         >>> sink = ListSink()
@@ -19,26 +19,26 @@ class ListSink:
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
         self._places: dict[str, int] = {}
-        self._settlers: list[Callable[[], None]] = []
+        self._pulls: list[Callable[[], None]] = []
 
     @property
     def records(self) -> list[CallRecord]:
         """Calls that have finished by now, oldest first; always the same list."""
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         return self._records
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before being read; it writes what has ended meanwhile."""
-        self._settlers.append(settle)
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Call *pull*, which has ended calls written, before being read."""
+        self._pulls.append(pull)
 
     def write(self, record: CallRecord) -> None:
-        """Keep *record*."""
+        """Append *record*."""
         self._places[record.id] = len(self._records)
         self._records.append(record)
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
-        """Keep *after* in the place of *before*, if that is still kept."""
+        """Replace *before* with *after*, if it is still in the list."""
         place = self._place_of(before)
         if place is not None:
             self._records[place] = after
@@ -47,12 +47,12 @@ class ListSink:
         records, place = self._records, self._places.get(record.id, 0)
         if place < len(records) and records[place] is record:
             return place
-        # The test has taken records out of the list.
+        # The test has removed records from the list.
         return records.index(record) if record in records else None
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - Sink's signature
-        """Nothing is pending: always True."""
+        """Return True: nothing is ever pending."""
         return True
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is open."""

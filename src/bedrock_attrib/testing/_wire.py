@@ -1,4 +1,4 @@
-"""What goes over the wire: a request as it came, an answer as it will go."""
+"""Requests and responses on the wire."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ._account import Account
+from ._account import SimulatedAccount
 from ._reply import Reply
 
 JsonObject = dict[str, object]
@@ -15,7 +15,7 @@ JsonObject = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A request as it came.
+    """A received request.
 
     Attributes:
         method: ``GET`` or ``POST``.
@@ -30,7 +30,7 @@ class WireRequest:
     body: bytes
 
     def fields(self) -> JsonObject:
-        """The JSON body; empty when it is no JSON object."""
+        """Return the JSON body; empty if it is not a JSON object."""
         try:
             fields = json.loads(self.body)
         except ValueError:
@@ -44,11 +44,11 @@ class Exchange:
 
     Attributes:
         operation: Operation name as AWS spells it.
-        resource: What the path names: a model id, an ARN, a guardrail id.
-        model_id: Base model id that decides the family; empty when not known.
+        resource: Resource in the path: a model id, an ARN, a guardrail id.
+        model_id: Base model id, which decides the family; empty if unknown.
         request: The request itself.
-        reply: What to answer.
-        account: What earlier requests and the test left behind.
+        reply: Chosen reply.
+        account: State left by earlier requests and the test.
         number: Ordinal of the request, from one.
     """
 
@@ -57,12 +57,12 @@ class Exchange:
     model_id: str
     request: WireRequest
     reply: Reply
-    account: Account
+    account: SimulatedAccount
     number: int
 
 
 class AwsError(Exception):
-    """What a request asks for cannot be had; the client gets it as an AWS error.
+    """A request cannot be fulfilled; the client receives an AWS error.
 
     Attributes:
         code: AWS error code.
@@ -76,7 +76,7 @@ class AwsError(Exception):
 
 
 class Ending(Enum):
-    """What happens after the last piece of an answer."""
+    """Behaviour after the last part of a response."""
 
     COMPLETE = "complete"
     CUT = "cut"
@@ -85,18 +85,18 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it will go over the wire.
+class WireAnswer:
+    """A response to be sent.
 
     Attributes:
         status: HTTP status.
-        headers: Headers in order, those of the transport left out.
-        pieces: Body, in parts that are sent one by one.
-        is_stream: Whether the body's length is told only by its end.
-        declared_bytes: Length that a plain body promises.
+        headers: Headers in order, without those of the transport.
+        pieces: Parts of the body, sent one by one.
+        is_stream: Whether the length of the body is not declared.
+        declared_bytes: Declared length of a plain body.
         delay_s: Seconds before the first byte.
-        interval_s: Seconds between two pieces.
-        ending: What happens after the last piece.
+        interval_s: Seconds between two parts.
+        ending: Behaviour after the last part.
     """
 
     status: int

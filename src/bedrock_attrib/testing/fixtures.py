@@ -1,4 +1,4 @@
-"""Fixtures for an application's own pytest: a Bedrock endpoint, and the records.
+"""Pytest fixtures: a Bedrock endpoint and the records of calls.
 
 Use them with ``pytest_plugins = ["bedrock_attrib.testing.fixtures"]`` in the
 ``conftest.py`` at the top of the tests. The only module that needs pytest.
@@ -15,7 +15,7 @@ from .._model.record import CallRecord
 from ._simulator import Simulator, bedrock_simulator
 from ._sink import ListSink
 
-# What boto3 would otherwise take from the machine that runs the tests.
+# Settings that boto3 would otherwise take from the machine.
 _SETTINGS_OF_THE_MACHINE = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -25,10 +25,10 @@ _SETTINGS_OF_THE_MACHINE = (
 
 @pytest.fixture
 def bedrock_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A Bedrock endpoint that boto3 finds by itself, for the length of a test.
+    """A Bedrock endpoint that boto3 finds through the environment, during a test.
 
-    The environment names it, with dummy credentials and us-east-1 as the region, so
-    that an application's own ``boto3.client("bedrock-runtime")`` speaks to it.
+    The environment has its URL, dummy credentials and the region us-east-1, so that an
+    application's own ``boto3.client("bedrock-runtime")`` uses it.
     """
     for name in _SETTINGS_OF_THE_MACHINE:
         monkeypatch.delenv(name, raising=False)
@@ -43,8 +43,8 @@ def attrib_records() -> Iterator[list[CallRecord]]:
     """Records of the calls that the default recorder meters during a test.
 
     The test has a default recorder of its own, without metrics, that records a call
-    before it returns. Afterwards there is one made from environment and file, so an
-    application that calls ``configure`` once for all its tests has to call it again.
+    before it returns. Afterwards a new one is made from environment and file; an
+    application that calls ``configure`` once for all its tests must call it again.
     """
     sink = ListSink()
     configure(sinks=(sink,), metrics=False, immediate=True)

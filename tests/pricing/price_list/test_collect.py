@@ -36,9 +36,9 @@ def prices(found: ImportedPrices) -> list[tuple[str, str]]:
     return [(str(row.valid_from), str(row.price)) for row in found.rows]
 
 
-def left_out(found: ImportedPrices) -> list[tuple[str, str, int]]:
+def skipped(found: ImportedPrices) -> list[tuple[str, str, int]]:
     """Why lines gave no row, and how many."""
-    return [(str(e.reason), e.detail, e.count) for e in found.left_out]
+    return [(str(e.reason), e.detail, e.count) for e in found.skipped]
 
 
 def test_two_skus_of_one_price(imported: Import):
@@ -69,14 +69,14 @@ def test_two_skus_of_two_prices(imported: Import):
         product("USE1-gpt-oss-120b-output-tokens", "0.0006", model="gpt-oss-120b"),
     )
     assert [row.unit.value for row in found.rows] == ["output_token"]
-    assert left_out(found) == [
+    assert skipped(found) == [
         (
             "one list has two prices for the same",
             "openai.gpt-oss-120b-1:0 us-east-1 regional default standard input_token",
             2,
         )
     ]
-    assert found.left_out[0].examples == [
+    assert found.skipped[0].examples == [
         "USE1-gpt-oss-120b-input-tokens",
         "USE1-openai.gpt-oss-120b-mantle-input-tokens-standard",
     ]
@@ -131,7 +131,7 @@ def test_newer_copy_of_one_term(tmp_path: Path):
         ],
     )
     assert prices(found) == [("2026-10-01", "0.07")]
-    assert left_out(found) == [
+    assert skipped(found) == [
         (
             "a newer copy of the list has another price from the same day",
             "amazon.nova-lite-v1:0 us-east-1 regional default standard input_token",
@@ -184,11 +184,11 @@ def test_regions(tmp_path: Path):
     ]
     found = import_lists(tmp_path, [(lines, {})], regions=["eu-central-1"])
     assert [row.region for row in found.rows] == ["eu-central-1"]
-    assert left_out(found) == [("another region than was asked for", "us-east-1", 1)]
+    assert skipped(found) == [("region was not requested", "us-east-1", 1)]
     assert found.unmapped == 0
 
 
-def test_what_is_left_out_is_counted(imported: Import):
+def test_what_is_skipped_is_counted(imported: Import):
     """Lines of one reason are one group, with a few examples."""
     found = imported(
         *(
@@ -198,8 +198,8 @@ def test_what_is_left_out_is_counted(imported: Import):
         ),
         nova("0.00006"),
     )
-    assert left_out(found) == [("model is not in the table of names", "Nova Mega", 6)]
-    assert found.left_out[0].examples == [
+    assert skipped(found) == [("model is not in the table of names", "Nova Mega", 6)]
+    assert found.skipped[0].examples == [
         "USE1-NovaMega-input-tokens",
         "USE1-NovaMega-input-tokens-flex",
         "USE1-NovaMega-input-tokens-batch",
@@ -216,5 +216,5 @@ def test_price_that_may_be_true(imported: Import, price: str):
 def test_nothing():
     """No lines give no prices, and no day."""
     found = collect([])
-    assert (found.rows, found.left_out, found.lines) == ((), (), 0)
+    assert (found.rows, found.skipped, found.lines) == ((), (), 0)
     assert found.as_of is None

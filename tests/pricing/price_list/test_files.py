@@ -193,13 +193,13 @@ BAD_FILES = [
         changed(publicationDate="0001-01-01T00:00:00+14:00"),
         "has no offerCode and publicationDate",
     ),
-    (without("products"), "products is not an object of AWS' price list"),
-    (changed(products=[]), "products is not an object of AWS' price list"),
-    (changed(terms={}), "OnDemand is not an object of AWS' price list"),
+    (without("products"), "products is not an object of AWS's price list"),
+    (changed(products=[]), "products is not an object of AWS's price list"),
+    (changed(terms={}), "OnDemand is not an object of AWS's price list"),
     (changed(offerCode="AmazonEC2"), "is the offer 'AmazonEC2'; expected one of"),
     (
         as_json(LINES).replace('"B": {"sku"', '"A": {"sku"'),
-        "cannot be read as JSON: the key 'A' stands there twice",
+        "cannot be read as JSON: the key 'A' occurs twice",
     ),
     ("FormatVersion,v1.0\n", "has no table of prices"),
     ("a,b\n" * 40, "has no table of prices"),
@@ -217,7 +217,7 @@ BAD_FILES = [
 
 @pytest.mark.parametrize(("content", "problem"), BAD_FILES)
 def test_bad_file(tmp_path: Path, content: str | bytes, problem: str):
-    """A file that is none of AWS' is refused, with its name and what is wrong."""
+    """A file that is none of AWS's is refused, with its name and what is wrong."""
     path = write(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         list(read_offer_file(path))

@@ -103,7 +103,7 @@ skus = nearly_fair() | hostile
 
 def hold_good(found: ImportedPrices) -> None:
     """What must be true of every import."""
-    assert found.mapped + sum(each.count for each in found.left_out) == found.lines
+    assert found.mapped + sum(each.count for each in found.skipped) == found.lines
     keys = [(row.model_id, row.key, row.valid_from) for row in found.rows]
     assert len(keys) == len({*keys})
     known: dict[tuple[str, str], list[Any]] = {}

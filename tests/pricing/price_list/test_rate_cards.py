@@ -72,13 +72,13 @@ def test_image_service():
     assert (row.model_id, row.unit.value) == (asked, "output_image")
 
 
-LEFT_OUT = [
-    ("USW2_input_tokens_standard", {}, "another region than was asked for", ""),
+SKIPPED = [
+    ("USW2_input_tokens_standard", {}, "region was not requested", ""),
     ("XYZ1_input_tokens_standard", {}, "region is not known", "XYZ1"),
     (
         "CreatedImageInpaint",
         {},
-        "its names are those of different models",
+        "names belong to different models",
         f"{OPUS} and stability.stable-image-inpaint-v1:0",
     ),
     (
@@ -104,11 +104,11 @@ LEFT_OUT = [
 ]
 
 
-@pytest.mark.parametrize(("dimension", "changes", "reason", "detail"), LEFT_OUT)
+@pytest.mark.parametrize(("dimension", "changes", "reason", "detail"), SKIPPED)
 def test_line_without_a_row(
     dimension: str, changes: dict[str, Any], reason: str, detail: str
 ):
     """A line of elsewhere, or one that is not certain, is told."""
     found = imported(dimension, **changes)
-    assert [(str(e.reason), e.detail) for e in found.left_out] == [(reason, detail)]
+    assert [(str(e.reason), e.detail) for e in found.skipped] == [(reason, detail)]
     assert found.rows == ()

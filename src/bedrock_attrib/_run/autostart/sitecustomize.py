@@ -1,11 +1,11 @@
-"""How `bedrock-attrib run` gets into a program: Python imports this before it.
+"""Start of metering in a program of `bedrock-attrib run`, imported by Python itself.
 
-The folder of this file comes first on PYTHONPATH, for the program and for every Python
-that it starts. Until the program makes a client of bedrock-runtime, nothing is imported
-but this file, and then metering is switched on for that client and all later ones.
+The folder of this file is first on PYTHONPATH, for the program and for every Python
+process that it starts. Until the program creates a client of bedrock-runtime, only this
+file is imported; then metering is switched on for that client and all later ones.
 
-It runs in whatever Python the program is run by, so it needs nothing but that, and
-nothing it does may break the program.
+It runs in any Python that runs the program, so it needs nothing else, and it must not
+break the program.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if MYPY:  # the import takes longer than all the rest together
 
 _EVENT = "creating-client-class.bedrock-runtime"
 _ID = "bedrock-attrib-run"
-_told: set[str] = set()
+_written: set[str] = set()
 
 
-def _tell(text: str) -> None:
-    if text not in _told:
-        _told.add(text)
+def _warn(text: str) -> None:
+    if text not in _written:
+        _written.add(text)
         try:
             sys.stderr.write("bedrock-attrib: " + text + "\n")
         except Exception:  # noqa: S110 -- no stderr, and no import for it
@@ -33,7 +33,7 @@ def _tell(text: str) -> None:
 
 
 def _switch_on(session: Any) -> None:
-    """Meter the clients of *session*, the one in the making among them."""
+    """Meter the clients of *session*, including the one that is being created."""
     try:
         from bedrock_attrib._instrument.instrument import (  # noqa: PLC0415 -- now it is needed
             instrument_from_outside,
@@ -42,31 +42,30 @@ def _switch_on(session: Any) -> None:
         instrument_from_outside(session)
     except Exception as error:
         where = sys.executable or "this Python"
-        _tell("calls of " + where + " are not metered: " + str(error))
+        _warn("calls of " + where + " are not metered: " + str(error))
 
 
 def _watch_session(session: Any) -> None:
-    """Wait for the first client of bedrock-runtime; the events of one are a copy."""
+    """Wait for the first client of bedrock-runtime."""
     try:
         session.get_component("event_emitter").register_first(
             _EVENT, lambda **_: _switch_on(session), _ID
         )
     except Exception as error:
-        _tell("calls of a session are not metered: " + str(error))
+        _warn("calls of a session are not metered: " + str(error))
 
 
 def _watch_botocore(botocore: Any) -> None:
     try:
         botocore.register_initializer(_watch_session)
     except Exception as error:
-        _tell("calls are not metered, as botocore is too old: " + str(error))
+        _warn("calls are not metered, as botocore is too old: " + str(error))
 
 
 class _Finder:
-    """Finds botocore where the other finders do, and hears when it was imported.
+    """A finder that delegates to the others, and learns when botocore is imported.
 
-    It is not imported from here, as the program may have more to say about where it
-    comes from.
+    botocore is not imported here, as the program may still change where it comes from.
     """
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
@@ -78,11 +77,11 @@ class _Finder:
                 continue
             spec = find_spec(name, path, target)
             if spec is not None:
-                self._listen(spec.loader)
+                self._watch(spec.loader)
                 return spec
         return None
 
-    def _listen(self, loader: Any) -> None:
+    def _watch(self, loader: Any) -> None:
         def exec_module(module: Any) -> None:
             execute(module)
             if self in sys.meta_path:
@@ -93,25 +92,25 @@ class _Finder:
             execute = loader.exec_module
             loader.exec_module = exec_module
         except Exception as error:
-            _tell("calls are not metered: " + str(error))
+            _warn("calls are not metered: " + str(error))
 
 
-def _is_asked_for_summary() -> bool:
-    """Whether this is the program itself, which bears the command's process id."""
+def _is_summary_wanted() -> bool:
+    """Return whether this is the program itself, which has the command's process id."""
     return os.environ.get("_BEDROCK_ATTRIB_SUMMARY_OF") == str(os.getpid())
 
 
-def _tell_of_nothing() -> None:
-    """Say that no call was seen, where a summary was asked for and none was told."""
-    if not _is_asked_for_summary():
+def _report_no_calls() -> None:
+    """Report that no calls were seen, if no summary was written."""
+    if not _is_summary_wanted():
         return  # a forked child
     summary = sys.modules.get("bedrock_attrib._exit_summary")
-    if summary is None or not summary.SUMMARY.has_told:
-        _tell("no Bedrock call was seen (process " + str(os.getpid()) + ")")
+    if summary is None or not summary.SUMMARY.has_written:
+        _warn("no Bedrock calls (process " + str(os.getpid()) + ")")
 
 
-def _run_the_next() -> None:
-    """Import the sitecustomize that this one hides, as Python would have."""
+def _run_hidden_sitecustomize() -> None:
+    """Import the sitecustomize that this one hides, as Python would."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
     ours = sys.modules.pop("sitecustomize", None)
@@ -129,6 +128,6 @@ if "botocore" in sys.modules:
     _watch_botocore(sys.modules["botocore"])
 else:
     sys.meta_path.insert(0, _Finder())
-if _is_asked_for_summary():
-    atexit.register(_tell_of_nothing)
-_run_the_next()
+if _is_summary_wanted():
+    atexit.register(_report_no_calls)
+_run_hidden_sitecustomize()

@@ -1,12 +1,10 @@
-"""Which model an application inference profile stands for, as AWS tells it."""
+"""Models of application inference profiles, looked up in AWS."""
 
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..._model.model_id import ModelRef, Scope
-from ..._runtime.contained_errors import Faults, logger
-from ._api import WAY_OUT, WHAT, ProfileApi, ProfileClient, name_of, verdict_on
+from ..._runtime.contained_errors import PROCESS_ERRORS, logger
+from ..._runtime.fork import ResetOrder, after_fork
+from ._api import WAY_OUT, WHAT, ProfileApi, ProfileClient, failure_of, name_of
 from ._cache import ProfileCache
 from ._lookups import Lookup, Lookups
 from ._members import model_of_members, regions_of
@@ -29,11 +28,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class _Unknown:
-    """A look-up that came to nothing.
+    """A failed look-up.
 
     Attributes:
-        reason: Why.
-        until: When it may be tried again, by the resolver's clock.
+        reason: Why it failed.
+        until: Time of the next possible attempt, by the resolver's clock.
     """
 
     reason: str
@@ -41,17 +40,16 @@ class _Unknown:
 
 
 class ProfileResolver:
-    """Finds out which models application inference profiles stand for.
+    """Resolver of application inference profiles to models.
 
-    `model_of` answers from memory. An ARN that is not known is looked up with
-    GetInferenceProfile on a thread of the resolver's own, once however many ask, and
-    whoever asked `on_answer` is told. Profiles never change, so an answer holds for
-    ever.
+    `model_of` reads from memory. An unknown ARN is looked up with GetInferenceProfile
+    on a thread of the resolver's own, once for all callers, and the callbacks of
+    `on_answer` are called. Profiles never change, so a result is valid for ever.
 
     Needs the permission ``bedrock:GetInferenceProfile``. Without it the calls stay
-    unpriced, which is told once, and AWS is asked again after an hour.
+    unpriced, which is logged once, and AWS is asked again after an hour.
 
-    A forked child keeps what is known and looks up the rest itself.
+    A forked child inherits known profiles and looks up others itself.
 
     Example:
         >>> configure(profiles=ProfileResolver())  # doctest: +SKIP
@@ -70,13 +68,13 @@ class ProfileResolver:
 
         Args:
             session: Makes the clients, on the resolver's thread; boto3 sessions are not
-                to be shared between threads, so none that another thread makes clients
-                with. None for a new one.
-            cache: File that keeps what was looked up, read now; None for none.
-            client_for: Makes the client of ``bedrock`` for a region, instead of the
-                session. It is left open.
-            clock: Gives seconds that never go back.
-            jitter: Gives the part of a pause to keep before AWS is asked again, from
+                thread-safe, so no other thread may make clients with it. None for a
+                new one.
+            cache: File that stores results, read now; None for none.
+            client_for: Makes the ``bedrock`` client of a region instead of the session;
+                it is not closed.
+            clock: Returns monotonic seconds.
+            jitter: Returns the fraction of a pause to wait before another attempt, from
                 0 to 1.
         """
         self._api = ProfileApi(session, client_for)
@@ -84,13 +82,12 @@ class ProfileResolver:
         self._cache = (
             None if cache is None else ProfileCache(Path(cache), most=_MOST_PROFILES)
         )
-        self._faults = Faults()
         self._models: dict[str, ModelRef] = {}
         self._unknown: dict[str, _Unknown] = {}
         self._unsaved: dict[str, tuple[str, ...]] = {}
         self._callbacks: tuple[Callable[[str, ModelRef | None], None], ...] = ()
-        self._settlers: tuple[Callable[[], None], ...] = ()
-        self._told: set[str] = set()
+        self._pulls: tuple[Callable[[], None], ...] = ()
+        self._warned: set[str] = set()
         self._lookups = Lookups(
             self._look_up,
             name="bedrock-attrib-profiles",
@@ -99,10 +96,10 @@ class ProfileResolver:
             jitter=jitter,
         )
         self._recall()
-        _EVERY.add(self)
+        after_fork(self.reset, ResetOrder.QUEUES)
 
     def reset(self) -> None:
-        """Drop look-ups and clients, as a forked child does: they are its parent's."""
+        """Drop look-ups and clients, which in a forked child are its parent's."""
         self._lookups.reset()
         self._api.forget()
         self._unsaved = {}
@@ -113,29 +110,29 @@ class ProfileResolver:
             if model is not None:
                 self._models[arn] = model
 
-    # Asked by recorders, on any thread: nothing here waits or raises.
+    # Called by recorders on any thread: nothing here waits or raises.
 
     def model_of(self, arn: str, region: str) -> ModelRef | None:
-        """The model behind *arn*; None if it is not known, and it is then looked up.
+        """Return the model of *arn*; None if unknown, which starts a look-up.
 
         Args:
             arn: ARN of an application inference profile.
-            region: Region in which it was called, which is asked about it.
+            region: Region of the call, where it is looked up.
         """
         model = self._models.get(arn)
         if model is None:
             try:
                 self._lookups.add(arn, region, unless=lambda: self._is_answered(arn))
             except Exception as fault:  # noqa: BLE001 -- a call may be waiting
-                self._faults.note("profile look-up", fault)
+                PROCESS_ERRORS.note("profile look-up", fault)
         return model
 
     def why_unknown(self, arn: str) -> str:
-        """Why no model of *arn* is to be expected; empty while it is looked up."""
+        """Return why *arn* has no model; empty while it is being looked up."""
         unknown = self._unknown.get(arn)
         if unknown is not None and self._clock() < unknown.until:
             return unknown.reason
-        # One that is known by now is being told.
+        # A model known by now is on its way to the callbacks.
         if arn in self._lookups or arn in self._models:
             return ""
         return f"its application inference profile is not looked up; {WAY_OUT}"
@@ -147,34 +144,34 @@ class ProfileResolver:
         )
 
     def on_answer(self, callback: Callable[[str, ModelRef | None], None]) -> None:
-        """Call *callback* after each look-up with ARN and model, None for none.
+        """Call *callback* after each look-up with the ARN and the model or None.
 
         Args:
             callback: Called on the resolver's thread.
         """
         self._callbacks = (*self._callbacks, callback)
 
-    def settle_with(self, settle: Callable[[], None]) -> None:
-        """Call *settle* before `wait`, to learn of calls that have just ended."""
-        self._settlers = (*self._settlers, settle)
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Call *pull* before `wait`, so that calls that just ended are included."""
+        self._pulls = (*self._pulls, pull)
 
-    # For scripts, and for the end.
+    # For scripts and for shutdown.
 
     def wait(self, timeout_s: float = 10.0) -> bool:
-        """Wait until every look-up is done, those of calls that just ended included.
+        """Wait until every look-up is done, including those of calls that just ended.
 
         Args:
             timeout_s: Seconds to wait at most.
 
         Returns:
-            False when the time was not enough.
+            False on a timeout.
         """
-        for settle in self._settlers:
-            settle()
+        for pull in self._pulls:
+            pull()
         return self._lookups.wait(timeout_s)
 
     def close(self) -> None:
-        """Stop looking up. What is known goes on being answered."""
+        """Stop looking up. Known profiles are still resolved."""
         for arn in self._lookups.close():
             self._give_up(arn, f"{WHAT} before the resolver was closed", math.inf)
         if self._lookups.join():
@@ -193,15 +190,15 @@ class ProfileResolver:
     def _found(self, arn: str, members: tuple[str, ...]) -> None:
         model = model_of_members(arn, members)
         if model is None:
-            reason = "its application inference profile names no single model"
+            reason = "its application inference profile does not name a single model"
             self._give_up(arn, f"{reason}; {WAY_OUT}", math.inf)
             return
         if model.scope is Scope.GEO and model.geography is None:
             regions = ", ".join(regions_of(members))
-            self._tell(
+            self._warn(
                 regions,
-                f"{arn} is served in {regions}, which is no geography that is known; "
-                f"its calls are priced as cross-Region ones of none",
+                f"{arn} is served in {regions}, which is not a known geography; "
+                f"its calls are priced as cross-Region calls without one",
             )
         if self._cache is not None:
             self._unsaved[arn] = members
@@ -210,33 +207,33 @@ class ProfileResolver:
 
     def _failed(self, lookup: Lookup, error: Exception) -> None:
         if not isinstance(error, (BotoCoreError, ClientError)):
-            self._faults.note("profile look-up", error)
-        verdict = verdict_on(error)
-        if not verdict.is_final and self._lookups.postpone(lookup):
+            PROCESS_ERRORS.note("profile look-up", error)
+        failure = failure_of(error)
+        if not failure.is_final and self._lookups.postpone(lookup):
             return
-        reason = f"{WHAT} ({name_of(error)}); {verdict.way_out}"
-        self._tell(verdict.kind, f"{lookup.arn}: {reason}")
-        self._give_up(lookup.arn, reason, verdict.for_s)
+        reason = f"{WHAT} ({name_of(error)}); {failure.way_out}"
+        self._warn(failure.kind, f"{lookup.arn}: {reason}")
+        self._give_up(lookup.arn, reason, failure.for_s)
 
     def _give_up(self, arn: str, reason: str, for_s: float) -> None:
         _keep(self._unknown, arn, _Unknown(reason, self._clock() + for_s))
         self._answer(arn, None)
 
     def _answer(self, arn: str, model: ModelRef | None) -> None:
-        """Tell whoever waits; only then nobody has to wait any more."""
+        """Call the callbacks, and end the look-up afterwards."""
         for callback in self._callbacks:
             try:
                 callback(arn, model)
-            except Exception as fault:  # noqa: BLE001 -- others are to be told too
-                self._faults.note("profile answer", fault)
+            except Exception as fault:  # noqa: BLE001 -- the other callbacks must run
+                PROCESS_ERRORS.note("profile answer", fault)
         self._lookups.done(arn)
 
-    def _tell(self, kind: str, message: str) -> None:
-        """Warn of the first of a kind; the others are logged at DEBUG."""
-        if kind in self._told:
+    def _warn(self, kind: str, message: str) -> None:
+        """Log the first message of a kind as a warning, others at DEBUG."""
+        if kind in self._warned:
             logger.debug("%s", message)
             return
-        self._told.add(kind)
+        self._warned.add(kind)
         logger.warning("%s. More of this kind are logged at DEBUG.", message)
 
     def _save(self) -> None:
@@ -246,19 +243,7 @@ class ProfileResolver:
 
 
 def _keep(memory: dict[str, Value], arn: str, value: Value) -> None:
-    """Put *value* into *memory*, in the place of the oldest one if it is full."""
+    """Store *value* in *memory*; when it is full, drop the oldest entry."""
     if len(memory) >= _MOST_PROFILES:
         memory.pop(next(iter(memory)), None)
     memory[arn] = value
-
-
-_EVERY: weakref.WeakSet[ProfileResolver] = weakref.WeakSet()
-
-
-def _reset_in_child() -> None:
-    for resolver in list(_EVERY):
-        resolver.reset()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(after_in_child=_reset_in_child)

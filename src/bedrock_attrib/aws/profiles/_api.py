@@ -1,6 +1,6 @@
-"""How AWS is asked for the members of a profile, and what its refusals mean.
+"""GetInferenceProfile: requests, and the meaning of its errors.
 
-Built on botocore 1.44.5's model of ``bedrock``; not yet tried with a real account.
+Built on botocore 1.44.5's model of ``bedrock``; not yet tested with a real account.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WHAT = "its application inference profile could not be looked up"
 
 _NOT_ALLOWED_FOR_S = 3600.0
 _NO_ANSWER_FOR_S = 600.0
-# The pauses between attempts are the resolver's: botocore would sleep in one.
+# The resolver pauses between attempts: botocore would sleep on its thread.
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=10,
@@ -38,24 +38,24 @@ _NO_CREDENTIALS = (
 
 
 class ProfileClient(Protocol):
-    """What is used of boto3's client of ``bedrock``."""
+    """Methods used of boto3's ``bedrock`` client."""
 
-    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS' own name; untyped
-        """One inference profile, with its models."""
+    def get_inference_profile(self, *, inferenceProfileIdentifier: str) -> Any:  # noqa: N803, ANN401 -- AWS's own name; untyped
+        """Return one inference profile with its models."""
 
     def close(self) -> None:
         """Close its connections."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a look-up that failed.
+class LookupFailure:
+    """Consequence of a failed look-up.
 
     Attributes:
-        kind: Of each kind the first is told.
-        way_out: What a user can do.
-        for_s: Seconds for which AWS is not asked again.
-        is_final: False if the attempt is to be repeated soon.
+        kind: The first failure of each kind is logged as a warning.
+        way_out: What the user can do.
+        for_s: Seconds until the next request.
+        is_final: False if the attempt is repeated soon.
     """
 
     kind: str
@@ -64,16 +64,16 @@ class Verdict:
     is_final: bool = True
 
 
-_NOT_THERE = Verdict("not there", WAY_OUT, math.inf)
-_NOT_ALLOWED = Verdict(
+_NOT_THERE = LookupFailure("not there", WAY_OUT, math.inf)
+_NOT_ALLOWED = LookupFailure(
     "not allowed",
     f"allow bedrock:GetInferenceProfile, or {WAY_OUT}",
     _NOT_ALLOWED_FOR_S,
 )
-_NO_ANSWER = Verdict("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
+_NO_ANSWER = LookupFailure("no answer", WAY_OUT, _NO_ANSWER_FOR_S, is_final=False)
 
-# By AWS' error code; whatever is not here may pass, as throttling does.
-_VERDICTS = {
+# By AWS's error code; any other error may be temporary, like throttling.
+_FAILURES = {
     "ResourceNotFoundException": _NOT_THERE,
     "ValidationException": _NOT_THERE,
     "AccessDenied": _NOT_ALLOWED,
@@ -84,35 +84,35 @@ _VERDICTS = {
 }
 
 
-def verdict_on(error: Exception) -> Verdict:
-    """What becomes of a look-up that ended in *error*."""
+def failure_of(error: Exception) -> LookupFailure:
+    """Return the consequence of *error*."""
     if isinstance(error, _NO_CREDENTIALS):
         return _NOT_ALLOWED
-    return _VERDICTS.get(name_of(error), _NO_ANSWER)
+    return _FAILURES.get(name_of(error), _NO_ANSWER)
 
 
 def name_of(error: Exception) -> str:
-    """AWS' error code of *error*, or its class name."""
+    """Return AWS's error code of *error*, or its class name."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code") or "ClientError")
     return type(error).__name__
 
 
 class ProfileApi:
-    """Asks the control plane of each region, by a client made when first needed."""
+    """Client of the control planes, one per region, created when first needed."""
 
     def __init__(
         self,
         session: boto3.Session | None,
         client_for: Callable[[str], ProfileClient] | None,
     ) -> None:
-        """Make clients by *client_for*, else by *session*, else by a new session."""
+        """Make clients with *client_for*, *session*, or a new session."""
         self._session = session
         self._client_for = client_for
         self._clients: dict[str, ProfileClient] = {}
 
     def members_of(self, arn: str, region: str) -> tuple[str, ...]:
-        """ARNs of the foundation models behind *arn*; raises as botocore does."""
+        """Return ARNs of the foundation models of *arn*; raises botocore's errors."""
         client = self._clients.get(region)
         if client is None:
             client = (self._client_for or self._new_client)(region)
@@ -126,11 +126,11 @@ class ProfileApi:
         return cast("ProfileClient", client)
 
     def forget(self) -> None:
-        """Let go of the clients, as a forked child must: they are its parent's."""
+        """Drop the clients, which in a forked child are its parent's."""
         self._clients = {}
 
     def close(self) -> None:
-        """Close the clients that were made here."""
+        """Close the clients created here."""
         if self._client_for is None:
             for client in self._clients.values():
                 client.close()

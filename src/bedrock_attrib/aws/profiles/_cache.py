@@ -1,4 +1,4 @@
-"""How looked-up profiles outlive the process: one small file, never in the way."""
+"""Cache file of resolved profiles."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ class ProfileCache:
     """Members of profiles in a file that only its owner can read.
 
     Profiles never change, so nothing in it expires. Several processes may share it: a
-    write keeps what others wrote, and of two at the same moment the later one holds.
-    Whatever is wrong with the file is told once, and the profiles are looked up.
+    write preserves the entries of others; of two concurrent writes the later one wins.
+    A problem with the file is logged once, and the profiles are looked up.
     """
 
     def __init__(self, path: Path, *, most: int) -> None:
         """Use *path* for at most *most* profiles."""
         self._path = path
         self._most = most
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def read(self) -> dict[str, tuple[str, ...]]:
-        """What the file holds; nothing if it cannot be read."""
+        """Return the content of the file; empty if it cannot be read."""
         try:
             return _checked(json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
-            self._tell("read", error)
+            self._warn("read", error)
             return {}
 
     def write(self, members: Members) -> None:
-        """Add *members* to the file, in one step."""
+        """Add *members* to the file, atomically."""
         profiles = list({**self.read(), **members}.items())[-self._most :]
         document = {"version": _VERSION, "profiles": dict(profiles)}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _replace(self._path, json.dumps(document, indent=1))
         except OSError as error:
-            self._tell("write", error)
+            self._warn("write", error)
 
-    def _tell(self, what: str, error: Exception) -> None:
-        if what not in self._told:
-            self._told.add(what)
+    def _warn(self, what: str, error: Exception) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
             logger.warning(
                 "cannot %s the cache of inference profiles %s (%s); profiles are "
                 "looked up as without it",
@@ -64,7 +64,7 @@ class ProfileCache:
 
 
 def _checked(document: object) -> dict[str, tuple[str, ...]]:
-    """Members by profile; ValueError unless *document* is as `write` writes it."""
+    """Return members by profile; raise ValueError for another format."""
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         raise ValueError("not a cache of this version")
     profiles = document.get("profiles")
@@ -75,9 +75,9 @@ def _checked(document: object) -> dict[str, tuple[str, ...]]:
 
 def _texts(members: object) -> tuple[str, ...]:
     if not isinstance(members, list):
-        raise ValueError("members are no list")  # noqa: TRY004 -- as above
+        raise ValueError("members are not a list")  # noqa: TRY004 -- as above
     if not all(isinstance(member, str) for member in members):
-        raise ValueError("a member is no text")
+        raise ValueError("a member is not a string")
     return tuple(members)
 
 

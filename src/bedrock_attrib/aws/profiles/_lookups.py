@@ -1,4 +1,4 @@
-"""Which look-ups are under way: each once, on one thread, repeated with pauses."""
+"""Pending look-ups: one thread, one attempt at a time, retries with pauses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _CLOSE_WITHIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A look-up under way.
+    """A pending look-up.
 
     Attributes:
-        arn: What is looked up.
-        region: Region that is asked.
-        due: When it is to be tried, by the clock.
-        attempts: How often it was tried.
+        arn: ARN of the profile.
+        region: Region of the request.
+        due: Time of the next attempt, by the clock.
+        attempts: Number of attempts so far.
     """
 
     arn: str
@@ -31,9 +31,9 @@ class Lookup:
 
 
 class Lookups:
-    """Tries look-ups on a daemon thread of its own, which starts with the first.
+    """Queue of look-ups on a daemon thread, which starts with the first one.
 
-    A forked child starts with none: those under way are its parent's.
+    A forked child starts empty: pending look-ups are its parent's.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Lookups:
         """Prepare.
 
         Args:
-            attempt: Tries one on the thread, and says `done` or `postpone` of it.
+            attempt: Makes one attempt on the thread and calls `done` or `postpone`.
             name: Name of the thread.
-            at_rest: Called on the thread after attempts, when nothing is left to try
-                for now, and at the end. It and *attempt* raise nothing.
-            clock: Gives seconds that never go back.
-            jitter: Gives the part of a pause to keep, from 0 to 1.
+            at_rest: Called on the thread after attempts, when none is due, and at the
+                end. It and *attempt* must not raise.
+            clock: Returns monotonic seconds.
+            jitter: Returns the fraction of a pause to wait, from 0 to 1.
         """
         self._attempt = attempt
         self._name = name
@@ -64,27 +64,27 @@ class Lookups:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as a forked child does."""
+        """Drop everything, as in a forked child."""
         self._changed = threading.Condition()
-        self._under_way: dict[str, Lookup] = {}
+        self._pending: dict[str, Lookup] = {}
         self._thread: threading.Thread | None = None
         self._has_tried = False
 
     def __contains__(self, arn: str) -> bool:
-        return arn in self._under_way
+        return arn in self._pending
 
     def add(self, arn: str, region: str, *, unless: Callable[[], bool]) -> None:
-        """Look *arn* up if that is not under way; waits for nothing.
+        """Queue a look-up of *arn* unless it is pending. Does not wait.
 
         Args:
-            arn: What to look up.
-            region: Region to ask.
-            unless: Whether the answer has just come.
+            arn: ARN of the profile.
+            region: Region of the request.
+            unless: Returns whether the result has just arrived.
         """
         with self._changed:
-            if self._is_closed or arn in self._under_way or unless():
+            if self._is_closed or arn in self._pending or unless():
                 return
-            if len(self._under_way) >= _MOST:
+            if len(self._pending) >= _MOST:
                 return
             if self._thread is None:
                 thread = threading.Thread(
@@ -92,27 +92,25 @@ class Lookups:
                 )
                 thread.start()
                 self._thread = thread
-            self._under_way[arn] = Lookup(arn, region, due=self._clock())
+            self._pending[arn] = Lookup(arn, region, due=self._clock())
             self._changed.notify_all()
 
     def done(self, arn: str) -> None:
-        """The look-up of *arn* is over, and whoever waits was told."""
+        """End the look-up of *arn*, after its callbacks have run."""
         with self._changed:
-            self._under_way.pop(arn, None)
+            self._pending.pop(arn, None)
             self._changed.notify_all()
 
     def postpone(self, lookup: Lookup) -> bool:
-        """Try *lookup* again after a pause; False if it was tried often enough."""
+        """Retry *lookup* after a pause; return False after the last attempt."""
         attempts = lookup.attempts + 1
         if attempts >= _ATTEMPTS:
             return False
         longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**lookup.attempts)
         due = self._clock() + longest_s * self._jitter()
         with self._changed:
-            if lookup.arn in self._under_way:
-                self._under_way[lookup.arn] = replace(
-                    lookup, due=due, attempts=attempts
-                )
+            if lookup.arn in self._pending:
+                self._pending[lookup.arn] = replace(lookup, due=due, attempts=attempts)
         return True
 
     def wait(self, timeout_s: float) -> bool:
@@ -121,19 +119,19 @@ class Lookups:
             return self._changed.wait_for(self._is_at_rest, timeout_s)
 
     def _is_at_rest(self) -> bool:
-        return not self._under_way and not self._has_tried
+        return not self._pending and not self._has_tried
 
     def close(self) -> list[str]:
-        """Take no more; what was under way is handed back and is the caller's."""
+        """Accept no more look-ups, and return the pending ARNs."""
         with self._changed:
             self._is_closed = True
-            given_up = list(self._under_way)
-            self._under_way.clear()
+            given_up = list(self._pending)
+            self._pending.clear()
             self._changed.notify_all()
         return given_up
 
     def join(self) -> bool:
-        """Wait for the thread to end, a second at most; whether it did."""
+        """Wait at most a second for the thread to end; return whether it did."""
         thread = self._thread
         if thread is None:
             return True
@@ -147,13 +145,13 @@ class Lookups:
         self._rest()
 
     def _next_due(self) -> Lookup | None:
-        """The next one, when it is due; None when there are to be no more."""
+        """Wait for the next due look-up; return None after `close`."""
         while True:
             with self._changed:
                 if self._is_closed:
                     return None
                 lookup = min(
-                    self._under_way.values(), key=lambda each: each.due, default=None
+                    self._pending.values(), key=lambda each: each.due, default=None
                 )
                 pause_s = None if lookup is None else lookup.due - self._clock()
                 if pause_s is not None and pause_s <= 0:

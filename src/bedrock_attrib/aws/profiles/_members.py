@@ -1,4 +1,4 @@
-"""What the members of an inference profile say about its model and where it runs."""
+"""Model and scope of an inference profile, from its member ARNs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _GEOGRAPHIES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def regions_of(members: Sequence[str]) -> tuple[str, ...]:
-    """Regions of ARNs, in order; empty text stands for a global one."""
+    """Return the sorted regions of ARNs; empty text for a global one."""
     return tuple(sorted({arn.split(":")[3] for arn in members}))
 
 
 def model_of_members(arn: str, members: Sequence[str]) -> ModelRef | None:
-    """The model of the profile *arn*, or None if its members name no single one.
+    """Return the model of the profile *arn*; None unless its members name one model.
 
-    AWS does not say which profile an application's own was copied from. A member in
-    no region tells a global one; several regions tell a geography.
+    AWS does not say from which profile an application's own was copied. A member
+    without region means global scope; several regions mean a geography.
 
     Args:
         arn: ARN of the application inference profile.

@@ -1,4 +1,4 @@
-"""How the demo calls each operation, as an application would with boto3."""
+"""Calls of the demo, as an application makes them with boto3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BedrockClient(Protocol):
 
     @property
     def meta(self) -> Any:  # noqa: ANN401 - botocore has no types
-        """What the client knows of its service."""
+        """Metadata of the client."""
 
     @property
     def exceptions(self) -> Any:  # noqa: ANN401 - made by boto3 at run time
@@ -61,7 +61,7 @@ _BODIES: Mapping[str, Mapping[str, object]] = {
 
 
 def make_call(client: BedrockClient, step: Step) -> None:
-    """Make the call of *step* and read its answer as far as the step says.
+    """Make the call of *step*, and read its answer as far as the step states.
 
     Raises:
         botocore.exceptions.ClientError: If the endpoint answers with an error.
@@ -108,13 +108,13 @@ def _count_tokens(client: BedrockClient, step: Step) -> None:
 
 
 def _read(events: Iterable[object], limit: int | None) -> None:
-    """Read *events*, or only so many; the stream is then left open, as by `break`."""
+    """Read *events*, at most *limit*; the stream then stays open, as after `break`."""
     for _ in islice(events, limit):
         pass
 
 
 def _tier(client: BedrockClient, job: Job) -> Mapping[str, str]:
-    """The parameter that asks for a tier; boto3 1.40.61 does not know it yet."""
+    """Return the parameter of the tier, which boto3 1.40.61 does not know yet."""
     known = client.meta.service_model.operation_model(job.operation).input_shape.members
     return {_TIER: job.tier} if job.tier is not None and _TIER in known else {}
 

@@ -1,4 +1,4 @@
-"""The made-up company of the demo: which team asks which model for what, how often.
+"""Jobs of the demo's fictional company: teams, apps, models and calls.
 
 Model names are real so that list prices apply; teams, counts and answers are not.
 """
@@ -19,7 +19,7 @@ GPT_OSS = "openai.gpt-oss-120b-1:0"
 TITAN_EMBED = "amazon.titan-embed-text-v2:0"
 RERANK = "cohere.rerank-v3-5:0"
 NOVA_CANVAS = "amazon.nova-canvas-v1:0"
-# Made by a team for itself: its ARN names no model, so nobody knows the price.
+# Its ARN does not name a model, so its price is unknown.
 PROFILE = (
     "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x1evals7q2m9"
 )
@@ -28,14 +28,13 @@ GUARDRAIL = "gr1support0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """How one call of a job goes another way than the others.
+    """A call of a job that differs from the others.
 
     Attributes:
-        error: AWS error code that it is answered with; None for a good answer.
-        fault: Break in the answer; None for a whole one.
-        usage: What it uses; None for as much as the others.
-        events: Events of the stream that are read before it is given up; None for
-            all.
+        error: AWS error code of its reply; None for success.
+        fault: Break in the reply; None for a complete one.
+        usage: Its usage; None for that of the others.
+        events: Events that are read before the stream is abandoned; None for all.
     """
 
     error: str | None = None
@@ -46,19 +45,19 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Calls of one kind that one app makes all along.
+    """Calls of one kind that one app makes throughout.
 
     Attributes:
-        team: Whose app it is.
-        app: Which app it is.
-        experiment: Which variant of the app it is.
+        team: Team of the app.
+        app: Name of the app.
+        experiment: Variant of the app.
         operation: Operation of bedrock-runtime, as AWS spells it.
         target: Model id, ARN or guardrail that is called.
         region: Calling region.
-        calls: How many calls there are.
-        usage: What an ordinary call uses; text tokens vary around it.
-        tier: Service tier that is asked for and serves the calls; None for default.
-        turns: Calls that go another way, by their number from zero.
+        calls: Number of calls.
+        usage: Usage of an ordinary call; text tokens vary around it.
+        tier: Service tier that is requested and serves the calls; None for default.
+        turns: Calls that differ, by their number from zero.
     """
 
     team: str
@@ -76,9 +75,9 @@ class Job:
 _THROTTLED = Turn(error="ThrottlingException")
 _INVALID = Turn(error="ValidationException")
 _BROKEN = Turn(fault=Fault(FaultKind.EXCEPTION_EVENT, after=5))
-_GIVEN_UP = Turn(events=4)
+_ABANDONED = Turn(events=4)
 # The first call of a job writes to the prompt cache what the others read from it. It
-# calls InvokeModel, as older botocore drops what Converse says of cache lifetimes.
+# calls InvokeModel, as older botocore drops the cache lifetimes of Converse.
 _FIVE_MINUTES = Turn(
     usage=tokens(input_tokens=600, output_tokens=240, cache_write_5m_tokens=1500)
 )
@@ -86,8 +85,8 @@ _ONE_HOUR = Turn(
     usage=tokens(input_tokens=300, output_tokens=700, cache_write_1h_tokens=24000)
 )
 
-# Streams that end early are estimated from what their job's whole streams taught, so
-# they stand at the end of a job, and their job alone makes calls of its kind.
+# Streams that end early are estimated from the complete streams of their job, so they
+# come at the end of a job, which alone makes calls of its kind.
 JOBS = (
     Job(
         team="search",
@@ -143,7 +142,7 @@ JOBS = (
         target=HAIKU,
         calls=24,
         usage=tokens(input_tokens=1100, output_tokens=160),
-        turns={22: _GIVEN_UP, 23: _GIVEN_UP},
+        turns={22: _ABANDONED, 23: _ABANDONED},
     ),
     Job(
         team="support",

@@ -1,4 +1,4 @@
-"""In which order the demo makes its calls, and what each of them is answered."""
+"""Plan of the demo: the order of its calls, and the reply to each."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ class Step:
 
     Attributes:
         at: When it starts, as a share of the whole run from 0 to 1.
-        job: What it is a call of.
-        reply: What the endpoint answers.
-        events: Events of the stream that are read before it is given up; None for
-            all.
+        job: Its job.
+        reply: Reply of the endpoint.
+        events: Events that are read before the stream is abandoned; None for all.
     """
 
     at: float
@@ -42,11 +41,11 @@ Lane = tuple[Step, ...]
 
 
 def plan(jobs: Sequence[Job] = JOBS) -> tuple[Lane, ...]:
-    """The demo's calls, the same ones every time.
+    """Plan the calls of the demo, the same ones every time.
 
     Returns:
         A lane for each job. Lanes share neither operation and model nor any state,
-        so they may run side by side and give the same figures in any order.
+        so they can run in parallel and give the same figures in any order.
     """
     return tuple(
         tuple(_steps(job, number, len(jobs))) for number, job in enumerate(jobs)
@@ -54,7 +53,7 @@ def plan(jobs: Sequence[Job] = JOBS) -> tuple[Lane, ...]:
 
 
 def _steps(job: Job, number: int, of: int) -> Iterator[Step]:
-    # Not for secrets: every run is to have the same figures.
+    # Not for secrets: every run has the same figures.
     random = Random(f"{_SEED}/{number}")  # noqa: S311
     for call in range(job.calls):
         usual = _vary(job.usage, random)

@@ -1,4 +1,4 @@
-"""How the demo shows its metrics to Prometheus, and how one looks at them."""
+"""Metrics page of the demo for Prometheus, and instructions to look at it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ QUERIES = (
 
 @dataclass(frozen=True, slots=True)
 class MetricsPage:
-    """Where Prometheus finds the metrics.
+    """A page that Prometheus can scrape.
 
     Attributes:
-        reader: Takes the metrics of a meter provider.
+        reader: Receives the metrics of a meter provider.
         port: Port on the loopback interface.
     """
 
@@ -39,7 +39,7 @@ class MetricsPage:
 
     @property
     def url(self) -> str:
-        """Address of the page."""
+        """URL of the page."""
         return f"http://{_HOST}:{self.port}/metrics"
 
 
@@ -48,11 +48,11 @@ def metrics_page(port: int) -> Iterator[MetricsPage]:
     """Serve metrics on the loopback interface for the length of a ``with`` block.
 
     Args:
-        port: Port to serve on; 0 for any that is free.
+        port: Port to serve on; 0 for any free one.
 
     Raises:
         MissingExtraError: If the exporter is not installed.
-        ConfigError: If the port is taken.
+        ConfigError: If the port is in use.
     """
     try:
         # Not at the top: the demo runs without this extra.
@@ -69,7 +69,7 @@ def metrics_page(port: int) -> Iterator[MetricsPage]:
     except OSError as error:
         raise ConfigError(
             f"cannot serve metrics on {_HOST}:{port}: {error.strerror}; choose another "
-            f"port, or 0 for any that is free"
+            f"port, or 0 for any free one"
         ) from error
     try:
         yield MetricsPage(PrometheusMetricReader(), server.server_port)
@@ -80,7 +80,7 @@ def metrics_page(port: int) -> Iterator[MetricsPage]:
 
 
 def how_to_look(port: int) -> str:
-    """Command lines and queries that show the demo in Prometheus."""
+    """Return commands and queries that show the demo in Prometheus."""
     target = f'{{targets: ["{_HOST}:{port}"]}}'
     job = f"{{job_name: demo, scrape_interval: 1s, static_configs: [{target}]}}"
     queries = "\n".join(f"  {query}" for query in QUERIES)
@@ -90,5 +90,5 @@ and in another terminal
   curl -s http://{_HOST}:{port}/metrics | grep ^bedrock_attrib
   echo 'scrape_configs: [{job}]' > prometheus.yml
   prometheus --config.file=prometheus.yml
-then ask on http://localhost:9090
+then query on http://localhost:9090
 {queries}"""

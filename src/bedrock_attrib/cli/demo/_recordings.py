@@ -1,4 +1,4 @@
-"""What recorded exchanges cost: played again over sockets, and billed by model."""
+"""Recorded exchanges: replayed over sockets, and billed by model."""
 
 from __future__ import annotations
 
@@ -9,38 +9,53 @@ from datetime import date
 from pathlib import Path
 from time import monotonic
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.progress import track
-from rich.text import Text
 
-from ..._model.record import CallRecord
+from ..._model.cost import ZERO, add
+from ..._model.formatting import exact_money
+from ...reports import (
+    ChargesReport,
+    SpendReport,
+    UnpricedReport,
+    charges,
+    spend_by,
+    unpriced,
+)
 from ...testing import Recording, load_recordings, replay
-from .._bill import BY_MODEL, Bill, bill_of, not_priced
 from .._console import is_animated, remarks, results
-from .._figures import decimals_of, dollars
-from .._json import JsonObject, amount_json, bill_json
-from .._tables import model_table, new_list, not_priced_list
+from .._json import JsonObject, amount_json
+from .._price_table import print_block
+from .._tables import new_list
+from ..report._charges import charges_table
+from ..report._json import charges_json, spend_json, unpriced_json
+from ..report._unpriced import unpriced_block
 from ._endpoint import MeteredEndpoint, metered_endpoint
-from ._report import ESTIMATES
-from ._show import INTERRUPTED, how_to_report
+from ._report import ESTIMATES, titled
+from ._session import INTERRUPTED, how_to_report
 
-# Where a recording does not say its region: the one with the fewest prices of its own.
+# For recordings without a region: the one with the fewest prices of its own.
 _REGION = "us-east-1"
+_USD = "USD"
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of the recordings.
+    """Results of a replay.
 
     Attributes:
-        records: Finished calls.
+        by_model: Spend by model.
+        charges: The same amounts as counts times prices.
+        unpriced: Calls that are not fully priced.
         of: Number of recordings.
-        without_region: Recordings that do not say their region.
+        without_region: Recordings that do not state their region.
         elapsed_s: Seconds that the calls took.
-        prices_of: Day whose list prices hold.
+        prices_of: Day of the list prices.
     """
 
-    records: Sequence[CallRecord]
+    by_model: SpendReport
+    charges: ChargesReport
+    unpriced: UnpricedReport
     of: int
     without_region: int
     elapsed_s: float
@@ -48,36 +63,41 @@ class Replayed:
 
 
 def run_recordings(directory: Path, *, ledger: Path | None, as_json: bool) -> int:
-    """Bill the recordings of *directory*; the exit code.
+    """Bill the recordings of *directory*, and return the exit code.
 
     Raises:
-        ConfigError: If there are none, or one is not as documented.
+        ConfigError: If there are none, or one is invalid.
     """
     recordings = load_recordings(directory)
     with metered_endpoint(ledger=ledger) as endpoint:
         endpoint.simulator.serve(recordings)
         started = monotonic()
-        is_whole = _replay_all(recordings, endpoint)
+        is_complete = _replay_all(recordings, endpoint)
         endpoint.recorder.close()
         replayed = Replayed(
-            records=endpoint.records,
+            by_model=spend_by(endpoint.ledger, ("model",)),
+            charges=charges(endpoint.ledger),
+            unpriced=unpriced(endpoint.ledger),
             of=len(recordings),
             without_region=sum(recording.region is None for recording in recordings),
             elapsed_s=monotonic() - started,
             prices_of=endpoint.prices_of,
         )
-    bill = bill_of(replayed.records, BY_MODEL)
+    out = results()
     if as_json:
-        results().print(json.dumps(_as_json(replayed, bill), indent=2), soft_wrap=True)
+        out.print(json.dumps(_as_json(replayed), indent=2), soft_wrap=True)
     else:
-        results().print(_report(replayed, bill))
+        for number, part in enumerate(_report(replayed)):
+            if number:
+                out.print()
+            print_block(part)
     if ledger is not None:
         remarks().print(how_to_report(ledger), soft_wrap=True)
-    return 0 if is_whole else INTERRUPTED
+    return 0 if is_complete else INTERRUPTED
 
 
 def _replay_all(recordings: Sequence[Recording], endpoint: MeteredEndpoint) -> bool:
-    """Make every recorded call again; False if Ctrl-C came before the last."""
+    """Repeat every recorded call; return False if Ctrl-C came before the last."""
     err = remarks()
     try:
         for recording in track(
@@ -85,7 +105,7 @@ def _replay_all(recordings: Sequence[Recording], endpoint: MeteredEndpoint) -> b
             "Exchanges",
             console=err,
             transient=True,
-            auto_refresh=False,  # by a thread, which Ctrl-C could leave behind
+            auto_refresh=False,  # its thread could survive Ctrl-C
             disable=not is_animated(err),
         ):
             _replay_one(recording, endpoint)
@@ -102,40 +122,41 @@ def _replay_one(recording: Recording, endpoint: MeteredEndpoint) -> None:
         return  # Recorded: the bill counts it as failed.
 
 
-def _report(replayed: Replayed, bill: Bill) -> RenderableType:
-    decimals = decimals_of(line.cost for line in bill.lines.values())
-    return Group(
-        model_table("Recorded exchanges, by model", bill, decimals),
-        Text(),
-        not_priced_list(not_priced(replayed.records)),
-        Text(),
-        new_list("How this was found", _facts(replayed, bill, decimals)),
-    )
+def _report(replayed: Replayed) -> Iterator[RenderableType]:
+    yield charges_table("Charges of the recorded exchanges", replayed.charges)
+    yield unpriced_block(replayed.unpriced)
+    yield titled("Recorded exchanges, by model", replayed.by_model)
+    yield new_list("About this bill", _facts(replayed))
 
 
-def _facts(replayed: Replayed, bill: Bill, decimals: int) -> Iterator[str]:
+def _facts(replayed: Replayed) -> Iterator[str]:
+    calls = replayed.by_model.total.calls
     yield (
-        f"{len(replayed.records)} of {replayed.of} exchanges in "
-        f"{replayed.elapsed_s:.1f} s, by boto3 over sockets."
+        f"{calls} of {replayed.of} exchanges in {replayed.elapsed_s:.1f} s, by boto3 "
+        f"over sockets."
     )
     if replayed.without_region:
         yield (
-            f"{replayed.without_region} of them do not say their region and are "
+            f"{replayed.without_region} of them do not state their region and are "
             f"priced as called from {_REGION}."
         )
-    added = dollars(bill.sum_of_lines(), decimals)
-    yield f"The lines above add up to {added}, exactly."
     yield f"List prices of {replayed.prices_of}. {ESTIMATES}"
+    total = ZERO
+    for row in replayed.by_model.rows:
+        total = add(total, row.spend.cost.get(_USD, ZERO))
+    yield f"The rows of each table add up to {exact_money(total)}, exactly."
 
 
-def _as_json(replayed: Replayed, bill: Bill) -> JsonObject:
+def _as_json(replayed: Replayed) -> JsonObject:
+    total = replayed.by_model.total
     return {
         "exchanges": replayed.of,
-        "calls": len(replayed.records),
+        "calls": total.calls,
         "elapsed_s": round(replayed.elapsed_s, 3),
         "prices_of": replayed.prices_of.isoformat(),
-        "currency": "USD",
-        "total": amount_json(bill.total.cost),
-        "by_model": bill_json(bill),
-        "not_priced": bill_json(not_priced(replayed.records)),
+        "currency": _USD,
+        "total": amount_json(total.cost.get(_USD, ZERO)),
+        "by_model": spend_json(replayed.by_model),
+        "charges": charges_json(replayed.charges),
+        "unpriced": unpriced_json(replayed.unpriced),
     }

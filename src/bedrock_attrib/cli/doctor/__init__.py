@@ -1,4 +1,4 @@
-"""The command ``doctor``: what is on, what is missing, and the next step."""
+"""The command ``doctor``: check of the installation, settings and ledger."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ._settings import (
     load_settings,
 )
 
-_UNWELL = 1
+_PROBLEM = 1
 _MARKS = {
     State.OK: ("ok", "green"),
     State.NOTE: ("-", "dim"),
@@ -38,7 +38,7 @@ _MARKS = {
     State.PROBLEM: ("x", "bold red"),
 }
 _WORST_FIRST = (State.PROBLEM, State.WARNING)
-_NOTHING_TO_DO = "All is well. See what was spent: bedrock-attrib report"
+_NOTHING_TO_DO = "No problems found. To see spend: bedrock-attrib report"
 
 _EPILOG = """
 \b
@@ -54,10 +54,10 @@ Examples:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, *, ledger_name: str | None, as_json: bool) -> None:
-    """Tell what is on, what is missing, and what to do next.
+    """Check the installation, settings and ledger.
 
-    Nothing is changed and nothing is sent over the network; credentials are not looked
-    at. The exit code is 1 if something is broken, else 0.
+    Suggests the next step. Nothing is changed, nothing is sent over the network, and
+    credentials are not read. The exit code is 1 if there is a problem, else 0.
     """
     findings = list(examine(ledger_name))
     if as_json:
@@ -65,13 +65,13 @@ def doctor(ctx: click.Context, *, ledger_name: str | None, as_json: bool) -> Non
     else:
         _print(findings)
     if any(finding.state is State.PROBLEM for finding in findings):
-        ctx.exit(_UNWELL)
+        ctx.exit(_PROBLEM)
 
 
 def examine(ledger_name: str | None = None) -> Iterator[Finding]:
-    """Everything that can be found out here, whatever is broken."""
+    """Run all checks; one that fails does not stop the others."""
     config: Config | None = None
-    with suppress(Exception):  # told below, where it is done again
+    with suppress(Exception):  # reported below, where it is done again
         config = load_settings()
     named = ledger_name
     if named is None and config is not None:
@@ -88,20 +88,20 @@ def examine(ledger_name: str | None = None) -> Iterator[Finding]:
 
 
 def _contained(area: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What *look* finds; that it failed is a finding too."""
+    """Return the findings of *look*, or its failure as a finding."""
     try:
         yield from look()
-    except Exception as error:  # noqa: BLE001 -- whoever is in trouble needs the rest
+    except Exception as error:  # noqa: BLE001 -- the other checks must run
         yield Finding(
             area,
             State.PROBLEM,
-            f"could not be examined: {type(error).__name__}: {error}",
-            "Look at what the message names. If it is this library, report it.",
+            f"check failed: {type(error).__name__}: {error}",
+            "Check what the message names. If it is this library, please report it.",
         )
 
 
 def next_step(findings: Iterable[Finding]) -> str:
-    """What to do first."""
+    """Return the most important next step."""
     known = list(findings)
     for state in _WORST_FIRST:
         for finding in known:
@@ -141,10 +141,10 @@ def _print(findings: Iterable[Finding]) -> None:
         mark, style = _MARKS[finding.state]
         heading = "" if finding.area == area else finding.area
         area = finding.area
-        told = Text(finding.what)
+        shown = Text(finding.what)
         if finding.next_step:
-            told.append(f"\n→ {finding.next_step}", style=style)
-        grid.add_row(Text(heading, style="bold"), Text(mark, style=style), told)
+            shown.append(f"\n→ {finding.next_step}", style=style)
+        grid.add_row(Text(heading, style="bold"), Text(mark, style=style), shown)
     print_block(grid)
     closing = Text.assemble(("\nNext: ", "bold"), next_step(known))
     results().print(closing, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What an examination finds: how things are, and what to do next."""
+"""Findings of a check: a state, and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class State(StrEnum):
-    """How a thing is."""
+    """State of what was checked."""
 
     OK = "ok"
     NOTE = "note"
@@ -16,13 +16,13 @@ class State(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        area: What it belongs to.
-        state: How it is.
+        area: Area of the check.
+        state: The state.
         what: What was found.
-        next_step: What to do; empty only where all is well.
+        next_step: What to do; empty if there is nothing to do.
     """
 
     area: str

@@ -1,4 +1,4 @@
-"""Which Python, packages and extras there are, and who else instruments Bedrock."""
+"""Checks of Python, packages, extras and other instrumentations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEEDED = (
     "opentelemetry-sdk",
     "pydantic",
 )
-# Extra, a module that it brings, its distribution, and what it is for.
+# Extra, a module that it brings, its distribution, and its purpose.
 _OPTIONAL = (
     ("cli", "click", "click", "this command"),
     (
@@ -51,10 +51,10 @@ _OPTIONAL = (
         "instrumentor",
         "opentelemetry.instrumentation.instrumentor",
         "opentelemetry-instrumentation",
-        "being started by opentelemetry-instrument",
+        "programs started by opentelemetry-instrument",
     ),
 )
-# What `metrics` knows of, by the names under which they are installed.
+# Instrumentations that `metrics` recognizes, by distribution.
 _OTHERS = (
     "opentelemetry-instrumentation-botocore",
     "opentelemetry-instrumentation-genai-bedrock",
@@ -71,13 +71,13 @@ def _version(distribution: str) -> str | None:
 
 
 def examine_python() -> Iterator[Finding]:
-    """Which Python this is. One that is too old has not come so far."""
+    """Report the Python version; one that is too old cannot run this."""
     name = f"{platform.python_implementation()} {platform.python_version()}"
     yield Finding(_PYTHON, State.OK, f"{name} at {sys.executable}")
 
 
 def examine_packages() -> Iterator[Finding]:
-    """Which versions of what is always needed there are."""
+    """Report the versions of required packages."""
     for name in _NEEDED:
         found = _version(name)
         if found is not None:
@@ -86,7 +86,7 @@ def examine_packages() -> Iterator[Finding]:
             yield Finding(
                 _PACKAGES,
                 State.NOTE,
-                f"{name} is run from a folder and not installed",
+                f"{name} runs from a folder of sources and is not installed",
                 "Install it, so that its version is known: pip install -e .",
             )
         else:
@@ -94,12 +94,12 @@ def examine_packages() -> Iterator[Finding]:
                 _PACKAGES,
                 State.PROBLEM,
                 f"{name} is not installed",
-                "Install it again with what it needs: pip install bedrock-attrib",
+                "Install it with its dependencies: pip install bedrock-attrib",
             )
 
 
 def examine_extras() -> Iterator[Finding]:
-    """Which extras there are."""
+    """Report the installed extras."""
     for extra, module, distribution, purpose in _OPTIONAL:
         if _has(module):
             found = _version(distribution) or "of unknown version"
@@ -109,7 +109,7 @@ def examine_extras() -> Iterator[Finding]:
             yield Finding(
                 _EXTRAS,
                 State.NOTE,
-                f"{extra}: not installed; it is for {purpose}",
+                f"{extra}: not installed (for {purpose})",
                 f"If you need it: pip install 'bedrock-attrib[{extra}]'",
             )
 
@@ -122,15 +122,15 @@ def _has(module: str) -> bool:
 
 
 def examine_neighbours() -> Iterator[Finding]:
-    """Which other instrumentations of Bedrock may emit the same metrics."""
+    """Report other instrumentations of Bedrock that may emit the same metrics."""
     found = [name for name in _OTHERS if _version(name) is not None]
     for name in found:
         yield Finding(
             _NEIGHBOURS,
             State.NOTE,
             f"{name} {_version(name)} may emit the GenAI metrics for the same calls",
-            "Nothing, while the setting histograms is auto: once it is active, its "
-            "histograms are left to it.",
+            "Nothing while the setting `histograms` is auto: once the other "
+            "instrumentation is active, it alone emits the histograms.",
         )
     if not found:
         what = "no other instrumentation of Bedrock is installed"

@@ -1,4 +1,4 @@
-"""Whether a ledger is kept, can be read and written, and gets calls."""
+"""Checks of the ledger: configured, readable, writable, and receiving calls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ..._model.formatting import counted
 from ...errors import BedrockAttribError
 from ...ledger import Ledger, open_ledger
 from ._findings import Finding, State
@@ -19,23 +20,23 @@ _QUIET_AFTER = timedelta(days=1)
 
 
 def examine_ledger(name: str | None) -> Iterator[Finding]:
-    """How the ledger *name* is; None for none."""
+    """Check the ledger *name*; None if none is configured."""
     if not name:
         yield Finding(
             _LEDGER,
             State.NOTE,
-            "no ledger is kept: only metrics tell what was spent",
+            "no ledger is configured: calls are reported as metrics only",
             "Set BEDROCK_ATTRIB_LEDGER=calls.db where your application runs, or try "
-            "one: bedrock-attrib demo --ledger demo.db",
+            "the demo: bedrock-attrib demo --ledger demo.db",
         )
         return
     if "://" in name:
         yield Finding(
             _LEDGER,
             State.NOTE,
-            f"{without_secrets(name)} is no file; nothing is sent over the network, so "
-            "it was not tried",
-            "Try it: bedrock-attrib ledger info",
+            f"{without_secrets(name)} is not a file and was not checked, as nothing is "
+            "sent over the network",
+            "Check it: bedrock-attrib ledger info",
         )
         return
     path = Path(name)
@@ -47,8 +48,8 @@ def examine_ledger(name: str | None) -> Iterator[Finding]:
         yield Finding(
             _LEDGER,
             State.PROBLEM,
-            f"{path} cannot be looked at: {error.strerror or error}",
-            "Run as its owner, or name a file in folders that may be entered.",
+            f"{path} cannot be accessed: {error.strerror or error}",
+            "Run as its owner, or choose a file in an accessible folder.",
         )
     else:
         yield from _examine_file(path)
@@ -60,36 +61,36 @@ def _missing(path: Path) -> Finding:
         return Finding(
             _LEDGER,
             State.PROBLEM,
-            f"{path} is not there, and neither is the folder {folder}",
-            f"Make the folder: mkdir -p {folder}",
+            f"{path} does not exist, and neither does the folder {folder}",
+            f"Create the folder: mkdir -p {folder}",
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         return Finding(
             _LEDGER,
             State.PROBLEM,
-            f"{path} is not there, and {folder} is not writable for this user",
-            "Name a file in a folder that is writable.",
+            f"{path} does not exist, and {folder} is not writable for this user",
+            "Choose a file in a writable folder.",
         )
     return Finding(
         _LEDGER,
         State.NOTE,
-        f"{path} is not there yet; it is made when the first call is metered",
+        f"{path} does not exist yet; the first metered call creates it",
         "Instrument a client and make a call: docs/tutorial.md",
     )
 
 
 def _examine_file(path: Path) -> Iterator[Finding]:
     if not path.is_file():
-        step = "Name a file, which may be new."
-        yield Finding(_LEDGER, State.PROBLEM, f"{path} is no file", step)
+        step = "Choose a file, which need not exist."
+        yield Finding(_LEDGER, State.PROBLEM, f"{path} is not a file", step)
         return
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & _OTHERS_MAY:
         yield Finding(
             _LEDGER,
             State.WARNING,
-            f"{path} has mode {mode:04o}: other users may read who spends what",
-            f"Keep it to its owner: chmod 600 {path}",
+            f"{path} has mode {mode:04o}: other users may read it",
+            f"Restrict it to its owner: chmod 600 {path}",
         )
     for right, word in ((os.R_OK, "readable"), (os.W_OK, "writable")):
         if not os.access(path, right):
@@ -105,9 +106,9 @@ def _examine_file(path: Path) -> Iterator[Finding]:
         yield Finding(
             _LEDGER,
             State.PROBLEM,
-            f"{path} is in {folder}, which is not writable for this user: who writes a "
-            "ledger makes files beside it",
-            "Keep it in a folder that is writable.",
+            f"{path} is in {folder}, which is not writable for this user; a writer "
+            "creates files beside the ledger",
+            "Choose a file in a writable folder.",
         )
         return
     if not path.stat().st_size:
@@ -121,7 +122,7 @@ def _examine_content(path: Path) -> Iterator[Finding]:
     try:
         ledger = open_ledger(path, read_only=True)
         try:
-            yield from _tell(path, ledger)
+            yield from _content(path, ledger)
         finally:
             ledger.close()
     except BedrockAttribError as error:
@@ -129,11 +130,11 @@ def _examine_content(path: Path) -> Iterator[Finding]:
             _LEDGER,
             State.PROBLEM,
             str(error),
-            "Move the file away, or name another; the next call makes a new one.",
+            "Move the file away, or choose another; the next call creates a new one.",
         )
 
 
-def _tell(path: Path, ledger: Ledger) -> Iterator[Finding]:
+def _content(path: Path, ledger: Ledger) -> Iterator[Finding]:
     with ledger.reading() as reader:
         span = reader.span()
         calls = reader.count_calls()
@@ -144,12 +145,13 @@ def _tell(path: Path, ledger: Ledger) -> Iterator[Finding]:
     size = path.stat().st_size / 1e6
     if span is None:
         step = "Instrument a client and make a call: docs/tutorial.md"
-        yield Finding(_LEDGER, State.NOTE, f"{path} has no call yet", step)
+        yield Finding(_LEDGER, State.NOTE, f"{path} has no calls yet", step)
         return
     at = f"in the hour before {span[1]:%Y-%m-%d %H:%M}"
     at = at if last is None else f"at {last:%Y-%m-%d %H:%M:%S}"
     what = (
-        f"{path}: {calls:,} single calls since {span[0]:%Y-%m-%d}, the last {at} UTC; "
+        f"{path}: {counted(calls, 'single call')} since {span[0]:%Y-%m-%d}, the last "
+        f"{at} UTC; "
         f"{size:,.1f} MB, readable and writable"
     )
     age = datetime.now(UTC) - (last or span[1])
@@ -157,15 +159,15 @@ def _tell(path: Path, ledger: Ledger) -> Iterator[Finding]:
         yield Finding(
             _LEDGER,
             State.NOTE,
-            f"{what}. Nothing came for {age.days} days",
-            "If calls were made since: see that the application has the same setting, "
-            "and that bedrock_attrib.instrument() comes before its clients.",
+            f"{what}. No calls for {counted(age.days, 'day')}",
+            "If calls were made since: check that the application has the same "
+            "setting, and calls bedrock_attrib.instrument() before it creates clients.",
         )
     else:
         yield Finding(_LEDGER, State.OK, what)
     yield Finding(
         _LEDGER,
         State.OK,
-        "losses are counted by each process that writes: its metric "
-        "bedrock_attrib.sink.dropped, and Ledger.dropped",
+        "each writing process counts lost records in its metric "
+        "bedrock_attrib.sink.dropped and in Ledger.dropped",
     )

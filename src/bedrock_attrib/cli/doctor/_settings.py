@@ -1,4 +1,4 @@
-"""What is set and where from, and whether prices and metrics can be had by it."""
+"""Checks of settings, prices, metrics and AWS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from opentelemetry.metrics import get_meter_provider
 
 from ..._config import Config, origins
+from ..._model.formatting import counted
 from ..._runtime.contained_errors import logger
 from ...errors import ConfigError
 from ...pricing import PriceTable
@@ -23,7 +24,7 @@ _PRICES = "prices"
 _METRICS = "metrics"
 _AWS = "AWS"
 _OLD_DAYS = 60
-# Whatever stands between the user's name and the host in a URL.
+# The password in a URL.
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*(?=@)")
 # https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 # and those of opentelemetry-instrument, checked 2026-11-25.
@@ -33,33 +34,33 @@ _OTEL_VARIABLES = (
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
     "OTEL_SERVICE_NAME",
 )
-_STAND_INS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
+_PLACEHOLDERS = frozenset({"_ProxyMeterProvider", "NoOpMeterProvider"})
 
 
-class _Heard(logging.Handler):
-    """Keeps what the library says, which would go to stderr otherwise."""
+class _Captured(logging.Handler):
+    """Log messages of the library, which would go to stderr otherwise."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
+        """Store a message."""
         self.messages.append(record.getMessage())
 
 
 @contextmanager
-def _hearing() -> Iterator[list[str]]:
-    heard = _Heard()
-    logger.addHandler(heard)
+def _captured_log() -> Iterator[list[str]]:
+    captured = _Captured()
+    logger.addHandler(captured)
     try:
-        yield heard.messages
+        yield captured.messages
     finally:
-        logger.removeHandler(heard)
+        logger.removeHandler(captured)
 
 
 def without_secrets(text: str) -> str:
-    """*text* whose URLs hold no password, and no parameters that may be one."""
+    """Return *text* without passwords and parameters of URLs."""
     hidden = _PASSWORD.sub(r"\1:…", text)
     return (
         hidden.partition("?")[0] + "?…" if "://" in hidden and "?" in hidden else hidden
@@ -67,8 +68,8 @@ def without_secrets(text: str) -> str:
 
 
 def load_settings() -> Config | None:
-    """The settings; None where they are wrong."""
-    with _hearing():
+    """Load the settings; None if they are invalid."""
+    with _captured_log():
         try:
             return Config.load()
         except ConfigError:
@@ -76,8 +77,8 @@ def load_settings() -> Config | None:
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Which settings hold, and where each came from."""
-    with _hearing() as heard:
+    """Report the settings, and where each comes from."""
+    with _captured_log() as messages:
         try:
             config = Config.load()
             found = origins()
@@ -86,16 +87,16 @@ def examine_settings() -> Iterator[Finding]:
                 _SETTINGS,
                 State.PROBLEM,
                 without_secrets(str(error)),
-                "Correct it there; until then nothing can be instrumented. "
+                "Correct it; until then nothing can be instrumented. "
                 "Settings: docs/reference/settings.md",
             )
             return
-    for message in dict.fromkeys(heard):
+    for message in dict.fromkeys(messages):
         yield Finding(
             _SETTINGS,
             State.WARNING,
             message,
-            "Correct its name, or unset it if it is not meant for this library.",
+            "Correct the name, or unset the variable.",
         )
     for name, origin in sorted(found.items()):
         value = without_secrets(str(getattr(config, name)))
@@ -104,13 +105,13 @@ def examine_settings() -> Iterator[Finding]:
         yield Finding(
             _SETTINGS,
             State.OK,
-            "nothing is set: defaults hold (no bedrock_attrib.toml in "
+            "all defaults (no bedrock_attrib.toml in "
             f"{Path.cwd()}, no BEDROCK_ATTRIB_* in the environment)",
         )
 
 
 def examine_prices(config: Config | None) -> Iterator[Finding]:
-    """Whether prices can be read, and how old they are."""
+    """Check that prices can be read, and report their age."""
     chosen = None if config is None else config.prices
     name = "the bundled table" if chosen is None else str(chosen)
     try:
@@ -122,15 +123,15 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
     days = max(0, table.age(datetime.now(UTC)).days)
     what = (
         f"{name}: {len(table.model_ids):,} models, gathered {table.generated_on}, "
-        f"{days} days ago"
+        f"{counted(days, 'day')} ago"
     )
     if days > _OLD_DAYS:
         yield Finding(
             _PRICES,
             State.WARNING,
             what,
-            "AWS may have changed some. Update the package, or import AWS' price list: "
-            "bedrock-attrib prices import --help",
+            "AWS may have changed prices. Update the package, or import AWS's price "
+            "list: bedrock-attrib prices import --help",
         )
     else:
         yield Finding(_PRICES, State.OK, what)
@@ -144,14 +145,14 @@ def _overrides(table: PriceTable, path: Path) -> Finding:
     except ConfigError as error:
         step = f"Check the file: bedrock-attrib prices check {path}"
         return Finding(_PRICES, State.PROBLEM, str(error), step)
-    return Finding(_PRICES, State.OK, f"overrides of {path} come before it")
+    return Finding(_PRICES, State.OK, f"overrides from {path} take precedence")
 
 
 def examine_metrics(config: Config | None) -> Iterator[Finding]:
-    """Whether metrics go anywhere, as far as this process can tell."""
+    """Check whether metrics are exported, as far as this process shows."""
     if config is not None and not config.metrics:
         step = "To emit them, set metrics = true."
-        yield Finding(_METRICS, State.NOTE, "switched off by the settings", step)
+        yield Finding(_METRICS, State.NOTE, "disabled by the settings", step)
         return
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield Finding(
@@ -162,13 +163,13 @@ def examine_metrics(config: Config | None) -> Iterator[Finding]:
         )
         return
     provider = type(get_meter_provider()).__name__
-    if provider not in _STAND_INS:
+    if provider not in _PLACEHOLDERS:
         yield Finding(_METRICS, State.OK, f"a meter provider is set: {provider}")
     else:
         yield Finding(
             _METRICS,
             State.NOTE,
-            "no meter provider is set in this process; your application's may have one",
+            "no meter provider is set in this process; your application may set one",
             "Set one in your application, or start it with opentelemetry-instrument: "
             "docs/how-to/otlp.md, docs/how-to/prometheus.md",
         )
@@ -179,7 +180,7 @@ def examine_metrics(config: Config | None) -> Iterator[Finding]:
 
 
 def examine_aws() -> Iterator[Finding]:
-    """What of AWS is set. Credentials are neither read nor tried."""
+    """Report the AWS region. Credentials are not read."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if region:
         yield Finding(_AWS, State.OK, f"region {region}, from the environment")
@@ -187,12 +188,12 @@ def examine_aws() -> Iterator[Finding]:
         yield Finding(
             _AWS,
             State.NOTE,
-            "no region in the environment; a profile or your code may name one",
-            "If clients fail with NoRegionError: set AWS_REGION, or give "
+            "no region in the environment; a profile or your code may set one",
+            "If clients fail with NoRegionError: set AWS_REGION, or pass "
             "region_name to boto3.",
         )
     yield Finding(
         _AWS,
         State.OK,
-        "credentials were not looked at, and nothing was sent over the network",
+        "credentials were not read, and nothing was sent over the network",
     )

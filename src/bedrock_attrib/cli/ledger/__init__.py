@@ -1,9 +1,10 @@
-"""The commands ``ledger``: what it holds, whether it is sound, upkeep and export."""
+"""The commands ``ledger``: inspection, checks, retention and export."""
 
 from __future__ import annotations
 
 import click
 
+from .._groups import HelpfulGroup
 from ._export import export
 from ._info import info
 from ._upkeep import check, compact, prune
@@ -20,9 +21,9 @@ Examples:
 """
 
 
-@click.group(epilog=_EPILOG)
+@click.group(cls=HelpfulGroup, epilog=_EPILOG)
 def ledger() -> None:
-    """Look after a ledger: what it holds, whether it is sound, how long it keeps."""
+    """Inspect and maintain a ledger."""
 
 
 for command in (check, compact, export, info, prune):

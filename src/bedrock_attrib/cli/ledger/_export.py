@@ -1,4 +1,4 @@
-"""The command ``ledger export``: every call as Parquet files by day."""
+"""The command ``ledger export``: every call as Parquet files, one per day."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..._model.formatting import counted
 from ...ledger import Ledger
 from ...reports import Selection
 from .._console import printable, remarks, results
@@ -26,8 +27,8 @@ Examples:
   bedrock-attrib ledger export calls/ --since last-month --until last-month --json
   bedrock-attrib ledger export /data/calls --part "$(hostname)"
 
-Days are whole days of UTC: all that --since and --until touch. Exported again, a day's
-file takes the place of the one before.
+Days are whole UTC days: all days that --since and --until touch. A second export of a
+day replaces its file.
 """
 
 
@@ -35,15 +36,14 @@ file takes the place of the one before.
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @names_option(
     "--tag",
-    "Tags that get a column of their own, with commas between; name the same ones each "
-    "time.",
+    "Comma-separated tags that get a column of their own; use the same ones each time.",
 )
 @click.option(
     "--part",
     default="0",
     show_default=True,
     metavar="NAME",
-    help="Names the files, where several ledgers are exported to one folder.",
+    help="Name of the files, for several ledgers in one folder.",
 )
 @json_option
 @span_options
@@ -57,9 +57,9 @@ def export(
     part: str,
     as_json: bool,
 ) -> None:
-    """Write every call to Parquet files by day, FOLDER/day=2026-11-25/part-0.parquet.
+    """Export every call to Parquet, FOLDER/day=2026-11-25/part-0.parquet.
 
-    For DuckDB, Athena, Spark and whatever else reads them. Needs the extra reports.
+    The files suit DuckDB, Athena and Spark. Needs the extra `reports`.
     """
     from ...ledger.parquet import export as export_days  # noqa: PLC0415 -- an extra
 
@@ -89,7 +89,7 @@ def export(
 
 def _forgotten(day: ExportedDay) -> str:
     rest = "no file was written" if day.path is None else "the others were exported"
-    return f"{day.day}: {day.forgotten:,} calls are not kept any more; {rest}"
+    return f"{day.day}: {counted(day.forgotten, 'call')} deleted before; {rest}"
 
 
 def _days(ledger: Ledger, selection: Selection) -> int:

@@ -1,4 +1,4 @@
-"""The command ``ledger info``: what a ledger holds."""
+"""The command ``ledger info``: content of a ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Examples:
 @json_option
 @ledger_option
 def info(*, ledger: Ledger, as_json: bool) -> None:
-    """Tell what a ledger holds: how many calls, of when, and which tags."""
+    """Show the content of a ledger: calls, span, cost and tags."""
     found = _facts(ledger)
     if as_json:
         print_json(found)
@@ -39,8 +39,8 @@ def info(*, ledger: Ledger, as_json: bool) -> None:
 
 def _facts(ledger: Ledger) -> JsonObject:
     with ledger.reading() as reader:
-        span, kept = reader.span(), reader.calls_since()
-        calls_kept = reader.count_calls()
+        span, single_since = reader.span(), reader.calls_since()
+        single_calls = reader.count_calls()
         values: defaultdict[str, set[str]] = defaultdict(set)
         tag_sets = reader.tag_sets()
         for tags in tag_sets:
@@ -54,8 +54,8 @@ def _facts(ledger: Ledger) -> JsonObject:
         "calls": total.calls,
         "first_hour": _time(span[0] if span else None),
         "end": _time(span[1] if span else None),
-        "single_calls": calls_kept,
-        "single_since": _time(kept),
+        "single_calls": single_calls,
+        "single_since": _time(single_since),
         "unpriced_calls": total.unpriced,
         "cost": {
             currency: amount_json(amount) for currency, amount in total.cost.items()
@@ -66,7 +66,7 @@ def _facts(ledger: Ledger) -> JsonObject:
 
 
 def file_bytes(ledger: Ledger) -> int | None:
-    """Bytes of a ledger's files; None where it is no file."""
+    """Return the bytes of a ledger's files; None if it is not a file."""
     path = getattr(ledger.store, "path", None)
     if not isinstance(path, Path):
         return None
@@ -77,7 +77,7 @@ def file_bytes(ledger: Ledger) -> int | None:
 def _bytes_of(file: Path) -> int:
     try:
         return file.stat().st_size
-    except OSError:  # there is no log, or it was put away at this moment
+    except OSError:  # there is no log, or it has just been removed
         return 0
 
 

@@ -19,7 +19,7 @@ _CHECK_EPILOG = """
 Examples:
   bedrock-attrib ledger check --ledger calls.db
 
-Exit code 1 when it is not sound.
+Exit code 1 means that the ledger has problems.
 """
 _PRUNE_EPILOG = """
 \b
@@ -27,9 +27,9 @@ Examples:
   bedrock-attrib ledger prune --ledger calls.db --calls-older-than 90d --dry-run
   bedrock-attrib ledger prune --calls-older-than 90d --sums-older-than 400d
 
-Without their single calls, sums still answer every report, but spans are whole
-hours of UTC, and reasons of missing prices are not known any more. Forget no
-months until every process that writes the ledger has been updated.
+Reports still work from sums whose single calls were deleted, but only for whole
+hours (UTC), and without the reasons of missing prices. Delete no months until every
+process that writes the ledger has been updated.
 """
 _COMPACT_EPILOG = """
 \b
@@ -43,12 +43,12 @@ Examples:
 @ledger_name_option
 @click.pass_context
 def check(ctx: click.Context, /, *, ledger_name: str, as_json: bool) -> None:
-    """Tell whether the file is whole and its sums are those of its calls."""
+    """Check that the file is intact and that its sums match its calls."""
     problems = check_ledger(ledger_name)
     if as_json:
         print_json({"sound": not problems, "problems": problems})
     elif not problems:
-        results().print("sound: the file is whole, and sums are those of the calls")
+        results().print("no problems: the file is intact, and its sums match its calls")
     for problem in () if as_json else problems:
         results().print(problem, soft_wrap=True)
     if problems:
@@ -62,13 +62,13 @@ _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 def _age(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> timedelta | None:
-    """``90d`` as a length of time."""
+    """Read ``90d`` as a duration."""
     if value is None:
         return None
     found = _AGE.fullmatch(value.strip().lower())
     if found is None:
         raise click.BadParameter(
-            f"{value!r} is no age; expected 90d, 12w or 48h", ctx, param
+            f"{value!r} is not an age; expected for example 90d, 12w or 48h", ctx, param
         )
     return timedelta(hours=int(found[1]) * _HOURS[found[2]])
 
@@ -79,16 +79,19 @@ def _age(
     "calls_age",
     callback=_age,
     metavar="AGE",
-    help="Forget single calls older than 90d, 12w or 48h; their sums stay.",
+    help="Delete single calls older than AGE, for example 90d, 12w or 48h; their sums "
+    "remain.",
 )
 @click.option(
     "--sums-older-than",
     "sums_age",
     callback=_age,
     metavar="AGE",
-    help="Forget months (UTC) that ended so long ago, their sums and calls.",
+    help="Delete months (UTC) that ended before AGE, with their sums and calls.",
 )
-@click.option("--dry-run", is_flag=True, help="Tell what would be forgotten.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing."
+)
 @json_option
 @ledger_name_option
 def prune(
@@ -99,13 +102,16 @@ def prune(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Forget what is old. Space is given back by `ledger compact`."""
+    """Delete old calls and sums; `ledger compact` then frees their space."""
     if calls_age is None and sums_age is None:
-        raise click.UsageError("say what is old: --calls-older-than 90d, for one")
+        raise click.UsageError(
+            "expected --calls-older-than or --sums-older-than, for example "
+            "--calls-older-than 90d"
+        )
     if sums_age is not None and calls_age is not None and sums_age < calls_age:
         raise click.UsageError(
-            "--sums-older-than must not be less than --calls-older-than: calls whose "
-            "sums are forgotten would be in no report"
+            "--sums-older-than must not be less than --calls-older-than: calls without "
+            "sums would be in no report"
         )
     now = datetime.now(UTC)
     sums_before = None if sums_age is None else _month_start(now - sums_age)
@@ -126,16 +132,16 @@ def prune(
             }
         )
         return
-    verb = "would be" if dry_run else "are"
+    verb = "would be" if dry_run else "were"
     out = results()
     out.print(
-        f"{calls:,} single calls before {_text(calls_before)} {verb} forgotten",
+        f"{calls:,} single calls before {_text(calls_before)} {verb} deleted",
         soft_wrap=True,
     )
     if sums_before is not None:
-        out.print(f"sums before {_text(sums_before)} {verb} forgotten", soft_wrap=True)
+        out.print(f"sums before {_text(sums_before)} {verb} deleted", soft_wrap=True)
     if not dry_run:
-        remarks().print("Give the space back: bedrock-attrib ledger compact")
+        remarks().print("To free the space: bedrock-attrib ledger compact")
 
 
 def _hour_start(at: datetime) -> datetime:
@@ -154,10 +160,10 @@ def _text(at: datetime | None) -> str | None:
 @json_option
 @written_ledger_option
 def compact(*, ledger: Ledger, as_json: bool) -> None:
-    """Give space that is not used any more back to the file system.
+    """Free unused space in the file.
 
-    Takes as much space again while it runs, and keeps others from writing: what they
-    record waits in their memory.
+    It needs as much free disk space as the file has, and blocks other writers while it
+    runs; their records wait in memory.
     """
     before = file_bytes(ledger)
     ledger.compact()

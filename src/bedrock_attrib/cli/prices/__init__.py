@@ -1,18 +1,21 @@
-"""The commands ``prices``: read, compare and check list prices, and import AWS' own."""
+"""The commands ``prices``: quotes, list prices, and import of AWS's price list."""
 
 from __future__ import annotations
 
 import click
 
+from .._groups import HelpfulGroup
 from ._check import check
 from ._diff import diff
 from ._import import import_prices
 from ._list import list_prices
+from ._quote import quote
 from ._show import show
 
 _EPILOG = """
 \b
 Examples:
+  bedrock-attrib prices quote amazon.nova-pro-v1:0 --region us-east-1 --input 1200
   bedrock-attrib prices list --model sonnet-5 --unit input_token
   bedrock-attrib prices show amazon.nova-pro-v1:0
   bedrock-attrib prices import index.json --region us-east-1 --output aws.json
@@ -21,13 +24,13 @@ Examples:
 """
 
 
-@click.group(epilog=_EPILOG)
+@click.group(cls=HelpfulGroup, epilog=_EPILOG)
 def prices() -> None:
-    """Read, compare and check list prices, and import AWS' own.
+    """Quote, list, check and import list prices.
 
-    Prices are those of the settings, which is the bundled table unless told otherwise.
+    Prices come from the table of the settings, by default the bundled one.
     """
 
 
-for command in (check, diff, import_prices, list_prices, show):
+for command in (check, diff, import_prices, list_prices, quote, show):
     prices.add_command(command)

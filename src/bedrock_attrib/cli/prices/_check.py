@@ -1,4 +1,4 @@
-"""The command ``prices check``: is a file as documented, and how old is it."""
+"""The command ``prices check``: validity and age of a price file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MAX_AGE_DAYS = 60
     default=_MAX_AGE_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="Older prices are told, with exit code 1.",
+    help="Exit with code 1 if the prices are older.",
 )
 @json_option
 @click.pass_context
@@ -42,15 +42,15 @@ def check(
 ) -> None:
     """Check a price file, an overrides file, or the bundled table.
 
-    The exit code is 0 when it is as documented, 1 when its prices are older than
-    --max-age-days, 2 when it is not as documented.
+    The exit code is 0 if it is valid, 1 if its prices are older than --max-age-days, 2
+    if it is invalid.
     """
     if file is not None and not is_price_file(file):
-        _tell(_of_overrides(file), as_json=as_json)
+        _print(_of_overrides(file), as_json=as_json)
         return
     name = BUNDLED if file is None else str(file)
     table = named_table(name)
-    _tell({"file": name, **_facts(table)}, as_json=as_json)
+    _print({"file": name, **_facts(table)}, as_json=as_json)
     age = age_days(table)
     if age > max_age_days:
         remarks().print(
@@ -77,13 +77,13 @@ def _facts(table: PriceTable) -> JsonObject:
 
 
 def _of_overrides(file: Path) -> JsonObject:
-    """What an overrides file adds to the bundled table.
+    """Return what an overrides file adds to the bundled table.
 
     Raises:
-        ConfigError: If it is not as documented, or not there.
+        ConfigError: If it is invalid or missing.
     """
     if not file.exists():
-        raise ConfigError(f"{file}: there is no such file")
+        raise ConfigError(f"{file}: no such file")
     bundled = PriceTable.bundled()
     table = bundled.with_overrides(file=file)
     before, after = sum(1 for _ in bundled.rows()), sum(1 for _ in table.rows())
@@ -97,9 +97,9 @@ def _of_overrides(file: Path) -> JsonObject:
     }
 
 
-def _tell(facts: JsonObject, *, as_json: bool) -> None:
+def _print(facts: JsonObject, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()]
-    print_block(new_list("As documented", lines[1:]))
+    print_block(new_list("Valid", lines[1:]))

@@ -1,4 +1,4 @@
-"""The command ``prices diff``: what another price file would charge."""
+"""The command ``prices diff``: differences between two price files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 import click
 from rich.table import Table
 
+from ..._model.formatting import counted, list_price
 from ...pricing import PriceChange, PriceRow
 from .._console import remarks
 from .._price_table import (
@@ -17,7 +18,6 @@ from .._price_table import (
     day_of,
     json_option,
     named_table,
-    plain,
     print_block,
     print_json,
     row_json,
@@ -30,17 +30,17 @@ _DIFFERENT = 1
 @click.command
 @click.argument("before", metavar=f"FILE|{BUNDLED}")
 @click.argument("after", metavar="FILE")
-@click.option("--at", type=DAY, metavar="DATE", help="Day to compare; today if not.")
+@click.option("--at", type=DAY, metavar="DATE", help="Day, UTC (default: today).")
 @json_option
 @click.pass_context
 def diff(
     ctx: click.Context, *, before: str, after: str, at: datetime | None, as_json: bool
 ) -> None:
-    """Tell what the second price file charges and the first does not.
+    """Show price differences between two price files.
 
-    Both are asked as calls ask them, so that the price of a region is compared with the
-    default price that holds there. Models that the second file does not know are left
-    out. Exit code 1 when there is a difference.
+    Prices are looked up as for a call, so that the price of a region is compared with
+    the default price that holds there. Models that the second file lacks are left out.
+    Exit code 1 means that there is a difference.
     """
     old, new = named_table(before), named_table(after)
     changes = old.compare(new, on=day_of(at))
@@ -51,8 +51,10 @@ def diff(
         if changes:
             print_block(_table_of(changes))
         kinds = Counter(change.kind for change in changes)
-        told = ", ".join(f"{kinds[k]:,} {k}" for k in ("added", "removed", "changed"))
-        remarks().print(f"{told}; {len(left_out)} models not compared", soft_wrap=True)
+        counts = ", ".join(f"{kinds[k]:,} {k}" for k in ("added", "removed", "changed"))
+        remarks().print(
+            f"{counts}; {counted(len(left_out), 'model')} not compared", soft_wrap=True
+        )
     if changes:
         ctx.exit(_DIFFERENT)
 
@@ -79,8 +81,7 @@ def _table_of(changes: Sequence[PriceChange]) -> Table:
         Column("before", is_number=True),
         Column("after", is_number=True),
     )
-    shown = new_table("", columns, [""] * len(columns))
-    shown.show_footer = False
+    shown = new_table("", columns)
     for change in changes:
         asked = change.asked
         special = (
@@ -102,4 +103,4 @@ def _table_of(changes: Sequence[PriceChange]) -> Table:
 
 
 def _price(row: PriceRow | None) -> str:
-    return f"{plain(row.price)} per {row.per:,}" if row else ""
+    return list_price(row.price, row.per, row.currency) if row else ""

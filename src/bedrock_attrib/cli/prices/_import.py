@@ -1,4 +1,4 @@
-"""The command ``prices import``: AWS' own price list made rows of prices."""
+"""The command ``prices import``: prices from AWS's price list."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..._model.formatting import counted
 from .._console import remarks, results
 from .._json import JsonObject
 from .._price_table import json_option, print_block, print_json
 from .._tables import new_list
 
 if TYPE_CHECKING:
-    from ...pricing.price_list import ImportedPrices, LeftOut, Sku
+    from ...pricing.price_list import ImportedPrices, SkippedLines, Sku
 
 _NOTHING = 1
 _RATE_CARD_REGION = "us-east-1"
@@ -34,34 +35,40 @@ Examples:
   bedrock-attrib prices import --from-api --region us-east-1 --output aws.toml
   bedrock-attrib prices import --rate-cards anthropic.claude-opus-5 --output cards.toml
 
-Exit code 1 when no line gave a price.
+Exit code 1 means that no line gave a price.
 """
 
 
 @click.command("import", epilog=_EPILOG)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--from-api", is_flag=True, help="Ask the Price List API of AWS.")
+@click.option("--from-api", is_flag=True, help="Read from AWS's Price List API.")
 @click.option(
     "--rate-cards",
     "models",
     multiple=True,
     metavar="MODEL",
-    help="Ask what this account pays for a Marketplace model; may be repeated.",
+    help="Read what this account pays for a Marketplace model; may be repeated.",
 )
 @click.option(
     "--region",
     "regions",
     multiple=True,
     metavar="REGION",
-    help="Keep this region alone; may be repeated. Rate cards: us-east-1 if not.",
+    help="Only this region; may be repeated (default: all; for --rate-cards: "
+    "us-east-1).",
 )
 @click.option(
     "--output",
+    "-o",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the prices to a price file (.json) or to overrides (.toml).",
+    help="Write a price file (.json) or overrides (.toml) (default: write nothing).",
 )
-@click.option("--report", is_flag=True, help="Tell every line that gave no price.")
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Show all lines that gave no price.",
+)
 @json_option
 @click.pass_context
 def import_prices(
@@ -75,15 +82,15 @@ def import_prices(
     report: bool,
     as_json: bool,
 ) -> None:
-    """Read AWS' own price list into rows of prices.
+    """Import prices from AWS's price list.
 
-    FILE is an offer file of AWS' price list, JSON or CSV. What is not certain in every
-    part is left out, and told. Without --output nothing is written.
+    FILE is an offer file of AWS's price list, JSON or CSV. Lines that are not certain
+    in every part are left out and counted.
     """
     if bool(files) + from_api + bool(models) != 1:
-        raise click.UsageError("give offer files, --from-api or --rate-cards")
+        raise click.UsageError("expected offer files, --from-api or --rate-cards")
     if output is not None and output.suffix.lower() not in {".json", ".toml"}:
-        raise click.UsageError(f"--output {output}: expected a name in .json or .toml")
+        raise click.UsageError(f"--output {output}: expected the suffix .json or .toml")
     found = (
         _from_rate_cards(models, regions)
         if models
@@ -98,7 +105,7 @@ def import_prices(
     if as_json:
         print_json(_as_json(found, output))
     else:
-        _tell(found, output, is_whole=report)
+        _print(found, output, is_whole=report)
     if not found.rows:
         ctx.exit(_NOTHING)
 
@@ -136,25 +143,25 @@ def _from_rate_cards(models: Sequence[str], regions: Sequence[str]) -> ImportedP
     return collect(skus, map_line=map_rate_card_line)
 
 
-def _tell(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None:
+def _print(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None:
     out = results()
     regions = {row.region for row in found.rows}
     models = {row.model_id for row in found.rows}
     print_block(
         new_list(
-            f"{_count(len(found.rows), 'price')} of {_count(len(models), 'model')} "
-            f"in {_count(len(regions), 'region')}",
+            f"{counted(len(found.rows), 'price')} of {counted(len(models), 'model')} "
+            f"in {counted(len(regions), 'region')}",
             [f"{offer}, published {day}" for offer, day in found.published],
         )
     )
     out.print(
-        f"{_count(found.lines, 'line')} read: {found.mapped:,} gave a price or "
+        f"{counted(found.lines, 'line')} read: {found.mapped:,} gave a price or "
         "confirmed one, "
         f"{found.lines - found.mapped - found.unmapped:,} left out on purpose, "
         f"{found.unmapped:,} not understood.",
         soft_wrap=True,
     )
-    for title, groups in _sections(found.left_out):
+    for title, groups in _sections(found.skipped):
         out.print()
         items = list(_group_lines(groups, is_whole=is_whole))
         print_block(new_list(title, items))
@@ -164,29 +171,25 @@ def _tell(found: ImportedPrices, output: Path | None, *, is_whole: bool) -> None
         remarks().print("Nothing is written without --output.", soft_wrap=True)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def _sections(
-    left_out: Sequence[LeftOut],
-) -> Iterator[tuple[str, list[LeftOut]]]:
+    skipped: Sequence[SkippedLines],
+) -> Iterator[tuple[str, list[SkippedLines]]]:
     for title, is_by_design in (
         ("Left out on purpose", True),
         ("Not understood", False),
     ):
-        groups = [each for each in left_out if each.reason.is_by_design is is_by_design]
+        groups = [each for each in skipped if each.reason.is_by_design is is_by_design]
         if groups:
             yield title, groups
 
 
-def _group_lines(groups: Sequence[LeftOut], *, is_whole: bool) -> Iterator[str]:
+def _group_lines(groups: Sequence[SkippedLines], *, is_whole: bool) -> Iterator[str]:
     for reason in dict.fromkeys(each.reason for each in groups):
         of_reason = [each for each in groups if each.reason is reason]
         count = sum(each.count for each in of_reason)
         example = of_reason[0].examples[0] if of_reason[0].examples else ""
         if not is_whole:
-            yield f"{count:,} x {reason}, such as {example}"
+            yield f"{count:,} x {reason}, for example {example}"
             continue
         yield f"{count:,} x {reason}"
         for each in of_reason:
@@ -207,7 +210,7 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
         "models": len({row.model_id for row in found.rows}),
         "regions": sorted({row.region for row in found.rows}),
         "output": str(output) if output is not None and found.rows else None,
-        "left_out": [
+        "skipped": [
             {
                 "reason": each.reason.value,
                 "by_design": each.reason.is_by_design,
@@ -215,6 +218,6 @@ def _as_json(found: ImportedPrices, output: Path | None) -> JsonObject:
                 "count": each.count,
                 "examples": each.examples,
             }
-            for each in found.left_out
+            for each in found.skipped
         ],
     }

@@ -1,4 +1,4 @@
-"""The command ``prices list``: rows that match."""
+"""The command ``prices list``: list prices that match, one per line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from ..._model.formatting import digits
 from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
 from .._console import remarks
@@ -20,7 +21,6 @@ from .._price_table import (
     day_text,
     json_option,
     overrides_option,
-    plain,
     price_table,
     print_block,
     print_json,
@@ -36,13 +36,22 @@ _UNITS = [unit.value for unit in Unit]
 @click.option("--vendor", metavar="NAME", help="First part of the model id.")
 @click.option("--region", metavar="REGION", help="AWS region, or default.")
 @click.option(
-    "--unit", type=click.Choice(_UNITS), metavar="UNIT", help="What is priced."
+    "--unit",
+    type=click.Choice(_UNITS),
+    metavar="UNIT",
+    help="Unit, for example input_token.",
 )
 @click.option("--tier", metavar="TIER", help="Service tier.")
-@click.option("--single-source", is_flag=True, help="Only what one source alone shows.")
-@click.option("--conflicts", is_flag=True, help="Only what sources disagree on.")
-@click.option("--at", type=DAY, metavar="DATE", help="Day they hold; today if not.")
-@click.option("--any-day", is_flag=True, help="Past and coming prices too.")
+@click.option(
+    "--single-source", is_flag=True, help="Only prices that a single source confirms."
+)
+@click.option(
+    "--conflicts", is_flag=True, help="Only prices on which sources disagree."
+)
+@click.option(
+    "--at", type=DAY, metavar="DATE", help="Day on which they hold (default: today)."
+)
+@click.option("--any-day", is_flag=True, help="Include past and future prices.")
 @overrides_option
 @json_option
 def list_prices(  # noqa: PLR0913 - one for each option
@@ -59,9 +68,9 @@ def list_prices(  # noqa: PLR0913 - one for each option
     overrides: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """List prices, one line each."""
+    """List prices, one per line."""
     if any_day and at is not None:
-        raise click.UsageError("--any-day takes no --at")
+        raise click.UsageError("--any-day and --at exclude each other")
     table = price_table(overrides)
     day = None if any_day else day_of(at)
     wanted = Unit(unit) if unit else None
@@ -99,8 +108,7 @@ def _table_of(rows: list[PriceRow]) -> Table:
         Column("sources", is_number=True),
         Column("disputed"),
     )
-    shown = new_table("", columns, [""] * len(columns))
-    shown.show_footer = False
+    shown = new_table("", columns)
     for row in rows:
         shown.add_row(
             row.model_id,
@@ -108,18 +116,18 @@ def _table_of(rows: list[PriceRow]) -> Table:
             row.scope,
             " ".join(terms_of(row)),
             row.unit.value,
-            plain(row.price),
+            digits(row.price),
             f"{row.per:,}",
             day_text(row.valid_from),
             day_text(row.valid_to),
             str(row.independent_sources),
-            ", ".join(f"{plain(price)} {source}" for price, source in row.disputed),
+            ", ".join(f"{digits(price)} {source}" for price, source in row.disputed),
         )
     return shown
 
 
 def terms_of(row: PriceRow) -> Iterator[str]:
-    """What sets a row apart from the ordinary price."""
+    """Return the terms of a row that differ from the default."""
     yield from (row.tier,) if row.tier != "default" else ()
     yield from (row.latency_mode,) if row.latency_mode != "standard" else ()
     yield from (row.context_band,) if row.context_band else ()

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from ..._model.formatting import digits
 from ..._model.model_id import parse_model_id
 from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
@@ -21,7 +22,6 @@ from .._price_table import (
     day_of,
     json_option,
     overrides_option,
-    plain,
     price_table,
     print_block,
     print_json,
@@ -40,7 +40,7 @@ Terms = tuple[str, str, str]
 @click.command
 @click.argument("model")
 @click.option("--region", metavar="REGION", help="One AWS region, or default.")
-@click.option("--at", type=DAY, metavar="DATE", help="Day they hold; today if not.")
+@click.option("--at", type=DAY, metavar="DATE", help="Day, UTC (default: today).")
 @overrides_option
 @json_option
 @click.pass_context
@@ -55,7 +55,7 @@ def show(
 ) -> None:
     """Show all prices of MODEL side by side.
 
-    MODEL is a model id or profile id. Exit code 1 when the table does not know it.
+    MODEL is a model id or profile id. Exit code 1 means that it has no price.
     """
     table = price_table(overrides)
     model_id = parse_model_id(model).model_id or model
@@ -99,12 +99,12 @@ def _print(model_id: str, rows: list[PriceRow], table: PriceTable) -> None:
     by_terms: dict[Terms, dict[Unit, PriceRow]] = {}
     for row in rows:
         terms = (row.region, row.scope, " ".join(terms_of(row)))
-        # Rows come with the user's own first, and these are what a call is priced by.
+        # The user's own rows come first, as in the pricing of a call.
         by_terms.setdefault(terms, {}).setdefault(row.unit, row)
     print_block(_table_of(model_id, units, by_terms))
     out = results()
     disputes = [
-        f"{' '.join(filter(None, row.key))}: {plain(row.price)}, but {plain(other)} "
+        f"{' '.join(filter(None, row.key))}: {digits(row.price)}, but {digits(other)} "
         f"in {source}"
         for row in rows
         for other, source in row.disputed
@@ -113,7 +113,7 @@ def _print(model_id: str, rows: list[PriceRow], table: PriceTable) -> None:
         out.print()
         print_block(new_list("Disputed", disputes))
     sources = sorted({source for row in rows for source in row.sources})
-    out.print(f"\n* one source alone   Read in {', '.join(sources)}", soft_wrap=True)
+    out.print(f"\n* single source   Sources: {', '.join(sources)}", soft_wrap=True)
     out.print(age_line(table), soft_wrap=True)
 
 
@@ -127,8 +127,7 @@ def _table_of(
         *map(Column, ("region", "scope", "terms")),
         *(Column(f"{unit.value}\n{per[unit]}", is_number=True) for unit in units),
     )
-    shown = new_table(model_id, columns, [""] * len(columns))
-    shown.show_footer = False
+    shown = new_table(model_id, columns)
     for terms in sorted(by_terms, key=lambda each: (each[0] != "default", *each)):
         found = by_terms[terms]
         shown.add_row(*terms, *(_cell(found.get(unit)) for unit in units))
@@ -144,4 +143,4 @@ def _cell(row: PriceRow | None) -> str:
     if row is None:
         return "–"  # noqa: RUF001 - a dash, for no price
     mark = "*" if row.is_single_source else " "
-    return f"{plain(row.price)}{mark}"
+    return f"{digits(row.price)}{mark}"

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from ..._model.formatting import digits
 from ..._model.usage import Unit
 from ...reports import (
-    Spend,
+    ChargesReport,
     SpendReport,
     SpendRow,
+    SpendTotals,
     UnattributedReport,
     UnpricedReport,
 )
@@ -20,7 +22,7 @@ _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 
 
 def spend_json(report: SpendReport) -> JsonObject:
-    """*report* with all that it holds."""
+    """Write all of *report*."""
     return {
         "by": list(report.by),
         **_span(report.since, report.until),
@@ -39,7 +41,7 @@ def _row(report: SpendReport, row: SpendRow) -> JsonObject:
     return {"keys": keys, **_spend(row.spend, report)}
 
 
-def _spend(spend: Spend, report: SpendReport) -> JsonObject:
+def _spend(spend: SpendTotals, report: SpendReport) -> JsonObject:
     found = _calls(spend) if report.counts_calls else {}
     shares = {c: report.share(spend, c) for c in spend.cost}
     return {
@@ -48,12 +50,14 @@ def _spend(spend: Spend, report: SpendReport) -> JsonObject:
         "cost": _amounts(spend.cost),
         "estimated": _amounts(spend.estimated),
         "share": _amounts(shares),
-        "per_call": _amounts({c: spend.per_call(c) for c in spend.whole}),
-        "per_1000_tokens": _amounts({c: spend.per_1000_tokens(c) for c in spend.whole}),
+        "per_call": _amounts({c: spend.per_call(c) for c in spend.fully_priced}),
+        "per_1000_tokens": _amounts(
+            {c: spend.per_1000_tokens(c) for c in spend.fully_priced}
+        ),
     }
 
 
-def _calls(spend: Spend) -> JsonObject:
+def _calls(spend: SpendTotals) -> JsonObject:
     return {
         "calls": spend.calls,
         "failed_calls": spend.failed,
@@ -64,8 +68,8 @@ def _calls(spend: Spend) -> JsonObject:
     }
 
 
-def usage_json(spend: Spend) -> JsonObject:
-    """Counts of *spend* in the order of units."""
+def usage_json(spend: SpendTotals) -> JsonObject:
+    """Write the counts of *spend* in the order of units."""
     units = sorted(spend.usage, key=_UNIT_ORDER.__getitem__)
     return {unit.value: spend.usage[unit] for unit in units}
 
@@ -85,8 +89,32 @@ def _time(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
+def charges_json(report: ChargesReport) -> JsonObject:
+    """Write all of *report*."""
+    return {
+        **_span(report.since, report.until),
+        "rows": [
+            {
+                "model": row.model,
+                "unit": None if row.unit is None else row.unit.value,
+                "scope": row.scope or None,
+                "region": row.region or None,
+                "tier": row.tier or None,
+                "count": row.count,
+                "price": None if row.price is None else digits(row.price),
+                "per": row.per,
+                "amount": amount_json(row.amount),
+                "currency": row.currency,
+            }
+            for row in report.rows
+        ],
+        "total": {name: amount_json(each) for name, each in report.total.items()},
+        "remarks": list(report.remarks),
+    }
+
+
 def unattributed_json(report: UnattributedReport) -> JsonObject:
-    """*report* with all that it holds."""
+    """Write all of *report*."""
     return {
         "tags": list(report.tags),
         "by": list(report.by),
@@ -114,7 +142,7 @@ def unattributed_json(report: UnattributedReport) -> JsonObject:
 
 
 def unpriced_json(report: UnpricedReport) -> JsonObject:
-    """*report* with all that it holds."""
+    """Write all of *report*."""
     return {
         **_span(report.since, report.until),
         "calls": report.calls,

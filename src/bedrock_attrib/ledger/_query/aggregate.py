@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..._model.cost import Rates
-from ..._model.money import ZERO, add, multiply
-from ..._model.record import Tags
+from ..._model.cost import ZERO, Rates, add, multiply
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from .._codec import Kind
 from .._rows import (

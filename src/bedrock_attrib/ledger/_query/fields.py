@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from ...errors import LedgerError
 from .._clock import first_key, microseconds, moment, time_of

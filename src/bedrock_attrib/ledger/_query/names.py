@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..._model.cost import Rates
-from ..._model.record import Tags
+from ..._model.tags import Tags
 from ...errors import LedgerError
 from .._clock import (
     Level,

@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from ..._model.cost import Rates
-from ..._model.record import CallRecord, Tags
+from ..._model.record import CallRecord
+from ..._model.tags import Tags
 from .._codec import Kind, read_tags
 from .._rows import (
     Row,

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..._model.cost import Cost
-from ..._model.record import CallRecord, Tags
+from ..._model.record import CallRecord
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from .._clock import (
     first_key,
@@ -162,6 +163,7 @@ class SingleCalls:
             cost,
             kind.price_status,
             reasons.get(fields["reason"], ""),
+            None,  # code of the reason, which has no column yet
             None if duration_us is None else duration_us / 1e6,
             None if first_chunk_us is None else first_chunk_us / 1e6,
             kind.outcome,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
-from ..._model.record import Tags
+from ..._model.cost import ZERO, add
+from ..._model.tags import Tags
 from .._clock import (
     Level,
     Stretch,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..._model.record import NO_TAGS, Tags
+from ..._model.tags import NO_TAGS, Tags
 from .._clock import (
     Level,
 )

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
-from ..._model.money import add
+from ..._model.cost import add
 from ...errors import LedgerError
 from .._schema import NEWEST, after
 from .._store import DamagedError, UnfitError

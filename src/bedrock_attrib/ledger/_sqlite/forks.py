@@ -11,7 +11,6 @@ Source: https://www.sqlite.org/howtocorrupt.html, section 2.6 (2026-11-25), and
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from ..._runtime.fork import ResetOrder, after_fork, around_fork
 from ...errors import LedgerError
 
 FileId = tuple[int, int]
@@ -126,9 +126,5 @@ class _Forks:
 
 
 FORKS = _Forks()
-if hasattr(os, "register_at_fork"):  # pragma: no branch -- Windows has no fork
-    os.register_at_fork(
-        before=FORKS.before,
-        after_in_parent=FORKS.after_in_parent,
-        after_in_child=FORKS.after_in_child,
-    )
+around_fork(FORKS.before, FORKS.after_in_parent)
+after_fork(FORKS.after_in_child, ResetOrder.LOCKS)

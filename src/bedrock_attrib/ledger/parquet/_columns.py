@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..._model.cost import Rates
-from ..._model.money import multiply
-from ..._model.record import Tags
+from ..._model.cost import Rates, multiply
+from ..._model.tags import Tags
 from ..._model.usage import Unit, Usage
 from ...errors import ConfigError
 from .._clock import microseconds_of

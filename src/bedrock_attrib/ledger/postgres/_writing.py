@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...errors import LedgerError
 from .._clock import Level, beside, end_of_hour
 from .._rows import CALL_COLUMNS, MORE_COLUMNS, MORE_KEY, PLACE_COLUMNS, Batch, Row

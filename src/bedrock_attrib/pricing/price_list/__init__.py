@@ -1,6 +1,6 @@
-"""AWS' own price list, read into rows of prices; nothing in it is guessed."""
+"""Importer for AWS's own price list; nothing in it is guessed."""
 
-from ._collect import ImportedPrices, LeftOut, collect
+from ._collect import ImportedPrices, SkippedLines, collect
 from ._files import OFFERS, read_offer_file
 from ._json_offer import read_product
 from ._rate_cards import RATE_CARD, RateCardLine, map_rate_card_line
@@ -12,9 +12,9 @@ __all__ = [
     "OFFERS",
     "RATE_CARD",
     "ImportedPrices",
-    "LeftOut",
     "RateCardLine",
     "Reason",
+    "SkippedLines",
     "Sku",
     "UnmappedError",
     "UsageType",

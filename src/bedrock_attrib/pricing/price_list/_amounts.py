@@ -1,4 +1,4 @@
-"""What a price comes to: exact amounts, for as many units as the list's unit says."""
+"""Exact amounts of list prices, scaled by the unit that the list states."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..._model.exact_division import EXACT
+from ..._model.cost import EXACT
 from ._phrases import Measure, Piece
 from ._sku import Reason, Sku, UnmappedError
 
-# As price files allow.
+# What price files allow.
 _PRICE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,18})?")
 _LONGEST_NUMBER = 40
 _LONGEST_TEXT = 400
@@ -47,7 +47,7 @@ _PIECES = {
     "tpm-hour": Piece.TPM_HOUR,
 }
 _MILLIONS = frozenset({"millionbatchinputtokens", "millionbatchoutputtokens"})
-_UNTOLD = frozenset({"unit", "units"})
+_UNSTATED = frozenset({"unit", "units"})
 # "AWS Marketplace software usage|us-east-1|Million Input Tokens Regional"
 _MILLION_TOKENS = re.compile(r"\b(?:million|1m|1,?000,?000)\b.*\btokens?\b")
 _THOUSAND_TOKENS = re.compile(r"\b(?:thousand|1k|1,?000)\b.*\btokens?\b")
@@ -64,30 +64,30 @@ class Amount(NamedTuple):
     Attributes:
         price: Amount for ``per`` units.
         per: 1, 1,000 or 1,000,000.
-        is_told: False when nothing in the line says how many units the price buys,
+        is_stated: False when nothing in the line says how many units the price buys,
             so that a known price has to confirm it.
     """
 
     price: Decimal
     per: int
-    is_told: bool
+    is_stated: bool
 
 
 def read_amount(sku: Sku, measure: Measure) -> Amount:
-    """The price of *sku* for what it counts.
+    """Return the price of *sku* for what it counts.
 
     Raises:
         UnmappedError: If the price is no amount of USD, its unit does not fit, or it
             depends on how much is used.
     """
     price = _price_of(sku)
-    exponent, is_told = _exponent(sku, measure)
+    exponent, is_stated = _exponent(sku, measure)
     ours = _OUR_EXPONENT.get(measure.pieces[0], 0)
     amount = EXACT.scaleb(price, ours - exponent)
     text = f"{EXACT.normalize(amount):f}"
     if not _PRICE.fullmatch(text):
         raise UnmappedError(Reason.PRICE, f"{sku.price:.40} per {sku.unit:.40}")
-    return Amount(Decimal(text), int(10**ours), is_told)
+    return Amount(Decimal(text), int(10**ours), is_stated)
 
 
 def _price_of(sku: Sku) -> Decimal:
@@ -101,7 +101,7 @@ def _price_of(sku: Sku) -> Decimal:
 
 
 def _as_number(text: str) -> str:
-    """*text* as a whole number where it is one; empty is zero."""
+    """Return *text* as an integer where it is one; empty text is zero."""
     if len(text) > _LONGEST_NUMBER:
         return text
     whole = re.fullmatch(r"0*([0-9]*)(?:\.0*)?", text)
@@ -109,17 +109,17 @@ def _as_number(text: str) -> str:
 
 
 def _exponent(sku: Sku, measure: Measure) -> tuple[int, bool]:
-    """Power of ten that the price buys, and whether the line says so."""
+    """Return the power of ten that the price buys, and whether the line states it."""
     unit = _BRACKET.sub("", " ".join(sku.unit[:_LONGEST_TEXT].lower().split()))
     if Piece.TPM_HOUR in measure.pieces:
         return _tpm_exponent(sku, unit), True
-    if unit in _UNTOLD:
+    if unit in _UNSTATED:
         return _described_exponent(sku, measure)
     if unit in _MILLIONS and Piece.TOKEN in measure.pieces:
         return 6, True
     scaled = _SCALED.fullmatch(unit)
     piece = _PIECES.get(scaled[2]) if scaled else None
-    if scaled and scaled[2] in _UNTOLD and Piece.TEXT_UNIT in measure.pieces:
+    if scaled and scaled[2] in _UNSTATED and Piece.TEXT_UNIT in measure.pieces:
         piece = Piece.TEXT_UNIT
     if scaled is None or piece not in measure.pieces:
         raise UnmappedError(Reason.UNIT, f"{sku.unit:.40} for {measure.unit}")
@@ -128,7 +128,7 @@ def _exponent(sku: Sku, measure: Measure) -> tuple[int, bool]:
 
 
 def _tpm_exponent(sku: Sku, unit: str) -> int:
-    """Reserved capacity is priced per 1,000 tokens a minute, whatever the unit says.
+    """Return the exponent of reserved capacity: 1,000 tokens a minute in any unit text.
 
     The list's unit reads "1M TPM Hour" where the description, the price page and
     bills say 1,000 (Price List of 2026-07-28).
@@ -143,9 +143,9 @@ def _tpm_exponent(sku: Sku, unit: str) -> int:
 
 
 def _described_exponent(sku: Sku, measure: Measure) -> tuple[int, bool]:
-    """Read how many tokens "Units" are from the description.
+    """Read from the description how many tokens "Units" are.
 
-    Where it does not say, they are a million: so are all others of the Marketplace
+    Where it does not say, they are a million, as in all other Marketplace lines
     (Price List and rate cards, 2026-10). A known price has to confirm that.
     """
     if Piece.TOKEN not in measure.pieces:

@@ -1,4 +1,4 @@
-"""What an offer calls its attributes, and how dates of it are read."""
+"""Attribute names and dates of offers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-# Field of a line by the name of an attribute or column, without signs and capitals:
+# Field of a line by attribute or column name, lower case and without punctuation:
 # JSON has regionCode and service_tier, CSV has Region Code.
 FIELDS = {
     "regioncode": "region",
@@ -21,7 +21,7 @@ FIELDS = {
 
 
 def plain_name(name: str) -> str:
-    """*name* without signs and capitals.
+    """Return *name* in lower case and without punctuation.
 
     Example:
         >>> plain_name("Region Code"), plain_name("service_tier")
@@ -31,20 +31,20 @@ def plain_name(name: str) -> str:
 
 
 def known_fields(attributes: Mapping[str, object]) -> dict[str, str]:
-    """Fields of a line by their name here, of what *attributes* say in text."""
+    """Return the known text fields among *attributes*, by our name."""
     found: dict[str, str] = {}
     for name, value in attributes.items():
         field = FIELDS.get(plain_name(name))
         if field is None or not isinstance(value, str):
             continue
-        # Two spellings of one attribute that differ make a value that nothing knows.
+        # Two spellings of one attribute with different values make an unknown value.
         before = found.get(field, value)
         found[field] = value if before == value else f"{before} | {value}"
     return found
 
 
 def read_publication(text: object) -> date | None:
-    """The UTC day of a time of publication, or None when it is none."""
+    """Return the UTC day of a publication time, or None if it is not a time."""
     if not isinstance(text, str):
         return None
     try:

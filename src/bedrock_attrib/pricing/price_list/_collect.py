@@ -1,4 +1,4 @@
-"""Lines of price lists gathered into rows, and an account of those that gave none."""
+"""Rows collected from price lists, and the lines that were skipped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import groupby
 
 from .._rows import PriceRow
 from .._table import PriceTable
-from ._conflicts import settle
-from ._mapping import Mapped, map_sku
+from ._conflicts import resolve_conflicts
+from ._mapping import MappedLine, map_sku
 from ._plausibility import KnownPrices
 from ._sku import Reason, Sku, UnmappedError
 
@@ -19,12 +19,12 @@ _EXAMPLES = 3
 
 
 @dataclass(slots=True)
-class LeftOut:
+class SkippedLines:
     """Lines that gave no row, for one reason and detail.
 
     Attributes:
         reason: Why.
-        detail: The very name, word or figure that it hangs on; may be empty.
+        detail: The name, word or figure that caused it; may be empty.
         count: How many.
         examples: The first few usage types.
     """
@@ -35,7 +35,7 @@ class LeftOut:
     examples: list[str] = field(default_factory=list)
 
     def add(self, usage_type: str) -> None:
-        """Count a line more."""
+        """Count one more line."""
         self.count += 1
         shown = f"{usage_type:.100}"
         if len(self.examples) < _EXAMPLES and shown not in self.examples:
@@ -44,33 +44,33 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ImportedPrices:
-    """What price lists gave.
+    """Rows and skipped lines of one or several price lists.
 
     Attributes:
-        rows: Rows in the order of price files, each key and first day once.
-        left_out: Lines that gave none, by reason and detail, the most first.
-        lines: How many lines were read.
-        published: Days on which the lists were published, by offer.
+        rows: Rows in the order of price files; each key and first day occurs once.
+        skipped: Lines without a row, by reason and detail, the most frequent first.
+        lines: Number of lines read.
+        published: Publication day of each list, by offer.
     """
 
     rows: tuple[PriceRow, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedLines, ...]
     lines: int
     published: tuple[tuple[str, date], ...]
 
     @property
     def mapped(self) -> int:
-        """Lines that gave a row, or confirmed one."""
-        return self.lines - sum(each.count for each in self.left_out)
+        """Number of lines that gave or confirmed a row."""
+        return self.lines - sum(each.count for each in self.skipped)
 
     @property
     def unmapped(self) -> int:
-        """Lines that were not understood; those left out on purpose do not count."""
-        return sum(each.count for each in self.left_out if not each.reason.is_by_design)
+        """Number of lines not understood, without those skipped on purpose."""
+        return sum(each.count for each in self.skipped if not each.reason.is_by_design)
 
     @property
     def as_of(self) -> date | None:
-        """Day of the newest list; None when none was read."""
+        """Publication day of the newest list; None when none was read."""
         return max((day for _, day in self.published), default=None)
 
 
@@ -79,53 +79,53 @@ def collect(
     *,
     regions: Collection[str] = (),
     known: PriceTable | None = None,
-    map_line: Callable[[Sku], Mapped] = map_sku,
+    map_line: Callable[[Sku], MappedLine] = map_sku,
 ) -> ImportedPrices:
-    """Make rows of *skus*.
+    """Convert *skus* to rows.
 
     Args:
         skus: Lines of one price list or several.
         regions: Regions to keep; empty for all.
-        known: Prices by which new ones are judged; None for the bundled table.
-        map_line: How a line becomes a row.
+        known: Prices that new ones are checked against; None for the bundled table.
+        map_line: Converts one line to a row.
     """
     prices = KnownPrices(known or PriceTable.bundled())
-    account = _Account()
-    found: list[Mapped] = []
+    skips = _SkipCounter()
+    found: list[MappedLine] = []
     published: Counter[tuple[str, date]] = Counter()
     for sku in skus:
         published[sku.offer, sku.published] += 1
         if regions and sku.region not in regions:
-            account.note(sku, Reason.OTHER_REGION, sku.region)
+            skips.note(sku, Reason.OTHER_REGION, sku.region)
             continue
         try:
             mapped = map_line(sku)
             prices.check(mapped)
         except UnmappedError as error:
-            account.note(sku, error.reason, error.detail)
+            skips.note(sku, error.reason, error.detail)
         else:
             found.append(mapped)
-    kept, refused = settle(found)
+    accepted, refused = resolve_conflicts(found)
     for mapped, reason in refused:
-        account.note(mapped.sku, reason, _name_of(mapped.row))
+        skips.note(mapped.sku, reason, _name_of(mapped.row))
     return ImportedPrices(
-        rows=tuple(_merge(kept)),
-        left_out=account.groups(),
+        rows=tuple(_merge(accepted)),
+        skipped=skips.groups(),
         lines=published.total(),
         published=tuple(sorted(published)),
     )
 
 
-class _Account:
+class _SkipCounter:
     def __init__(self) -> None:
-        self._groups: dict[tuple[Reason, str], LeftOut] = {}
+        self._groups: dict[tuple[Reason, str], SkippedLines] = {}
 
     def note(self, sku: Sku, reason: Reason, detail: str) -> None:
         detail = f"{detail:.120}"
-        group = self._groups.setdefault((reason, detail), LeftOut(reason, detail))
+        group = self._groups.setdefault((reason, detail), SkippedLines(reason, detail))
         group.add(sku.usage_type)
 
-    def groups(self) -> tuple[LeftOut, ...]:
+    def groups(self) -> tuple[SkippedLines, ...]:
         order = list(Reason)
         return tuple(
             sorted(
@@ -139,8 +139,8 @@ def _name_of(row: PriceRow) -> str:
     return " ".join((row.model_id, *filter(None, row.key)))
 
 
-def _merge(found: Iterable[Mapped]) -> Iterable[PriceRow]:
-    """One row for each price, from the first day on which some list has it."""
+def _merge(found: Iterable[MappedLine]) -> Iterable[PriceRow]:
+    """Yield one row per price, from the first day on which a list has it."""
     rows = sorted((each.row for each in found), key=_order)
     for _, of_key in groupby(rows, key=lambda row: (row.model_id, row.key)):
         merged: list[PriceRow] = []

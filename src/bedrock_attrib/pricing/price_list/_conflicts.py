@@ -1,4 +1,4 @@
-"""What holds when several lines of price lists price the same thing."""
+"""Conflict resolution between lines that price the same thing."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from ._mapping import Mapped
+from ._mapping import MappedLine
 from ._sku import Reason
 
 Key = tuple[str, ...]
-Refused = list[tuple[Mapped, Reason]]
+Refused = list[tuple[MappedLine, Reason]]
 
 
-def settle(found: Iterable[Mapped]) -> tuple[list[Mapped], Refused]:
-    """Tell lines that agree, or follow one another, from those that contradict.
+def resolve_conflicts(found: Iterable[MappedLine]) -> tuple[list[MappedLine], Refused]:
+    """Separate lines that agree or follow one another from contradicting ones.
 
     A model may have several SKUs for the same thing, and the lists of several days may
-    be read at once. What two offers of their newest days say must be the same. Of two
-    copies of one offer, the newer holds.
+    be read at once. The newest lists of two offers must agree. Of two copies of one
+    offer, the newer holds.
 
     Returns:
-        Lines that hold; and those that do not, each with the reason.
+        Accepted lines, and refused lines each with the reason.
     """
-    by_key: dict[Key, list[Mapped]] = defaultdict(list)
+    by_key: dict[Key, list[MappedLine]] = defaultdict(list)
     for mapped in found:
         by_key[mapped.row.model_id, *mapped.row.key].append(mapped)
-    kept: list[Mapped] = []
+    accepted: list[MappedLine] = []
     refused: Refused = []
     for lines in by_key.values():
         if _contradict(lines):
@@ -38,22 +38,22 @@ def settle(found: Iterable[Mapped]) -> tuple[list[Mapped], Refused]:
             price = next(m.row.price for m in of_day if m.sku.published == newest)
             for mapped in of_day:
                 if mapped.row.price == price:
-                    kept.append(mapped)
+                    accepted.append(mapped)
                 else:
                     refused.append((mapped, Reason.SUPERSEDED))
-    return kept, refused
+    return accepted, refused
 
 
-def _by_day(lines: Iterable[Mapped]) -> dict[date | None, list[Mapped]]:
-    days: dict[date | None, list[Mapped]] = defaultdict(list)
+def _by_day(lines: Iterable[MappedLine]) -> dict[date | None, list[MappedLine]]:
+    days: dict[date | None, list[MappedLine]] = defaultdict(list)
     for mapped in lines:
         days[mapped.row.valid_from].append(mapped)
     return days
 
 
-def _contradict(lines: list[Mapped]) -> bool:
-    """Whether SKUs of one list, or the newest lists of two offers, disagree."""
-    current: dict[tuple[str, date], dict[str, Mapped]] = defaultdict(dict)
+def _contradict(lines: list[MappedLine]) -> bool:
+    """Return whether SKUs of one list, or the newest lists of two offers, disagree."""
+    current: dict[tuple[str, date], dict[str, MappedLine]] = defaultdict(dict)
     for mapped in lines:
         of_list = current[mapped.sku.offer, mapped.sku.published]
         before = of_list.get(mapped.sku.sku)
@@ -76,5 +76,5 @@ def _contradict(lines: list[Mapped]) -> bool:
     return len(prices_now) > 1
 
 
-def _day(mapped: Mapped) -> date:
+def _day(mapped: MappedLine) -> date:
     return mapped.row.valid_from or date.min

@@ -1,4 +1,4 @@
-"""Offer files in AWS' CSV format: five lines about the file, then a table."""
+"""Offer files in AWS's CSV format: five lines about the file, then a table."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _COLUMNS = {
     **FIELDS,
 }
 _NEEDED = ("sku", "termtype", "unit", "priceperunit", "usagetype", "regioncode")
-# Five today.
+# Five as of 2026-11-23.
 _LONGEST_PREAMBLE = 12
 
 
 def read_csv_offer(path: Path) -> Iterator[Sku]:
-    """Read the priced lines of an offer file, one by one.
+    """Yield the priced lines of an offer file.
 
     Raises:
-        ConfigError: If it is no such file; names it and what is wrong.
+        ConfigError: If the file is not an offer; names it and the problem.
         OSError: If it cannot be read.
     """
     try:
@@ -74,7 +74,7 @@ def _read_table(lines: Iterator[list[str]], path: Path) -> Iterator[Sku]:
 def _read_preamble(
     lines: Iterator[list[str]], path: Path
 ) -> tuple[Mapping[str, str], list[str]]:
-    """What stands before the table, by name, and the head of the table."""
+    """Return the facts before the table, by name, and the header of the table."""
     facts: dict[str, str] = {}
     for _ in range(_LONGEST_PREAMBLE):
         values = next(lines, None)
@@ -84,7 +84,7 @@ def _read_preamble(
             return facts, values
         facts[plain_name("".join(values[:1]))] = "".join(values[1:2])
     raise ConfigError(
-        f"{path}: has no table of prices; expected an offer file of AWS' price list, "
+        f"{path}: has no table of prices; expected an offer file of AWS's price list, "
         f"JSON or CSV"
     )
 

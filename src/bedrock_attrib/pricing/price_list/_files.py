@@ -1,4 +1,4 @@
-"""Offer files of AWS' price list, read line by line or table by table."""
+"""Offer files of AWS's price list, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ._json_offer import read_json_offer
 from ._sku import Sku
 
 OFFERS = ("AmazonBedrock", "AmazonBedrockService", "AmazonBedrockFoundationModels")
-"""Service codes of the offers that have prices of Bedrock's models."""
+"""Service codes of the offers with prices of Bedrock models."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 64
-# First bytes of what people save by accident.
+# First bytes of files that people save by accident.
 _OTHER_FORMATS = {
     b"\x1f\x8b": "is compressed with gzip; unpack it first",
     b"PK": "is a ZIP archive; unpack it first",
@@ -26,7 +26,7 @@ _OTHER_FORMATS = {
 
 
 def read_offer_file(path: Path | str) -> Iterator[Sku]:
-    """Read the priced lines of an offer file, JSON or CSV.
+    """Yield the priced lines of an offer file, JSON or CSV.
 
     Args:
         path: A file that AWS published: ``index.json`` or ``index.csv`` of
@@ -34,7 +34,7 @@ def read_offer_file(path: Path | str) -> Iterator[Sku]:
             ``AmazonBedrockFoundationModels``, for all regions or one.
 
     Raises:
-        ConfigError: If it cannot be read, or is not such a file; names it.
+        ConfigError: If the file cannot be read or is not an offer; names it.
     """
     path = Path(path)
     try:
@@ -50,7 +50,7 @@ def read_offer_file(path: Path | str) -> Iterator[Sku]:
 
 
 def _reader_of(path: Path) -> Callable[[Path], Iterator[Sku]]:
-    """What reads the format that *path* begins like."""
+    """Return the reader for the format that *path* begins with."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()

@@ -1,4 +1,4 @@
-"""Which model a line of the price list is about."""
+"""Model identification of price list lines."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ _VENDORS = frozenset(known.model_id.partition(".")[0] for known in MODELS)
 
 
 def identify(sku: Sku, usage: UsageType) -> str:
-    """The base model id that *sku* is about.
+    """Return the base model id of *sku*.
 
     Raises:
-        UnmappedError: If no name is in the table, or names are of different models.
+        UnmappedError: If no name is in the table, or names belong to different models.
     """
     name = _OPTIMIZED.sub("", _name_of(sku, usage))
     if name != _name_of(sku, usage) and usage.latency_mode != "optimized":
         raise UnmappedError(Reason.DISAGREES, "latency optimized, by the name alone")
     if usage.model_id:
-        return _named_alone(usage.model_id, name)
-    told = _id_of_stem(usage)
+        return _check_name(usage.model_id, name)
+    by_stem = _id_of_stem(usage)
     if not name:
-        return _told_by_stem(told, usage)
+        return _checked_stem(by_stem, usage)
     ids = _ids_of_name(name)
-    if usage.is_id and told:
-        # Such a usage type holds AWS' own id, however the name is spelled.
-        return _checked(told, ids or (told,), name)
+    if usage.is_id and by_stem:
+        # Such a usage type holds AWS's own id, in any spelling of the name.
+        return _checked(by_stem, ids or (by_stem,), name)
     if not ids:
         raise UnmappedError(Reason.UNKNOWN_MODEL, name)
-    if told:
-        return _checked(told, ids, name)
+    if by_stem:
+        return _checked(by_stem, ids, name)
     if len(ids) > 1:
         raise UnmappedError(Reason.UNKNOWN_MODEL, f"{name}: {' or '.join(ids)}")
     return ids[0]
 
 
 def _name_of(sku: Sku, usage: UsageType) -> str:
-    """The name for people; empty where the line has none."""
+    """Return the display name; empty where the line has none."""
     if sku.model:
         return sku.model.strip()[:_LONGEST_NAME]
     if usage.stem or _fold(sku.service_name) == _PLATFORM:
@@ -75,22 +75,22 @@ def _name_of(sku: Sku, usage: UsageType) -> str:
     return _EDITION.sub("", sku.service_name[:_LONGEST_NAME]).strip()
 
 
-def _named_alone(model_id: str, name: str) -> str:
+def _check_name(model_id: str, name: str) -> str:
     if name and name != IMAGE_SERVICES and model_id not in _ids_of_name(name):
         raise UnmappedError(Reason.TWO_MODELS, f"{name} and {model_id}")
     return model_id
 
 
-def _told_by_stem(told: str, usage: UsageType) -> str:
-    if not told:
+def _checked_stem(model_id: str, usage: UsageType) -> str:
+    if not model_id:
         raise UnmappedError(Reason.UNKNOWN_MODEL, usage.stem or "(no name)")
-    return told
+    return model_id
 
 
-def _checked(told: str, ids: tuple[str, ...], name: str) -> str:
-    if told not in ids:
-        raise UnmappedError(Reason.TWO_MODELS, f"{name} and {told}")
-    return told
+def _checked(model_id: str, ids: tuple[str, ...], name: str) -> str:
+    if model_id not in ids:
+        raise UnmappedError(Reason.TWO_MODELS, f"{name} and {model_id}")
+    return model_id
 
 
 def _ids_of_name(name: str) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def _ids_of_name(name: str) -> tuple[str, ...]:
 
 
 def _id_of_stem(usage: UsageType) -> str:
-    """Model that the stem names, or empty."""
+    """Return the model that the stem names, or empty text."""
     known = _ID_BY_STEM.get(usage.stem) or OTHER_IDS.get(usage.stem)
     if known:
         return known

@@ -1,4 +1,4 @@
-"""Offer files in AWS' JSON format, ``aws_v1``."""
+"""Offer files in AWS's JSON format, ``aws_v1``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ JsonObject = dict[str, Any]
 
 
 def read_json_offer(path: Path) -> Iterator[Sku]:
-    """Read the priced lines of an offer file.
+    """Yield the priced lines of an offer file.
 
     Raises:
-        ConfigError: If it is no such file; names it and what is wrong.
+        ConfigError: If the file is not an offer; names it and the problem.
         OSError: If it cannot be read.
     """
     content = parse_object(_text_of(path), path)
@@ -29,7 +29,7 @@ def read_json_offer(path: Path) -> Iterator[Sku]:
     if not isinstance(offer, str) or day is None:
         raise ConfigError(
             f"{path}: has no offerCode and publicationDate; expected an offer file of "
-            f"AWS' price list"
+            f"AWS's price list"
         )
     products = _mapping(content, "products", path)
     on_demand = _mapping(_mapping(content, "terms", path), "OnDemand", path)
@@ -41,10 +41,10 @@ def read_json_offer(path: Path) -> Iterator[Sku]:
 
 
 def read_product(text: str) -> Iterator[Sku]:
-    """Read the priced lines of one product, as the API ``GetProducts`` gives it.
+    """Yield the priced lines of one product, as returned by the API ``GetProducts``.
 
     Raises:
-        ConfigError: If *text* is no such product.
+        ConfigError: If *text* is not a product.
     """
     where = "product of the Price List API"
     content = parse_object(text, where)
@@ -68,7 +68,7 @@ def _text_of(path: Path) -> str:
 
 
 def parse_object(text: str, where: object) -> JsonObject:
-    """Parse *text*, which holds one JSON object; numbers stay text.
+    """Parse *text*, which holds one JSON object; numbers remain text.
 
     Raises:
         ConfigError: If it does not, or one of its objects has a key twice; the
@@ -90,25 +90,25 @@ def parse_object(text: str, where: object) -> JsonObject:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
-    """Keep of an object what a price needs, so that large files stay small."""
-    kept = dict(pairs)
-    if len(kept) < len(pairs):
+    """Return what a price needs of an object, to save memory with large files."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice!r:.60} stands there twice")
-    if "usagetype" in kept:
-        return {k: v for k, v in kept.items() if plain_name(k) in FIELDS}
-    return kept
+        raise ValueError(f"the key {twice!r:.60} occurs twice")
+    if "usagetype" in content:
+        return {k: v for k, v in content.items() if plain_name(k) in FIELDS}
+    return content
 
 
 def _mapping(content: JsonObject, key: str, path: Path) -> JsonObject:
     value = content.get(key)
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {key} is not an object of AWS' price list")
+        raise ConfigError(f"{path}: {key} is not an object of AWS's price list")
     return cast("JsonObject", value)
 
 
 def read_terms(terms: object) -> Iterator[dict[str, str]]:
-    """Fields of a line for each price of the terms of a product."""
+    """Yield the fields of a line for each price in the terms of a product."""
     for term in _values(terms):
         for dimension in _values(term.get("priceDimensions")):
             prices = dimension.get("pricePerUnit")
@@ -132,7 +132,7 @@ def make_sku(
     attributes: object,
     priced: Mapping[str, str],
 ) -> Sku:
-    """Put a line together from its product and its price."""
+    """Build a line from its product and its price."""
     known = known_fields(attributes) if isinstance(attributes, dict) else {}
     return Sku(sku, offer, published, **known, **priced)
 

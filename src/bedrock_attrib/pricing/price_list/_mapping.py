@@ -1,4 +1,4 @@
-"""One line of AWS' price list made one row of ours, or told why not."""
+"""Mapping of one line of AWS's price list to one row, or the reason why not."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ _FEATURES_LEFT_OUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """A line and the row that it gives.
+class MappedLine:
+    """A line and its row.
 
     Attributes:
         sku: The line.
         row: The row.
-        is_told: False when a known price has to confirm how many units it buys.
+        is_stated: False when a known price has to confirm how many units it buys.
     """
 
     sku: Sku
     row: PriceRow
-    is_told: bool
+    is_stated: bool
 
-    def from_source(self, source: str) -> Mapped:
-        """The same, read in *source*."""
+    def from_source(self, source: str) -> MappedLine:
+        """Return the same line with *source* as its source."""
         return replace(self, row=replace(self.row, sources=(source,)))
 
 
-def map_sku(sku: Sku) -> Mapped:
-    """The row that *sku* gives.
+def map_sku(sku: Sku) -> MappedLine:
+    """Map *sku* to its row.
 
     Raises:
-        UnmappedError: If it is left out on purpose, or not certain in every part.
+        UnmappedError: If it is skipped on purpose, or not certain in every part.
     """
     usage = read_usage_type(sku.usage_type)
     for part, reason in _FEATURES_LEFT_OUT.items():
@@ -61,8 +61,8 @@ def map_sku(sku: Sku) -> Mapped:
     return map_usage(sku, usage, model_id)
 
 
-def map_usage(sku: Sku, usage: UsageType, model_id: str) -> Mapped:
-    """The row that *sku* gives, once its usage type is read and its model known.
+def map_usage(sku: Sku, usage: UsageType, model_id: str) -> MappedLine:
+    """Map *sku*, whose usage type and model are known, to its row.
 
     Raises:
         UnmappedError: As `map_sku`.
@@ -83,32 +83,32 @@ def map_usage(sku: Sku, usage: UsageType, model_id: str) -> Mapped:
         valid_from=_day_of(sku),
         sources=(source_of(sku.published),),
     )
-    return Mapped(sku, row, amount.is_told)
+    return MappedLine(sku, row, amount.is_stated)
 
 
 def source_of(published: date) -> str:
-    """Name of a copy of the price list as a source."""
+    """Return the source name of a copy of the price list."""
     return f"aws-pricelist-{published:%Y%m%d}"
 
 
 def _tier_of(sku: Sku, usage: UsageType) -> str:
-    """The tier that every attribute which names one agrees on."""
-    told = {usage.tier} | {
+    """Return the tier on which all attributes that name one agree."""
+    tiers = {usage.tier} | {
         term.value
         for term in (*_terms_of_service_tier(sku, usage), *_terms_of_feature(sku))
         if term.kind == "tier"
     }
-    # Only the special ones: "Standard" may be the quality of an image there.
-    told |= {
+    # Only special tiers: "Standard" may be the quality of an image there.
+    tiers |= {
         term.value
         for word in split_words(sku.inference_type)
         if (term := QUALIFIERS.get((word,), Term())).kind == "tier"
         and term.value != "default"
     }
-    told.discard(None)
-    if len(told) > 1:
-        raise UnmappedError(Reason.DISAGREES, " and ".join(sorted(map(str, told))))
-    return str(next(iter(told), "default"))
+    tiers.discard(None)
+    if len(tiers) > 1:
+        raise UnmappedError(Reason.DISAGREES, " and ".join(sorted(map(str, tiers))))
+    return str(next(iter(tiers), "default"))
 
 
 def _terms_of_service_tier(sku: Sku, usage: UsageType) -> Iterable[Term]:
@@ -116,11 +116,11 @@ def _terms_of_service_tier(sku: Sku, usage: UsageType) -> Iterable[Term]:
     for word in split_words(sku.service_tier):
         term = QUALIFIERS.get((word,))
         if term is None and word in known:
-            continue  # It says what the usage type has said.
+            continue  # repeats the usage type
         is_scope = term is not None and term.kind == "scope"
         if term is None or (is_scope and term.value != usage.scope):
-            told = f"service tier {sku.service_tier:.40}"
-            raise UnmappedError(Reason.DISAGREES, told)
+            detail = f"service tier {sku.service_tier:.40}"
+            raise UnmappedError(Reason.DISAGREES, detail)
         yield term
 
 
@@ -134,7 +134,7 @@ def _terms_of_feature(sku: Sku) -> Iterable[Term]:
 
 
 def _compare_words(sku: Sku, usage: UsageType) -> None:
-    """Refuse a line whose words for people say another thing than its usage type."""
+    """Refuse a line whose descriptive words contradict its usage type."""
     words = set(split_words(sku.inference_type))
     unit = usage.measure.unit
     is_made = unit in OUTPUT_TOKEN_UNITS or unit.startswith("output_")
@@ -171,10 +171,9 @@ def _band_of(model_id: str, usage: UsageType) -> str:
 
 
 def _day_of(sku: Sku) -> date:
-    """First day of the list term, or the day of publication where none is told.
+    """Return the first day of the list term, or the publication day if there is none.
 
-    It is not the day on which the price changed: that may lie before, and days before
-    are left to older prices.
+    The price may have changed earlier; earlier days are left to older prices.
     """
     if not sku.effective:
         return sku.published

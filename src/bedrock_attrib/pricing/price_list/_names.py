@@ -1,6 +1,6 @@
-"""What else AWS' price list calls by names of its own: ids, images, lengths, regions.
+"""Other names of AWS's price list: ids, image services, context bands, regions.
 
-Read in the same copies as the names of models, see `_models`.
+Read from the same copies as the names of models, see `_models`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ OTHER_IDS = {
     "qwen.qwen3-vl-235b-a22b-instruct": "qwen.qwen3-vl-235b-a22b",
     "zai.glm5": "zai.glm-5",
 }
-"""Ids that usage types use where calls use another."""
+"""Model id of calls by the id in usage types, where they differ."""
 
 IMAGE_SERVICES = "Stability AI Image Services"
-"""One name for many models; the usage type says which service made the image."""
+"""One name for many models; the usage type names the image service."""
 
 IMAGES_CREATED = {
     "controlsketch": "stability.stable-image-control-sketch-v1:0",
@@ -33,7 +33,7 @@ IMAGES_CREATED = {
 }
 """Model by what follows ``CreatedImage`` in a usage type."""
 
-# The list has no threshold: these are of model cards and write-ups, 2026-11-23.
+# The list states no threshold: these are from model cards and write-ups, 2026-11-23.
 LONG_CONTEXT = {
     "anthropic.claude-haiku-5-5": "over-100k",
     "anthropic.claude-sonnet-4-20250514-v1:0": "over-200k",
@@ -51,8 +51,8 @@ LONG_CONTEXT = {
 }
 """Context band in which the long-context prices of a model hold."""
 
-# Codes that begin usage types; learned from price lists, 2026-11-23. Price lists name
-# the region besides, rate cards do not.
+# Codes that begin usage types, from price lists, 2026-11-23. Price lists also name the
+# region, rate cards do not.
 REGION_CODES = {
     "AFS1": "af-south-1",
     "APE1": "ap-east-1",

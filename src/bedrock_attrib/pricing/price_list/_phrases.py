@@ -1,6 +1,6 @@
-"""What the words of a usage type mean: what is counted, and under which terms.
+"""Vocabulary of usage types: what is counted, and under which terms.
 
-Words seen in the AWS Price List, in bills and in rate cards of 2026; see `_models` for
+Words found in the AWS Price List, in bills and in rate cards of 2026; see `_models` for
 the copies that were read.
 """
 
@@ -16,7 +16,7 @@ from ._sku import Reason
 
 
 class Piece(StrEnum):
-    """What a price is counted in, as the list's unit says it."""
+    """Thing that a price is counted in, as the list's unit names it."""
 
     TOKEN = "token"
     IMAGE = "image"
@@ -29,11 +29,11 @@ class Piece(StrEnum):
 
 
 class Measure(NamedTuple):
-    """What a usage type counts.
+    """Unit that a usage type counts.
 
     Attributes:
         unit: Our unit.
-        pieces: What the list's unit may be.
+        pieces: Permitted units of the list.
     """
 
     unit: Unit
@@ -197,11 +197,11 @@ GUARDRAILS: Mapping[str, Measure] = {
 
 
 class Term(NamedTuple):
-    """One word or more that says under which terms a price holds.
+    """Meaning of one or more words that state terms of a price.
 
     Attributes:
-        kind: Which of the terms it settles; empty for none.
-        value: What it settles it to.
+        kind: Term that it sets; empty for none.
+        value: Value of that term.
     """
 
     kind: str = ""
@@ -231,7 +231,7 @@ QUALIFIERS: Mapping[Phrase, Term] = {
     ("1h",): Term("lifetime", "1h"),
     ("million",): Term(),
 }
-"""Terms by the words that say so; they stand before or after what is counted."""
+"""Terms by their words, which come before or after what is counted."""
 
 LIFETIMES = {
     "5m": Unit.CACHE_WRITE_5M_TOKEN,
@@ -240,7 +240,7 @@ LIFETIMES = {
 }
 """Unit of a cache write by its lifetime."""
 
-LEFT_OUT: Mapping[str, Reason] = {
+SKIPPED: Mapping[str, Reason] = {
     "custom-model": Reason.CUSTOM_MODEL,
     "custom-t2i": Reason.CUSTOM_MODEL,
     "custom-i2i": Reason.CUSTOM_MODEL,
@@ -251,11 +251,11 @@ LEFT_OUT: Mapping[str, Reason] = {
     "provisionedthroughput": Reason.PROVISIONED,
     "optimizeprompt": Reason.PROMPT_OPTIMIZATION,
 }
-"""Why a usage type is left out, by a part of it in small letters."""
+"""Reason for skipping a usage type, by a part of it in lower case."""
 
 # First parts of usage types of the platform: Price List of 2026-07, AmazonBedrock.
 FEATURES = frozenset(
     "agentcore apo bedrockflows dataautomation generatesql knowledgebase "
     "modelevaluation prompt".split()
 )
-"""What a usage type begins with, in small letters, that is no call of a model."""
+"""First parts, in lower case, of usage types that are not calls of a model."""

@@ -1,4 +1,4 @@
-"""Rate cards of Marketplace models: what one account pays, by model id."""
+"""Rate cards of Marketplace models: the prices of one account by model id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from ._mapping import Mapped, map_usage
+from ._mapping import MappedLine, map_usage
 from ._names import REGION_CODES
 from ._sku import Reason, Sku, UnmappedError
 from ._usage_types import read_dimension
@@ -20,11 +20,11 @@ class RateCardLine:
     """One line of a rate card, as AWS wrote it.
 
     Attributes:
-        model_id: Model whose agreement was asked for.
-        region: Region that was asked.
+        model_id: Model of the agreement.
+        region: Region of the request.
         dimension: What is billed (``USE1_input_tokens_global_standard``).
         price: The price, in USD.
-        unit: What the price is for; mostly ``Units``.
+        unit: Unit of the price; mostly ``Units``.
         description: What is billed, in words.
     """
 
@@ -36,7 +36,7 @@ class RateCardLine:
     description: str
 
     def as_sku(self, asked_on: date) -> Sku:
-        """The same as a line of a price list."""
+        """Return the same facts as a line of a price list."""
         return Sku(
             sku=f"{self.model_id} {self.dimension}",
             offer=RATE_CARD,
@@ -50,10 +50,10 @@ class RateCardLine:
         )
 
 
-def map_rate_card_line(sku: Sku) -> Mapped:
-    """The row that a line of a rate card gives.
+def map_rate_card_line(sku: Sku) -> MappedLine:
+    """Map a line of a rate card to its row.
 
-    A dimension without the code of a region holds in the region that was asked.
+    A dimension without a region code holds in the region of the request.
 
     Raises:
         UnmappedError: If it is of another region, or not certain in every part.

@@ -1,4 +1,4 @@
-"""One priced line of AWS' price list, and why a line has no place in ours."""
+"""One priced line of AWS's price list, and reasons why a line gives no row."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...errors import BedrockAttribError
 class Sku:
     """One priced line as AWS wrote it: a product, a term and a price.
 
-    Every text is as it stands in the list, empty where the list says nothing.
+    Texts are unchanged, and empty where the list says nothing.
 
     Attributes:
-        sku: AWS' key of the product.
+        sku: AWS's key of the product.
         offer: Service code of the list, such as ``AmazonBedrock``.
         published: Day on which the list was published, UTC.
         region: Region code (``eu-west-1``).
@@ -28,7 +28,7 @@ class Sku:
         feature: ``On-demand Inference``, ``Batch Inference``, ….
         service_tier: ``standard``, ``flex``, ….
         effective: Start of the list term.
-        unit: What the price is for (``1K tokens``).
+        unit: Unit of the price (``1K tokens``).
         price: The price.
         currency: ISO 4217 code.
         begins: Quantity from which the price holds.
@@ -57,24 +57,24 @@ class Sku:
 
 
 class Reason(StrEnum):
-    """Why a line gives no row."""
+    """Reason why a line gives no row."""
 
     CUSTOM_MODEL = "rate of a customized model"
     TRAINING = "training or storage of a customized model"
     PROVISIONED = "provisioned throughput"
     PROMPT_OPTIMIZATION = "optimization of prompts"
-    FEATURE = "a feature of the platform, not a call of a model"
-    OTHER_REGION = "another region than was asked for"
+    FEATURE = "feature of the platform, not a call of a model"
+    OTHER_REGION = "region was not requested"
     SUPERSEDED = "a newer copy of the list has another price from the same day"
 
     UNKNOWN_MODEL = "model is not in the table of names"
-    TWO_MODELS = "its names are those of different models"
+    TWO_MODELS = "names belong to different models"
     USAGE_TYPE = "usage type is not understood"
-    NO_UNIT = "nothing here is counted by it"
+    NO_UNIT = "counts nothing that a call reports"
     UNIT = "unit does not fit what is counted"
-    DISAGREES = "its attributes contradict one another"
+    DISAGREES = "attributes contradict one another"
     LONG_CONTEXT = "long-context price, and the threshold is not known"
-    PRICE = "price is not an amount of USD from zero up"
+    PRICE = "price is not a non-negative amount of USD"
     VOLUME = "price depends on the volume"
     REGION = "region is not known"
     DATE = "start of the list term is not a date"
@@ -83,7 +83,7 @@ class Reason(StrEnum):
 
     @property
     def is_by_design(self) -> bool:
-        """True for what is left out on purpose, rather than not understood."""
+        """True for lines that are skipped on purpose rather than not understood."""
         return self in _BY_DESIGN
 
 
@@ -101,11 +101,11 @@ _BY_DESIGN = frozenset(
 
 
 class UnmappedError(BedrockAttribError):
-    """A line of AWS' price list has no certain place in ours.
+    """A line of AWS's price list cannot be mapped with certainty.
 
     Attributes:
-        reason: Why.
-        detail: The very name, word or figure that it hangs on; may be empty.
+        reason: The reason.
+        detail: The name, word or figure that caused it; may be empty.
     """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

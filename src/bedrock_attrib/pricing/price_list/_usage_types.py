@@ -1,6 +1,6 @@
-"""What a usage type says: the part that names a model, what is counted, on which terms.
+"""Parser of usage types: model, unit counted, and terms.
 
-The same grammars hold in the price list and in bills:
+The price list and bills use the same grammars:
 
 - runtime: ``USE1-NovaLite-input-tokens-flex-cross-region-global``;
 - mantle: ``USE1-openai.gpt-oss-120b-mantle-output-tokens-priority``;
@@ -23,10 +23,10 @@ from ._phrases import (
     DRAWN,
     FEATURES,
     GUARDRAILS,
-    LEFT_OUT,
     LIFETIMES,
     MEASURES,
     QUALIFIERS,
+    SKIPPED,
     Measure,
     Phrase,
     Piece,
@@ -45,7 +45,7 @@ _LONGEST_TERM = max(map(len, QUALIFIERS))
 
 @dataclass(frozen=True, slots=True)
 class UsageType:
-    """What a usage type says.
+    """Parsed usage type.
 
     Attributes:
         stem: The part that names the model; empty where something else names it.
@@ -53,7 +53,7 @@ class UsageType:
         model_id: Model that the usage type itself decides, or empty.
         measure: What is counted.
         scope: Where calls may be served.
-        tier: Service tier; None when nothing is said, which is the default tier.
+        tier: Service tier; None when not stated, which is the default tier.
         latency_mode: ``standard`` or ``optimized``.
         is_long: True for the price of long prompts.
     """
@@ -69,10 +69,10 @@ class UsageType:
 
 
 def read_usage_type(text: str) -> UsageType:
-    """Read *text*, a usage type with the code of its region.
+    """Read *text*, a usage type with its region code.
 
     Raises:
-        UnmappedError: If it is left out, or not understood to its last word.
+        UnmappedError: If it is skipped on purpose, or not understood in every word.
 
     Example:
         >>> found = read_usage_type("USE1-NovaLite-input-tokens-flex")
@@ -81,7 +81,7 @@ def read_usage_type(text: str) -> UsageType:
     """
     if len(text) > _LONGEST_TEXT:
         raise UnmappedError(Reason.USAGE_TYPE, f"{text[:40]}…")
-    _leave_out(text)
+    _check_skipped(text)
     marketplace = _MARKETPLACE.fullmatch(text)
     if marketplace is not None:
         return read_dimension(marketplace[2])
@@ -100,14 +100,14 @@ def read_usage_type(text: str) -> UsageType:
 
 
 def read_dimension(text: str) -> UsageType:
-    """Read *text*, a Marketplace dimension without the code of its region.
+    """Read *text*, a Marketplace dimension without its region code.
 
     Raises:
-        UnmappedError: If it is left out, or not understood to its last word.
+        UnmappedError: If it is skipped on purpose, or not understood in every word.
     """
     if len(text) > _LONGEST_TEXT:
         raise UnmappedError(Reason.USAGE_TYPE, f"{text[:40]}…")
-    _leave_out(text)
+    _check_skipped(text)
     service = _CREATED_IMAGE.fullmatch(text)
     if service is not None:
         model_id = IMAGES_CREATED.get(service[1].lower())
@@ -117,9 +117,9 @@ def read_dimension(text: str) -> UsageType:
     return _read_words(text)
 
 
-def _leave_out(text: str) -> None:
+def _check_skipped(text: str) -> None:
     small = text.lower()
-    for part, reason in LEFT_OUT.items():
+    for part, reason in SKIPPED.items():
         if part in small:
             raise UnmappedError(reason)
 
@@ -180,7 +180,7 @@ def _read_words(text: str, *, stem: str = "", is_id: bool = False) -> UsageType:
 
 
 def _take_term(words: list[str], place: int, terms: dict[str, str]) -> int:
-    """Note the term at *place*; how many words it has."""
+    """Store the term at *place*; return its number of words."""
     for length in range(_LONGEST_TERM, 0, -1):
         phrase = tuple(words[place : place + length])
         term = QUALIFIERS.get(phrase)
@@ -217,7 +217,7 @@ def _with_terms(
 
 
 def _phrase_at(words: list[str], place: int) -> Phrase | None:
-    """The longest phrase for something counted that begins at *place*."""
+    """Return the longest phrase for a unit that begins at *place*."""
     for length in range(_LONGEST_PHRASE, 0, -1):
         phrase = tuple(words[place : place + length])
         if len(phrase) == length and (
@@ -228,7 +228,7 @@ def _phrase_at(words: list[str], place: int) -> Phrase | None:
 
 
 def split_words(text: str) -> list[str]:
-    """Words of *text* in small letters, whatever sets them apart.
+    """Return the words of *text* in lower case, whatever separates them.
 
     Example:
         >>> split_words("CacheWrite1hInputTokenCount_Global")

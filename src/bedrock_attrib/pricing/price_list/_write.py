@@ -1,4 +1,4 @@
-"""Imported prices written as a file that price tables read."""
+"""Writer of imported prices as price files and overrides."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _RATE_CARD = "aws-rate-card"
 
 
 def write_prices(found: ImportedPrices, path: Path) -> None:
-    """Write what was imported.
+    """Write imported prices.
 
     Args:
-        found: Rows and where they come from.
+        found: Rows and their sources.
         path: A price file when its name ends in ``.json``, overrides with
             ``[[list_prices]]`` when it ends in ``.toml``.
 
@@ -31,7 +31,7 @@ def write_prices(found: ImportedPrices, path: Path) -> None:
         ConfigError: If there are no rows, the name ends in anything else, or the file
             cannot be written.
     """
-    # Pydantic takes 150 ms to import, so only those who write a file pay for it.
+    # Pydantic takes 150 ms to import, so it is imported only to write a file.
     from .._schema import check_price_file  # noqa: PLC0415
 
     suffix = path.suffix.lower()
@@ -42,7 +42,7 @@ def write_prices(found: ImportedPrices, path: Path) -> None:
     content = make_price_file(
         found.rows, generated=found.as_of, sources=_sources(found.rows)
     )
-    # As if somebody else had written it.
+    # Checked like any other price file.
     check_price_file(content, path=path)
     if suffix == ".json":
         write_text(path, render_price_file(content))
@@ -58,8 +58,8 @@ def _sources(rows: Iterable[PriceRow]) -> dict[str, str]:
 def _about(source: str) -> str:
     kind, _, digits = source.rpartition("-")
     day = date.fromisoformat(digits)
-    whose = "Rate card of one account" if kind == _RATE_CARD else "AWS Price List"
-    return f"{whose} as of {day}"
+    origin = "Rate card of one account" if kind == _RATE_CARD else "AWS Price List"
+    return f"{origin} as of {day}"
 
 
 def _heading(found: ImportedPrices) -> str:

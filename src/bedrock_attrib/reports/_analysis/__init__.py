@@ -1,1 +1,1 @@
-"""Analyses: comparison, what-if, savings, forecast, anomalies, repeats."""
+"""Analyses: comparison, what-if, savings, forecast, anomalies, repeated requests."""

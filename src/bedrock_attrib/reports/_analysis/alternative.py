@@ -1,4 +1,4 @@
-"""Another way to make a call: its model, tier, scope and use of the cache."""
+"""Alternative ways to make a call: model, tier, scope and use of the cache."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _ASIA = "apac"
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """How calls might have been made instead. What is None stays as it was.
+    """Alternative way to make calls. None leaves a property unchanged.
 
     Attributes:
         model: Model or profile id, as given to Bedrock. A bare id is regional.
         tier: Service tier, such as ``flex``, ``priority`` or ``batch``.
         scope: ``regional``, ``geo`` or ``global``.
-        cached_share: Share of each prompt that is a repeated prefix kept in the cache,
-            from 0 (no caching) to 1.
-        cache_uses: How many calls use a prefix before it is written anew: one writes
-            it for five minutes, the others read it.
+        cached_share: Share of each prompt that is a cached prefix, from 0 (no caching)
+            to 1.
+        cache_uses: Calls that share a prefix: one writes it for five minutes, the
+            others read it.
     """
 
     model: str | None = None
@@ -43,15 +43,15 @@ class Alternative:
     cache_uses: int = 10
 
     def check(self, prices: PriceTable) -> None:
-        """See whether it can be priced at all.
+        """Check that the alternative can be priced.
 
         Raises:
-            ConfigError: If it says nothing, a share is none, or nobody knows the model
-                or the tier.
+            ConfigError: If nothing is changed, a value is out of range, or the model or
+                the tier has no price.
         """
         if (self.model, self.tier, self.scope, self.cached_share) == (None,) * 4:
             raise ConfigError(
-                "say what is to be different: the model, tier, scope or cached share"
+                "nothing is changed; specify a model, tier, scope or cached share"
             )
         share = self.cached_share
         if share is not None and (share.is_nan() or not 0 <= share <= 1):
@@ -59,16 +59,18 @@ class Alternative:
                 f"the cached share is {self.cached_share}; expected 0 to 1"
             )
         if self.cache_uses < 1:
-            raise ConfigError(f"cache uses are {self.cache_uses}; expected 1 or more")
+            raise ConfigError(
+                f"the cache uses are {self.cache_uses}; expected 1 or more"
+            )
         if self.tier == _BATCH and self.cached_share:
-            raise ConfigError("batch jobs have no prompt cache; leave the share out")
+            raise ConfigError("batch jobs have no prompt cache; omit the cached share")
         if self.model is not None:
             _check_model(self.model, prices)
         if self.tier is not None:
             _check_tier(self.tier, prices)
 
     def model_of(self, kind: Kind) -> ModelRef | None:
-        """The model that would be called; None where no id has that scope."""
+        """Return the model to call instead; None if no id has that scope."""
         model = kind.model if self.model is None else parse_model_id(self.model)
         if self.scope is None or self.scope is model.scope:
             return model
@@ -78,11 +80,11 @@ class Alternative:
         return None if prefix is None else parse_model_id(f"{prefix}{model.model_id}")
 
     def tier_of(self, kind: Kind) -> str:
-        """The tier that would serve a call of *kind*."""
+        """Return the tier to serve a call of *kind* instead."""
         return kind.tier if self.tier is None else self.tier
 
     def usage_of(self, usage: Usage) -> Usage:
-        """The counts that there would be; as many tokens, if of other kinds."""
+        """Return the counts instead of *usage*, with the same number of tokens."""
         share = Decimal(0) if self.tier == _BATCH else self.cached_share
         if share is None or usage.keys().isdisjoint(_PROMPT):
             return usage
@@ -98,34 +100,34 @@ class Alternative:
         return Usage.of({unit: count for unit, count in counts.items() if count} | rest)
 
     def assumptions(self) -> Iterator[str]:
-        """What is taken for granted, in sentences."""
+        """Yield the assumptions of the alternative, in sentences."""
         if self.model is not None:
             ref = parse_model_id(self.model)
             yield (
-                f"{self.model} ({ref.scope or 'no scope'}) would have been sent and "
-                f"have answered as many tokens; models count and answer differently."
+                f"{self.model} ({ref.scope or 'no scope'}) would have the same token "
+                f"counts; models count tokens and answer differently."
             )
         if self.tier is not None:
             yield f"All calls are served by the tier {self.tier}."
         if self.tier == _BATCH:
             # AWS, "Prompt caching for faster model inference", checked 2026-11-23.
             yield (
-                "Batch jobs have no prompt cache: cached tokens are plain input. "
-                "Answers come within a day instead of at once."
+                "Batch jobs have no prompt cache: cached tokens count as plain input. "
+                "Answers arrive within a day instead of at once."
             )
         if self.scope is not None:
             yield (
-                f"Models are called by their {self.scope} ids, from the same regions."
+                f"Models are called with their {self.scope} ids, from the same regions."
             )
         if self.cached_share == 0:
-            yield "Nothing is cached: cached tokens are plain input."
+            yield "Nothing is cached: cached tokens count as plain input."
         elif self.cached_share is not None:
             yield (
                 f"{self.cached_share:%} of each prompt is a prefix that "
                 f"{self.cache_uses} calls share: one writes it to the cache for five "
                 f"minutes, the others read it."
             )
-        yield "Prices are those of the days of the calls; failed calls stay free."
+        yield "Prices are those on the days of the calls; failed calls remain free."
 
 
 def _check_model(model: str, prices: PriceTable) -> None:
@@ -134,20 +136,20 @@ def _check_model(model: str, prices: PriceTable) -> None:
         return
     similar = similar_model_ids(model_id, prices.model_ids)
     hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
-    raise ConfigError(f"no price is known for the model {model!r}{hint}")
+    raise ConfigError(f"no price for the model {model!r}{hint}")
 
 
 def _check_tier(tier: str, prices: PriceTable) -> None:
     known = {row.tier for row in prices.rows()}
     if tier not in known:
         raise ConfigError(
-            f"no price is known for the tier {tier!r}; expected one of "
+            f"no price for the tier {tier!r}; expected one of "
             f"{', '.join(sorted(known))}"
         )
 
 
 def _prefix(scope: Scope, region: str) -> str | None:
-    """What stands before a model id of *scope* that is called from *region*."""
+    """Return the prefix of model ids of *scope* in *region*; None without one."""
     if scope is Scope.REGIONAL:
         return ""
     if scope is Scope.GLOBAL:

@@ -1,4 +1,4 @@
-"""Which spend was not to be expected, and what drove it."""
+"""Anomalies of spend and their drivers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.usage import Unit
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader
@@ -16,24 +16,24 @@ from .._calendar import Step, earliest, latest
 from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
 from .._tables.remarks import remarks_on
-from .calls import QUOTIENT
-from .outliers import HISTORY, Judge, Outlier
-from .series import Keys, Series, read_series
+from .outlier_detector import HISTORY, Outlier, OutlierDetector
+from .single_calls import QUOTIENT
+from .spend_series import Keys, Series, read_series
 
 _DRIVERS = 3
 Amounts = dict[tuple[str, Unit | None], Decimal]
-"""What was spent by model and unit."""
+"""Amounts by model and unit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """A part of an anomaly.
+class AnomalyDriver:
+    """Model and unit that contribute to an anomaly.
 
     Attributes:
-        model: Model as it was called.
-        unit: What was billed; None where amounts are not known by unit.
-        amount: What it cost in the stretch.
-        usual: What it cost on average in the stretches before.
+        model: Model as requested.
+        unit: Billed unit; None if amounts are unknown by unit.
+        amount: Its cost in the period.
+        usual: Its average cost in the periods before.
     """
 
     model: str
@@ -44,21 +44,21 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Spend beyond what was to be expected.
+    """Spend outside the expected range.
 
     Attributes:
-        keys: Value of each dimension; None for calls that have none. Fewer values where
-            something new, too young to be judged, made all that share them dearer.
-        start: Begin of the stretch.
+        keys: Value of each dimension; None for calls without one. Fewer values if
+            a series too new for its own history raised the sum of all that share them.
+        start: Start of the period.
         end: The moment after it.
-        actual: What was spent, exact.
-        expected: What was to be expected.
+        actual: Actual amount, exact.
+        expected: Expected amount.
         low: Lower end of the expected range.
         high: Upper end of it.
-        is_high: Whether it was more than expected, rather than less.
-        is_seasonal: Whether it was compared to the same place in the week.
-        stretches: How many stretches it was compared to.
-        drivers: What changed most, the largest change first.
+        is_high: Whether it is above the range, rather than below.
+        is_seasonal: Whether it was compared to the same day or hour of the week.
+        stretches: Number of periods that it was compared to.
+        drivers: The largest changes first.
     """
 
     keys: Keys
@@ -71,24 +71,24 @@ class Anomaly:
     is_high: bool
     is_seasonal: bool
     stretches: int
-    drivers: tuple[Driver, ...]
+    drivers: tuple[AnomalyDriver, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnomalyReport:
-    """What was looked at, and what stood out.
+    """Checked series and their anomalies.
 
     Attributes:
         by: Names of the dimensions.
-        step: Length of the stretches.
-        since: First moment that was judged; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        step: Length of the periods.
+        since: First checked moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        judged: Series that were judged at least once.
+        judged: Series that were checked at least once.
         too_short: Series whose history is too short.
-        irregular: Series whose spend comes now and then, so that none is expected.
-        anomalies: Those that differ most first.
-        remarks: What a reader of the figures must know, in sentences.
+        irregular: Series with sporadic spend, for which no amount is expected.
+        anomalies: The largest difference first.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -112,42 +112,42 @@ def anomalies(
     threshold: float | None = None,
     at_least: Decimal = Decimal(1),
 ) -> AnomalyReport:
-    """Find spend that the past of its series does not explain.
+    """Find spend that the history of its series does not explain.
 
-    Every stretch is compared to those before it: to the same place in the week where
-    that has three or more, else to all. Medians and robust spreads are used, so that
-    earlier anomalies do not hide later ones. How far from the usual is too far follows
-    from how much is known of a series, and from how many stretches are looked at:
-    among more, chance alone makes larger differences. Nothing is said of series whose
-    spend comes now and then. Those with less than 14 days (72 hours) behind them are
-    judged by what they add to others that share their first values.
+    Every period is compared to those before it: to the same day or hour of the week
+    if there are three or more, else to all. Medians and robust spreads keep earlier
+    anomalies from hiding later ones. The threshold depends on
+    the length of the history and the number of checked periods, as more periods have
+    larger differences by chance. Series with sporadic spend are not checked. Those with
+    less than 14 days (72 hours) of history are checked by what they add to others that
+    share their first values.
 
     Args:
-        ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`) that make a series.
-        selection: Which calls, and which stretches to judge. What lies before is read
-            as history: six weeks of days, four of hours. Nothing after the last call
-            of the ledger is judged.
+        ledger: The ledger to read.
+        by: Tags and dimensions (`DIMENSION_NAMES`) that make a series.
+        selection: Which calls, and which periods to check. Earlier ones are read as
+            history: six weeks of days, four of hours. Nothing after the last call of
+            the ledger is checked.
         step: ``day`` or ``hour``.
-        threshold: How far beyond the usual scatter, in standard deviations; None for
-            as far as keeps false alarms rare.
-        at_least: Differences below this amount are no anomaly, nor are those below
-            half of what is expected.
+        threshold: Threshold in standard deviations; None for one that keeps false
+            alarms rare.
+        at_least: Least difference of an anomaly, which must also be half of the
+            expected amount.
 
     Raises:
-        ConfigError: If a figure is not as described, or amounts are in several
+        ConfigError: If an argument is not as described, or amounts are in several
             currencies.
         LedgerError: If the ledger cannot be read.
     """
     if step not in HISTORY:
-        raise ConfigError(f"anomalies go by day or hour, not by {step}")
+        raise ConfigError(f"the step is {step}; expected day or hour")
     is_far = threshold is None or 0 < threshold < math.inf
     if not is_far or not at_least.is_finite() or at_least < 0:
         raise ConfigError(
             f"the threshold is {threshold} and the least difference {at_least}; "
-            f"expected one above zero, and one of zero or more"
+            f"expected a threshold above zero and a difference of zero or more"
         )
-    dimensions = dimensions_of("anomalies", by, "Choose days or hours by the step")
+    dimensions = dimensions_of("anomalies", by, "Choose days or hours with the step")
     chosen = selection or Selection()
     with ledger.reading() as reader:
         whole = reader.span()
@@ -163,21 +163,23 @@ def anomalies(
         begin = latest(start, since - HISTORY[step])
         span = (earliest(begin, since), until)
         series = read_series(reader, by, chosen, step, span)
-        judge = Judge(series, since, threshold, float(at_least))
-        found = sorted(judge.outliers(), key=_by_difference)
+        detector = OutlierDetector(series, since, threshold, float(at_least))
+        found = sorted(detector.outliers(), key=_by_difference)
         remarks = remarks_on(reader, chosen, span, dimensions)
-        told = tuple(_anomaly(reader, by, chosen, series, each) for each in found)
+        anomalies_found = tuple(
+            _anomaly(reader, by, chosen, series, each) for each in found
+        )
     return AnomalyReport(
         tuple(by),
         step,
         since,
         until,
         series.currency,
-        judge.judged,
-        judge.too_short,
-        judge.irregular,
-        told,
-        (*remarks, *series.doubts.remarks()),
+        detector.judged,
+        detector.too_short,
+        detector.irregular,
+        anomalies_found,
+        (*remarks, *series.coverage.remarks()),
     )
 
 
@@ -214,10 +216,10 @@ def _anomaly(
     )
 
 
-def _drivers(actual: Amounts, before: Amounts, stretches: int) -> list[Driver]:
-    """What changed most, by model and unit."""
+def _drivers(actual: Amounts, before: Amounts, stretches: int) -> list[AnomalyDriver]:
+    """Return the largest changes, by model and unit."""
     drivers = [
-        Driver(
+        AnomalyDriver(
             model,
             unit,
             actual.get((model, unit), ZERO),
@@ -239,7 +241,7 @@ def _by_unit(
     reads = [dimension_named(name).read for name in by]
     found: Amounts = {}
     for part in reader.sums(*span):
-        is_wanted = selection.lets_pass(part.tags, part.kind) and keys == tuple(
+        is_wanted = selection.matches(part.tags, part.kind) and keys == tuple(
             read(part.tags, part.kind) for read in reads[: len(keys)]
         )
         if part.cost is None or not is_wanted:

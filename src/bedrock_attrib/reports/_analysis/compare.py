@@ -1,4 +1,4 @@
-"""Which of several experiments or models is cheaper, and whether that is chance."""
+"""Comparison of experiments or models by cost, with tests."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from ...errors import ConfigError
 from ...ledger import Ledger, Reader
 from .._dimensions import Dimension, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts
+from .._tables.price_coverage import PriceCoverage
 from .._tables.remarks import remarks_on
-from .calls import only_currency, selected_calls
-from .compared_groups import Gathered, Side, sides_of
+from .compared_groups import ComparedGroup, GroupTotals, compared_groups
+from .single_calls import only_currency, selected_calls
 
-_MOST_SIDES = 50
+_MOST_GROUPS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Experiments or models side by side.
+    """Experiments or models side by group.
 
     Attributes:
         by: Name of the dimension.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        baseline: The value that the others are compared to.
-        confidence: Of every interval; what it lacks to one is the level of the tests.
-        sides: As they were asked for, or those with most calls first.
-        remarks: What a reader of the figures must know, in sentences.
+        baseline: The value to which the others are compared.
+        confidence: Confidence of the intervals; one minus it is the level of the tests.
+        groups: In the requested order, or by falling number of calls.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: str
@@ -39,7 +39,7 @@ class Comparison:
     currency: str
     baseline: str
     confidence: float
-    sides: tuple[Side, ...]
+    groups: tuple[ComparedGroup, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -54,18 +54,18 @@ def compare(
 ) -> Comparison:
     """Compare experiments, models, or any other values of a dimension.
 
-    Calls, tokens and money come from the ledger's sums, which are kept after single
-    calls are forgotten. The intervals and tests stand on the single calls that are
-    left, and take each as drawn by itself from all that could have been made. They are
-    computed with fixed seeds, so that the same calls give the same figures.
+    Calls, tokens and money come from the ledger's sums, which remain when single calls
+    are deleted. Intervals and tests use the single calls that are left and assume that
+    these are independent. They are computed with fixed seeds, so that the same calls
+    give the same figures.
 
     Args:
-        ledger: What was kept.
-        by: A tag or dimension (`bedrock_attrib.reports.NAMES`).
-        values: Which of its values; none for all that are there.
+        ledger: The ledger to read.
+        by: A tag or dimension (`DIMENSION_NAMES`).
+        values: Values to compare; empty for all.
         selection: Which calls; None for all.
-        baseline: What the others are compared to; None for the first.
-        confidence: Of the intervals, between 0.5 and 0.999.
+        baseline: Value to compare the others to; None for the first.
+        confidence: Confidence of the intervals, between 0.5 and 0.999.
 
     Raises:
         ConfigError: If *by* is time or units, fewer than two values have calls or too
@@ -77,9 +77,9 @@ def compare(
         raise ConfigError(f"confidence is {confidence}; expected 0.5 to 0.999")
     (dimension,) = dimensions_of("compare", [by])
     chosen = selection or Selection()
-    gathering = _Gathering(dimension, {value: Gathered() for value in values})
-    gathering.read(ledger, chosen, is_open=not values)
-    found, remarks = gathering.sides, gathering.remarks
+    reading = _GroupReader(dimension, {value: GroupTotals() for value in values})
+    reading.read(ledger, chosen, is_open=not values)
+    found, remarks = reading.groups, reading.remarks
     if not values:
         order = sorted(found, key=lambda value: (-found[value].calls, value))
         found = {value: found[value] for value in order}
@@ -87,37 +87,41 @@ def compare(
     base = next(iter(found)) if baseline is None else baseline
     return Comparison(
         by,
-        *gathering.span,
-        only_currency(gathering.currencies),
+        *reading.span,
+        only_currency(reading.currencies),
         base,
         confidence,
-        sides_of(found, base, confidence),
-        (*remarks, *gathering.doubts.remarks(with_parts=False), *_on_singles(found)),
+        compared_groups(found, base, confidence),
+        (
+            *remarks,
+            *reading.coverage.remarks(with_parts=False),
+            *_single_call_remarks(found),
+        ),
     )
 
 
 @dataclass(slots=True)
-class _Gathering:
-    """Reads what is compared.
+class _GroupReader:
+    """Reader of the compared groups.
 
     Attributes:
-        dimension: What tells the sides apart.
-        sides: What was found, by value.
-        span: First moment and the one after the last; None where nothing was kept.
-        currencies: Of all amounts.
-        doubts: Calls without a plain price.
-        remarks: On what was asked for.
+        dimension: Dimension of the groups.
+        groups: Totals by value.
+        span: First moment and the one after the last; None for an empty ledger.
+        currencies: Currencies of the amounts.
+        coverage: Calls that are not exactly priced.
+        remarks: Remarks on the request.
     """
 
     dimension: Dimension
-    sides: dict[str, Gathered]
+    groups: dict[str, GroupTotals]
     span: tuple[datetime | None, datetime | None] = (None, None)
     currencies: set[str | None] = field(default_factory=set)
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
     remarks: list[str] = field(default_factory=list)
 
     def read(self, ledger: Ledger, selection: Selection, *, is_open: bool) -> None:
-        """Read the calls of *selection*; of any value, if *is_open*."""
+        """Read the calls of *selection*; all values of the dimension if *is_open*."""
         with ledger.reading() as reader:
             whole = reader.span()
             self.span = selection.since, selection.until
@@ -128,9 +132,9 @@ class _Gathering:
             self.span = since, until = points[0], points[1]
             self._add_sums(reader, selection, (since, until), is_open=is_open)
             for record, kind in selected_calls(reader, selection, since, until):
-                side = self.sides.get(self.dimension.read(record.tags, kind) or "")
-                if side is not None:
-                    side.note(record)
+                group = self.groups.get(self.dimension.read(record.tags, kind) or "")
+                if group is not None:
+                    group.sample(record)
 
     def _add_sums(
         self,
@@ -142,60 +146,60 @@ class _Gathering:
     ) -> None:
         for part in reader.sums(*span):
             value = self.dimension.read(part.tags, part.kind)
-            if not value or not selection.lets_pass(part.tags, part.kind):
+            if not value or not selection.matches(part.tags, part.kind):
                 continue
             if is_open:
-                self.sides.setdefault(value, Gathered())
-            side = self.sides.get(value)
-            if side is not None:
-                side.add(part)
+                self.groups.setdefault(value, GroupTotals())
+            group = self.groups.get(value)
+            if group is not None:
+                group.add(part)
                 self.currencies.add(part.kind.currency)
-                self.doubts.note(part.kind.price_status, part.calls)
+                self.coverage.note(part.kind.price_status, part.calls)
 
 
-def _on_singles(found: dict[str, Gathered]) -> Iterator[str]:
-    """What intervals stand on, where single calls were forgotten."""
-    calls = sum(side.calls for side in found.values())
-    left = sum(side.single_calls for side in found.values())
+def _single_call_remarks(found: dict[str, GroupTotals]) -> Iterator[str]:
+    """Yield how many single calls are left for intervals and tests."""
+    calls = sum(group.calls for group in found.values())
+    left = sum(group.single_calls for group in found.values())
     if left == calls:
         return
     if not left:
         yield (
-            "No single call of this span is kept any more: all figures come from "
-            "hourly sums, and there are no intervals, tests or percentiles"
+            "All single calls of this span were deleted: the figures come from hourly "
+            "sums, without intervals, tests or percentiles"
         )
         return
     few = [
-        f"{value} {side.single_calls:,} of {side.calls:,}"
-        for value, side in found.items()
-        if side.single_calls < side.calls
+        f"{value} {group.single_calls:,} of {group.calls:,}"
+        for value, group in found.items()
+        if group.single_calls < group.calls
     ]
     yield (
-        f"Of {calls:,} calls {left:,} are still kept one by one: intervals, tests and "
-        f"percentiles stand on these alone ({', '.join(few)}), all other figures on "
+        f"{left:,} of {calls:,} single calls are left: intervals, tests and "
+        f"percentiles are based on these ({', '.join(few)}), all other figures on "
         f"all calls"
     )
 
 
 def _check(
-    by: str, found: dict[str, Gathered], baseline: str | None, remarks: Sequence[str]
+    by: str, found: dict[str, GroupTotals], baseline: str | None, remarks: Sequence[str]
 ) -> None:
     hint = "".join(f". {remark}" for remark in remarks)
-    empty = [value for value, side in found.items() if not side.calls]
+    empty = [value for value, group in found.items() if not group.calls]
     if empty:
         raise ConfigError(f"no call has {by}={' or '.join(empty)} in this span{hint}")
-    if len(found) < 2:  # noqa: PLR2004 - that is what comparing takes
+    if len(found) < 2:  # noqa: PLR2004 - a comparison needs two
         there = f"only {next(iter(found))!r} has" if found else "none has"
         raise ConfigError(
-            f"of the values of {by} {there} calls in this span; two are needed to "
-            f"compare{hint}"
+            f"a comparison needs two values of {by}, but {there} calls in this "
+            f"span{hint}"
         )
-    if len(found) > _MOST_SIDES:
+    if len(found) > _MOST_GROUPS:
         raise ConfigError(
-            f"{by} has {len(found)} values; name those to compare, "
-            f"{_MOST_SIDES} at most"
+            f"{by} has {len(found)} values; specify those to compare, "
+            f"{_MOST_GROUPS} at most"
         )
     if baseline is not None and baseline not in found:
         raise ConfigError(
-            f"the baseline {baseline!r} is none of those compared: {', '.join(found)}"
+            f"the baseline {baseline!r} is not among the values {', '.join(found)}"
         )

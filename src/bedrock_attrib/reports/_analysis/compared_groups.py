@@ -1,4 +1,4 @@
-"""The sides of a comparison: what is added up of each, and what is said of it."""
+"""Compared groups: their totals, intervals, tests and verdicts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.record import CallRecord, Outcome
 from ..._model.usage import PROMPT_UNITS, Unit
 from ...ledger import Sum
@@ -22,32 +22,32 @@ from .._statistics.bootstrap import (
     resample,
 )
 from .._statistics.robust import nearest_rank
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
-from .calls import QUOTIENT
+from .._tables.price_coverage import NOT_FULLY_PRICED
+from .single_calls import QUOTIENT
 
 _ENOUGH_FOR_P99 = 100
 
 
-class Verdict(StrEnum):
-    """What the difference of two costs per call comes to."""
+class ComparisonVerdict(StrEnum):
+    """Result of the test of two costs per call."""
 
     CHEAPER = "cheaper"
-    DEARER = "dearer"
-    NOISE = "no more than noise"
-    TOO_FEW = "too few calls to tell"
+    MORE_EXPENSIVE = "more expensive"
+    NOT_SIGNIFICANT = "not significant"
+    TOO_FEW_CALLS = "too few calls"
     BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long successful calls took, in seconds.
+    """Latency of successful calls, in seconds.
 
     Attributes:
-        p50: Half of them took no longer.
-        p90: Nine in ten took no longer.
-        p95: 19 in 20 took no longer.
-        p99: 99 in 100 took no longer; None with fewer than 100 calls.
-        first_chunk_p50: Half of the streams began no later; None without streams.
+        p50: Median.
+        p90: 90th percentile.
+        p95: 95th percentile.
+        p99: 99th percentile; None with fewer than 100 calls.
+        first_chunk_p50: Median time to the first event; None without streams.
     """
 
     p50: float
@@ -58,30 +58,30 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of the experiments or models that are compared.
+class ComparedGroup:
+    """One of the compared experiments or models.
 
     Attributes:
         value: Its value of the dimension.
         calls: Finished calls, failed and abandoned ones included.
         failed: Those that ended with an error.
-        abandoned: Those that were given up.
-        unpriced: Those without a whole price. They are in no figure of money below.
+        abandoned: Those that were abandoned.
+        unpriced: Those that are not fully priced; excluded from all amounts below.
         usage: Counts by unit.
-        cost: Exact amount of the priced calls; None when there are none.
-        cost_per_call: Mean of the priced calls; None when there are none.
-        interval: Where the true mean lies; None with fewer than 10 priced calls that
-            are kept one by one.
-        cost_per_success: Amount of all priced calls for each that succeeded: what an
-            answer really costs. None when none did.
-        wasted: Amount of failed and abandoned calls; None when no call has a price.
-        cache_share: Share of the prompt's tokens read from the cache; None without any.
-        single_calls: Calls that are still kept one by one. Intervals, differences and
-            latency stand on these alone, every other figure on all calls.
-        latency: How long successful calls took; None when none did.
-        difference: From the baseline, per call; None where there is none to tell.
-        p_value: That of the difference, corrected for the number of comparisons.
-        verdict: What the difference comes to.
+        cost: Exact amount of the priced calls; None without any.
+        cost_per_call: Mean of the priced calls; None without any.
+        interval: Interval of the true mean; None with fewer than 10 priced single
+            calls.
+        cost_per_success: Amount of all priced calls for each that succeeded; None
+            if none did.
+        wasted: Amount of failed and abandoned calls; None if no call is priced.
+        cache_share: Part of the prompt tokens read from the cache; None without any.
+        single_calls: Single calls that are left. Intervals, differences and latency are
+            based on these, all other figures on all calls.
+        latency: Latency of successful calls; None without any.
+        difference: Difference from the baseline, per call; None if not tested.
+        p_value: P-value of the difference, corrected for the number of comparisons.
+        verdict: Result of the test.
     """
 
     value: str
@@ -100,26 +100,27 @@ class Side:
     latency: Latency | None
     difference: Difference | None
     p_value: float | None
-    verdict: Verdict
+    verdict: ComparisonVerdict
 
 
 @dataclass(slots=True)
-class Gathered:
-    """What is noted of the calls of one side.
+class GroupTotals:
+    """Totals and samples of one group.
 
     Attributes:
-        calls: How many there are, by the sums, which outlive single calls.
+        calls: How many there are, by the sums, which remain when single calls are
+            deleted.
         failed: Those that ended with an error.
-        abandoned: Those that were given up.
-        succeeded: Those with a whole price that brought an answer.
-        unpriced: Those without a whole price.
+        abandoned: Those that were abandoned.
+        succeeded: Successful calls that are fully priced.
+        unpriced: Those that are not fully priced.
         usage: Counts by unit.
-        cost: Amount of those with a whole price.
-        wasted: The part of it that brought nothing.
-        single_calls: Calls that are kept one by one.
-        costs: What each of these cost, that has a whole price.
-        durations: Seconds of each of these that brought an answer.
-        first_chunks: Seconds to the first event, of streams among these.
+        cost: Amount of fully priced calls.
+        wasted: The part of it for failed and abandoned calls.
+        single_calls: Single calls that are left.
+        costs: Cost of each single call that is fully priced.
+        durations: Seconds of each successful single call.
+        first_chunks: Seconds to the first event of each successful stream.
     """
 
     calls: int = 0
@@ -137,11 +138,11 @@ class Gathered:
 
     @property
     def priced(self) -> int:
-        """Calls with a whole price, free ones included."""
+        """Return the number of fully priced calls, free ones included."""
         return self.calls - self.unpriced
 
     def add(self, part: Sum) -> None:
-        """Add *part*: what is known of calls whether they are kept or not."""
+        """Add a sum of calls."""
         kind = part.kind
         is_ok = kind.outcome is Outcome.OK
         self.calls += part.calls
@@ -149,7 +150,7 @@ class Gathered:
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
         for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
-        if kind.price_status in NOT_WHOLLY_PRICED:
+        if kind.price_status in NOT_FULLY_PRICED:
             self.unpriced += part.calls
             return
         amount = ZERO if part.cost is None else part.cost
@@ -157,27 +158,27 @@ class Gathered:
         self.cost = add(self.cost, amount)
         self.wasted = self.wasted if is_ok else add(self.wasted, amount)
 
-    def note(self, record: CallRecord) -> None:
-        """Note what one call alone tells: its cost and how long it took."""
+    def sample(self, record: CallRecord) -> None:
+        """Add the cost and the latency of a single call to the samples."""
         self.single_calls += 1
         if record.outcome is Outcome.OK:
             if record.duration_s is not None:
                 self.durations.append(record.duration_s)
             if record.time_to_first_chunk_s is not None:
                 self.first_chunks.append(record.time_to_first_chunk_s)
-        if record.price_status not in NOT_WHOLLY_PRICED:
+        if record.price_status not in NOT_FULLY_PRICED:
             amount = ZERO if record.cost is None else record.cost.total
             self.costs.append(float(amount))
 
 
-def sides_of(
-    found: dict[str, Gathered], baseline: str, confidence: float
-) -> tuple[Side, ...]:
-    """Every side of a comparison, held against the baseline."""
+def compared_groups(
+    found: dict[str, GroupTotals], baseline: str, confidence: float
+) -> tuple[ComparedGroup, ...]:
+    """Return every group of a comparison, tested against the baseline."""
     sampled = {
-        value: resample(side.costs, seed=value)
-        for value, side in found.items()
-        if len(side.costs) >= FEWEST
+        value: resample(group.costs, seed=value)
+        for value, group in found.items()
+        if len(group.costs) >= FEWEST
     }
     differences = {
         value: difference(sampled[value], sampled[baseline], confidence)
@@ -191,46 +192,52 @@ def sides_of(
             strict=True,
         )
     )
-    sides = []
-    for value, side in found.items():
+    groups = []
+    for value, group in found.items():
         p_value = corrected.get(value)
-        told = differences.get(value)
+        tested = differences.get(value)
         verdict = (
-            Verdict.BASELINE
+            ComparisonVerdict.BASELINE
             if value == baseline
-            else _verdict(told, p_value, 1 - confidence)
+            else _verdict(tested, p_value, 1 - confidence)
         )
         ends = _interval(sampled.get(value), confidence)
-        sides.append(_side(value, side, ends, told, p_value, verdict))
-    return tuple(sides)
+        groups.append(_compared_group(value, group, ends, tested, p_value, verdict))
+    return tuple(groups)
 
 
 def _interval(found: Resampled | None, confidence: float) -> Interval | None:
     if found is None:
         return None
     ends = interval(found, confidence)
-    low = None if ends.low is None else max(0.0, ends.low)  # no call earns money
+    low = None if ends.low is None else max(0.0, ends.low)  # a cost is never negative
     return Interval(low, ends.high, confidence, ends.is_rough)
 
 
-def _verdict(told: Difference | None, p_value: float | None, level: float) -> Verdict:
-    if told is None or p_value is None:
-        return Verdict.TOO_FEW
+def _verdict(
+    tested: Difference | None, p_value: float | None, level: float
+) -> ComparisonVerdict:
+    if tested is None or p_value is None:
+        return ComparisonVerdict.TOO_FEW_CALLS
     if p_value >= level:
-        return Verdict.NOISE
-    return Verdict.CHEAPER if told.amount < 0 else Verdict.DEARER
+        return ComparisonVerdict.NOT_SIGNIFICANT
+    return (
+        ComparisonVerdict.CHEAPER
+        if tested.amount < 0
+        else ComparisonVerdict.MORE_EXPENSIVE
+    )
 
 
-def _side(
+def _compared_group(
     value: str,
-    found: Gathered,
+    found: GroupTotals,
     ends: Interval | None,
-    told: Difference | None,
+    tested: Difference | None,
     p_value: float | None,
-    verdict: Verdict,
-) -> Side:
+    verdict: ComparisonVerdict,
+) -> ComparedGroup:
     priced = found.priced
-    return Side(
+    return ComparedGroup(
         value=value,
         calls=found.calls,
         failed=found.failed,
@@ -249,20 +256,20 @@ def _side(
         cache_share=cache_share(found.usage),
         single_calls=found.single_calls,
         latency=_latency(found),
-        difference=told,
+        difference=tested,
         p_value=p_value,
         verdict=verdict,
     )
 
 
 def cache_share(usage: dict[Unit, int]) -> float | None:
-    """Share of the prompts' tokens that were read from the cache; None without any."""
+    """Return the part of prompt tokens read from the cache; None without any."""
     from_cache = usage.get(Unit.CACHE_READ_TOKEN, 0)
     prompt = sum(count for unit, count in usage.items() if unit in PROMPT_UNITS)
     return from_cache / prompt if prompt else None
 
 
-def _latency(found: Gathered) -> Latency | None:
+def _latency(found: GroupTotals) -> Latency | None:
     if not found.durations:
         return None
     took = sorted(found.durations)

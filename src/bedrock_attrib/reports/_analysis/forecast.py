@@ -1,4 +1,4 @@
-"""What a month will have cost when it ends, and how sure that is."""
+"""Forecast of a month's cost, with an interval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from statistics import fmean
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader
 from .._calendar import Step, edges, midnight
@@ -17,9 +17,9 @@ from .._selection import Selection
 from .._statistics.robust import quantile
 from .._tables.price_coverage import add_known, known
 from .._tables.remarks import remarks_on
-from .calls import only_currency
-from .outlook import DAYS_FOR_WEEKDAYS, Outlook
-from .series import read_series
+from .single_calls import only_currency
+from .spend_model import DAYS_FOR_WEEKDAYS, SpendModel
+from .spend_series import read_series
 
 _HISTORY = timedelta(weeks=8)
 _FEWEST_DAYS = 7
@@ -27,27 +27,26 @@ _FEWEST_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A month, as it will have been.
+    """Forecast of a month.
 
     Attributes:
-        month: Its begin, in the zone of the report.
+        month: Its start, in the zone of the report.
         as_of: The present of the forecast.
         end: The moment after the month.
         currency: Currency of all amounts.
-        spent: What was spent until then, exact; None where no call has a price.
-        expected: What will have been spent at the end; None without a whole day of
-            history.
+        spent: Amount until then, exact; None if no call is priced.
+        expected: Expected amount at the end; None without a complete day of history.
         low: Lower end of the interval; None with fewer than seven days of history.
         high: Upper end of it; None like ``low``.
-        confidence: How often such intervals hold what comes.
-        days: Whole days of history that it stands on.
-        is_by_weekday: Whether weekdays are told apart, which takes three weeks.
-        budget: What may be spent in the month; None where nothing was said.
-        over_budget: How likely it is to be more, from 0 to 1; None like ``low``, and
+        confidence: Confidence of the interval.
+        days: Complete days of history.
+        is_by_weekday: Whether weekdays are modelled, which takes three weeks.
+        budget: Budget of the month; None without one.
+        over_budget: Probability of exceeding it, from 0 to 1; None like ``low``, and
             without a budget.
-        budget_day: Day on which the budget will be spent, if all goes as expected, or
-            the last that was looked at where it is; None if it will last.
-        remarks: What a reader of the figures must know, in sentences.
+        budget_day: Day on which the budget is expected to be spent, or the present day
+            if it is; None if it will last.
+        remarks: Limits of the figures, in sentences.
     """
 
     month: datetime
@@ -75,19 +74,18 @@ def forecast(
     confidence: float = 0.8,
     now: datetime | None = None,
 ) -> Forecast:
-    """Say what the present month will cost.
+    """Forecast the cost of the present month.
 
     Args:
-        ledger: What was kept.
-        selection: Which calls. Its end is the present of the forecast, where it has
-            one that is past; its begin is that of the history, which is eight weeks at
-            most.
-        budget: What may be spent in the month.
-        confidence: Of the interval, between 0.5 and 0.99.
+        ledger: The ledger to read.
+        selection: Which calls. A past end is the present of the forecast; the start
+            limits the history, which is eight weeks at most.
+        budget: Budget of the month.
+        confidence: Confidence of the interval, between 0.5 and 0.99.
         now: The present, aware; None for the clock's.
 
     Raises:
-        ConfigError: If a figure is not as described, or amounts are in several
+        ConfigError: If an argument is not as described, or amounts are in several
             currencies.
         LedgerError: If the ledger cannot be read.
     """
@@ -108,10 +106,10 @@ def forecast(
         known_spent, currency = _spent(reader, chosen, month, as_of)
         days, remarks = _days(reader, chosen, month, as_of)
     spent = float(known_spent or ZERO)
-    outlook = Outlook.of(days)
+    model = SpendModel.of(days)
     ahead = _ahead(as_of, end)
-    sums = None if outlook is None else outlook.draw(ahead)
-    expected = None if outlook is None else spent + outlook.expected(ahead)
+    sums = None if model is None else model.draw(ahead)
+    expected = None if model is None else spent + model.expected(ahead)
     ends = _ends(spent, sums, confidence, len(days))
     over = None
     if budget is not None and sums is not None and len(days) >= _FEWEST_DAYS:
@@ -131,7 +129,7 @@ def forecast(
         over,
         None
         if budget is None
-        else _budget_day(at.date(), spent, outlook, ahead, float(budget)),
+        else _budget_day(at.date(), spent, model, ahead, float(budget)),
         tuple(remarks),
     )
 
@@ -143,7 +141,7 @@ def _spent(
     has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
-        if selection.lets_pass(part.tags, part.kind):
+        if selection.matches(part.tags, part.kind):
             has_calls = True
             total = add_known(total, known(part.kind.price_status, part.cost))
             currencies.add(part.kind.currency)
@@ -153,7 +151,7 @@ def _spent(
 def _days(
     reader: Reader, selection: Selection, month: datetime, as_of: datetime
 ) -> tuple[list[tuple[date, float]], list[str]]:
-    """What each whole day before *as_of* cost, from the first with a call.
+    """Return the cost of each complete day before *as_of*, from the first with spend.
 
     With remarks on these days and on the month.
     """
@@ -171,18 +169,18 @@ def _days(
         if series.is_whole(index)
     ]
     first = next((i for i, (_, amount) in enumerate(days) if amount > 0), len(days))
-    doubts = series.doubts
+    coverage = series.coverage
     if begin > month:
         for part in reader.sums(month, begin):
-            if selection.lets_pass(part.tags, part.kind):
-                doubts.note(part.kind.price_status, part.calls)
+            if selection.matches(part.tags, part.kind):
+                coverage.note(part.kind.price_status, part.calls)
     points = (min(begin, month), as_of)
-    remarks = [*remarks_on(reader, selection, points, ()), *doubts.remarks()]
+    remarks = [*remarks_on(reader, selection, points, ()), *coverage.remarks()]
     return days[first:], remarks
 
 
 def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
-    """The days that are left, and which part of each."""
+    """Return the days that are left, with the part of each."""
     bounds = edges(Step.DAY, as_of, end)
     found = []
     for start, after in pairwise(bounds):
@@ -192,7 +190,7 @@ def _ahead(as_of: datetime, end: datetime) -> list[tuple[date, float]]:
 
 
 def _hours(start: datetime, end: datetime) -> float:
-    # Aware times of one zone subtract as clocks on a wall, which jump twice a year.
+    # Aware times of one zone subtract as wall clocks, which jump twice a year.
     return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(hours=1)
 
 
@@ -208,17 +206,17 @@ def _ends(
 def _budget_day(
     today: date,
     spent: float,
-    outlook: Outlook | None,
+    model: SpendModel | None,
     ahead: Sequence[tuple[date, float]],
     budget: float,
 ) -> date | None:
     if spent > budget:
         return today
-    if outlook is None:
+    if model is None:
         return None
     total = spent
     for each in ahead:
-        total += outlook.expected([each])
+        total += model.expected([each])
         if total > budget:
             return each[0]
     return None

@@ -1,4 +1,4 @@
-"""What calls would have cost if they had been made another way."""
+"""Repricing of calls: actual cost and the cost of an alternative."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from ..._model.cost import Cost, Rates
-from ..._model.money import ZERO, add
-from ..._model.record import PriceStatus, Quote, Tags
+from ..._model.cost import ZERO, Cost, Rates, add
+from ..._model.record import PriceStatus, Quote
+from ..._model.tags import Tags
 from ..._model.usage import PROMPT_UNITS, Unit, Usage
 from ...ledger import Kind, Reader, Sum
 from ...pricing import PriceTable
 from ...pricing._rows import band_threshold
 from .._selection import Selection
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.price_coverage import NOT_FULLY_PRICED
 from .alternative import Alternative
 
 _GONE = (
-    "the price hangs on the length of each prompt, and the single calls are no longer "
-    "kept"
+    "the price depends on the length of each prompt, and the single calls were deleted"
 )
 
 
@@ -31,12 +30,12 @@ class Repriced:
 
     Attributes:
         tags: The tags that they share.
-        kind: Everything else that they share.
+        kind: Other properties that they share.
         calls: How many there are.
-        actual: What they cost; None where that has no whole price.
-        instead: What they would have cost; None where that has no whole price.
-        is_estimated: Whether the other price is likely rather than certain.
-        reason: Why one of the two amounts is None; empty where none is.
+        actual: Their actual cost; None if not fully priced.
+        instead: Their alternative cost; None if not fully priced.
+        is_estimated: Whether the alternative price is estimated.
+        reason: Why one of the amounts is None; empty if none is.
     """
 
     tags: Tags
@@ -57,12 +56,12 @@ def _all(tags: Tags, kind: Kind, usage: Usage) -> bool:  # noqa: ARG001 - as `Wa
 
 @dataclass(frozen=True, slots=True)
 class Repricer:
-    """Prices the calls of a ledger in another way.
+    """Pricing of the calls of a ledger in another way.
 
     Attributes:
-        prices: What things cost.
-        alternative: The other way.
-        wanted: Which calls, by tags, kind and counts (of one or of many together).
+        prices: Price table.
+        alternative: The alternative.
+        wanted: Condition on tags, kind and counts of one or several calls.
     """
 
     prices: PriceTable
@@ -72,11 +71,10 @@ class Repricer:
     def reprice(
         self, reader: Reader, selection: Selection, since: datetime, until: datetime
     ) -> Iterator[Repriced]:
-        """Every group of calls of a span, in pieces.
+        """Yield every group of calls of a span, in parts.
 
-        Sums are priced where a price is the same for all calls that are in them. Where
-        it hangs on the length of a prompt, single calls are added up by that, and by
-        which units they used.
+        Sums are priced where all their calls have the same prices. Where prices depend
+        on the length of a prompt, single calls are added up by length and units.
         """
         whole = self._parts(reader, selection, since, until)
         lengths = {kind: self._lengths(kind) for kind in {part.kind for part in whole}}
@@ -98,7 +96,7 @@ class Repricer:
         return [
             part
             for part in reader.sums(since, until)
-            if selection.lets_pass(part.tags, part.kind)
+            if selection.matches(part.tags, part.kind)
             and self.wanted(part.tags, part.kind, part.usage)
         ]
 
@@ -118,7 +116,7 @@ class Repricer:
         since: datetime,
         until: datetime,
     ) -> list[datetime]:
-        """The ends of a span, and the days in it on which a price changes."""
+        """Return the ends of a span and the days in it on which a price changes."""
         first = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         cuts, day = [since], first + timedelta(days=1)
         asked = [
@@ -142,7 +140,7 @@ class Repricer:
         return quote.status, quote.reason, None if cost is None else cost.rates
 
     def _one_of_each(self, usage: Usage, length: int) -> Usage:
-        """One of each unit that there would be, in a prompt of more than *length*."""
+        """Return one of each alternative unit, with a prompt of more than *length*."""
         counts = self.alternative.usage_of(usage)
         ones = {unit: 1 for unit, count in counts.items() if count}
         prompt = next((unit for unit in ones if unit in PROMPT_UNITS), None)
@@ -166,18 +164,18 @@ class Repricer:
         )
 
     def _of_sum(self, part: Sum, at: datetime, length: int = 0) -> Repriced:
-        """*part* priced twice; each of its prompts has more than *length* tokens."""
+        """Price *part* twice; each of its prompts has more than *length* tokens."""
         actual, reason = _actual(part.kind, part.cost)
         if reason:
-            return _left_out(part, actual, reason)
+            return _excluded(part, actual, reason)
         if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
             return _as_it_was(part)
         quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
-        if quote.cost is None or quote.status in NOT_WHOLLY_PRICED:
-            return _left_out(part, actual, quote.reason)
+        if quote.cost is None or quote.status in NOT_FULLY_PRICED:
+            return _excluded(part, actual, quote.reason)
         if part.kind.currency not in (None, quote.cost.currency):
-            reason = f"the other price is in {quote.cost.currency}"
-            return _left_out(part, actual, reason)
+            reason = f"the alternative price is in {quote.cost.currency}"
+            return _excluded(part, actual, reason)
         return Repriced(
             part.tags,
             part.kind,
@@ -217,7 +215,7 @@ class Repricer:
 
 
 def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
-    """Everything that was counted for each kind."""
+    """Return the total usage of each kind."""
     found: dict[Kind, Usage] = {}
     for part in parts:
         before = found.get(part.kind)
@@ -226,18 +224,18 @@ def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
 
 
 def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
-    """What calls cost, and why that is not whole."""
-    if kind.price_status in NOT_WHOLLY_PRICED:
-        return cost, f"what they cost is not wholly known ({kind.price_status})"
+    """Return the cost of calls, and why it is incomplete."""
+    if kind.price_status in NOT_FULLY_PRICED:
+        return cost, f"the actual cost is not fully known ({kind.price_status})"
     return (ZERO if cost is None else cost), ""
 
 
 def _less(cost: Decimal | None, part: Decimal | None) -> Decimal | None:
-    """*cost* without that of a part; None where it is not known."""
+    """Return *cost* without a part; None if unknown."""
     return cost if cost is None or part is None else add(cost, part.copy_negate())
 
 
-def _left_out(part: Sum, actual: Decimal | None, reason: str) -> Repriced:
+def _excluded(part: Sum, actual: Decimal | None, reason: str) -> Repriced:
     return Repriced(part.tags, part.kind, part.calls, actual, None, False, reason)  # noqa: FBT003 - as named there
 
 
@@ -247,6 +245,6 @@ def _as_it_was(part: Sum) -> Repriced:
 
 
 def _amount(cost: Cost, counts: Usage) -> Decimal:
-    """*counts* at the rates of *cost*, exact."""
+    """Return the exact amount of *counts* at the rates of *cost*."""
     known: dict[Unit, int] = {unit: counts.get(unit, 0) for unit in cost.rates}
     return Cost.at(cost.rates, Usage.of(known), cost.currency).total

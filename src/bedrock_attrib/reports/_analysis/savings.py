@@ -1,4 +1,4 @@
-"""What was saved, what was wasted, and where less could be spent."""
+"""Savings report: past savings, wasted spend and options to spend less."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.record import Outcome
 from ...ledger import Ledger, Sum
 from ...pricing import PriceTable
 from .._dimensions import dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts, add_known, known
+from .._tables.price_coverage import PriceCoverage, add_known, known
 from .._tables.remarks import remarks_on
-from .calls import only_currency
-from .savings_options import Clues, Way, WayReport, keys_by, report_on
+from .savings_options import (
+    SavingsEvidence,
+    SavingsOption,
+    SavingsOptionReport,
+    keys_by,
+    report_on,
+)
+from .single_calls import only_currency
 
 
 @dataclass(slots=True)
-class Waste:
-    """What was spent on calls that brought nothing.
+class WastedSpend:
+    """Spend on failed and abandoned calls.
 
     Attributes:
-        keys: Value of each dimension, the model last; None for calls that have none.
+        keys: Value of each dimension, the model last; None for calls without one.
         failed: Calls that ended with an error.
-        failed_cost: What they cost, as far as that is known; None if not at all.
-        abandoned: Calls that were given up.
-        abandoned_cost: What they cost, in the same way.
-        retries: Attempts beyond the first, of all calls; their price is not known.
+        failed_cost: Their cost, as far as known; None if unknown.
+        abandoned: Calls that were abandoned.
+        abandoned_cost: Their cost, likewise.
+        retries: Attempts beyond the first, of all calls; their cost is unknown.
     """
 
     keys: tuple[str | None, ...]
@@ -41,11 +47,11 @@ class Waste:
 
     @property
     def cost(self) -> Decimal | None:
-        """What all of them cost, as far as that is known."""
+        """Return their total cost, as far as known."""
         return add_known(self.failed_cost, self.abandoned_cost)
 
     def add(self, part: Sum) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         cost = known(part.kind.price_status, part.cost)
         self.retries += max(0, part.attempts - part.calls)
         if part.kind.outcome is Outcome.ERROR:
@@ -57,18 +63,18 @@ class Waste:
 
 
 @dataclass(frozen=True, slots=True)
-class Savings:
-    """Where less was spent, and could be. Chances overlap: they do not add up.
+class SavingsReport:
+    """Past savings and options to spend less. Options overlap: do not add them up.
 
     Attributes:
         by: Names of the dimensions, the model last.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        spent: What all calls cost, as far as that is known; None if not at all.
+        spent: Cost of all calls, as far as known; None if unknown.
         wasted: Failed and abandoned calls, and retries; the most expensive first.
-        ways: One report for each way.
-        remarks: What a reader of the figures must know, in sentences.
+        options: One report per option.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -76,8 +82,8 @@ class Savings:
     until: datetime | None
     currency: str
     spent: Decimal | None
-    wasted: tuple[Waste, ...]
-    ways: tuple[WayReport, ...]
+    wasted: tuple[WastedSpend, ...]
+    options: tuple[SavingsOptionReport, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -87,14 +93,14 @@ def savings(
     selection: Selection | None = None,
     *,
     prices: PriceTable | None = None,
-) -> Savings:
-    """Find what caching saved, what failed calls cost, and where less could be spent.
+) -> SavingsReport:
+    """Find what caching saved, what failed calls cost, and options to spend less.
 
     Args:
-        ledger: What was kept.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`); the model is added.
+        ledger: The ledger to read.
+        by: Tags and dimensions (`DIMENSION_NAMES`); the model is added.
         selection: Which calls; None for all.
-        prices: What things cost; None for the bundled table.
+        prices: Price table; None for the bundled one.
 
     Raises:
         ConfigError: If *by* names time or units, or amounts are in several currencies.
@@ -107,58 +113,69 @@ def savings(
     with ledger.reading() as reader:
         whole = reader.span()
         if whole is None:
-            told = tuple(remarks_on(reader, chosen, (), dimensions))
-            return Savings(names, chosen.since, chosen.until, "USD", ZERO, (), (), told)
+            return SavingsReport(
+                names,
+                chosen.since,
+                chosen.until,
+                "USD",
+                ZERO,
+                (),
+                (),
+                tuple(remarks_on(reader, chosen, (), dimensions)),
+            )
         since, until = chosen.span(whole)
         remarks = remarks_on(reader, chosen, (since, until), dimensions)
         parts = [
             part
             for part in reader.sums(since, until)
-            if chosen.lets_pass(part.tags, part.kind)
+            if chosen.matches(part.tags, part.kind)
         ]
         currency = only_currency(part.kind.currency for part in parts)
-        clues = Clues.in_sums(parts, names)
+        evidence_of = SavingsEvidence.from_sums(parts, names)
         span = (since, until)
-        ways = tuple(report_on(way, table, reader, chosen, span, clues) for way in Way)
-    spent, doubts = _spent(parts)
-    return Savings(
+        options = tuple(
+            report_on(option, table, reader, chosen, span, evidence_of)
+            for option in SavingsOption
+        )
+    spent, coverage = _spent(parts)
+    return SavingsReport(
         names,
         since,
         until,
         currency,
         spent,
         tuple(_wasted(parts, names)),
-        ways,
-        (*remarks, *doubts.remarks()),
+        options,
+        (*remarks, *coverage.remarks()),
     )
 
 
-def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, Doubts]:
-    spent, doubts = None if parts else ZERO, Doubts()
+def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, PriceCoverage]:
+    spent, coverage = None if parts else ZERO, PriceCoverage()
     for part in parts:
         status = part.kind.price_status
         spent = add_known(spent, known(status, part.cost))
-        doubts.note(status, part.calls)
-    return spent, doubts
+        coverage.note(status, part.calls)
+    return spent, coverage
 
 
-def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[Waste]:
+def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[WastedSpend]:
     keys_of = keys_by(names)
-    found: dict[tuple[str | None, ...], Waste] = {}
+    found: dict[tuple[str | None, ...], WastedSpend] = {}
     for part in parts:
         keys = keys_of(part.tags, part.kind)
-        found.setdefault(keys, Waste(keys)).add(part)
-    wasted = [each for each in found.values() if _is_told(each)]
+        found.setdefault(keys, WastedSpend(keys)).add(part)
+    wasted = [each for each in found.values() if _has_waste(each)]
     return sorted(wasted, key=_by_cost)
 
 
-def _by_cost(each: Waste) -> tuple[Decimal, int, tuple[str, ...]]:
+def _by_cost(each: WastedSpend) -> tuple[Decimal, int, tuple[str, ...]]:
     return (each.cost or ZERO).copy_negate(), -each.failed, _text(each)
 
 
-def _is_told(waste: Waste) -> bool:
+def _has_waste(waste: WastedSpend) -> bool:
     return bool(waste.failed or waste.abandoned or waste.retries)
 
 
-def _text(waste: Waste) -> tuple[str, ...]:
+def _text(waste: WastedSpend) -> tuple[str, ...]:
     return tuple(key or "" for key in waste.keys)

@@ -1,4 +1,4 @@
-"""What a period would have cost with another model, tier, scope or cache."""
+"""What-if report: cost of a period with another model, tier, scope or cache."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import Doubts, add_known
+from .._tables.price_coverage import PriceCoverage, add_known
 from .._tables.remarks import remarks_on
 from .alternative import Alternative
-from .calls import QUOTIENT, only_currency
 from .repricing import Repriced, Repricer
+from .single_calls import QUOTIENT, only_currency
 
 
 @dataclass(slots=True)
 class Repricing:
-    """What some calls cost, and would have cost.
+    """Actual and alternative cost of some calls.
 
     Attributes:
         calls: Calls that have both prices.
-        actual: What these cost, exact; None when all calls lack one of the prices.
-        instead: What they would have cost, exact; None like ``actual``.
-        estimated: Part of ``instead`` whose price is likely rather than certain.
-        left_out: Calls that lack one of the prices; in no figure above.
-        left_out_cost: What these cost, as far as that is known; None if not at all.
+        actual: Their actual cost, exact; None if all calls lack one of the prices.
+        instead: Their alternative cost, exact; None like ``actual``.
+        estimated: Part of ``instead`` with estimated prices.
+        excluded: Calls that lack one of the prices, excluded from the figures above.
+        excluded_cost: Their cost, as far as known; None if unknown.
     """
 
     calls: int = 0
     actual: Decimal | None = ZERO
     instead: Decimal | None = ZERO
     estimated: Decimal = ZERO
-    left_out: int = 0
-    left_out_cost: Decimal | None = ZERO
+    excluded: int = 0
+    excluded_cost: Decimal | None = ZERO
 
     @property
     def saved(self) -> Decimal | None:
-        """How much less it would have been; negative where it would have been more."""
+        """Return the saving; negative if the alternative costs more."""
         if self.actual is None or self.instead is None:
             return None
         return add(self.actual, self.instead.copy_negate())
 
     @property
     def saved_share(self) -> Decimal | None:
-        """``saved`` as a share of ``actual``; None where that is nothing."""
+        """Return ``saved`` as a share of ``actual``; None if that is zero."""
         saved = self.saved
         if saved is None or not self.actual:
             return None
         return QUOTIENT.divide(saved, self.actual)
 
     def add(self, part: Repriced) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         if part.actual is None or part.instead is None:
-            before = self.left_out_cost if self.left_out else None
-            self.left_out_cost = add_known(before, part.actual)
-            self.left_out += part.calls
+            before = self.excluded_cost if self.excluded else None
+            self.excluded_cost = add_known(before, part.actual)
+            self.excluded += part.calls
             if not self.calls:
                 self.actual = self.instead = None
             return
@@ -72,11 +72,11 @@ class Repricing:
 
 @dataclass(frozen=True, slots=True)
 class WhatIfRow:
-    """One line: calls that share their values.
+    """One row: calls that share their values.
 
     Attributes:
-        keys: Value of each dimension; None for calls that have none.
-        repricing: What they cost, and would have cost.
+        keys: Value of each dimension; None for calls without one.
+        repricing: Actual and alternative cost.
     """
 
     keys: tuple[str | None, ...]
@@ -84,14 +84,14 @@ class WhatIfRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Calls that could not be compared.
+class ExcludedCalls:
+    """Calls without one of the prices.
 
     Attributes:
         model: Their model.
-        reason: What is missing.
+        reason: The missing price.
         calls: How many there are.
-        cost: What they cost, as far as that is known; None if not at all.
+        cost: Their cost, as far as known; None if unknown.
     """
 
     model: str
@@ -101,20 +101,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatIf:
-    """A period priced another way.
+class WhatIfReport:
+    """Period priced in another way.
 
     Attributes:
         by: Names of the dimensions.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         currency: Currency of all amounts.
-        alternative: The other way.
-        assumptions: What is taken for granted, in sentences.
+        alternative: The alternative.
+        assumptions: Assumptions of the figures, in sentences.
         rows: Those that save most first.
         total: All calls.
-        left_out: What could not be compared and why; the most expensive first.
-        remarks: What a reader of the figures must know, in sentences.
+        excluded: Calls that could not be compared; the most expensive first.
+        remarks: Limits of the figures, in sentences.
     """
 
     by: tuple[str, ...]
@@ -125,7 +125,7 @@ class WhatIf:
     assumptions: tuple[str, ...]
     rows: tuple[WhatIfRow, ...]
     total: Repricing
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[ExcludedCalls, ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -136,22 +136,22 @@ def what_if(
     selection: Selection | None = None,
     *,
     prices: PriceTable | None = None,
-) -> WhatIf:
-    """Price a period another way.
+) -> WhatIfReport:
+    """Price a period in another way.
 
     Counts are those of the ledger; amounts are exact, by `PriceTable.quote`, at the
-    list prices of the days of the calls. What lacks a price is told and left out of
-    both sums, so that like is compared with like.
+    list prices of the days of the calls. Calls without one of the prices are listed and
+    excluded from both sums.
 
     Args:
-        ledger: What was kept.
-        alternative: What is to be different.
-        by: Tags and dimensions (`bedrock_attrib.reports.NAMES`).
+        ledger: The ledger to read.
+        alternative: The alternative.
+        by: Tags and dimensions (`DIMENSION_NAMES`).
         selection: Which calls; None for all.
-        prices: What things cost; None for the bundled table.
+        prices: Price table; None for the bundled one.
 
     Raises:
-        ConfigError: If the alternative makes no sense, *by* names time or units, or
+        ConfigError: If the alternative is not valid, *by* names time or units, or
             amounts are in several currencies.
         LedgerError: If the ledger cannot be read.
     """
@@ -159,7 +159,7 @@ def what_if(
     alternative.check(table)
     dimensions = dimensions_of("what-if", by)
     chosen = selection or Selection()
-    gathered = Gathered(tuple(by))
+    totals = RepricingTotals(tuple(by))
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
@@ -168,42 +168,42 @@ def what_if(
         if points:
             since, until = points
             repricer = Repricer(table, alternative)
-            gathered.take(repricer.reprice(reader, chosen, since, until))
-    return WhatIf(
+            totals.add(repricer.reprice(reader, chosen, since, until))
+    return WhatIfReport(
         tuple(by),
         since,
         until,
-        only_currency(gathered.currencies),
+        only_currency(totals.currencies),
         alternative,
         tuple(alternative.assumptions()),
-        gathered.rows(),
-        gathered.total,
-        gathered.left_out(),
-        (*remarks, *gathered.doubts.remarks(with_parts=False)),
+        totals.rows(),
+        totals.total,
+        totals.excluded(),
+        (*remarks, *totals.coverage.remarks(with_parts=False)),
     )
 
 
 @dataclass(slots=True)
-class Gathered:
-    """Repriced calls, added up by dimensions.
+class RepricingTotals:
+    """Totals of repriced calls, by dimensions.
 
     Attributes:
         by: Names of the dimensions.
-        groups: What the calls of each line come to.
-        lacking: What could not be compared, by model and reason.
-        currencies: Currencies of what they cost.
-        total: All of them.
-        doubts: Calls without a plain price.
+        groups: Totals of each row.
+        lacking: Calls that could not be compared, by model and reason.
+        currencies: Currencies of their cost.
+        total: Totals of all calls.
+        coverage: Calls that are not exactly priced.
     """
 
     by: tuple[str, ...]
     groups: dict[tuple[str | None, ...], Repricing] = field(default_factory=dict)
-    lacking: dict[tuple[str, str], LeftOut] = field(default_factory=dict)
+    lacking: dict[tuple[str, str], ExcludedCalls] = field(default_factory=dict)
     currencies: set[str | None] = field(default_factory=set)
     total: Repricing = field(default_factory=Repricing)
-    doubts: Doubts = field(default_factory=Doubts)
+    coverage: PriceCoverage = field(default_factory=PriceCoverage)
 
-    def take(self, parts: Iterable[Repriced]) -> None:
+    def add(self, parts: Iterable[Repriced]) -> None:
         """Add *parts*."""
         reads = [dimension_named(name).read for name in self.by]
         for part in parts:
@@ -211,30 +211,32 @@ class Gathered:
             self.groups.setdefault(keys, Repricing()).add(part)
             self.total.add(part)
             self.currencies.add(part.kind.currency)
-            self.doubts.note(part.kind.price_status, part.calls)
+            self.coverage.note(part.kind.price_status, part.calls)
             _note_lacking(self.lacking, part)
 
     def rows(self) -> tuple[WhatIfRow, ...]:
-        """The lines, those that save most first."""
+        """Return the rows, the largest saving first."""
         return tuple(_ordered(self.groups))
 
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """What could not be compared, the most expensive first."""
-        return tuple(sorted(self.lacking.values(), key=_most_expensive))
+    def excluded(self) -> tuple[ExcludedCalls, ...]:
+        """Return the excluded calls, the most expensive first."""
+        return tuple(sorted(self.lacking.values(), key=_by_cost))
 
 
-def _note_lacking(lacking: dict[tuple[str, str], LeftOut], part: Repriced) -> None:
+def _note_lacking(
+    lacking: dict[tuple[str, str], ExcludedCalls], part: Repriced
+) -> None:
     if not part.reason:
         return
     model = part.kind.model.requested
     before = lacking.get((model, part.reason))
     calls, cost = (0, None) if before is None else (before.calls, before.cost)
-    lacking[model, part.reason] = LeftOut(
+    lacking[model, part.reason] = ExcludedCalls(
         model, part.reason, calls + part.calls, add_known(cost, part.actual)
     )
 
 
-def _most_expensive(each: LeftOut) -> tuple[Decimal, int, str]:
+def _by_cost(each: ExcludedCalls) -> tuple[Decimal, int, str]:
     return (each.cost or ZERO).copy_negate(), -each.calls, each.model
 
 

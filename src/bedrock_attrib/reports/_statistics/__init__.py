@@ -1,1 +1,1 @@
-"""Statistics that the analyses share."""
+"""Statistics shared by the analyses, in pure Python."""

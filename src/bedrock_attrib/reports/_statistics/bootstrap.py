@@ -1,7 +1,7 @@
-"""How far a mean can be trusted: bootstrap intervals and tests, fast and repeatable.
+"""Bootstrap intervals and tests of means, fast and repeatable.
 
-Amounts become floats here: an interval is a statement about chance, and no one books
-it. Totals stay exact elsewhere.
+Amounts are floats here, as an interval is a statement about chance and is never booked.
+Totals stay exact elsewhere.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from statistics import fmean
 from .robust import quantile
 
 FEWEST = 10
-"""With fewer values nothing is said about chance."""
+"""Fewer values give no interval and no test."""
 FEW = 30
-"""With fewer values an interval is a rough one, and marked."""
+"""Fewer values give an interval that is marked as rough."""
 RESAMPLES = 2_000
 _MOST_BINS = 250
-_LARGEST = 25  # values that each have a bin of their own: a mean hangs on them
-_EXACT_UP_TO = 600  # counts that are drawn from a table, rather than rounded
+_LARGEST = 25  # values with bins of their own, as they dominate the mean
+_EXACT_UP_TO = 600  # larger counts are rounded normal draws
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where a figure lies with some confidence.
+    """Confidence interval of a figure.
 
     Attributes:
-        low: Lower end; None where the values do not tell.
-        high: Upper end; None where the values do not tell.
+        low: Lower end; None where the values do not determine it.
+        high: Upper end; None where the values do not determine it.
         confidence: How often such intervals hold the true figure, from 0 to 1.
-        is_rough: Whether it stands on fewer than 30 values.
+        is_rough: Whether it is based on fewer than 30 values.
     """
 
     low: float | None
@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class _Bin:
-    """Values that lie side by side."""
+    """Neighbouring values that are drawn together."""
 
     count: int
     mean: float
@@ -56,7 +56,7 @@ class _Bin:
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """A mean, and what it would be with other samples of the same kind.
+    """Mean of a sample, and means of its resamples.
 
     Attributes:
         count: Number of values.
@@ -78,9 +78,9 @@ def resample(
 ) -> Resampled:
     """Draw samples of *values* with replacement, and take the mean of each.
 
-    Each value comes up a number of times that is Poisson with mean one, so that many
-    values can be drawn at once: values that lie side by side share a bin, whose count
-    is Poisson too. What differs within bins comes back as one normal draw.
+    Poisson bootstrap: each value is drawn a Poisson(1) number of times. Neighbouring
+    values share a bin, whose count is Poisson too, so that many values are drawn at
+    once; the variance within bins is restored by one normal draw.
 
     Args:
         values: At least two.
@@ -142,16 +142,16 @@ def _poisson(draw: random.Random, mean: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _poisson_table(mean: int) -> list[float]:
-    """How likely each count or a lower one is."""
+    """Return the cumulative probabilities of the counts from zero."""
     most = mean + 12 * math.isqrt(mean + 1) + 12
     logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(most))
     return list(accumulate(math.exp(each) for each in logs))
 
 
 def interval(found: Resampled, confidence: float) -> Interval:
-    """Where the true mean lies, by the bootstrap-t method.
+    """Return the interval of the true mean, by the bootstrap-t method.
 
-    Costs are skewed, with a long tail. The method takes that from the resamples,
+    Costs are skewed, with a long tail. The method learns that from the resamples,
     while an interval of plain quantiles would end too low.
     """
     ratios = _ratios(found.means, found.errors, found.mean)
@@ -169,7 +169,7 @@ def _ratios(
 def _ratio(distance: float, error: float) -> float:
     if error > 0:
         return distance / error
-    # A resample of equal values knows no spread. It counts as far off.
+    # A resample of equal values has no spread; its distance counts as infinite.
     return math.copysign(math.inf, distance) if distance else 0.0
 
 
@@ -191,7 +191,7 @@ def _studentized(
 
 
 def _ends(ratios: Sequence[float], tail: float) -> tuple[float, float]:
-    # Between a finite and an infinite neighbour there is nothing to interpolate.
+    # A finite and an infinite neighbour cannot be interpolated.
     last = len(ratios) - 1
     below, above = ratios[int(tail * last)], ratios[math.ceil((1 - tail) * last)]
     if math.isinf(below) or math.isinf(above):
@@ -201,13 +201,13 @@ def _ends(ratios: Sequence[float], tail: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How one mean differs from another.
+    """Difference between two means.
 
     Attributes:
-        amount: The one less the other.
-        share: The same as a share of the other; None where that is nothing.
-        interval: Where the true difference lies.
-        p_value: How often chance alone makes a difference as large; not corrected.
+        amount: The first minus the second.
+        share: The same as a share of the second; None where that is zero.
+        interval: Interval of the true difference.
+        p_value: Probability of a difference as large by chance; not corrected.
     """
 
     amount: float
@@ -217,7 +217,7 @@ class Difference:
 
 
 def difference(one: Resampled, other: Resampled, confidence: float) -> Difference:
-    """Compare two means by the bootstrap-t method, whatever their spreads."""
+    """Compare two means by the bootstrap-t method, without assuming equal spreads."""
     amount = one.mean - other.mean
     share = amount / other.mean if other.mean else None
     error = math.hypot(one.error, other.error)
@@ -240,10 +240,10 @@ def difference(one: Resampled, other: Resampled, confidence: float) -> Differenc
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """*p_values* corrected for their number, after Holm (1979).
+    """Return *p_values* corrected for their number, after Holm (1979).
 
-    With many comparisons one of them always looks large. The corrected values keep
-    the chance of any false alarm at all below the level that they are compared to.
+    The corrected values keep the probability of any false alarm below the level that
+    they are compared to, however many comparisons there are.
     """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected, highest = [0.0] * len(p_values), 0.0

@@ -1,4 +1,4 @@
-"""Tables as JSON: amounts are exact, so they are text."""
+"""JSON writer with exact amounts, as text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TextIO
 
-from .table import FlatTable, Value
+from .table import Table, Value
 
 
-def write_json(table: FlatTable, file: TextIO) -> None:
+def write_json(table: Table, file: TextIO) -> None:
     """Write *table* to *file* as a list of objects, one on a line.
 
-    Amounts are text with all their digits, times are UTC in ISO form, what is missing
-    is null.
+    Amounts are text with all their digits, times are UTC in ISO form, missing values
+    are null.
     """
     file.write("[")
     for number, record in enumerate(table.records()):

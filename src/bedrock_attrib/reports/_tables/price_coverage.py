@@ -1,4 +1,4 @@
-"""Amounts as far as they are known, and what must be said of the rest."""
+"""Price coverage: known amounts, and remarks on calls without a full price."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ..._model.record import PriceStatus
 
-NOT_WHOLLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
+NOT_FULLY_PRICED = frozenset({PriceStatus.UNPRICED, PriceStatus.PARTIAL})
 
 
 def known(status: PriceStatus, cost: Decimal | None) -> Decimal | None:
-    """What calls of a price status cost, as far as it is known; None if not at all."""
-    if cost is None and status not in NOT_WHOLLY_PRICED:
-        return ZERO  # free, as failed calls are
+    """Return the known cost of calls with a price status; None if unknown."""
+    if cost is None and status not in NOT_FULLY_PRICED:
+        return ZERO  # free, such as failed calls
     return cost
 
 
 def add_known(total: Decimal | None, more: Decimal | None) -> Decimal | None:
-    """The sum of two amounts; what is not known adds nothing, and None is no zero."""
+    """Return the sum of the known amounts; None if both are unknown."""
     if total is None or more is None:
         return more if total is None else total
     return add(total, more)
 
 
 @dataclass(slots=True)
-class Doubts:
-    """How many calls have no plain price.
+class PriceCoverage:
+    """Numbers of calls by how far they are priced.
 
     Attributes:
         calls: All calls.
-        unpriced: Those without a price.
-        partial: Those of which a part has none.
-        estimated: Those whose counts or prices are estimated.
+        unpriced: Calls without a price.
+        partial: Calls of which a part has no price.
+        estimated: Calls with estimated counts or prices.
     """
 
     calls: int = 0
@@ -43,7 +43,7 @@ class Doubts:
     estimated: int = 0
 
     def note(self, status: PriceStatus, calls: int) -> None:
-        """Count *calls* of a price status."""
+        """Count *calls* with a price status."""
         self.calls += calls
         if status is PriceStatus.UNPRICED:
             self.unpriced += calls
@@ -53,27 +53,26 @@ class Doubts:
             self.estimated += calls
 
     def remarks(self, *, with_parts: bool = True) -> Iterator[str]:
-        """What a reader of the amounts must know, in sentences.
+        """Yield the limits of the amounts, in sentences.
 
         Args:
-            with_parts: Whether the amounts hold what is priced of partial calls.
+            with_parts: Whether the amounts include the priced parts of partial calls.
         """
         if self.unpriced:
             yield (
-                f"{_counted(self.unpriced, self.calls, 'no price')}: what they cost is "
-                f"in none of these amounts. Why, and what to do: bedrock-attrib "
-                f"unpriced"
+                f"{_counted(self.unpriced, self.calls, 'no price')}: excluded from "
+                f"these amounts. Reasons: bedrock-attrib report unpriced"
             )
         if self.partial:
-            where = "that part alone is" if with_parts else "none of it is"
+            what = "only that part is in" if with_parts else "excluded from"
             yield (
-                f"{_counted(self.partial, self.calls, 'a price for a part alone')}: "
-                f"{where} in these amounts. Why: bedrock-attrib unpriced"
+                f"{_counted(self.partial, self.calls, 'a price for a part')}: {what} "
+                f"these amounts. Reasons: bedrock-attrib report unpriced"
             )
         if self.estimated:
             yield (
                 f"{_counted(self.estimated, self.calls, 'an estimated price')}, as "
-                f"counts or prices of theirs are not certain"
+                f"their counts or prices are not certain"
             )
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a report must know before believing its figures."""
+"""Remarks on the limits of a report's figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ...ledger import Ledger, Reader
 from .._calendar import is_before
-from .._dimensions import NAMES, OTHER_NAMES, Dimension
+from .._dimensions import DIMENSION_NAMES, TIME_AND_UNIT_NAMES, Dimension
 from .._selection import Selection
 
 _MOST_NAMES = 10
@@ -21,13 +21,13 @@ def remarks_on(
     points: Sequence[datetime],
     dimensions: Iterable[Dimension | None],
 ) -> list[str]:
-    """Remarks on what a report was asked for.
+    """Return remarks on the request of a report.
 
     Args:
-        reader: What it was made from.
+        reader: Reader of the ledger.
         selection: Its calls.
-        points: Where its stretches begin and end; none for an empty ledger.
-        dimensions: What it goes by; None for units and time.
+        points: Bounds of its periods; none for an empty ledger.
+        dimensions: Its dimensions; None for units and time.
     """
     named = [each for each in dimensions if each is not None]
     named += [each.dimension for each in selection.filters]
@@ -41,7 +41,7 @@ def remarks_on(
 def remarks_of(
     ledger: Ledger, selection: Selection, dimensions: Iterable[Dimension] = ()
 ) -> tuple[str, ...]:
-    """Remarks on what was asked for, before anything of it is read.
+    """Return remarks on a request before its calls are read.
 
     Raises:
         LedgerError: If the ledger cannot be read.
@@ -53,7 +53,7 @@ def remarks_of(
 
 
 def _unknown_tags(reader: Reader, dimensions: Iterable[Dimension]) -> Iterator[str]:
-    """Names that are no dimension, and no call has a tag of: misspelt, most likely."""
+    """Yield names that are neither a dimension nor a tag of any call."""
     tags = [each.tag for each in dimensions if each.tag is not None]
     if not tags or reader.span() is None:
         return
@@ -61,7 +61,7 @@ def _unknown_tags(reader: Reader, dimensions: Iterable[Dimension]) -> Iterator[s
     for tag in dict.fromkeys(tags):
         if tag in known:
             continue
-        others = (*NAMES, *OTHER_NAMES)
+        others = (*DIMENSION_NAMES, *TIME_AND_UNIT_NAMES)
         similar = difflib.get_close_matches(tag, [*known, *others], n=1)
         meant = f"; did you mean {_short(similar[0])}?" if similar else ""
         names = [*map(_short, known[:_MOST_NAMES])]
@@ -77,7 +77,7 @@ def _short(key: str) -> str:
 def _absent_tags(
     reader: Reader, selection: Selection, points: Sequence[datetime]
 ) -> Iterator[str]:
-    """Tags of filters that calls have at other times, and none has in this span."""
+    """Yield tags of filters that only calls outside the span have."""
     tags = [each.dimension.tag for each in selection.filters]
     sought = {tag for tag in tags if tag is not None}
     if not sought or not points:
@@ -87,7 +87,7 @@ def _absent_tags(
     for part in reader.sums(points[0], points[-1], tag_names=sorted(sought)):
         found.update(part.tags)
     for tag in sorted(sought - found):
-        yield f"No call of this span has a tag {tag!r}; calls before or after it have"
+        yield f"No call in this span has a tag {tag!r}, but calls before or after it do"
 
 
 def _all_keys(reader: Reader) -> set[str]:
@@ -95,29 +95,30 @@ def _all_keys(reader: Reader) -> set[str]:
 
 
 def _cut_hours(reader: Reader, points: Sequence[datetime]) -> Iterator[str]:
-    """Whether an hour of which no single calls are left is to be divided.
+    """Yield a remark if a period divides an hour whose single calls were deleted.
 
-    Sums are kept by the hour of UTC; an hour that a stretch cuts is counted call by
-    call, as the days of a zone such as Asia/Kolkata need it.
+    Sums are stored by hour of UTC; an hour that a period divides is counted call by
+    call, as for the days of a zone such as Asia/Kolkata.
     """
-    whole, kept = reader.span(), reader.calls_since()
+    whole, single_since = reader.span(), reader.calls_since()
     if whole is None:
         return
-    kept = whole[1] if kept is None else kept
+    if single_since is None:
+        single_since = whole[1]
     cut = [
         each
         for each in points
         if _is_within_an_hour(each)
         and is_before(whole[0], each)
-        and is_before(each, _hour(kept))
+        and is_before(each, _hour(single_since))
     ]
     if cut:
-        first = f"{kept.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        first = f"{single_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         yield (
-            f"Single calls before {first} are not kept any more, so that earlier hours "
-            f"cannot be divided: where a stretch begins or ends within an hour of UTC "
-            f"(as at {cut[0].isoformat(timespec='minutes')}), calls of that hour are "
-            f"missing here"
+            f"Single calls before {first} were deleted, so that earlier hours cannot "
+            f"be divided: where a period begins or ends within an hour of UTC (as at "
+            f"{cut[0].isoformat(timespec='minutes')}), calls of that hour are missing "
+            f"here"
         )
 
 

@@ -1,46 +1,46 @@
-"""A report of spend as a plain table."""
+"""Table of a spend report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..._model.usage import Unit
-from .spend_by import SpendReport, SpendRow
-from .table import ColumnType, FlatColumn, FlatTable, Value, key_columns
+from .spend_report import SpendReport, SpendRow
+from .table import Column, ColumnType, Table, Value, key_columns
 
 REST = "(rest)"
-"""What stands in the first column of a row that sums up all the others."""
+"""First column of the row that adds up the hidden rows."""
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 
 
-def flat_spend(report: SpendReport) -> FlatTable:
-    """*report* as a table: a line for each row, the rest included, without the total.
+def tabulate_spend(report: SpendReport) -> Table:
+    """Return *report* as a table, with the rest and without the total.
 
     Each currency has columns of its own, named ``cost_usd``, ``estimated_usd``,
     ``share_usd`` (percent), ``per_call_usd`` and ``per_1000_tokens_usd``
-    (``per_1000_usd`` by unit). Columns of counts are named as their units.
+    (``per_1000_usd`` by unit). Columns of counts have the names of their units.
     """
     figures = [*_count_columns(report)]
     for currency in report.currencies:
         figures += [
-            FlatColumn(f"{name}_{currency.lower()}", ColumnType.AMOUNT)
+            Column(f"{name}_{currency.lower()}", ColumnType.AMOUNT)
             for name in _amount_names(report)
         ]
     columns = (*key_columns(report.by, figures), *figures)
     rows = [*report.rows, *([report.rest] if report.rest else [])]
-    return FlatTable(columns, [tuple(_values(report, row)) for row in rows])
+    return Table(columns, [tuple(_values(report, row)) for row in rows])
 
 
-def _count_columns(report: SpendReport) -> Iterator[FlatColumn]:
+def _count_columns(report: SpendReport) -> Iterator[Column]:
     if not report.counts_calls:
-        yield FlatColumn("count", ColumnType.COUNT)
+        yield Column("count", ColumnType.COUNT)
         return
     for name in ("calls", "failed_calls", "abandoned_calls", "unpriced_calls"):
-        yield FlatColumn(name, ColumnType.COUNT)
-    yield FlatColumn("attempts", ColumnType.COUNT)
-    yield FlatColumn("duration_s", ColumnType.SECONDS)
+        yield Column(name, ColumnType.COUNT)
+    yield Column("attempts", ColumnType.COUNT)
+    yield Column("duration_s", ColumnType.SECONDS)
     for unit in _units(report):
-        yield FlatColumn(unit.value, ColumnType.COUNT)
+        yield Column(unit.value, ColumnType.COUNT)
 
 
 def _units(report: SpendReport) -> list[Unit]:

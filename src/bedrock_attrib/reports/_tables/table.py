@@ -1,4 +1,4 @@
-"""Reports as plain tables: columns with a type, rows of values."""
+"""Plain tables: typed columns and rows of values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Value = str | int | float | Decimal | datetime | None
 
 
 class ColumnType(StrEnum):
-    """What the values of a column are; each may be missing."""
+    """Type of the values of a column; each may be None."""
 
     TEXT = "text"
     COUNT = "count"
@@ -22,12 +22,12 @@ class ColumnType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FlatColumn:
-    """A column of a table.
+class Column:
+    """Column of a table.
 
     Attributes:
         name: Its heading.
-        type: What its values are.
+        type: Type of its values.
     """
 
     name: str
@@ -35,33 +35,31 @@ class FlatColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class FlatTable:
-    """A table as a spreadsheet or a query engine takes it.
+class Table:
+    """Table for a spreadsheet or a query engine.
 
     Attributes:
-        columns: What it has.
+        columns: Its columns.
         rows: A value for each column. Times are aware, amounts exact.
-        remarks: What a reader of the rows must know, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
-    columns: tuple[FlatColumn, ...]
+    columns: tuple[Column, ...]
     rows: Iterable[Sequence[Value]]
     remarks: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The headings."""
+        """Return the headings."""
         return tuple(column.name for column in self.columns)
 
     def records(self) -> Iterator[dict[str, Value]]:
-        """Rows by heading."""
+        """Return the rows by heading."""
         names = self.names
         return (dict(zip(names, row, strict=True)) for row in self.rows)
 
 
-def key_columns(
-    by: Iterable[str], others: Iterable[FlatColumn]
-) -> tuple[FlatColumn, ...]:
-    """Columns of dimensions; one that has the name of another column is of a tag."""
+def key_columns(by: Iterable[str], others: Iterable[Column]) -> tuple[Column, ...]:
+    """Return columns of dimensions; ``tag:`` tells a tag from a column of that name."""
     taken = {column.name for column in others}
-    return tuple(FlatColumn(f"tag:{name}" if name in taken else name) for name in by)
+    return tuple(Column(f"tag:{name}" if name in taken else name) for name in by)

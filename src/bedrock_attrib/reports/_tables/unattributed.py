@@ -1,4 +1,4 @@
-"""Calls that lack tags: whose they are not known to be, and what they cost."""
+"""Unattributed calls: calls without required tags, and their cost."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ...ledger import Ledger
 from .._dimensions import dimension_named, dimensions_of, tag_named
 from .._selection import Selection
 from .remarks import remarks_on
-from .spend import Spend, ordered_currencies
-from .table import ColumnType, FlatColumn, FlatTable, key_columns
+from .spend_totals import SpendTotals, ordered_currencies
+from .table import Column, ColumnType, Table, key_columns
 
 DEFAULT_BY = ("model", "region", "operation")
 
 
 @dataclass(frozen=True, slots=True)
 class UnattributedRow:
-    """Calls that lack the same tags and come from the same place.
+    """Calls that lack the same tags and share their dimensions.
 
     Attributes:
         missing: The tags that they lack.
-        keys: Value of each dimension, None for calls that have none.
+        keys: Value of each dimension, None for calls without one.
         first_hour: The hour (UTC) in which the first of them started.
         last_hour: The hour in which the last of them started.
-        spend: What they add up to.
+        spend: Their totals.
     """
 
     missing: tuple[str, ...]
     keys: tuple[str | None, ...]
     first_hour: datetime
     last_hour: datetime
-    spend: Spend
+    spend: SpendTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class UnattributedReport:
     """Calls that lack tags.
 
     Attributes:
-        tags: What calls should have.
+        tags: Required tags.
         by: Names of the dimensions.
         since: First moment.
         until: The moment after the last.
         rows: The most expensive first.
         lacking: All these calls.
-        total: All calls, those that lack nothing included.
-        remarks: What a reader of the figures must know, in sentences.
+        total: All calls, including those with all tags.
+        remarks: Limits of the figures, in sentences.
     """
 
     tags: tuple[str, ...]
@@ -57,13 +57,13 @@ class UnattributedReport:
     since: datetime | None
     until: datetime | None
     rows: tuple[UnattributedRow, ...]
-    lacking: Spend
-    total: Spend
+    lacking: SpendTotals
+    total: SpendTotals
     remarks: tuple[str, ...] = ()
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Currencies of the amounts: USD first, the others by name."""
+        """Return the currencies of the amounts: USD first, the others by name."""
         return ordered_currencies(self.total.cost)
 
 
@@ -74,29 +74,31 @@ def unattributed(
     *,
     by: Sequence[str] = DEFAULT_BY,
 ) -> UnattributedReport:
-    """Find calls that lack one of *tags* at least.
+    """Find calls without at least one of *tags*.
 
     Args:
-        ledger: What was kept.
-        tags: Tags that every call should have; one that has the name of a dimension
-            as ``tag:model``.
+        ledger: The ledger to read.
+        tags: Required tags; one with the name of a dimension is written
+            ``tag:model``.
         selection: Which calls; None for all.
-        by: What to tell of them: other tags or dimensions
-            (`bedrock_attrib.reports.NAMES`).
+        by: Dimensions to group by: other tags or dimensions
+            (`DIMENSION_NAMES`).
 
     Raises:
-        ConfigError: If no tag is named, or one of *tags* is a dimension, or *by* names
-            time or units.
+        ConfigError: If *tags* is empty or names a dimension, or *by* names time or
+            units.
         LedgerError: If the ledger cannot be read.
     """
     if not tags:
-        raise ConfigError("no tag is named that calls could lack; expected team, say")
+        raise ConfigError(
+            "no required tag is named; expected one or more, such as team"
+        )
     tags = [tag_named("unattributed", tag) for tag in tags]
     chosen = selection or Selection()
     dimensions = dimensions_of("unattributed", by)
-    found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], Spend] = {}
+    found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], SpendTotals] = {}
     hours: dict[object, tuple[datetime, datetime]] = {}
-    lacking, total = Spend(), Spend()
+    lacking, total = SpendTotals(), SpendTotals()
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
@@ -107,7 +109,7 @@ def unattributed(
             since, until = points
             known_hours = reader.hours(since, until)
             for part in reader.sums(since, until):
-                if not chosen.lets_pass(part.tags, part.kind):
+                if not chosen.matches(part.tags, part.kind):
                     continue
                 total.add(part)
                 missing = tuple(tag for tag in tags if not part.tags.get(tag))
@@ -115,7 +117,7 @@ def unattributed(
                     continue
                 lacking.add(part)
                 keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
-                found.setdefault((missing, keys), Spend()).add(part)
+                found.setdefault((missing, keys), SpendTotals()).add(part)
                 span = known_hours.get((part.tags, part.kind), (since, until))
                 hours[missing, keys] = _widened(hours.get((missing, keys)), span)
     currencies = ordered_currencies(total.cost)
@@ -155,22 +157,22 @@ def _by_cost(row: UnattributedRow, currencies: Sequence[str]) -> tuple[object, .
     )
 
 
-def flat_unattributed(report: UnattributedReport) -> FlatTable:
-    """*report* as a table."""
-    missing = FlatColumn("missing")
+def tabulate_unattributed(report: UnattributedReport) -> Table:
+    """Return *report* as a table."""
+    missing = Column("missing")
     figures = (
-        FlatColumn("first_hour", ColumnType.TIME),
-        FlatColumn("last_hour", ColumnType.TIME),
-        FlatColumn("calls", ColumnType.COUNT),
-        FlatColumn("unpriced_calls", ColumnType.COUNT),
-        FlatColumn("input_tokens", ColumnType.COUNT),
-        FlatColumn("output_tokens", ColumnType.COUNT),
+        Column("first_hour", ColumnType.TIME),
+        Column("last_hour", ColumnType.TIME),
+        Column("calls", ColumnType.COUNT),
+        Column("unpriced_calls", ColumnType.COUNT),
+        Column("input_tokens", ColumnType.COUNT),
+        Column("output_tokens", ColumnType.COUNT),
         *(
-            FlatColumn(f"cost_{currency.lower()}", ColumnType.AMOUNT)
+            Column(f"cost_{currency.lower()}", ColumnType.AMOUNT)
             for currency in report.currencies
         ),
     )
-    return FlatTable(
+    return Table(
         (missing, *key_columns(report.by, (missing, *figures)), *figures),
         [
             (

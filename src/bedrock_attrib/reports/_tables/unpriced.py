@@ -1,4 +1,4 @@
-"""Calls without a whole price: why, what they used, and what to do."""
+"""Unpriced calls: reasons, usage and advice for calls that are not fully priced."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ..._model.record import PriceStatus
 from ..._model.usage import Unit
 from ...ledger import Kind, Ledger, Reader, Sum
 from .._selection import Selection
-from .price_coverage import NOT_WHOLLY_PRICED
+from .price_coverage import NOT_FULLY_PRICED
 from .remarks import remarks_on
-from .table import ColumnType, FlatColumn, FlatTable
+from .table import Column, ColumnType, Table
 
-NOT_KEPT = "not known: these calls are not kept on their own any more"
+DELETED = "unknown: the single calls were deleted"
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
 Key = tuple[str, str, str, str, PriceStatus]
 
 
 @dataclass(slots=True)
 class UnpricedRow:
-    """Calls of one model and region that have no whole price for the same reason.
+    """Calls of one model and region that are not fully priced for the same reason.
 
     Attributes:
-        reason: Why, as it was recorded with the calls.
+        reason: Reason that was recorded with the calls.
         status: ``unpriced``, or ``partial`` where a part has a price.
-        model: Model id, or what was called where the id is not known.
+        model: Model id, or the requested model where the id is unknown.
         region: Calling region.
         tier: Service tier that served them.
         advice: What to do, in a sentence.
         calls: How many there are.
-        usage: What they used, by unit; units that have a price included.
-        unpriced_units: Units that have no price; empty where nothing has one.
+        usage: Counts by unit, including units with a price.
+        unpriced_units: Units without a price; empty if no unit has one.
     """
 
     reason: str
@@ -46,7 +46,7 @@ class UnpricedRow:
     unpriced_units: tuple[Unit, ...] = ()
 
     def add(self, part: Sum) -> None:
-        """Add *part*."""
+        """Add the figures of *part*."""
         self.calls += part.calls
         for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
@@ -56,15 +56,15 @@ class UnpricedRow:
 
 @dataclass(frozen=True, slots=True)
 class UnpricedReport:
-    """Calls without a whole price.
+    """Calls that are not fully priced.
 
     Attributes:
         since: First moment.
         until: The moment after the last.
         rows: The reason with the most calls first.
-        calls: How many calls have no whole price.
+        calls: How many calls are not fully priced.
         all_calls: How many calls there are.
-        remarks: What a reader of the figures must know, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
     since: datetime | None
@@ -76,13 +76,13 @@ class UnpricedReport:
 
 
 def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedReport:
-    """Find calls without a whole price, by reason.
+    """Find calls that are not fully priced, by reason.
 
-    Reasons stand with single calls, which are all looked at where some call lacks a
-    price; of calls that were forgotten, the reason is not known any more.
+    Reasons are stored with single calls, which are read if any call lacks a price; the
+    reason of deleted calls is unknown.
 
     Args:
-        ledger: What was kept.
+        ledger: The ledger to read.
         selection: Which calls; None for all.
 
     Raises:
@@ -99,9 +99,9 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
             since, until = points
             lacking = []
             for part in reader.sums(since, until):
-                if chosen.lets_pass(part.tags, part.kind):
+                if chosen.matches(part.tags, part.kind):
                     all_calls += part.calls
-                    if part.kind.price_status in NOT_WHOLLY_PRICED:
+                    if part.kind.price_status in NOT_FULLY_PRICED:
                         calls += part.calls
                         lacking.append(part)
             if lacking:
@@ -117,21 +117,21 @@ def _explain(
     chosen: Selection,
     span: tuple[datetime, datetime],
 ) -> None:
-    told: dict[tuple[object, Kind], list[Sum]] = {}
+    explained: dict[tuple[object, Kind], list[Sum]] = {}
     for reason, part in reader.sums_by_reason(
-        *span, kinds=lambda kind: kind.price_status in NOT_WHOLLY_PRICED
+        *span, kinds=lambda kind: kind.price_status in NOT_FULLY_PRICED
     ):
-        if chosen.lets_pass(part.tags, part.kind):
+        if chosen.matches(part.tags, part.kind):
             _add(rows, reason, part)
-            told.setdefault((part.tags, part.kind), []).append(part)
+            explained.setdefault((part.tags, part.kind), []).append(part)
     for part in lacking:
-        rest = _without(part, told.get((part.tags, part.kind), []))
+        rest = _without(part, explained.get((part.tags, part.kind), []))
         if rest is not None:
-            _add(rows, NOT_KEPT, rest)
+            _add(rows, DELETED, rest)
 
 
 def _without(part: Sum, known: list[Sum]) -> Sum | None:
-    """What is left of *part* without *known*; None where that is nothing."""
+    """Return the rest of *part* without *known*; None if nothing is left."""
     calls = part.calls - sum(each.calls for each in known)
     if not calls:
         return None
@@ -160,43 +160,43 @@ def _by_calls(row: UnpricedRow) -> tuple[object, ...]:
 
 
 def advice(kind: Kind) -> str:
-    """What to do about calls of *kind*, which have no whole price."""
+    """Return what to do about calls of *kind* that are not fully priced."""
     if not kind.usage_source:
         return (
-            "no price would help, as the answer did not say what was used: read "
-            "streams to their end; switch the trace of guardrails on"
+            "the response did not state its usage, so a price would not help: read "
+            "streams to their end; enable the trace of guardrails"
         )
     if kind.model.model_id is None:
         return _BY_KIND.get(kind.model.kind, _NO_MODEL)
     return (
-        "state the price under [[prices]] in a file that the setting price_overrides "
-        "names, or import AWS' own price list: bedrock-attrib prices import"
+        "add the price under [[prices]] in a file named by the setting "
+        "price_overrides, or import the AWS price list: bedrock-attrib prices import"
     )
 
 
 _NO_MODEL = "map it to its model id under [models] in the setting price_overrides"
 _BY_KIND = {
     ModelKind.APPLICATION_INFERENCE_PROFILE: (
-        "let it be looked up, configure(profiles=ProfileResolver()), or map the ARN to "
+        "resolve it with configure(profiles=ProfileResolver()), or map the ARN to "
         "its model id under [models] in the setting price_overrides"
     ),
-    ModelKind.PROVISIONED: "state what it costs by the hour under [[commitments]]",
-    ModelKind.IMPORTED: "it is billed by the minute: state it under [[commitments]]",
+    ModelKind.PROVISIONED: "add its hourly cost under [[commitments]]",
+    ModelKind.IMPORTED: "billed by the minute: add its cost under [[commitments]]",
     ModelKind.MARKETPLACE_ENDPOINT: (
-        "it is billed by the hour of its instances, which calls do not tell"
+        "billed by instance hours, which calls do not state"
     ),
     ModelKind.CUSTOM: "map the ARN to its base model under [base_models]",
 }
 
 
-def flat_unpriced(report: UnpricedReport) -> FlatTable:
-    """*report* as a table; usage as text, such as ``input_token=5 output_image=1``."""
+def tabulate_unpriced(report: UnpricedReport) -> Table:
+    """Return *report* as a table; usage is text: ``input_token=5 output_image=1``."""
     names = ("reason", "status", "model", "region", "tier")
-    return FlatTable(
+    return Table(
         (
-            *map(FlatColumn, names),
-            FlatColumn("calls", ColumnType.COUNT),
-            *map(FlatColumn, ("usage", "unpriced_units", "advice")),
+            *map(Column, names),
+            Column("calls", ColumnType.COUNT),
+            *map(Column, ("usage", "unpriced_units", "advice")),
         ),
         [
             (
@@ -216,6 +216,6 @@ def flat_unpriced(report: UnpricedReport) -> FlatTable:
 
 
 def usage_text(row: UnpricedRow) -> str:
-    """What *row* used, in the order of units."""
+    """Return the usage of *row* as text, in the order of units."""
     units = sorted(row.usage, key=_UNIT_ORDER.__getitem__)
     return " ".join(f"{unit}={row.usage[unit]}" for unit in units)

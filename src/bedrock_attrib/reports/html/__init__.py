@@ -8,44 +8,51 @@ from datetime import UTC, datetime
 
 from ...ledger import Ledger
 from ...pricing import PriceTable
-from .._dimensions import PAGE_BY
+from .._dimensions import DEFAULT_PAGE_BY
 from .._selection import Selection
-from .._tables.spend import Spend
-from ._charts import chart_data, over_time, tokens
+from .._tables.spend_totals import SpendTotals
+from ._charts import (
+    TOKENS,
+    chart_data,
+    spend_over_time,
+    token_row,
+    tokens_by_value,
+    tokens_over_time,
+)
 from ._collect import Progress, collect
-from ._details import about, by_hand, every_row, price_age
-from ._figures import Figures
-from ._gaps import failures, gaps
-from ._markup import text
-from ._overview import key_figures, tops
-from ._page import page
+from ._details import all_rows, price_age, priced_counts, unit_classes
+from ._gaps import failures, unpriced_models
+from ._overview import key_figures, rankings
+from ._templates import render_page
+from ._totals import PageTotals
 
 __all__ = ["DEFAULT_BY", "DEFAULT_TITLE", "Page", "make_page", "render"]
 
-DEFAULT_BY = PAGE_BY
+DEFAULT_BY = DEFAULT_PAGE_BY
 DEFAULT_TITLE = "Amazon Bedrock spend"
 _MOST_ROWS = 400
-_MOST_CHARGES = 200
+_MOST_PRICED_COUNTS = 200
+_OLD_DAYS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, and what it comes to.
+    """A page and its totals.
 
     Attributes:
         text: The HTML.
-        since: First moment; None where nothing was kept.
-        until: The moment after the last; None where nothing was kept.
+        since: First moment; None for an empty ledger.
+        until: The moment after the last; None for an empty ledger.
         by: Names of the dimensions.
         total: All calls.
-        remarks: What a reader of the figures must know, in sentences.
+        remarks: Limits of the figures, in sentences.
     """
 
     text: str
     since: datetime | None
     until: datetime | None
     by: tuple[str, ...]
-    total: Spend
+    total: SpendTotals
     remarks: tuple[str, ...]
 
 
@@ -60,26 +67,27 @@ def render(
     now: datetime | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Show what calls cost, as an HTML page that asks no other host for anything.
+    """Return spend as an HTML page that makes no requests.
 
-    Its charts need JavaScript; its tables, which hold the same figures, do not. Text
-    of tags is escaped, and a Content-Security-Policy names by their digests the only
-    scripts that may run.
+    Its charts need JavaScript; its tables, which have the same figures, do not. Text
+    of tags is escaped, and a Content-Security-Policy allows only the page's own
+    scripts, by their digests.
 
     Args:
-        ledger: What was kept; `Ledger.flush` it before.
+        ledger: The ledger to read; `Ledger.flush` it before.
         selection: Which calls (`bedrock_attrib.reports.select`); None for all.
-        by: Tags, and other dimensions (`bedrock_attrib.reports.NAMES`).
+        by: Tags and other dimensions (`bedrock_attrib.reports.DIMENSION_NAMES`).
         title: Heading of the page.
-        prices: The table whose age the page tells; None for the bundled one. Amounts
+        prices: The table whose age the page states; None for the bundled one. Amounts
             keep the prices of the time when each call was made.
-        rows: Rows of the closing table at most; the others are summed up in one.
+        rows: Most rows of the last table; one row adds up the others.
         now: The present, aware; None for the clock's.
-        progress: Told after each stretch of time.
+        progress: Called after each period.
 
     Raises:
-        ConfigError: If *by* names nothing, a dimension twice, time or units.
+        ConfigError: If *by* is empty, names a dimension twice, or names time or units.
         LedgerError: If the ledger cannot be read.
+        MissingExtraError: If Jinja2 is not installed.
 
     Example:
         >>> page = render(Ledger("calls.db"), select("7d"))  # doctest: +SKIP
@@ -107,72 +115,71 @@ def make_page(
     now: datetime | None = None,
     progress: Progress | None = None,
 ) -> Page:
-    """Make a page as `render` does, and tell what it comes to.
+    """Make a page as `render` does, and return it with its totals.
 
     Raises:
         ConfigError: As `render`.
         LedgerError: As `render`.
+        MissingExtraError: As `render`.
     """
     chosen = selection or Selection()
-    figures = collect(ledger, chosen, by, progress)
+    totals = collect(ledger, chosen, by, progress)
     at = (datetime.now(UTC) if now is None else now).astimezone(chosen.zone)
     table = PriceTable.bundled() if prices is None else prices
-    lead = f'<p class="lead">{text(_span(figures))}</p>{_estimate_note(table, at)}'
-    lead += _remarks(figures)
-    if not figures.total.calls:
-        html = page(title, lead + _NOTHING, (), {"labels": [], "dimensions": []})
-        return _page_of(html, figures)
-    facts = (
-        ("Span", _span(figures)),
-        ("Page made", f"{at:%Y-%m-%d %H:%M %Z}"),
-        ("Price table", price_age(table.generated_on, at.date())),
-        ("Grouped by", ", ".join(figures.by)),
-        ("Filters", _filters(chosen)),
-        ("Time zone of days", str(chosen.zone)),
-    )
-    parts = (
-        key_figures(figures),
-        over_time(figures),
-        tops(figures),
-        tokens(figures),
-        failures(figures),
-        gaps(figures),
-        every_row(figures, rows),
-        by_hand(figures, _MOST_CHARGES),
-        about(figures, facts),
-    )
-    return _page_of(page(title, lead, parts, chart_data(figures)), figures)
-
-
-def _page_of(html: str, figures: Figures) -> Page:
+    age = price_age(table.generated_on, at.date())
+    values: dict[str, object] = {
+        "totals": totals,
+        "span": _span(totals),
+        "price_age": age,
+        "is_price_table_old": (at.date() - table.generated_on).days > _OLD_DAYS,
+    }
+    charts: dict[str, object] = {"labels": [], "dimensions": []}
+    if totals.total.calls:
+        charts = chart_data(totals)
+        facts = (
+            ("Span", _span(totals)),
+            ("Page made", f"{at:%Y-%m-%d %H:%M %Z}"),
+            ("Price table", age),
+            ("Grouped by", ", ".join(totals.by)),
+            ("Filters", _filters(chosen)),
+            ("Time zone of days", str(chosen.zone)),
+            ("Counted", unit_classes(totals.total.usage)),
+        )
+        values |= _sections(totals, rows) | {"facts": facts}
     return Page(
-        html,
-        figures.since,
-        figures.until,
-        figures.by,
-        figures.total,
-        figures.remarks,
+        render_page(title, charts, **values),
+        totals.since,
+        totals.until,
+        totals.by,
+        totals.total,
+        totals.remarks,
     )
 
 
-def _remarks(figures: Figures) -> str:
-    ends = (each if each.endswith("?") else f"{each}." for each in figures.remarks)
-    return "".join(f'<p class="note">{text(each)}</p>' for each in ends)
+def _sections(totals: PageTotals, rows: int) -> dict[str, object]:
+    token_dimension, token_values = tokens_by_value(totals)
+    return {
+        "key": key_figures(totals),
+        "over_time": spend_over_time(totals),
+        "rankings": rankings(totals),
+        "token_kinds": [name for name, _ in TOKENS],
+        "token_periods": tokens_over_time(totals),
+        "token_total": token_row("total", totals.total),
+        "token_dimension": token_dimension,
+        "token_values": token_values,
+        "failures": failures(totals),
+        "unpriced": unpriced_models(totals),
+        "all_rows": all_rows(totals, rows),
+        "priced_counts": priced_counts(totals, _MOST_PRICED_COUNTS),
+    }
 
 
-_NOTHING = (
-    '<p class="note">No call is in this span. Ask for a longer one, for other filters, '
-    "or see with <code>bedrock-attrib doctor</code> whether calls reach the ledger.</p>"
-)
-_OLD_DAYS = 60
-
-
-def _span(figures: Figures) -> str:
-    if figures.since is None or figures.until is None:
+def _span(totals: PageTotals) -> str:
+    if totals.since is None or totals.until is None:
         return "An empty ledger"
     return (
-        f"{figures.since:%Y-%m-%d %H:%M} to {figures.until:%Y-%m-%d %H:%M} "
-        f"{figures.until:%Z}"
+        f"{totals.since:%Y-%m-%d %H:%M} to {totals.until:%Y-%m-%d %H:%M} "
+        f"{totals.until:%Z}"
     )
 
 
@@ -180,13 +187,3 @@ def _filters(selection: Selection) -> str:
     count = len(selection.filters)
     names = ", ".join(each.dimension.name for each in selection.filters)
     return f"{count}, on {names}" if count else "none"
-
-
-def _estimate_note(table: PriceTable, at: datetime) -> str:
-    age = price_age(table.generated_on, at.date())
-    is_old = (at.date() - table.generated_on).days > _OLD_DAYS
-    kind = "note" if is_old else "note quiet"
-    return (
-        f'<p class="{kind}">Costs are estimates from public list prices, not an '
-        f"invoice. Price table {text(age)}.</p>"
-    )

@@ -1,4 +1,4 @@
-"""A ledger added up once, for all that the page shows."""
+"""Collection of a page's totals, in one pass over the ledger."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from ..._model.money import ZERO, add
+from ..._model.cost import ZERO, add
 from ...errors import ConfigError
 from ...ledger import Ledger, Reader, Sum
 from .._calendar import Step, edges
-from .._dimensions import NAMES, PAGE_BY, Dimension, dimensions_of
+from .._dimensions import DEFAULT_PAGE_BY, DIMENSION_NAMES, Dimension, dimensions_of
 from .._selection import Selection
-from .._tables.price_coverage import NOT_WHOLLY_PRICED
+from .._tables.price_coverage import NOT_FULLY_PRICED
 from .._tables.remarks import remarks_on
-from .._tables.spend import Spend
-from ._figures import MAIN_CURRENCY, Charge, ChargeKey, Figures, Stretch
+from .._tables.spend_totals import SpendTotals
+from ._totals import MAIN_CURRENCY, ChartPeriod, PageTotals, PricedCount, PriceKey
 
 Progress = Callable[[int, int], None]
-"""Told how many steps of how many are done."""
+"""Called with the number of steps done and of all steps."""
 
 # A price has far fewer digits than this, so that it is found again exactly.
 _PRICE = Context(prec=50, rounding=ROUND_HALF_EVEN)
@@ -31,17 +31,17 @@ _STEPS = (
 
 
 def _dimensions(by: Sequence[str]) -> list[Dimension]:
-    """The dimensions that *by* names.
+    """Return the dimensions that *by* names.
 
     Raises:
         ConfigError: If there is none, one comes twice, or one is no property of calls.
     """
     if not by:
         raise ConfigError(
-            "the page goes by nothing; expected one or more dimensions, such as team, "
+            "no dimension is named for the page; expected one or more, such as team, "
             "app, model"
         )
-    return dimensions_of("the page", by, "The page shows time and units anyway")
+    return dimensions_of("the page", by, "The page shows time and units in any case")
 
 
 def collect(
@@ -49,38 +49,38 @@ def collect(
     selection: Selection,
     by: Sequence[str],
     progress: Progress | None = None,
-) -> Figures:
-    """Add up what the page shows, of one moment of the ledger.
+) -> PageTotals:
+    """Add up what the page shows, from one snapshot of the ledger.
 
     Raises:
         ConfigError: If *by* names nothing, a dimension twice, time or units.
         LedgerError: If the ledger cannot be read.
     """
     dimensions = _dimensions(by)
-    figures = Figures(tuple(by), tuple(d.name for d in dimensions if _is_tag(d)))
+    totals = PageTotals(tuple(by), tuple(d.name for d in dimensions if _is_tag(d)))
     with ledger.reading() as reader:
         whole = reader.span()
         points = [] if whole is None else [*selection.span(whole)]
-        # What most pages go by need not be there.
-        asked = dimensions if tuple(by) != PAGE_BY else []
-        figures.remarks = tuple(remarks_on(reader, selection, points, asked))
+        # The tags of most pages may be missing.
+        asked = dimensions if tuple(by) != DEFAULT_PAGE_BY else []
+        totals.remarks = tuple(remarks_on(reader, selection, points, asked))
         if whole is None:
-            figures.since, figures.until = selection.since, selection.until
-            return figures
-        figures.since, figures.until = _within(selection, whole)
-        _add_all(figures, reader, selection, dimensions)
-        _add_stretches(figures, reader, selection, dimensions, progress)
-    return figures
+            totals.since, totals.until = selection.since, selection.until
+            return totals
+        totals.since, totals.until = _within(selection, whole)
+        _add_all(totals, reader, selection, dimensions)
+        _add_periods(totals, reader, selection, dimensions, progress)
+    return totals
 
 
 def _is_tag(dimension: Dimension) -> bool:
-    return dimension.name not in NAMES
+    return dimension.name not in DIMENSION_NAMES
 
 
 def _within(
     selection: Selection, whole: tuple[datetime, datetime]
 ) -> tuple[datetime, datetime]:
-    """The span that was asked for, as far as there is a ledger."""
+    """Return the part of the selected span that the ledger covers."""
     since, until = (each.astimezone(UTC) for each in selection.span(whole))
     start, end = max(since, whole[0]), min(until, whole[1])
     if start >= end:
@@ -89,72 +89,73 @@ def _within(
 
 
 def _add_all(
-    figures: Figures,
+    totals: PageTotals,
     reader: Reader,
     selection: Selection,
     dimensions: Sequence[Dimension],
 ) -> None:
-    if (
-        figures.since is None or figures.until is None
-    ):  # pragma: no cover -- see collect
+    if totals.since is None or totals.until is None:  # pragma: no cover -- see collect
         return
-    figures.of = {dimension.name: {} for dimension in dimensions}
-    for part in reader.sums(figures.since, figures.until):
-        if not selection.lets_pass(part.tags, part.kind):
+    totals.by_value = {dimension.name: {} for dimension in dimensions}
+    for part in reader.sums(totals.since, totals.until):
+        if not selection.matches(part.tags, part.kind):
             continue
         keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
-        figures.total.add(part)
-        figures.rows.setdefault(keys, Spend()).add(part)
+        totals.total.add(part)
+        totals.rows.setdefault(keys, SpendTotals()).add(part)
         for dimension, key in zip(dimensions, keys, strict=True):
-            figures.of[dimension.name].setdefault(key, Spend()).add(part)
+            totals.by_value[dimension.name].setdefault(key, SpendTotals()).add(part)
         kind = part.kind
         how = (kind.outcome.value, kind.error)
-        figures.outcomes.setdefault(how, Spend()).add(part)
-        if kind.price_status in NOT_WHOLLY_PRICED:
-            _add_lacking(figures, part)
-        _charge(figures.charges, part)
-    currencies = figures.total.cost
+        totals.outcomes.setdefault(how, SpendTotals()).add(part)
+        if kind.price_status in NOT_FULLY_PRICED:
+            _add_unpriced(totals, part)
+        _add_priced_counts(totals.priced_counts, part)
+    currencies = totals.total.cost
     if currencies and MAIN_CURRENCY not in currencies:
-        figures.currency = min(currencies, key=lambda name: (-currencies[name], name))
+        totals.currency = min(currencies, key=lambda name: (-currencies[name], name))
 
 
 def _model(part: Sum) -> str:
     return part.kind.model.model_id or part.kind.model.requested
 
 
-def _add_lacking(figures: Figures, part: Sum) -> None:
+def _add_unpriced(totals: PageTotals, part: Sum) -> None:
     key = (_model(part), part.kind.price_status.value)
-    figures.lacking.setdefault(key, Spend()).add(part)
-    units = figures.lacking_units.setdefault(key, [])
+    totals.unpriced.setdefault(key, SpendTotals()).add(part)
+    units = totals.unpriced_units.setdefault(key, [])
     found = part.kind.unpriced_units or tuple(part.usage)
     units.extend(unit for unit in found if unit not in units)
 
 
-def _charge(charges: dict[ChargeKey, Charge], part: Sum) -> None:
+def _add_priced_counts(priced_counts: dict[PriceKey, PricedCount], part: Sum) -> None:
     currency = part.kind.currency
     if currency is None or not part.cost:
         return
     if not part.by_unit:
-        key = ChargeKey(_model(part), None, None, currency)
-        _add_charge(charges, key, part.calls, part.cost)
+        key = PriceKey(_model(part), None, None, currency)
+        _add_priced_count(priced_counts, key, part.calls, part.cost)
     for unit, amount in part.by_unit.items():
         count = part.usage.get(unit, 0)
         if amount and count:
             price = _PRICE.divide(amount, Decimal(count)).normalize(_PRICE)
-            key = ChargeKey(_model(part), unit, price, currency)
-            _add_charge(charges, key, count, amount)
+            key = PriceKey(_model(part), unit, price, currency)
+            _add_priced_count(priced_counts, key, count, amount)
 
 
-def _add_charge(
-    charges: dict[ChargeKey, Charge], key: ChargeKey, count: int, amount: Decimal
+def _add_priced_count(
+    priced_counts: dict[PriceKey, PricedCount],
+    key: PriceKey,
+    count: int,
+    amount: Decimal,
 ) -> None:
-    charge = charges.setdefault(key, Charge())
-    charge.count += count
-    charge.amount = add(charge.amount, amount)
+    priced = priced_counts.setdefault(key, PricedCount())
+    priced.count += count
+    priced.amount = add(priced.amount, amount)
 
 
 def step_for(since: datetime, until: datetime) -> Step:
-    """The stretch by which a span is best shown."""
+    """Return the length of a period that suits a span."""
     length = until.astimezone(UTC) - since.astimezone(UTC)
     for longest, step in _STEPS:
         if length <= longest:
@@ -162,36 +163,36 @@ def step_for(since: datetime, until: datetime) -> Step:
     return Step.MONTH
 
 
-def _add_stretches(
-    figures: Figures,
+def _add_periods(
+    totals: PageTotals,
     reader: Reader,
     selection: Selection,
     dimensions: Sequence[Dimension],
     progress: Progress | None,
 ) -> None:
-    if (
-        figures.since is None or figures.until is None
-    ):  # pragma: no cover -- see collect
+    if totals.since is None or totals.until is None:  # pragma: no cover -- see collect
         return
-    figures.step = step_for(figures.since, figures.until)
-    points = edges(figures.step, figures.since, figures.until)
+    totals.step = step_for(totals.since, totals.until)
+    points = edges(totals.step, totals.since, totals.until)
     for done, (start, parts) in enumerate(reader.steps(points), start=1):
-        stretch = Stretch(start, cost={dimension.name: {} for dimension in dimensions})
+        period = ChartPeriod(
+            start, cost={dimension.name: {} for dimension in dimensions}
+        )
         for part in parts:
-            if selection.lets_pass(part.tags, part.kind):
-                _add_to_stretch(stretch, part, dimensions, figures.currency)
-        figures.stretches.append(stretch)
+            if selection.matches(part.tags, part.kind):
+                _add_to_period(period, part, dimensions, totals.currency)
+        totals.periods.append(period)
         if progress is not None:
             progress(done, len(points) - 1)
 
 
-def _add_to_stretch(
-    stretch: Stretch, part: Sum, dimensions: Sequence[Dimension], currency: str
+def _add_to_period(
+    period: ChartPeriod, part: Sum, dimensions: Sequence[Dimension], currency: str
 ) -> None:
-    stretch.spend.add(part)
+    period.spend.add(part)
     if part.cost is None or part.kind.currency != currency:
         return
     for dimension in dimensions:
-        amounts = stretch.cost[dimension.name]
+        amounts = period.cost[dimension.name]
         key = dimension.read(part.tags, part.kind)
         amounts[key] = add(amounts.get(key, ZERO), part.cost)

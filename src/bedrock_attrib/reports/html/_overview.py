@@ -1,176 +1,123 @@
-"""The large figures at the top of the page, and who spends most."""
+"""Key figures of a page, and the values that cost most."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from ..._model.money import ZERO
+from ..._model.cost import ZERO
 from ..._model.record import Outcome
-from ..._model.usage import (
-    OUTPUT_TOKEN_UNITS,
-    PROMPT_UNITS,
-    Unit,
-)
-from .._tables.spend import Spend, merge
-from ._common import MOST_SHOWN, TOP, card, dearest, tokens_of
-from ._figures import Figures
-from ._markup import (
-    Column,
-    Row,
-    amounts,
-    bar,
-    money,
-    name,
-    share,
-    short,
-    table,
-    text,
-)
+from ..._model.usage import PROMPT_UNITS, Unit
+from .._tables.spend_totals import SpendTotals
+from ._text import share_of
+from ._totals import MOST_SHOWN, PageTotals, merged, tokens_of
+
+COLORS = 8
+"""Values of a dimension that have a colour of their own."""
+_BAR_WIDTH = 100
 
 
-def key_figures(figures: Figures) -> str:
-    """What the page comes to, in a few large figures."""
-    total = figures.total
-    amount = figures.amount(total)
-    failed, abandoned = figures.ended(Outcome.ERROR), figures.ended(Outcome.ABANDONED)
-    prompt = tokens_of(total, PROMPT_UNITS)
-    read = total.usage.get(Unit.CACHE_READ_TOKEN, 0)
-    each = total.per_call(figures.currency)
-    cards = [
-        _key(
-            "Spend at list prices",
-            amounts(total.cost, 2 if abs(amount) >= 1 else None),
-            _certainty(figures),
-            is_big=True,
-        ),
-        _key(
-            "Calls",
-            f"{total.calls:,}",
-            "none has a price"
-            if each is None
-            else f"{text(money(each, figures.currency))} for each that has a price",
-        ),
-        _key(
-            "Tokens",
-            short(prompt + tokens_of(total, OUTPUT_TOKEN_UNITS)),
-            f"{short(prompt)} in, {short(tokens_of(total, OUTPUT_TOKEN_UNITS))} out",
-        ),
-        _key(
-            "Prompt tokens read from cache",
-            share(read, prompt),
-            f"{short(read)} of {short(prompt)}",
-        ),
-        _key(
-            "Failed or given up",
-            f"{failed.calls + abandoned.calls:,}",
-            f"{share(failed.calls + abandoned.calls, total.calls)} of calls, "
-            f"{_waste(figures, failed, abandoned)}",
-        ),
-        _key(
-            "Calls without a whole price",
-            f"{total.unpriced:,}",
-            f"{share(total.unpriced, total.calls)} of calls",
-        ),
-        _without_first_tag(figures),
-    ]
-    return f'<dl class="key">{"".join(cards)}</dl>'
+@dataclass(frozen=True, slots=True)
+class KeyFigures:
+    """Large figures at the top of the page.
+
+    Attributes:
+        certainty: How much of the amount is estimated, in words.
+        per_call: Mean amount of fully priced calls; None without one.
+        prompt_tokens: Tokens of prompts, cached ones included.
+        cached_tokens: Those of them that were read from the cache.
+        lost: Failed and abandoned calls.
+        tag: First tag of the page; empty without one.
+        untagged: Calls without that tag.
+    """
+
+    certainty: str
+    per_call: Decimal | None
+    prompt_tokens: int
+    cached_tokens: int
+    lost: SpendTotals
+    tag: str
+    untagged: SpendTotals
 
 
-def _certainty(figures: Figures) -> str:
-    total = figures.total
-    if not total.cost:
-        return "none of it is known" if total.unpriced else "nothing had to be paid"
-    estimated = total.estimated.get(figures.currency)
-    if estimated:
-        part = share(estimated, figures.amount(total))
-        return f"{part} of it from estimated counts or prices"
-    if total.estimated:
-        return "some of it from estimated counts or prices"
-    return "every count stated by AWS"
-
-
-def _waste(figures: Figures, *spends: Spend) -> str:
-    total = Spend()
-    for spend in spends:
-        merge(total, spend)
-    return f"{_spent(figures, total)}{_lacking(total)}"
-
-
-def _without_first_tag(figures: Figures) -> str:
-    if not figures.tags:
-        return ""
-    tag = figures.tags[0]
-    lacking = figures.of[tag].get(None, Spend())
-    calls = "1 call" if lacking.calls == 1 else f"{lacking.calls:,} calls"
-    more = f"{calls}{_lacking(lacking)}"
-    if figures.is_known(lacking):
-        part = share(figures.amount(lacking), figures.amount(figures.total))
-        more = f"{part} of spend, {more}"
-    return _key(f"Spend without {text(tag)}", _spent(figures, lacking), more)
-
-
-def _spent(figures: Figures, spend: Spend) -> str:
-    """What *spend* is in each currency; nothing is only what is known to be so."""
-    if spend.cost or spend.unpriced:
-        return amounts(spend.cost)
-    return text(money(ZERO, figures.currency))
-
-
-def _lacking(spend: Spend) -> str:
-    return f", {spend.unpriced:,} without a whole price" if spend.unpriced else ""
-
-
-def _key(term: str, figure: str, more: str, *, is_big: bool = False) -> str:
-    big = ' class="big"' if is_big else ""
-    return (
-        f'<div{big}><dt>{term}</dt><dd>{figure}</dd><dd class="more">{more}</dd></div>'
+def key_figures(totals: PageTotals) -> KeyFigures:
+    """Return the key figures of *totals*."""
+    tag = totals.tags[0] if totals.tags else ""
+    return KeyFigures(
+        _certainty(totals),
+        totals.total.per_call(totals.currency),
+        tokens_of(totals.total, PROMPT_UNITS),
+        totals.total.usage.get(Unit.CACHE_READ_TOKEN, 0),
+        totals.ended(Outcome.ERROR, Outcome.ABANDONED),
+        tag,
+        totals.without(tag) if tag else SpendTotals(),
     )
 
 
-def tops(figures: Figures) -> str:
-    """Who spends most: a list for each dimension."""
-    cards = "".join(_top(figures, of) for of in figures.by)
-    return f'<div class="pair" id="top">{cards}</div>'
+def _certainty(totals: PageTotals) -> str:
+    total = totals.total
+    if not total.cost:
+        return "no call is priced" if total.unpriced else "no call had to be paid for"
+    estimated = total.estimated.get(totals.currency)
+    if estimated:
+        part = share_of(estimated, totals.amount(total))
+        return f"{part} of it from estimated counts or prices"
+    if total.estimated:
+        return "some of it from estimated counts or prices"
+    return "all counts reported by AWS"
 
 
-def _top(figures: Figures, of: str) -> str:
-    every = dearest(figures, of)
-    shown, hidden = every[:MOST_SHOWN], every[MOST_SHOWN:]
-    total = figures.amount(figures.total)
-    largest = max((figures.amount(spend) for _, spend in shown), default=ZERO)
+@dataclass(frozen=True, slots=True)
+class RankedRow:
+    """One value of a dimension, or several that are added up.
+
+    Attributes:
+        value: The value; None for calls that have none.
+        others: How many values are added up; zero for a single one.
+        spend: Totals of its calls.
+        bar: Length of its bar, from 0 to 100.
+        color: Class that colours the bar.
+    """
+
+    value: str | None
+    others: int
+    spend: SpendTotals
+    bar: float
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Values of a dimension by falling cost.
+
+    Attributes:
+        dimension: Name of the dimension.
+        rows: Its values; the last row adds up those that are not shown.
+    """
+
+    dimension: str
+    rows: tuple[RankedRow, ...]
+
+
+def rankings(totals: PageTotals) -> list[Ranking]:
+    """Return a ranking for each dimension of the page."""
+    return [Ranking(name, tuple(_ranked(totals, name))) for name in totals.by]
+
+
+def _ranked(totals: PageTotals, dimension: str) -> list[RankedRow]:
+    values = totals.most_expensive(dimension)
+    shown, hidden = values[:MOST_SHOWN], values[MOST_SHOWN:]
+    largest = max((totals.amount(spend) for _, spend in shown), default=ZERO)
+
+    def bar(spend: SpendTotals) -> float:
+        part = float(totals.amount(spend)) / float(largest) if largest else 0.0
+        return min(max(part, 0.0), 1.0) * _BAR_WIDTH
+
     rows = [
-        _top_row(figures, name(value), spend, largest, f"s{at}" if at < TOP else "sr")
+        RankedRow(value, 0, spend, bar(spend), f"s{at}" if at < COLORS else "sr")
         for at, (value, spend) in enumerate(shown)
     ]
     if hidden:
-        rest = Spend()
-        for _, spend in hidden:
-            merge(rest, spend)
-        label = f'<span class="none">{len(hidden):,} others</span>'
-        rows.append(_top_row(figures, label, rest, largest, "sr"))
-    columns = [
-        Column(text(of)),
-        Column("spend", is_number=True),
-        Column("share", is_number=True),
-        Column("calls", is_number=True),
-    ]
-    foot = [
-        "total",
-        amounts(figures.total.cost),
-        share(total, total),
-        f"{figures.total.calls:,}",
-    ]
-    content = table(f"Spend by {text(of)}", columns, rows, foot)
-    return card(None, f"By {text(of)}", "", content)
-
-
-def _top_row(
-    figures: Figures, label: str, spend: Spend, largest: Decimal, color: str
-) -> Row:
-    amount = figures.amount(spend)
-    return [
-        label + bar(amount, largest, color),
-        amounts(spend.cost),
-        share(amount, figures.amount(figures.total) if spend.cost else 0),
-        f"{spend.calls:,}",
-    ]
+        rest = merged(spend for _, spend in hidden)
+        rows.append(RankedRow(None, len(hidden), rest, bar(rest), "sr"))
+    return rows

@@ -20,8 +20,8 @@
   };
   const money = (value) => {
     const size = Math.abs(value);
-    const places = size === 0 || size >= 1 ? 2 : Math.min(10, 1 - Math.floor(Math.log10(size)) + 1);
-    const written = value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+    const places = size === 0 || size >= 1 ? 2 : Math.min(12, 2 - Math.floor(Math.log10(size)));
+    const written = value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: places });
     return data.sign ? data.sign + written : written + " " + data.currency;
   };
   const axisMoney = (value) => {

@@ -1,4 +1,4 @@
-"""Which family a model belongs to, and so in which shape it answers InvokeModel."""
+"""Model families, which decide the format of InvokeModel."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FamilyRow:
-    """Models whose ids begin alike, and their family.
+    """Models with a common id prefix, and their family.
 
     Attributes:
-        prefix: How the base model id begins.
-        family: The shapes in which they answer.
+        prefix: Prefix of the base model id.
+        family: Their family.
         asked_by: Field that a request must have for this row; empty for any request.
     """
 
@@ -63,7 +63,7 @@ class FamilyRow:
     asked_by: str = ""
 
 
-# The first row that fits decides, so a longer prefix stands before a shorter one.
+# The first matching row applies, so longer prefixes come first.
 FAMILIES = (
     FamilyRow("anthropic.claude", ANTHROPIC_COMPLETIONS, asked_by="prompt"),
     FamilyRow("anthropic.", ANTHROPIC_MESSAGES),
@@ -89,13 +89,13 @@ FAMILIES = (
     FamilyRow("twelvelabs.pegasus", TWELVELABS_PEGASUS),
     FamilyRow("twelvelabs.", TWELVELABS_MARENGO),
     # DeepSeek, Qwen, gpt-oss, Kimi, MiniMax, Gemma, Nemotron, GLM, Grok, Writer,
-    # newer Mistral, and whatever comes next: all answer as OpenAI does.
+    # newer Mistral, and unknown models: all use OpenAI's format.
     FamilyRow("", OPENAI_CHAT),
 )
 
 
 def family_of(exchange: Exchange) -> Family:
-    """The family that answers *exchange*; OpenAI's shape for a model not listed."""
+    """Return the family of *exchange*; OpenAI's for an unlisted model."""
     model_id = exchange.model_id
     candidates = [row for row in FAMILIES if model_id.startswith(row.prefix)]
     fields = (

@@ -1,4 +1,4 @@
-"""How Anthropic's models answer: messages, and completions of the oldest ones."""
+"""Anthropic's formats: messages, and completions of the oldest models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIFETIME_FIELDS = {
     "ephemeral_1h_input_tokens": Unit.CACHE_WRITE_1H_TOKEN,
 }
 _COMPLETION_REASONS = {"end_turn": "stop_sequence"}
-# message_start promises some output before there is any; real streams say 1 to 8.
+# message_start states some output before there is any; 1 to 8 in real streams.
 _PLACEHOLDER_OUTPUT = 1
 
 
@@ -73,7 +73,7 @@ def _output_usage(exchange: Exchange) -> JsonObject:
 
 
 def message_chunks(exchange: Exchange) -> Iterator[JsonObject]:
-    """The chunks of a stream, metrics left out."""
+    """Yield the chunks of a stream, without metrics."""
     reply = exchange.reply
     message = _message(exchange)
     if reply.usage is not None:

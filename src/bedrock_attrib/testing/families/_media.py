@@ -1,4 +1,4 @@
-"""How models answer that write no text: vectors, rankings, images and videos."""
+"""Formats of other models: vectors, rankings, images and videos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PIXEL = (
 
 
 def _listed(exchange: Exchange, *names: str) -> list[object]:
-    """The first list among the request's fields *names*; one nameless item if none."""
+    """Return the first list among the request's fields *names*; one item if none."""
     fields = exchange.request.fields()
     for name in names:
         value = fields.get(name)

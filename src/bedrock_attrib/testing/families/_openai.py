@@ -1,4 +1,4 @@
-"""How models answer that follow OpenAI's chat completions, and its completions."""
+"""OpenAI's formats: chat completions, and completions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CREATED = 1_767_225_600  # A fixed moment (2026-01-01), so that answers repeat.
 
 
 def openai_usage(usage: Usage | None) -> JsonObject:
-    """``usage`` in OpenAI's words, where the prompt **includes** cached tokens.
+    """Return ``usage`` in OpenAI's format, where the prompt **includes** cached tokens.
 
     ``cached_tokens`` and ``cache_write_tokens``: AWS on prompt caching for GPT
     models, checked 2026-11-23.
@@ -39,8 +39,8 @@ def openai_usage(usage: Usage | None) -> JsonObject:
         "total_tokens": prompt + output,
     }
     details = {
-        told: counts[name]
-        for name, told in (
+        field: counts[name]
+        for name, field in (
             ("cache_read", "cached_tokens"),
             ("cache_write", "cache_write_tokens"),
         )
@@ -95,7 +95,7 @@ def _body(exchange: Exchange) -> JsonObject:
 
 
 def chat_chunks(exchange: Exchange) -> Iterator[JsonObject]:
-    """The chunks of a stream, metrics left out."""
+    """Yield the chunks of a stream, without metrics."""
     head = _head(exchange, "chat.completion.chunk")
     deltas: list[JsonObject] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text} for text in exchange.reply.text_chunks if text]
@@ -116,7 +116,7 @@ def _jamba_body(exchange: Exchange) -> JsonObject:
 
 
 def _jamba_chunks(exchange: Exchange) -> Iterator[JsonObject]:
-    """Jamba tells a running usage in each chunk, seen in a real stream of 2025-09."""
+    """Yield chunks with a running usage, seen in a real Jamba stream of 2025-09."""
     for chunk in chat_chunks(exchange):
         yield chunk | _usage_part(exchange)
 

@@ -1,4 +1,4 @@
-"""What a model family is: how it writes a plain body and the chunks of a stream."""
+"""Model family: writers of a plain body and of the chunks of a stream."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NO_COUNT: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The shapes in which one group of models answers InvokeModel.
+    """Formats in which a group of models answers InvokeModel.
 
     Attributes:
-        name: What the group is called in documentation and errors.
+        name: Name in documentation and errors.
         body: Writes a plain body.
-        chunks: Writes the chunks of a stream, metrics left out; None if these
+        chunks: Writes the chunks of a stream, without metrics; None if these
             models do not stream.
-        header_counts: Counts that are told in headers.
+        header_counts: Counts that are stated in headers.
     """
 
     name: str
@@ -33,21 +33,21 @@ class Family:
 
 
 def counts_of(exchange: Exchange) -> dict[str, int]:
-    """Token counts of the reply, by ``input``, ``output``, ``cache_read``, ``…``."""
+    """Return token counts by ``input``, ``output``, ``cache_read``, ``…write``."""
     return _counts.token_counts(exchange.reply.usage)
 
 
 def usage_of(exchange: Exchange) -> Usage:
-    """The reply's usage; empty where it says nothing."""
+    """Return the reply's usage; empty if it has none."""
     return exchange.reply.usage or Usage({})
 
 
 def renamed(counts: dict[str, int], names: dict[str, str]) -> JsonObject:
-    """Those of *counts* that *names* lists, under their names there."""
+    """Return the *counts* that *names* lists, under the names given there."""
     return {names[name]: counts[name] for name in names if name in counts}
 
 
 def reason(exchange: Exchange, words: dict[str, str]) -> str:
-    """Why the model stopped, in the family's own *words*."""
+    """Return the stop reason in the family's own *words*."""
     final = exchange.reply.final_reason
     return words.get(final, final)

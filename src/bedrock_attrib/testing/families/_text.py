@@ -1,4 +1,4 @@
-"""How the other text models answer: Nova, Titan, Cohere, Llama, Mistral.
+"""Formats of other text models: Nova, Titan, Cohere, Llama, Mistral.
 
 Shapes follow real answers of 2025-02 to 2025-10, as the tests of OpenTelemetry's
 botocore instrumentation and of Datadog's tracer for Node.js recorded them.

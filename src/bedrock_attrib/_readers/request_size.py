@@ -1,0 +1,101 @@
+"""Request sizes: what an upper bound of a call's cost follows from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._model.call_start import RequestSize
+
+# Where the bodies of InvokeModel state the most output tokens: Anthropic, OpenAI and
+# Mistral, Nova, Titan, Llama, Cohere (AWS, "Inference request parameters", checked
+# 2026-11-30).
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokenCount")
+_NESTED_LIMITS = (
+    ("inferenceConfig", "maxTokens"),
+    ("inferenceConfig", "max_new_tokens"),
+    ("textGenerationConfig", "maxTokenCount"),
+)
+
+
+def request_size(params: Mapping[str, Any]) -> RequestSize:
+    """Measure the request that *params* make, for any operation.
+
+    Args:
+        params: Parameters as botocore takes them. Those of Converse are measured block
+            by block; the body of InvokeModel counts as text as a whole.
+    """
+    body = params.get("body")
+    return _size_of_converse(params) if body is None else _size_of_body(body)
+
+
+def _size_of_body(body: Any) -> RequestSize:
+    if not isinstance(body, (bytes, bytearray, str)):  # a file, which is not read
+        return RequestSize()
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    size = len(body.encode()) if isinstance(body, str) else len(body)
+    return RequestSize(max_tokens=_limit_of(document), text_bytes=size)
+
+
+def _limit_of(document: object) -> int | None:
+    if not isinstance(document, Mapping):
+        return None
+    stated = [document.get(name) for name in _LIMITS]
+    for outer, inner in _NESTED_LIMITS:
+        nested = document.get(outer)
+        stated += [nested.get(inner)] if isinstance(nested, Mapping) else []
+    return next((limit for limit in stated if type(limit) is int), None)
+
+
+def _size_of_converse(params: Mapping[str, Any]) -> RequestSize:
+    counts = dict.fromkeys(_SIZES, 0)
+    for block in _blocks(params):
+        _measure(block, counts)
+    limit = (params.get("inferenceConfig") or {}).get("maxTokens")
+    tools = (params.get("toolConfig") or {}).get("tools") or ()
+    return RequestSize(
+        max_tokens=limit if type(limit) is int else None,
+        tool_bytes=_json_bytes(tools) if tools else 0,
+        **counts,
+    )
+
+
+_SIZES = (
+    "text_bytes",
+    "images",
+    "image_bytes",
+    "documents",
+    "document_bytes",
+    "others",
+)
+
+
+def _blocks(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from params.get("system") or ()
+    for message in params.get("messages") or ():
+        yield from message.get("content") or ()
+
+
+def _measure(block: Mapping[str, Any], counts: dict[str, int]) -> None:
+    for kind, value in block.items():
+        if kind == "text":
+            counts["text_bytes"] += len(str(value).encode())
+        elif kind in {"image", "document"}:
+            counts[f"{kind}s"] += 1
+            source = value.get("source") or {}
+            counts[f"{kind}_bytes"] += len(source.get("bytes") or b"")
+        elif kind == "toolResult":
+            for inner in value.get("content") or ():
+                _measure(inner, counts)
+        elif kind in {"toolUse", "json", "guardContent", "reasoningContent"}:
+            counts["text_bytes"] += _json_bytes(value)
+        elif kind != "cachePoint":
+            counts["others"] += 1
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, default=str).encode())

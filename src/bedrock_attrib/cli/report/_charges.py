@@ -1,0 +1,109 @@
+"""The command ``report charges``: every amount as a count times a list price."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import click
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ..._model.cost import ZERO, add
+from ..._model.formatting import decimals_of, exact_money, list_price
+from ...ledger import Ledger
+from ...reports import ChargeRow, ChargesReport, Selection, charges, tabulate_charges
+from .._console import shortened
+from .._ledgers import ledger_option, selection_options
+from .._names import short_model
+from .._price_table import json_option
+from .._tables import Column, new_list, new_table
+from ._json import charges_json
+from ._output import (
+    LIST_FORMATS,
+    chosen_format,
+    format_option,
+    output_option,
+    write_list,
+)
+from ._spend_table import span_text
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib report charges --ledger calls.db
+  bedrock-attrib report charges --where team=search --since last-month
+  bedrock-attrib report charges -o charges.csv
+"""
+_COLUMNS = (
+    Column("model and unit"),
+    Column("count", is_number=True),
+    Column("× list price"),  # noqa: RUF001 - a sign, not a letter
+    Column("= amount", is_number=True),
+)
+
+
+@click.command("charges", epilog=_EPILOG)
+@format_option(LIST_FORMATS)
+@output_option()
+@json_option
+@selection_options
+@ledger_option
+def show_charges(
+    *,
+    ledger: Ledger,
+    selection: Selection,
+    format_name: str | None,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Report every amount as a count times a list price, to check it by hand."""
+    name = chosen_format(LIST_FORMATS, format_name, output, as_json=as_json)
+    found = charges(ledger, selection)
+    write_list(
+        name,
+        output,
+        block=lambda: _block(found),
+        table=lambda: tabulate_charges(found),
+        content=lambda: charges_json(found),
+        remarks=found.remarks,
+    )
+
+
+def _block(found: ChargesReport) -> Group:
+    title = f"Charges, {span_text(found.since, found.until)}"
+    if not found.rows:
+        return Group(new_list(title, ["no amounts"]))
+    return Group(charges_table(title, found))
+
+
+def charges_table(title: str, found: ChargesReport) -> Table:
+    """Make a table of *found*, by model, with exact amounts."""
+    decimals = decimals_of(row.amount for row in found.rows)
+    total = "\n".join(
+        exact_money(amount, currency, decimals)
+        for currency, amount in sorted(found.total.items())
+    )
+    table = new_table(title, _COLUMNS, ("total", "", "", total))
+    for (model, currency), group in groupby(
+        found.rows, lambda row: (row.model, row.currency)
+    ):
+        rows = list(group)
+        cost = ZERO
+        for row in rows:
+            cost = add(cost, row.amount)
+        name = shortened(short_model(model))
+        shown = exact_money(cost, currency, decimals)
+        table.add_row(name, "", "", Text(shown), style="bold")
+        for row in rows:
+            table.add_row(*_cells(row, decimals))
+    return table
+
+
+def _cells(row: ChargeRow, decimals: int) -> tuple[str, ...]:
+    amount = exact_money(row.amount, row.currency, decimals)
+    if row.price is None or row.per is None:
+        unit = "given amounts, calls" if row.unit is None else row.unit.value
+        return (f"  {unit}", f"{row.count:,}", "", amount)
+    price = list_price(row.price, row.per, row.currency)
+    return (f"  {row.unit}", f"{row.count:,}", f"{price}, {row.terms}", amount)

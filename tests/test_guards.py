@@ -1,0 +1,274 @@
+"""Guards see the size of a request, and what they reserve is settled once."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bedrock_attrib import CallRecord, CallStart, Recorder, RefusedError, instrument
+from bedrock_attrib.sinks import RequestSize
+from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator
+
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
+
+
+class Held:
+    """A reservation that notes how it was settled."""
+
+    def __init__(self) -> None:
+        self.settled: list[tuple[str, str]] = []
+
+    def settle(self, record: CallRecord) -> None:
+        """Note outcome and price status."""
+        self.settled.append((record.outcome.value, record.price_status.value))
+
+
+class Reserving:
+    """A guard that reserves something for each call."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+        self.starts: list[CallStart] = []
+        self.sizes: list[RequestSize | None] = []
+
+    def check(self, start: CallStart) -> Held:
+        """Reserve."""
+        self.starts.append(start)
+        self.sizes.append(start.request_size)
+        self.held.append(Held())
+        return self.held[-1]
+
+    @property
+    def settled(self) -> list[list[tuple[str, str]]]:
+        """How each was settled."""
+        return [held.settled for held in self.held]
+
+
+class Refusing:
+    """A guard that refuses every call."""
+
+    def check(self, start: CallStart) -> None:
+        """Refuse."""
+        raise RefusedError(start.operation)
+
+
+class Failing:
+    """A guard with a fault."""
+
+    def check(self, start: CallStart) -> None:
+        """Fail."""
+        raise ZeroDivisionError(start.operation)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """A Bedrock endpoint."""
+    with bedrock_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def guard() -> Reserving:
+    """A guard that reserves."""
+    return Reserving()
+
+
+def client_of(simulator: Simulator, *guards: Any) -> tuple[Any, Recorder]:
+    """A client whose calls *guards* check."""
+    recorder = Recorder(guards=guards)
+    return instrument(simulator.client(), recorder=recorder), recorder
+
+
+def test_an_answer(simulator: Simulator, guard: Reserving) -> None:
+    """A call that was answered settles its reservation with its price."""
+    client, recorder = client_of(simulator, guard)
+    client.converse(modelId=CLAUDE, messages=MESSAGES)
+    recorder.flush()
+    assert guard.settled == [[("ok", "priced")]]
+
+
+def test_each_call_settles_its_own(simulator: Simulator, guard: Reserving) -> None:
+    """Equal calls settle one reservation each, before the next call is checked."""
+    seen: list[int] = []
+
+    class Counting(Reserving):
+        def check(self, start: CallStart) -> Held:
+            seen.append(sum(map(len, self.settled)))
+            return super().check(start)
+
+    counting = Counting()
+    client, recorder = client_of(simulator, counting, guard)
+    for _ in range(4):
+        client.converse(modelId=CLAUDE, messages=MESSAGES)
+    recorder.flush()
+    assert counting.settled == guard.settled == [[("ok", "priced")]] * 4
+    assert seen == [0, 1, 2, 3]
+
+
+def test_an_error(simulator: Simulator, guard: Reserving) -> None:
+    """A call that AWS rejected releases its reservation."""
+    client, recorder = client_of(simulator, guard)
+    simulator.reply(Reply(error="ValidationException"), times=1)
+    with pytest.raises(ClientError):
+        client.converse(modelId=CLAUDE, messages=MESSAGES)
+    recorder.flush()
+    assert guard.settled == [[("error", "free")]]
+
+
+def test_an_abandoned_stream(simulator: Simulator, guard: Reserving) -> None:
+    """A stream that was left settles its reservation with the estimate."""
+    client, recorder = client_of(simulator, guard)
+    stream = client.converse_stream(modelId=CLAUDE, messages=MESSAGES)["stream"]
+    next(iter(stream))
+    assert guard.settled == [[]]
+    stream.close()
+    recorder.flush()
+    assert guard.settled == [[("abandoned", "estimated")]]
+
+
+def test_a_dropped_call(simulator: Simulator, guard: Reserving) -> None:
+    """A call that never came to be sent releases its reservation."""
+    client, recorder = client_of(simulator, guard)
+
+    def refuse(**_: object) -> None:
+        raise ValueError("not sent")
+
+    client.meta.events.register("before-call.bedrock-runtime", refuse)
+    with pytest.raises(ValueError, match="not sent"):
+        client.converse(modelId=CLAUDE, messages=MESSAGES)
+    gc.collect()
+    recorder.flush()
+    assert guard.settled == [[("error", "free")]]
+
+
+def test_a_later_guard_refuses(simulator: Simulator, guard: Reserving) -> None:
+    """What was reserved before another guard refused is released."""
+    client, recorder = client_of(simulator, guard, Failing(), Refusing(), guard)
+    with pytest.raises(RefusedError, match="Converse"):
+        client.converse(modelId=CLAUDE, messages=MESSAGES)
+    recorder.flush()
+    assert guard.settled == [[("error", "free")]]
+    assert recorder.faults.counts() == {"Failing": 1}
+
+
+def test_a_reservation_that_fails(simulator: Simulator, guard: Reserving) -> None:
+    """A fault in settling is contained, and the other reservations are settled."""
+
+    class Broken:
+        def check(self, start: CallStart) -> Any:
+            assert start
+            return self
+
+        def settle(self, record: CallRecord) -> None:
+            raise KeyboardInterrupt(record.id)
+
+    client, recorder = client_of(simulator, Broken(), guard)
+    client.converse(modelId=CLAUDE, messages=MESSAGES)
+    recorder.flush()
+    assert guard.settled == [[("ok", "priced")]]
+    assert recorder.faults.counts() == {"Broken": 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork(simulator: Simulator, guard: Reserving) -> None:
+    """A call that is open at a fork is settled by the parent alone."""
+    client, recorder = client_of(simulator, guard)
+    stream = client.converse_stream(modelId=CLAUDE, messages=MESSAGES)["stream"]
+    child = os.fork()
+    if child == 0:
+        stream.close()
+        recorder.flush()
+        os._exit(len(guard.held[0].settled))
+    _, status = os.waitpid(child, 0)
+    list(stream)
+    recorder.flush()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert guard.settled == [[("ok", "priced")]]
+
+
+def test_size_of_a_conversation(simulator: Simulator, guard: Reserving) -> None:
+    """Texts, tools, images and documents are measured, and nothing of them stays."""
+    client, _ = client_of(simulator, guard)
+    schema = {"inputSchema": {"json": {"type": "object"}}, "name": "look"}
+    client.converse(
+        modelId=CLAUDE,
+        system=[{"text": "Be brief"}],
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"text": "Grüße"},
+                    {"image": {"format": "png", "source": {"bytes": b"1234"}}},
+                    {
+                        "document": {
+                            "format": "pdf",
+                            "name": "a",
+                            "source": {"bytes": b"12345"},
+                        }
+                    },
+                    {"cachePoint": {"type": "default"}},
+                ],
+            }
+        ],
+        toolConfig={"tools": [{"toolSpec": schema}]},
+        inferenceConfig={"maxTokens": 300},
+    )
+    assert guard.sizes == [
+        RequestSize(
+            max_tokens=300,
+            text_bytes=15,
+            tool_bytes=77,
+            images=1,
+            image_bytes=4,
+            documents=1,
+            document_bytes=5,
+        )
+    ]
+    assert "Be brief" not in repr(guard.starts[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "max_tokens"),
+    [
+        ('{"max_tokens": 30}', 30),
+        ('{"inferenceConfig": {"max_new_tokens": 31}}', 31),
+        ('{"textGenerationConfig": {"maxTokenCount": 32}}', 32),
+        ('{"max_tokens": "many"}', None),
+        ("[]", None),
+        ("{", None),
+    ],
+)
+def test_size_of_a_body(body: str, max_tokens: int | None) -> None:
+    """The body of InvokeModel counts as text; a limit in it is found."""
+    from bedrock_attrib._readers.request_size import request_size  # noqa: PLC0415
+
+    expected = RequestSize(max_tokens=max_tokens, text_bytes=len(body))
+    assert request_size({"body": body.encode()}) == expected
+    assert request_size({"body": body}) == expected
+
+
+def test_a_body_in_a_file() -> None:
+    """A body that would have to be read is not measured."""
+    from bedrock_attrib._readers.request_size import request_size  # noqa: PLC0415
+
+    assert request_size({"body": iter(())}) == RequestSize()
+
+
+def test_a_start_that_is_stored(simulator: Simulator) -> None:
+    """A guard that stores starts has nothing of the requests."""
+    starts: list[CallStart] = []
+
+    class Storing:
+        def check(self, start: CallStart) -> None:
+            starts.append(start)
+
+    client, _ = client_of(simulator, Storing())
+    client.converse(modelId=CLAUDE, messages=MESSAGES)
+    assert starts[0].request_size is None
