@@ -114,26 +114,26 @@ class Calls:
         usage = Usage.of(dict(zip(units, values, strict=False)))
         duration_s = 0.2 + 3 * spread() ** 4
         return CallRecord(
-            f"5eed5eed5eed5eed5eed{number:012x}",
-            START + self._step * number,
-            "Converse",
-            ref,
-            "us-east-1",
-            "default",
-            "standard",
-            tags,
-            None if is_failed else usage,
-            "" if is_failed else "converse.usage",
-            None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
-            PriceStatus.FREE if is_failed else PriceStatus.PRICED,
-            "",
-            None,
-            duration_s,
-            None,
-            Outcome.ERROR if is_failed else Outcome.OK,
-            "ThrottlingException" if is_failed else None,
-            1,
-            f"{number:08x}-5eed-4000-8000-{number * 7919 % 2**48:012x}",
+            id=f"5eed5eed5eed5eed5eed{number:012x}",
+            started_at=START + self._step * number,
+            operation="Converse",
+            model=ref,
+            region="us-east-1",
+            tier="default",
+            latency_mode="standard",
+            tags=tags,
+            usage=None if is_failed else usage,
+            usage_source="" if is_failed else "converse.usage",
+            cost=None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
+            price_status=PriceStatus.FREE if is_failed else PriceStatus.PRICED,
+            price_reason="",
+            price_reason_code=None,
+            duration_s=duration_s,
+            time_to_first_chunk_s=None,
+            outcome=Outcome.ERROR if is_failed else Outcome.OK,
+            error="ThrottlingException" if is_failed else None,
+            attempts=1,
+            request_id=f"{number:08x}-5eed-4000-8000-{number * 7919 % 2**48:012x}",
         )
 
 
@@ -219,7 +219,7 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
     found: dict[tuple[str, ...], Decimal] = {}
     with ledger.reading() as reader:
         for each in reader.sums(START, END, tag_names=("team", "app")):
-            key = (each.tags["team"], each.tags["app"], each.kind.model.requested)
+            key = (each.tags["team"], each.tags["app"], each.dimensions.model.requested)
             found[key] = found.get(key, Decimal(0)) + (each.cost or 0)
     return found
 
@@ -230,8 +230,8 @@ def read(ledger: Ledger, figures: dict[str, float]) -> None:
     month = (START, END)
     questions: dict[str, Callable[[], object]] = {
         "month by team, app, model": lambda: by_team_app_model(ledger),
-        "day by tags and kind": lambda: _sums(ledger, *day),
-        "10 days and 5 hours by tags and kind": lambda: _sums(
+        "day by tags and dimensions": lambda: _sums(ledger, *day),
+        "10 days and 5 hours by tags and dimensions": lambda: _sums(
             ledger, START + 2 * DAY, START + 12 * DAY + DAY * 5 / 24
         ),
         "day, raw, by duration": lambda: _totals(ledger, *day, {"duration_s": 0.1}),

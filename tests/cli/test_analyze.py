@@ -195,7 +195,7 @@ def test_what_if(kept: Path) -> None:
     model = HAIKU.removeprefix("global.")
     assert rows["search", model] == ["56", "$28.15", "$22.52", "$5.63", "-20.0%"]
     assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "unpriced", "no", "price"]
-    assert "1 call to acme.unheard-of-v1:0, unpriced: what they cost is not" in shown
+    assert "1 call to acme.unheard-of-v1:0, unpriced: the actual cost is not" in shown
     assert f"{NOVA} (geo) would have been sent" in shown
 
 
@@ -406,7 +406,7 @@ def test_a_budget_that_is_spent(kept: Path) -> None:
 WRONG = {
     "no ledger": (("forecast", "--ledger", "none.db"), "there is no ledger none.db"),
     "no option": (("forecast",), "no ledger is named; use --ledger"),
-    "no alternative": (("what-if", "--ledger", "KEPT"), "what is to be different"),
+    "no alternative": (("what-if", "--ledger", "KEPT"), "nothing is changed"),
     "two tiers": (
         ("what-if", "--ledger", "KEPT", "--batch", "--tier", "flex"),
         "--batch and --tier exclude each other",
@@ -473,7 +473,7 @@ def test_what_a_tag_holds_steers_no_terminal(tmp_path: Path) -> None:
         assert "\x1b" not in done.stdout
         assert "\x07" not in done.stdout
     wrong = call("compare", "team", "--baseline", "c", "--ledger", path, code=2)
-    assert "none of those compared: a?]0;x?0, a?]0;x?1" in wrong.stderr
+    assert "not among the values a?]0;x?0, a?]0;x?1" in wrong.stderr
 
 
 def test_what_a_model_is_called_steers_no_terminal(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_full_database(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert calls_in(path) == (1, 1)
     assert ledger.flush(HANG_S)  # a new connection has no bound
     assert calls_in(path) == (2001, 2001)
-    assert "make room on the disk" in warnings_of(caplog)[0]
+    assert "free space on the disk" in warnings_of(caplog)[0]
     assert ledger.dropped == 0
     ledger.close()
 
@@ -299,7 +299,7 @@ def test_threads_that_flush_and_forget_at_once(path: Path) -> None:
                 if number % 2:
                     ledger.flush(HANG_S)
                 else:
-                    ledger.forget(calls_before=datetime(2026, 1, 1, tzinfo=UTC))
+                    ledger.prune(calls_before=datetime(2026, 1, 1, tzinfo=UTC))
                 with ledger.reading() as reader:
                     reader.sums(*ALWAYS)
         except BaseException as error:  # noqa: BLE001 -- shown below

@@ -82,7 +82,7 @@ def test_a_ledger_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
     """Settings are read when clients are instrumented, not within a call."""
     with pytest.raises(LedgerError, match="nowhere"):
         configure(ledger=tmp_path / "nowhere" / "calls.db")
-    with pytest.raises(ConfigError, match="no ledger is kept in ftp://"):
+    with pytest.raises(ConfigError, match="a ledger cannot be stored in ftp://"):
         configure(ledger="ftp://host/calls")
 
 
