@@ -39,7 +39,7 @@ class ObservedAioStream(EventStream):
         has_span = observer.has_span
         seen = observer.events
         events = super().__anext__()
-        observer.began()
+        observer.__enter__()
         try:
             async for event in events:
                 observer.saw(event)
