@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bedrock_attrib import CallRecord, CallStart, Recorder, RefusedError, instrument
-from bedrock_attrib._instrument.targets import standing_on as current_handlers
+from bedrock_attrib._instrument.targets import current_handlers
 from bedrock_attrib.sinks import RequestSize
 from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator
 

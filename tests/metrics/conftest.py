@@ -65,14 +65,6 @@ def make_record(**changes: Any) -> CallRecord:
 Point = NumberDataPoint | HistogramDataPoint
 
 
-class PatientReader(InMemoryMetricReader):
-    """A reader that collects without the SDK's limit of ten seconds."""
-
-    def collect(self, timeout_millis: float = 600_000) -> None:
-        """Collect with a limit that only a hang reaches."""
-        super().collect(timeout_millis)
-
-
 class Metrics:
     """A real meter provider with in-memory readers, and sinks on it."""
 
