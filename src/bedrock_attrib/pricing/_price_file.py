@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from .._model.usage import is_token_unit
+from .._runtime.atomic_file import write_atomically
 from ..errors import ConfigError, MissingExtraError
 from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
 from ._rows import DEFAULT_REGION, PriceRow
@@ -144,11 +144,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ConfigError: If it cannot be written.
     """
-    half = path.with_name(f".{path.name}.half")
     try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
+        write_atomically(path, text)
     except OSError as error:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error}") from error
