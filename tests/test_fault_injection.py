@@ -14,6 +14,7 @@ from streams import MESSAGES, MODEL, body_of, converse_stream, invoke_stream
 
 import bedrock_attrib._instrument.event_handlers as client_module
 import bedrock_attrib._readers.raw_http as raw_http_module
+import bedrock_attrib._readers.responses as responses_module
 import bedrock_attrib._readers.streams as events_module
 import bedrock_attrib._recording.finalizer as settler_module
 import bedrock_attrib._recording.lifecycle as endings_module
@@ -102,7 +103,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "dropped call": (Recorder, "call_dropped"),
     "opening a stream": (client_module, "observe_stream"),
     "opening a body": (client_module, "observe_body"),
-    "need of a body": (client_module, "needs_body"),
+    "need of a body": (responses_module, "_may_lack"),
     "open streams": (Recorder, "answer_opened"),
     "reading a body": (raw_http_module, "read_body"),
     "counts of a stream": (events_module, "read_fields"),

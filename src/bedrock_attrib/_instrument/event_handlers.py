@@ -10,7 +10,7 @@ import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
-from .._readers import OPERATIONS, BodyAnswer, is_turned_away, needs_body
+from .._readers import OPERATIONS, BodyAnswer, is_turned_away
 from .._recording.call import NO_RETRIES, Call
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
@@ -303,12 +303,12 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         )
         parsed[row.stream] = observe(stream, call)
         return
-    if row.body is not None:
+    kept = row.keep(parsed)
+    if row.body is not None and (kept is None or call.has_guardrail):
         headers = metadata.get("HTTPHeaders") or {}
-        if needs_body(headers) or call.has_guardrail:
-            answer = BodyAnswer(row, dict(headers), call.route.model)
-            body, length = parsed[row.body], headers.get("content-length")
-            observe = observe_aio_body if is_async_body(body) else observe_body
-            observe(body, call, answer, int(length) if length else None)
-            return
-    recorder.answered(call, row.keep(parsed) or _NOTHING)
+        answer = BodyAnswer(row, dict(headers), call.route.model)
+        body, length = parsed[row.body], headers.get("content-length")
+        observe_it = observe_aio_body if is_async_body(body) else observe_body
+        observe_it(body, call, answer, int(length) if length else None)
+        return
+    recorder.answered(call, kept or _NOTHING)

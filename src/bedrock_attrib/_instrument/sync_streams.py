@@ -7,14 +7,14 @@ is read on the caller's thread that the caller does not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from botocore.eventstream import EventStream
 
-from .._readers import is_final
+from .._readers import BodyAnswer, is_final
 from .._recording.call import Call
 from .abandoned_streams import AbandonedStreamObserver
 from .botocore_internals import (
@@ -27,7 +27,7 @@ from .botocore_internals import (
     twin_of,
 )
 from .observed_body import ObservedBody
-from .observers import BodyAnswer, BodyObserver, StreamObserver, end_unobserved
+from .observers import BodyObserver, StreamObserver, end_unobserved
 
 
 class ObservedEventStream(EventStream):
@@ -100,17 +100,18 @@ def observe_stream(stream: EventStream, call: Call) -> EventStream:
         end_unobserved(call, "stream")
         return stream
     drains = call.recorder.drains
-    observed = twin_of(stream, _observed(type(stream), is_drained=drains is not None))
+    kind = _observed(cast("Hashable", type(stream)), is_drained=drains is not None)
+    observed = twin_of(stream, kind)
     observed._bedrock_attrib = (
         StreamObserver(call)
         if drains is None
         else AbandonedStreamObserver(call, stream, drains)
     )
-    return observed  # type: ignore[no-any-return]  # a twin of whatever came
+    return cast("EventStream", observed)
 
 
 @lru_cache(maxsize=64)
-def _observed(kind: type[EventStream], *, is_drained: bool) -> type[EventStream]:
+def _observed(kind: Any, *, is_drained: bool) -> type[EventStream]:
     """Return the class for observed streams of *kind*, with its own methods."""
     if kind is EventStream and can_be_flat(kind):
         return DrainedFlatEventStream if is_drained else FlatEventStream
