@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .._model.model_id import ModelRef
 from .._model.record import PriceReason, Reading
@@ -19,9 +19,6 @@ from .usage_formats import (
     UsageFormat,
     converse_lifetimes,
 )
-
-if TYPE_CHECKING:
-    from .raw_http import BodyAnswer
 
 Parsed = Mapping[str, Any]
 
@@ -55,7 +52,7 @@ class HeaderCounts(NamedTuple):
     latency_mode: str | None
 
 
-Kept: TypeAlias = "Parsed | ConverseCounts | HeaderCounts | BodyAnswer"
+Kept: TypeAlias = "Parsed | ConverseCounts | HeaderCounts"
 """What is stored of an answer until it is read."""
 
 _NOTHING: Parsed = {}

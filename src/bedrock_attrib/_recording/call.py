@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._attribution import AttributionContext
     from .._model.record import Outcome, PriceState, Reading
     from .._model.tags import Tags
-    from .._readers import Events, Kept, RequestFacts
+    from .._readers import BodyAnswer, Events, Kept, RequestFacts
     from .._runtime.background import Drains
     from .._runtime.contained_errors import Faults
     from .._sinks.protocols import Reservation
@@ -38,7 +38,7 @@ class Lifecycle(Protocol):
     drains: Drains | None
 
     def answered(
-        self, call: Call, answer: Reading | Kept, error: str | None = None
+        self, call: Call, answer: Reading | Kept | BodyAnswer, error: str | None = None
     ) -> None:
         """End a call whose answer states its counts."""
 
@@ -122,7 +122,7 @@ class Call:
     attempts: int = 1
     doubtful_attempts: tuple[str, ...] = ()
     request_id: str | None = None
-    answer: Reading | Kept | None = None
+    answer: Reading | Kept | BodyAnswer | None = None
     events: Events | None = None
     time_to_first_chunk_s: float | None = None
     span: Span | None = None

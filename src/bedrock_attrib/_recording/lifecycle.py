@@ -23,7 +23,7 @@ from .._model.record import (
     Reading,
     moment,
 )
-from .._readers import Kept, status_of_refusal, status_without_answer
+from .._readers import BodyAnswer, Kept, status_of_refusal, status_without_answer
 from .._readers.request_size import request_size
 from .._runtime.background import Drains
 from .._runtime.batch_queue import BatchQueue
@@ -243,7 +243,7 @@ class CallLifecycle:
     # A call ends.
 
     def answered(
-        self, call: Call, answer: Reading | Kept, error: str | None = None
+        self, call: Call, answer: Reading | Kept | BodyAnswer, error: str | None = None
     ) -> None:
         """End a call whose answer states its counts.
 
