@@ -338,7 +338,7 @@ def test_assumptions_are_stated() -> None:
     assert f"{NOVA} (geo) would have the same token counts" in text
     assert "25% of each prompt" in text
     assert "with their geo ids" in text
-    assert "failed calls stay free" in text
+    assert "failed calls remain free" in text
 
 
 def test_an_amount_at_a_price_that_is_only_likely(keep: Keep) -> None:
