@@ -1,18 +1,17 @@
-"""What the ledger writes and reads a second, beside one plain table and DuckDB.
+"""Speed of the ledger, beside one plain SQLite table and DuckDB.
 
 Run: python benchmarks/bench_ledger.py [--calls 10000000] [--neighbours 1000000]
     [--parquet]
 
 Calls of 30 days are made with a fixed seed: 5,000 tag sets of team, app, experiment
 and environment, a few of which make most calls; six models; input and output counts
-that spread widely, a third with cached tokens, one in fifty failed. A process of its
-own would make them no faster, so the clock runs only while the ledger writes. After
-the last one, its counts are multiplied by the rates as Decimals, call by call, and
-compared with the ledger's sums.
+that spread widely, a third with cached tokens, one in fifty failed. The clock runs only
+while the ledger writes. At the end the counts are multiplied by the rates as Decimals,
+call by call, and compared with the ledger's sums.
 
 The plain design is one SQLite table with a column for each field and no sums; DuckDB
 loads the same rows from a CSV file. With --parquet the ledger is exported, and DuckDB
-asks the files.
+queries the files.
 """
 
 from __future__ import annotations
@@ -114,26 +113,26 @@ class Calls:
         usage = Usage.of(dict(zip(units, values, strict=False)))
         duration_s = 0.2 + 3 * spread() ** 4
         return CallRecord(
-            f"5eed5eed5eed5eed5eed{number:012x}",
-            START + self._step * number,
-            "Converse",
-            ref,
-            "us-east-1",
-            "default",
-            "standard",
-            tags,
-            None if is_failed else usage,
-            "" if is_failed else "converse.usage",
-            None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
-            PriceStatus.FREE if is_failed else PriceStatus.PRICED,
-            "",
-            None,
-            duration_s,
-            None,
-            Outcome.ERROR if is_failed else Outcome.OK,
-            "ThrottlingException" if is_failed else None,
-            1,
-            f"{number:08x}-5eed-4000-8000-{number * 7919 % 2**48:012x}",
+            id=f"5eed5eed5eed5eed5eed{number:012x}",
+            started_at=START + self._step * number,
+            operation="Converse",
+            model=ref,
+            region="us-east-1",
+            tier="default",
+            latency_mode="standard",
+            tags=tags,
+            usage=None if is_failed else usage,
+            usage_source="" if is_failed else "converse.usage",
+            cost=None if is_failed else Cost.at(rates[is_cached], usage, "USD"),
+            price_status=PriceStatus.FREE if is_failed else PriceStatus.PRICED,
+            price_reason="",
+            price_reason_code=None,
+            duration_s=duration_s,
+            time_to_first_chunk_s=None,
+            outcome=Outcome.ERROR if is_failed else Outcome.OK,
+            error="ThrottlingException" if is_failed else None,
+            attempts=1,
+            request_id=f"{number:08x}-5eed-4000-8000-{number * 7919 % 2**48:012x}",
         )
 
 
@@ -188,7 +187,7 @@ class Truth:
 
 
 def write(ledger: Ledger, calls: int, figures: dict[str, float]) -> Truth:
-    """Write all calls, and say how fast."""
+    """Write all calls, and time it."""
     source, truth = Calls(calls), Truth()
     walls, cpus, sizes = [], [], []
     for start in range(0, calls, CHUNK):
@@ -219,19 +218,19 @@ def by_team_app_model(ledger: Ledger) -> dict[tuple[str, ...], Decimal]:
     found: dict[tuple[str, ...], Decimal] = {}
     with ledger.reading() as reader:
         for each in reader.sums(START, END, tag_names=("team", "app")):
-            key = (each.tags["team"], each.tags["app"], each.kind.model.requested)
+            key = (each.tags["team"], each.tags["app"], each.dimensions.model.requested)
             found[key] = found.get(key, Decimal(0)) + (each.cost or 0)
     return found
 
 
 def read(ledger: Ledger, figures: dict[str, float]) -> None:
-    """Ask what people ask, and say how fast it is answered."""
+    """Time usual queries."""
     day = (START + 9 * DAY, START + 10 * DAY)
     month = (START, END)
     questions: dict[str, Callable[[], object]] = {
         "month by team, app, model": lambda: by_team_app_model(ledger),
-        "day by tags and kind": lambda: _sums(ledger, *day),
-        "10 days and 5 hours by tags and kind": lambda: _sums(
+        "day by tags and dimensions": lambda: _sums(ledger, *day),
+        "10 days and 5 hours by tags and dimensions": lambda: _sums(
             ledger, START + 2 * DAY, START + 12 * DAY + DAY * 5 / 24
         ),
         "day, raw, by duration": lambda: _totals(ledger, *day, {"duration_s": 0.1}),
@@ -283,7 +282,7 @@ def check(ledger: Ledger, truth: Truth) -> None:
 
 
 def ask_parquet(ledger: Ledger, folder: Path, figures: dict[str, float]) -> None:
-    """Export *ledger*, and have DuckDB add up the month by this column and that."""
+    """Export *ledger*, and time DuckDB on sums of the month by several columns."""
     import duckdb  # noqa: PLC0415 -- it may be missing, as what exports may
 
     from bedrock_attrib.ledger.parquet import export  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""How long pricing takes: a warm call, a cold call, and reading the bundled table.
+"""Benchmark of pricing: a warm call, a cold call, and reading the bundled table.
 
 python benchmarks/bench_pricing.py
 """
@@ -52,7 +52,7 @@ def _first_call_s() -> float:
 
 
 def main() -> None:
-    """Measure and print, each figure the median of nine."""
+    """Measure and print the median of nine runs for each figure."""
     table = PriceTable.bundled()
     warm = _warm_s(table, MODEL_WITHOUT_LONG_RATE)
     long = _warm_s(table, MODEL)

@@ -1,12 +1,12 @@
-"""Kill processes that write one ledger, at random moments, and see what is left.
+"""Kill processes that write one ledger at random moments, and check the file.
 
 Run: python benchmarks/kill_ledger.py [--rounds 200] [--writers 4]
 
-In each round some processes write to the file of the rounds before. Each notes what it
-is about to write in a log of its own, and after each `flush` what the ledger said was
-written, with an fsync. Then all are killed (SIGKILL), each at a moment of its own.
-Afterwards the file must be whole, the sums of each level those of the calls, every call
-that was noted as written there once, and what is missing no older than the interval.
+In each round some processes write to the file of the rounds before. Each logs what it
+is about to write to a file of its own, and after each `flush` that it was written, with
+an fsync. Then each is killed (SIGKILL) at a random moment. The file must then be
+sound, the sums of each level equal the calls, every call that was logged as written
+there once, and no missing call older than the interval.
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ from bench_ledger import Calls
 from bedrock_attrib.ledger import Ledger
 
 INTERVAL_S = 0.2
-# A busy ledger looks five times less often, and then has to write.
+# A busy ledger writes five times less often, and needs time to write.
 MOST_S = 5 * INTERVAL_S + 1.0
 _WRITTEN, _FLUSHED = "w", "f"
 _OFTEN = 0.3
 _LEVELS = {"hour": 0, "day": 1, "month": 2}
 
 
-def write_until_killed(path: Path, log: Path, seed: int) -> None:
-    """Write calls, and note them; never returns."""
+def write_until_killed(path: Path, log: Path, seed: int, source: Calls) -> None:
+    """Write calls, and log them; never returns."""
     choose = random.Random(seed)  # noqa: S311 -- to be repeated
-    source = Calls(1_000_000)
     source.skip(choose.randrange(900_000))
     notes = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     ledger = Ledger(path, interval_s=INTERVAL_S)
@@ -53,7 +52,7 @@ def write_until_killed(path: Path, log: Path, seed: int) -> None:
         os.write(notes, lines.encode())
         for record in some:
             ledger.write(record)
-        if choose.random() < _OFTEN:  # as a price that comes late
+        if choose.random() < _OFTEN:  # as for a price that comes late
             late = some[-1]._replace(price_reason="priced late")
             ledger.correct(some[-1], late)
         if choose.random() < _OFTEN and ledger.flush(5):
@@ -63,8 +62,9 @@ def write_until_killed(path: Path, log: Path, seed: int) -> None:
 
 
 def kill_writers(path: Path, folder: Path, seed: int, writers: int) -> list[Path]:
-    """Start writers, kill them, and give their logs."""
+    """Start writers, kill them, and return their logs."""
     choose = random.Random(seed)  # noqa: S311 -- to be repeated
+    source = Calls(1_000_000)  # before the fork: reading prices takes a while
     logs, victims = [], []
     for writer in range(writers):
         log = folder / f"{seed}-{writer}.log"
@@ -72,7 +72,7 @@ def kill_writers(path: Path, folder: Path, seed: int, writers: int) -> list[Path
         pid = os.fork()
         if pid == 0:
             try:
-                write_until_killed(path, log, seed * 100 + writer)
+                write_until_killed(path, log, seed * 100 + writer, source)
             finally:
                 os._exit(1)
         victims.append((choose.uniform(0.1, 1.5), pid, log))
@@ -89,7 +89,7 @@ def kill_writers(path: Path, folder: Path, seed: int, writers: int) -> list[Path
 
 
 def read_logs(logs: list[Path]) -> tuple[dict[str, float], set[str]]:
-    """Seconds between the writing of each call and the kill; and what was flushed."""
+    """Return the seconds from writing each call to the kill, and the flushed calls."""
     ages: dict[str, float] = {}
     flushed: set[str] = set()
     for log in logs:
@@ -108,7 +108,7 @@ def read_logs(logs: list[Path]) -> tuple[dict[str, float], set[str]]:
 
 
 def look(path: Path) -> tuple[str, list[str], list[tuple[int, ...]]]:
-    """Integrity, ids of all calls, and what calls and each level of sums add up to."""
+    """Return integrity, ids of all calls, and sums of calls and of each level."""
     with closing(sqlite3.connect(path)) as db:
         (integrity,) = db.execute("PRAGMA integrity_check").fetchone()
         if not db.execute("PRAGMA user_version").fetchone()[0]:
@@ -134,17 +134,17 @@ def look(path: Path) -> tuple[str, list[str], list[tuple[int, ...]]]:
 def check(
     path: Path, written: dict[str, float], flushed: set[str]
 ) -> tuple[int, float]:
-    """Calls in the file, and the greatest age of one that is missing.
+    """Return the calls in the file, and the greatest age of a missing one.
 
     Raises:
-        AssertionError: If the file is not what it must be.
+        AssertionError: If the file is wrong.
     """
     integrity, ids, totals = look(path)
     found = set(ids)
     for is_so, what in (
         (integrity == "ok", f"the file is damaged: {integrity}"),
         (len(found) == len(ids), "a call is there twice"),
-        (found <= written.keys(), "a call is there that nobody wrote"),
+        (found <= written.keys(), "a call is there that was not written"),
         (flushed <= found, f"{len(flushed - found)} committed calls were lost"),
         (len(set(totals)) <= 1, f"sums are not those of the calls: {totals}"),
     ):
@@ -186,7 +186,7 @@ def run(rounds: int, writers: int, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print what was found; fail at the first thing that is not as it must be."""
+    """Print the figures; fail at the first error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--writers", type=int, default=4)

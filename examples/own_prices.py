@@ -1,4 +1,4 @@
-"""Bring your own prices: a model that is not listed, and a discount."""
+"""Own prices: a model that is not listed, and a discount."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

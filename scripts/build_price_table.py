@@ -32,12 +32,12 @@ Row = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where figures were read.
+    """Source of figures.
 
     Attributes:
         code: Short name used by rows.
         id: Full name.
-        about: What it is.
+        about: Description.
         seen: Day or month of the copy that was read.
     """
 
@@ -165,10 +165,10 @@ _UNCONFIRMED = re.compile(r"^unconfirmed\b|\bis unresolved\b")
 
 
 def build(facts: Iterable[Mapping[str, str]], *, generated: str) -> dict[str, Any]:
-    """The content of a price file made from *facts*.
+    """Return the content of a price file made from *facts*.
 
     Raises:
-        ConfigError: If the outcome breaks the schema.
+        ConfigError: If the content does not match the schema.
     """
     rows = sorted((_row(fact) for fact in facts), key=_order)
     used = {code.partition(":")[0] for row in rows for code in row[11].split()}
@@ -214,7 +214,7 @@ def _row(fact: Mapping[str, str]) -> Row:
 
 
 def _split_tier(service_tier: str) -> tuple[str, str, str]:
-    """Tell tier, latency mode and long-context band apart."""
+    """Split a service tier into tier, latency mode and context band."""
     parts = service_tier.split("+")
     bands = [part for part in parts if part.startswith(_LONG_CONTEXT)]
     band = bands[0].removeprefix(_LONG_CONTEXT) if bands else ""
@@ -224,7 +224,7 @@ def _split_tier(service_tier: str) -> tuple[str, str, str]:
 
 
 def _code(source: str) -> str:
-    """The short name of *source*; ``litellm(eu.)`` becomes ``litellm:eu``."""
+    """Return the short name of *source*; ``litellm(eu.)`` becomes ``litellm:eu``."""
     name, _, profile = source.partition("(")
     code = _CODES[name]
     return f"{code}:{profile.rstrip('.)')}" if profile else code
@@ -252,7 +252,7 @@ def _order(row: Row) -> tuple[str, ...]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Added, removed and changed rows by model, as lines to read."""
+    """Return lines that list added, removed and changed rows by model."""
     before, after = _by_key(old), _by_key(new)
     lines: list[str] = []
     heading = ""
@@ -310,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         return int(text != committed)
     if changes and options.generated is None and "generated" in old:
-        parser.error("rows changed: say with --generated from which day they are")
+        parser.error("rows changed: state their day with --generated")
     options.target.write_text(text)
     return 0
 

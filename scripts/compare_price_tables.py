@@ -4,9 +4,9 @@
     python scripts/compare_price_tables.py --at 2026-11-30
     python scripts/compare_price_tables.py --at 2026-11-30 --all
 
-Both tables are asked for what a call costs, by the ids that they hold, and so is ours.
-Without ``--all``, disagreements of one model that have one reason are one line. Neither
-package is needed by anything else here.
+Each table prices a call for the ids that the others have. Without ``--all``,
+differences of one model with the same reason are one line. Nothing else here needs
+the packages.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What another table says that one unit costs.
+    """Price of one unit in another table.
 
     Attributes:
         table: Name of the table.
@@ -55,7 +55,7 @@ class Claim:
         region: Calling region.
         tier: Service tier.
         threshold: Prompt tokens above which it holds; zero for ordinary prompts.
-        units: Our units that it may mean: a cache write does not say its lifetime.
+        units: Our units that it may mean: a cache write does not state its lifetime.
         amount: USD for one unit.
     """
 
@@ -96,7 +96,7 @@ _LITELLM_ENTRY = re.compile(
 
 
 def litellm_claims() -> Iterator[Claim]:
-    """Prices of LiteLLM's bundled table, which is read without importing LiteLLM."""
+    """Yield the prices of LiteLLM's table, read without importing LiteLLM."""
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("litellm is not installed: pip install --no-deps litellm")
@@ -105,7 +105,7 @@ def litellm_claims() -> Iterator[Claim]:
     for entry, fields in json.loads(text, parse_float=Decimal).items():
         named = _LITELLM_ENTRY.fullmatch(entry)
         if "bedrock" in str(fields.get("litellm_provider")) and named:
-            # Of one model, the mantle endpoint has another id, and the same prices.
+            # The mantle endpoint has other ids with the same prices.
             model = OTHER_IDS.get(named["model"], named["model"])
             region = named["region"] or home_of(model)
             for field, amount in fields.items():
@@ -120,7 +120,7 @@ def _litellm_claim(
     if parts is None or units is None or not isinstance(amount, Decimal | int):
         return
     if not amount:
-        return  # It has zeros for what is not sold, such as output of embeddings.
+        return  # It has zeros for units that are not sold, such as embedding output.
     tier = {None: "default", "batches": "batch"}.get(parts["tier"], parts["tier"])
     threshold = int(parts["k"] or 0) * 1000
     price = Decimal(amount)
@@ -139,7 +139,7 @@ _GENAI_UNITS = {
 
 
 def genai_claims(table: PriceTable, at: datetime) -> Iterator[Claim]:
-    """Prices of genai-prices, asked for by our ids: its own are not Bedrock's."""
+    """Yield the prices of genai-prices for our ids; its own are not Bedrock's."""
     if find_spec("genai_prices") is None:
         sys.exit("genai-prices is not installed: pip install genai-prices")
     from genai_prices.data import providers  # noqa: PLC0415 - needed here alone
@@ -174,12 +174,12 @@ def _genai_claims(model: str, found: Any, at: datetime) -> Iterator[Claim]:
 
 
 def home_of(model: str) -> str:
-    """A region in which *model* is called."""
+    """Return a region in which *model* is called."""
     return _HOMES.get(parse_model_id(model).geography or "us", "us-east-1")
 
 
 def our_rate(table: PriceTable, claim: Claim, at: datetime) -> Rate | None:
-    """What our table charges for the same, whatever lifetime a write has."""
+    """Return our rate for *claim*, for any lifetime of a cache write."""
     ref = parse_model_id(claim.model)
     for unit in claim.units:
         if claim.threshold or unit is not Unit.INPUT_TOKEN:
@@ -194,7 +194,7 @@ def our_rate(table: PriceTable, claim: Claim, at: datetime) -> Rate | None:
 
 
 def reason_of(table: PriceTable, claim: Claim, ours: Rate, at: datetime) -> str:
-    """Why the tables differ, as far as our rows tell."""
+    """Return the reason for the difference, as far as our rows show it."""
     ref = parse_model_id(claim.model)
     rows = list(table.rows(model=ref.model_id, tier=claim.tier, unit=ours.unit))
     same = [row for row in rows if row.amount == claim.amount]
@@ -208,11 +208,11 @@ def reason_of(table: PriceTable, claim: Claim, ours: Rate, at: datetime) -> str:
         return "price of another region"
     if not any(source.startswith("aws-") for source in ours.sources):
         return "no AWS source here either"
-    return "AWS's price list or page says otherwise"
+    return "AWS's price list or page has another price"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what the tables disagree on."""
+    """Print the prices that differ between the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--at", default=f"{datetime.now(UTC):%Y-%m-%d}", help="a day")
     parser.add_argument("--all", action="store_true", help="one line for each price")

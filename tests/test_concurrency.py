@@ -17,7 +17,7 @@ from alarms import alarms, needs_signals
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.client import BaseClient
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from patient_reader import PatientReader
 from waiting import HANG_S
 
 from bedrock_attrib import Recorder, Spend, Unit, attribution, instrument
@@ -117,7 +117,7 @@ def _call(client: BaseClient, chance: random.Random) -> None:
 def test_64_threads_of_250_calls(simulator: Simulator) -> None:
     """64 x 250 calls and streams in nested blocks add up to the last decimal."""
     sink = ListSink()
-    reader = InMemoryMetricReader()
+    reader = PatientReader()
     metrics = OpenTelemetrySink(meter_provider=MeterProvider(metric_readers=[reader]))
     recorder = Recorder(sinks=(metrics, sink))
     client = instrument(_Canned(simulator).client, recorder=recorder)
@@ -140,7 +140,7 @@ def test_64_threads_of_250_calls(simulator: Simulator) -> None:
     assert recorder.faults.counts() == {}
 
 
-def _metric_calls(reader: InMemoryMetricReader) -> Counter[tuple[tuple[str, str], ...]]:
+def _metric_calls(reader: PatientReader) -> Counter[tuple[tuple[str, str], ...]]:
     found: Counter[tuple[tuple[str, str], ...]] = Counter()
     data = reader.get_metrics_data()
     assert data is not None

@@ -14,6 +14,7 @@ from streams import MESSAGES, MODEL, body_of, converse_stream, invoke_stream
 
 import bedrock_attrib._instrument.event_handlers as client_module
 import bedrock_attrib._readers.raw_http as raw_http_module
+import bedrock_attrib._readers.responses as responses_module
 import bedrock_attrib._readers.streams as events_module
 import bedrock_attrib._recording.finalizer as settler_module
 import bedrock_attrib._recording.lifecycle as endings_module
@@ -24,7 +25,7 @@ from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import Routes
 from bedrock_attrib._recording.finalizer import Finalizer
-from bedrock_attrib.pricing._model_pricer import Till
+from bedrock_attrib.pricing._rate_sheet import ModelPricer
 from bedrock_attrib.testing import (
     ListSink,
     Reply,
@@ -102,14 +103,14 @@ PLACES: dict[str, tuple[Any, str]] = {
     "dropped call": (Recorder, "call_dropped"),
     "opening a stream": (client_module, "observe_stream"),
     "opening a body": (client_module, "observe_body"),
-    "need of a body": (client_module, "needs_body"),
+    "need of a body": (responses_module, "_may_lack"),
     "open streams": (Recorder, "answer_opened"),
     "reading a body": (raw_http_module, "read_body"),
     "counts of a stream": (events_module, "read_fields"),
     "reading a stream": (settler_module, "read_stream"),
     "building a record": (settler_module, "build_record"),
     "spend": (Spend, "add"),
-    "price look-up": (Till, "quote"),
+    "price look-up": (ModelPricer, "quote"),
     "loading prices": (PriceTable, "bundled"),
     "finalizing": (Finalizer, "_finalize_one"),
     "end": (Recorder, "_end"),

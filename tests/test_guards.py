@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bedrock_attrib import CallRecord, CallStart, Recorder, RefusedError, instrument
+from bedrock_attrib._instrument.targets import current_handlers
 from bedrock_attrib.sinks import RequestSize
 from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator
 
@@ -272,3 +273,21 @@ def test_a_start_that_is_stored(simulator: Simulator) -> None:
     client, _ = client_of(simulator, Storing())
     client.converse(modelId=CLAUDE, messages=MESSAGES)
     assert starts[0].request_size is None
+
+
+def test_amended_parameters(simulator: Simulator, guard: Reserving) -> None:
+    """What amends parameters runs before guards; its faults are contained."""
+
+    def fail(_operation: str, _params: dict[str, Any]) -> None:
+        raise ZeroDivisionError
+
+    def limit(operation: str, params: dict[str, Any]) -> None:
+        assert operation == "Converse"
+        params["inferenceConfig"] = {"maxTokens": 7}
+
+    client, _ = client_of(simulator, guard)
+    handlers = current_handlers(client.meta.events)
+    assert handlers is not None
+    handlers.amendments = (fail, limit)
+    client.converse(modelId=CLAUDE, messages=MESSAGES)
+    assert [size.max_tokens for size in guard.sizes if size is not None] == [7]

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from patient_reader import PatientReader
 from waiting import HANG_S
 
 pytest.importorskip("aiobotocore", reason="needs the extra aio")
 
 from aio_clients import client_of
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bedrock_attrib import Recorder, Spend, Unit, attribution, instrument
 from bedrock_attrib.metrics import OpenTelemetrySink
@@ -39,7 +39,7 @@ async def call(client: Any, number: int) -> None:
 @pytest.mark.slow
 def test_10_000_calls_at_once(simulator: Simulator) -> None:
     """10,000 tasks with a tag of their own each: no tag astray, sums to the cent."""
-    sink, reader = ListSink(), InMemoryMetricReader()
+    sink, reader = ListSink(), PatientReader()
     metrics = OpenTelemetrySink(
         meter_provider=MeterProvider(metric_readers=[reader]), tags=["team", "app"]
     )
@@ -97,7 +97,7 @@ def test_10_000_calls_at_once(simulator: Simulator) -> None:
     recorder.close()
 
 
-def _calls_by_team(reader: InMemoryMetricReader) -> Counter[str]:
+def _calls_by_team(reader: PatientReader) -> Counter[str]:
     found: Counter[str] = Counter()
     data = reader.get_metrics_data()
     assert data is not None

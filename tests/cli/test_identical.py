@@ -103,7 +103,7 @@ def test_calls_that_are_not_kept_any_more_are_told() -> None:
     """They are in no figure, which whoever reads one should know."""
     savings(asked(A, -60), asked(A), asked(A, 1))
     ledger = Ledger("calls.db")
-    ledger.forget(calls_before=NOON)
+    ledger.prune(calls_before=NOON)
     ledger.close()
     shown = savings()
     assert "Single calls before 2026-11-25 12:00 UTC were deleted" in shown

@@ -165,10 +165,10 @@ def test_a_file_that_was_cut_off_is_no_sound_ledger(path: Path, size: int) -> No
 def test_a_value_that_nobody_wrote_is_a_problem_too(path: Path) -> None:
     """Pages may be whole and hold nonsense."""
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("INSERT INTO more_sums VALUES (0, 1, 1, 1, 'search_unit', 'many')")
+        db.execute("INSERT INTO other_sums VALUES (0, 1, 1, 1, 'search_unit', 'many')")
     done = run_here("ledger", "check", "--ledger", str(path))
     assert done.returncode == 1
-    assert done.stdout.startswith("a value is none that was written: ")
+    assert done.stdout.startswith("a value was not written by the ledger: ")
 
 
 def test_late_calls_after_a_prune_are_no_problem(path: Path) -> None:
@@ -238,7 +238,7 @@ def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> 
     with closing(Ledger(path)) as kept:
         kept.write(make_record(at=NOON.replace(hour=20)))
         assert kept.flush(HANG_S)
-        kept.forget(calls_before=NOON.replace(hour=19))
+        kept.prune(calls_before=NOON.replace(hour=19))
     done = run_here(*export, "--json")
     assert json.loads(done.stdout)["forgotten_calls"] == 2
     told = " ".join(done.stderr.split())

@@ -278,7 +278,7 @@ def test_parquet_is_not_for_terminals(in_terminal: InTerminal, ledger: Path) -> 
         (("--ledger", "typo.db", "--top", "0"), "0 is not in the range 1<=x<=20000"),
         (("--ledger", "typo.db", "--format", "xls"), "'xls' is not one of"),
         (("--ledger", __file__), "no ledger: name another file"),
-        (("--ledger", "pigeons://x"), "no ledger is kept in pigeons://"),
+        (("--ledger", "pigeons://x"), "a ledger cannot be stored in pigeons://"),
         (("--json", "--format", "csv"), "--json and --format csv exclude each other"),
     ],
 )
@@ -666,3 +666,68 @@ def test_units_without_a_price_as_json(run: Run, odd: Path) -> None:
     ]
     (partial,) = (row for row in rows if row["status"] == "partial")
     assert partial["unpriced_units"] == ["output_image"]
+
+
+def test_charges(run: Run, ledger: Path) -> None:
+    """Every amount is a count times a list price, exact, the dearest model first."""
+    done = run("report", "charges", "--ledger", str(ledger))
+    assert (done.returncode, done.stderr) == (0, "")
+    times = "\N{MULTIPLICATION SIGN}"
+    assert [" ".join(line.split()) for line in done.stdout.splitlines()] == [
+        "Charges, 2026-11-24 12:00 to 2026-11-25 13:00 (UTC)",
+        f"model and unit count {times} list price = amount",
+        RULE * 59,
+        "claude-sonnet-4-5 $0.004620",
+        "input_token 400 $3.30 per 1,000,000, geo $0.001320",
+        "output_token 200 $16.50 per 1,000,000, geo $0.003300",
+        "nova-lite $0.000018",
+        "input_token 100 $0.06 per 1,000,000, geo $0.000006",
+        "output_token 50 $0.24 per 1,000,000, geo $0.000012",
+        RULE * 59,
+        "total $0.004638",
+    ]
+
+
+def test_charges_as_data(run: Run, ledger: Path) -> None:
+    """Count times price divided by per is the amount, in JSON and in CSV."""
+    asked = ("report", "charges", "--ledger", str(ledger), "--where", "team=search")
+    found = json.loads(run(*asked, "--json").stdout)
+    assert [
+        Decimal(row["price"]) * row["count"] / row["per"] == Decimal(row["amount"])
+        for row in found["rows"]
+    ] == [True, True]
+    assert Decimal(found["total"]["USD"]) == Decimal("0.003465")
+    (row, _) = csv.DictReader(io.StringIO(run(*asked, "--format", "csv").stdout))
+    assert row == {
+        "model": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "unit": "input_token",
+        "scope": "geo",
+        "region": "default",
+        "tier": "default",
+        "count": "300",
+        "price": "3.3",
+        "per": "1000000",
+        "amount": "0.0009900",
+        "currency": "USD",
+    }
+
+
+def test_charges_that_were_given_have_no_price(run: Run, tmp_path: Path) -> None:
+    """An amount of whole calls is counted by the call, in its own currency."""
+    path = tmp_path / "given.db"
+    with closing(Ledger(path)) as kept:
+        kept.write(make_record())
+        kept.write(make_record(cost=Cost(Decimal("1.5"), "CHF", {}, {})))
+    shown = run("report", "charges", "--ledger", str(path)).stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "given amounts, calls 1 1.500000 CHF" in lines
+    nothing = run("report", "charges", "--ledger", str(path), "--where", "team=x")
+    assert nothing.stdout.endswith("\n  no amounts\n")
+
+
+def test_lists_have_formats_too(run: Run, ledger: Path) -> None:
+    """As a report of spend: by name, or by the suffix of a file."""
+    asked = ("report", "unattributed", "--ledger", str(ledger), "--by", "region")
+    assert run(*asked, "--format", "csv").stdout.startswith("missing,region,")
+    both = run(*asked, "--json", "--format", "csv")
+    assert (both.returncode, "exclude each other" in both.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""A ledger in a place of its own: in a SQLite file, and in PostgreSQL."""
+"""Fixtures: empty ledgers in a SQLite file and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server() -> Iterator[postgres_server.PostgresServer]:
 def new_place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Place]:
-    """Gives, each time, how to open a store that nobody has written to."""
+    """Return, at each call, how to open another empty store."""
     if request.param == "sqlite":
         folder = tmp_path_factory.mktemp
         return lambda: partial(SQLiteStore, folder("ledger") / "calls.db")

@@ -1,4 +1,4 @@
-"""A ledger tells whether it is sound."""
+"""Check of a ledger."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def ledger(keep: Keep) -> Ledger:
 
 
 def test_a_sound_ledger(ledger: Ledger) -> None:
-    """Nothing is found, before and after what is old was forgotten."""
+    """Nothing is found, before and after pruning."""
     assert check_ledger(ledger) == []
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     assert check_ledger(ledger) == []
-    ledger.forget(calls_before=NOON - DAY, sums_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY, sums_before=NOON - DAY)
     ledger.compact()
     assert check_ledger(ledger) == []
     ledger.close()
@@ -91,10 +91,10 @@ DAMAGE = {
         "the month 2026-10 and its hours differ"
     ),
     "DELETE FROM sums WHERE level = 2": "the month 2026-10 and its hours differ",
-    "UPDATE more_sums SET total = '9' WHERE level = 0": (
+    "UPDATE other_sums SET total = '9' WHERE level = 0": (
         "the hour 2026-11-25 12:00 UTC and its calls differ in 'guardrail_topic_text"
     ),
-    "DELETE FROM more_sums WHERE level = 1": (
+    "DELETE FROM other_sums WHERE level = 1": (
         "a day and its hours differ in 'guardrail_topic_text_unit'"
     ),
 }

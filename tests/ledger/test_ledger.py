@@ -16,8 +16,8 @@ from waiting import HANG_S
 from bedrock_attrib import CallRecord, Unit, Usage
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.ledger._clock import cover
 from bedrock_attrib.ledger._store import Store
+from bedrock_attrib.ledger._time_buckets import cover
 
 Keep = Callable[..., Ledger]
 Place = Callable[[], Store]
@@ -37,7 +37,7 @@ def test_a_record_comes_back_as_it_was(name: str, keep: Keep) -> None:
 
 
 def test_calls_without_a_duration_add_none(keep: Keep) -> None:
-    """The sum of seconds is that of the calls that tell theirs, if any does."""
+    """The sum of seconds is that of the calls that have a duration."""
     ledger = keep(make_record(duration_s=None), make_record(duration_s=None))
     spans = (ALWAYS, (NOON, NOON + timedelta(seconds=1)))
     with ledger.reading() as reader:
@@ -47,7 +47,7 @@ def test_calls_without_a_duration_add_none(keep: Keep) -> None:
 
 
 def test_sums_are_exact(keep: Keep) -> None:
-    """Calls, counts and amounts by tags and kind."""
+    """Return calls, counts and amounts by tags and dimensions."""
     ledger = keep(*(make_record() for _ in range(3)), make_record(tags={"team": "ads"}))
     with ledger.reading() as reader:
         sums = {each.tags["team"]: each for each in reader.sums(*ALWAYS)}
@@ -134,7 +134,7 @@ def test_a_correction_takes_the_place_of_what_was_written(keep: Keep) -> None:
 
 
 def test_calls_of_one_microsecond(place: Place) -> None:
-    """Two ledgers that write calls of the same moment keep both."""
+    """Two ledgers that write calls of the same moment store both."""
     ledgers = [Ledger(place()) for _ in range(3)]
     for _ in range(700):
         for ledger in ledgers:
@@ -153,12 +153,12 @@ def test_calls_of_one_microsecond(place: Place) -> None:
 def test_old_calls_are_forgotten_and_their_sums_stay(keep: Keep) -> None:
     """Retention deletes single calls; the month is still right."""
     ledger = keep(make_record(at=NOON - 40 * DAY), make_record())
-    assert ledger.forget(calls_before=NOON - DAY) == 1
+    assert ledger.prune(calls_before=NOON - DAY) == 1
     ledger.compact()
     with ledger.reading() as reader:
         assert reader.count_calls() == 1
         assert sum(each.calls for each in reader.sums(*ALWAYS)) == 2
-    ledger.forget(sums_before=NOON - DAY)
+    ledger.prune(sums_before=NOON - DAY)
     with ledger.reading() as reader:
         assert sum(each.calls for each in reader.sums(*ALWAYS)) == 1
     ledger.close()
@@ -191,14 +191,14 @@ def test_threads_take_turns(keep: Keep) -> None:
     assert entered.wait(HANG_S)
     timer = threading.Timer(0.1, leave.set)
     timer.start()
-    assert ledger.forget(calls_before=ALWAYS[1]) == 1
+    assert ledger.prune(calls_before=ALWAYS[1]) == 1
     thread.join(HANG_S)
     timer.join(HANG_S)
     ledger.close()
 
 
 def test_models_are_told_apart(keep: Keep) -> None:
-    """The same model by two names, and two regions, are kinds of their own."""
+    """The same model by two names, and two regions, have dimensions of their own."""
     ledger = keep(
         make_record(),
         make_record(region="eu-central-1"),
@@ -206,7 +206,7 @@ def test_models_are_told_apart(keep: Keep) -> None:
     )
     with ledger.reading() as reader:
         kinds = {
-            (each.kind.model.requested, each.kind.region)
+            (each.dimensions.model.requested, each.dimensions.region)
             for each in reader.sums(*ALWAYS)
         }
     assert kinds == {

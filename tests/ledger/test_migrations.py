@@ -1,169 +1,161 @@
-"""Ledgers of older libraries: brought up to date, whole, by whoever comes first."""
+"""Migrations of a ledger to a newer schema."""
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from kept_records import NOON, make_record
-from old_ledgers import (
-    CALL_1,
-    KEY_1,
-    ROWS_1,
-    SCHEMA_1,
-    make_ledger_1,
-    open_and_write,
-)
+from kept_records import make_record
 from postgres_server import PostgresServer
 from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, LedgerError
-from bedrock_attrib.ledger import Ledger, check_ledger
-from bedrock_attrib.ledger._schema import MIGRATIONS
+from bedrock_attrib.ledger import Ledger
+from bedrock_attrib.ledger._dimensions import RECORD_DIMENSIONS
+from bedrock_attrib.ledger._field_table import CALL_FIELDS
+from bedrock_attrib.ledger._schema import MIGRATIONS, Migration
+from bedrock_attrib.ledger._sqlite.migrate import migrate
+from bedrock_attrib.ledger._store import Store
 
-ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-LATER = NOON + timedelta(seconds=1)
-HASH = "0123456789abcdef" * 2
+Place = Callable[..., Store]
 
-
-def told(record: CallRecord) -> tuple[object, ...]:
-    """What is told apart here of a call."""
-    return (
-        record.id,
-        record.started_at,
-        dict(record.tags),
-        dict(record.usage or {}),
-        record.price_reason,
-        record.request_id,
-        record.request_hash,
-    )
-
-
-OLD = (
-    f"{'ab' * 10}000000000007",
-    NOON,
-    {"team": "search"},
-    {"input_token": 100, "output_token": 50},
-    "the model is not known",
-    "REQ/1",
-    None,
+NEXT = MIGRATIONS[-1].number + 1
+LATER = (
+    *MIGRATIONS,
+    Migration(
+        NEXT,
+        "a column and a table of a later library",
+        (
+            "ALTER TABLE calls ADD COLUMN later {integer}",
+            "CREATE TABLE later (id {id}, name TEXT NOT NULL, {unique} (name {equal}))",
+        ),
+    ),
 )
 
 
-def test_what_old_ledgers_are_made_of_is_what_libraries_made() -> None:
-    """The first migration is never changed, as files are out there."""
-    made = ["".join(each.split()) for each in MIGRATIONS[0].statements]
-    assert made == ["".join(each.split()) for each in SCHEMA_1]
+def make_ledger(path: Path) -> None:
+    """Write one call to a new ledger."""
+    with closing(Ledger(path)) as ledger:
+        ledger.write(make_record())
 
 
-def test_an_older_file_is_brought_up_to_date(path: Path) -> None:
-    """What is in it is still there, and what it could not hold now can be kept."""
-    make_ledger_1(path)
-    ledger = Ledger(path)
-    ledger.write(make_record(at=LATER, request_hash=HASH))
-    assert ledger.flush(HANG_S)
-    with ledger.reading() as reader:
-        old, new = reader.calls(*ALWAYS)
-        assert sum(each.calls for each in reader.sums(*ALWAYS)) == 2
-    assert (told(old), new.request_hash) == (OLD, HASH)
-    assert check_ledger(ledger) == []
-    ledger.close()
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file as a ledger does."""
+    with closing(sqlite3.connect(path, timeout=HANG_S, isolation_level=None)) as db:
+        yield db
 
 
-def test_an_older_library_goes_on_with_a_file_it_has_open(path: Path) -> None:
-    """It names its columns, so that one more is not in its way."""
-    make_ledger_1(path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.execute("SELECT count(*) FROM calls").fetchone()
-        Ledger(path).close()
-        old.execute(CALL_1, (KEY_1 + 1, b"REQ/2"))
-    ledger = Ledger(path)
-    with ledger.reading() as reader:
-        assert [each.request_hash for each in reader.calls(*ALWAYS)] == [None, None]
-    ledger.close()
+def test_every_field_of_a_record_is_stored() -> None:
+    """A field is shared by many calls, has a column of its own, or is one of six."""
+    others = {"id", "started_at", "tags", "usage", "cost", "price_reason"}
+    stored = {*RECORD_DIMENSIONS, *(each.name for each in CALL_FIELDS), *others}
+    assert stored == set(CallRecord._fields)
+
+
+def test_a_file_is_migrated_once(path: Path) -> None:
+    """Its calls stay, and another migration to the same schema changes nothing."""
+    make_ledger(path)
+    with connected(path) as db:
+        migrate(db, path, LATER)
+        migrate(db, path, LATER)
+        assert db.execute("SELECT attempts, later FROM calls").fetchall() == [(1, None)]
+        assert db.execute("SELECT * FROM later").fetchall() == []
+        assert db.execute("PRAGMA user_version").fetchone() == (NEXT,)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_newer_file_is_refused(path: Path, *, read_only: bool) -> None:
+    """The error names both schemas, and the file is not changed."""
+    make_ledger(path)
+    with connected(path) as db:
+        migrate(db, path, LATER)
+    expected = f"its schema is {NEXT}, this version knows {NEXT - 1}"
+    with pytest.raises(LedgerError, match=expected):
+        Ledger(path, read_only=read_only)
+    with connected(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (NEXT,)
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
-    """It is all or nothing: what stops it half-way is told, and nothing is lost."""
-    make_ledger_1(path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("ALTER TABLE calls ADD COLUMN request_hash BLOB")  # not by us
-    with pytest.raises(LedgerError, match="duplicate column"):
-        Ledger(path)
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
-        assert db.execute("SELECT count(*) FROM calls").fetchone() == (1,)
+    """All its statements take effect, or none."""
+    make_ledger(path)
+    added = "ALTER TABLE calls ADD COLUMN later {integer}"
+    failing = (*MIGRATIONS, Migration(NEXT, "one column twice", (added, added)))
+    with connected(path) as db:
+        with pytest.raises(sqlite3.OperationalError, match="duplicate column"):
+            migrate(db, path, failing)
+        assert db.execute("PRAGMA user_version").fetchone() == (NEXT - 1,)
+        with pytest.raises(sqlite3.OperationalError, match="no such column"):
+            db.execute("SELECT later FROM calls")
 
 
-def test_several_processes_migrate_at_once(path: Path) -> None:
-    """One of them does it, the others go on with what it made."""
-    make_ledger_1(path)
-    spawning = multiprocessing.get_context("spawn")
-    barrier = spawning.Barrier(3)
-    processes = [
-        spawning.Process(
-            target=open_and_write, args=(path, barrier, f"of-{number}", HASH)
-        )
-        for number in range(3)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(HANG_S)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    ledger = Ledger(path)
-    with ledger.reading() as reader:
-        found = [each.request_hash for each in reader.calls(*ALWAYS)]
-    assert found == [None, HASH, HASH, HASH]
-    ledger.close()
+def test_several_connections_migrate_at_once(path: Path) -> None:
+    """One of them does it, and the others continue with its result."""
+    make_ledger(path)
+    barrier = Barrier(4)
+
+    def migrated(_: int) -> int:
+        with connected(path) as db:
+            barrier.wait(HANG_S)
+            migrate(db, path, LATER)
+            return int(db.execute("SELECT count(later) FROM calls").fetchone()[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(migrated, range(4))) == [0, 0, 0, 0]
 
 
-def make_postgres_1(server: PostgresServer, schema: str) -> None:
-    """A schema of a PostgreSQL database as the library before left it."""
-    import psycopg  # noqa: PLC0415 -- an extra, there where the server is
+def test_postgres_is_migrated_by_several_hosts_at_once(server: PostgresServer) -> None:
+    """One of them does it, and this library then refuses the newer ledger."""
+    from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: PLC0415
+    from bedrock_attrib.ledger.postgres._schema import LedgerSchema  # noqa: PLC0415
 
-    from bedrock_attrib.ledger.postgres._tables import _WORDS  # noqa: PLC0415
+    schema = server.new_schema()
+    barrier = Barrier(4)
 
-    with psycopg.connect(server.address(), autocommit=True) as db:
-        db.execute(f'CREATE SCHEMA "{schema}"')
-        db.execute(f'SET search_path TO "{schema}"')
-        db.execute(
-            "CREATE TABLE migrations (number bigint PRIMARY KEY, "
-            "about text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
-        )
-        db.execute("INSERT INTO migrations (number, about) VALUES (1, 'calls')")
-        for statement in SCHEMA_1:
-            db.execute(statement.format(**_WORDS))
-        for sql, values in ROWS_1:
-            db.execute(sql.replace("?", "%s"), values)
+    def migrated(_: int) -> int:
+        store = PostgresStore(server.address(), schema=schema)
+        begun, connect = store._begun, store._connect  # noqa: SLF001
+        newer = LedgerSchema(schema, begun, lambda: "a server", LATER)
+        with connect() as db:
+            barrier.wait(HANG_S)
+            newer.migrate(db)
+            found = db.execute(f'SELECT max(number) FROM "{schema}".migrations')  # noqa: S608
+            number = int(found.fetchone()[0])
+        store.close()
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(migrated, range(4))) == [NEXT] * 4
+    expected = f"its schema is {NEXT}, this version knows {NEXT - 1}"
+    with pytest.raises(LedgerError, match=expected):
+        PostgresStore(server.address(), schema=schema)
 
 
-def test_postgres(server: PostgresServer) -> None:
-    """The same in PostgreSQL, by four threads at once."""
+def test_an_older_file_is_not_read_without_migrating_it(path: Path) -> None:
+    """The error says to open it once to write."""
+    make_ledger(path)
+    with connected(path) as db:
+        db.execute("PRAGMA user_version = -1")
+    with pytest.raises(LedgerError, match="open it once to write"):
+        Ledger(path, read_only=True)
+
+
+def test_an_older_schema_of_postgres_is_not_read_without_migrating_it(
+    server: PostgresServer,
+) -> None:
+    """The error says to open it once to write."""
     from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: PLC0415
 
     schema = server.new_schema()
-    make_postgres_1(server, schema)
-    address = server.address()
-    with ThreadPoolExecutor(4) as pool:
-        opened = [pool.submit(PostgresStore, address, schema=schema) for _ in range(4)]
-        stores = [each.result() for each in opened]
-    for store in stores:
-        ledger = Ledger(store)
-        ledger.write(make_record(at=LATER, request_hash=HASH))
-        assert ledger.flush(HANG_S)
-    ledger = Ledger(stores[0])
-    with ledger.reading() as reader:
-        old, *new = reader.calls(*ALWAYS)
-    assert (told(old), [each.request_hash for each in new]) == (OLD, [HASH] * 4)
-    assert check_ledger(ledger) == []
-    for store in stores:
-        store.close()
+    store = PostgresStore(server.address(), schema=schema)
+    with store._connect() as db:  # noqa: SLF001
+        db.execute(f'UPDATE "{schema}".migrations SET number = -1')  # noqa: S608
+    store.close()
+    with pytest.raises(LedgerError, match="open it once to write"):
+        PostgresStore(server.address(), schema=schema, read_only=True)

@@ -24,7 +24,7 @@ from bedrock_attrib.ledger.parquet import (  # noqa: E402
     athena_table,
     export,
 )
-from bedrock_attrib.ledger.parquet._columns import batched  # noqa: E402
+from bedrock_attrib.ledger.parquet._arrow_columns import batched  # noqa: E402
 
 Keep = Callable[..., Ledger]
 DAY = timedelta(days=1)
@@ -65,6 +65,7 @@ def expected(record: CallRecord) -> dict[str, Any]:
         "unpriced_units": [] if record.cost is None else [*record.cost.unpriced_units],
         "price_status": record.price_status,
         "price_reason": record.price_reason or None,
+        "price_reason_code": record.price_reason_code,
         "duration_us": None if duration_s is None else 1_250_000,
         "first_chunk_us": None if first is None else int(first * 1e6),
         "outcome": record.outcome,
@@ -72,6 +73,7 @@ def expected(record: CallRecord) -> dict[str, Any]:
         "attempts": record.attempts,
         "request_id": record.request_id,
         "request_hash": record.request_hash,
+        "doubtful_attempts": [*record.doubtful_attempts],
     }
 
 
@@ -100,7 +102,7 @@ def test_every_field_is_there(keep: Keep, tmp_path: Path) -> None:
 
 
 def test_what_no_column_can_hold_is_kept_as_text(keep: Keep, tmp_path: Path) -> None:
-    """A count beyond 64 bits, and amounts of too many digits, stand in text exactly."""
+    """Counts beyond 64 bits, and amounts of too many digits, are exported as text."""
     fine = make_record(cost=Cost(Decimal("0.1234567890123456789"), "EUR", {}, {}))
     immense = make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.OUTPUT_TOKEN: 1}))
     large = make_record(Usage({Unit.INPUT_TOKEN: 10**15}))
@@ -151,15 +153,15 @@ def test_days_are_whole_and_replaced(keep: Keep, tmp_path: Path) -> None:
 def test_retention_takes_nothing_from_what_was_exported(
     keep: Keep, tmp_path: Path
 ) -> None:
-    """A day whose calls were forgotten keeps its file, and the result says so."""
+    """A file of a day with pruned calls is not replaced, and the result says so."""
     ledger = keep(make_record(at=NOON - timedelta(hours=1)), make_record())
     (before,) = export(ledger, tmp_path / "kept")
-    assert ledger.forget(calls_before=NOON) == 1
+    assert ledger.prune(calls_before=NOON) == 1
     (after,) = export(ledger, tmp_path / "kept")
     assert after == ExportedDay(TODAY, None, 1, 1)
     assert len(rows(before.path)) == 2
     (new,) = export(ledger, tmp_path / "new")
-    assert (new.path is not None, new.calls, new.forgotten) == (True, 1, 1)
+    assert (new.path is not None, new.calls, new.pruned) == (True, 1, 1)
     ledger.close()
 
 
@@ -193,10 +195,10 @@ def test_ledgers_share_a_folder(keep: Keep, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written(keep: Keep, tmp_path: Path) -> None:
-    """The error says what to do; days before are whole, and no half is left."""
+    """Files of earlier days are complete, and no partial file is left."""
     ledger = keep(make_record(at=NOON - DAY), make_record())
     (tmp_path / "day=2026-11-25").write_text("in the way")
-    with pytest.raises(LedgerError, match="days before this one are whole"):
+    with pytest.raises(LedgerError, match="files of earlier days are complete"):
         export(ledger, tmp_path)
     ledger.close()
     assert len(rows(*tmp_path.glob("day=2026-11-24/*"))) == 1

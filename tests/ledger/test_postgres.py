@@ -1,4 +1,4 @@
-"""A ledger in PostgreSQL: many hosts, broken connections, and who may do what."""
+"""Ledger in PostgreSQL: many hosts, broken connections, and rights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def schema(server: PostgresServer) -> str:
 
 @pytest.fixture
 def store(server: PostgresServer, schema: str) -> Iterator[PostgresStore]:
-    """A ledger that nobody has written to."""
+    """An empty ledger."""
     with closing(PostgresStore(server.address(), schema=schema)) as store:
         yield store
 
@@ -98,17 +98,20 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ((":b%25dger", ":se%63ret"), "see user and password|the pass"),
+        ((":b%25dger", ":se%63ret"), "check user and password|the pass"),
         (("/postgres?", "/nowhere?"), "create the database|create it"),
         # (What the driver makes of this differs between its releases.)
-        (("b%25dger", "sec ret&="), "expected postgresql://|see the password"),
-        (("@127.0.0.1:", "@127.0.0.1:1"), "expected postgresql://|see whether"),
+        (("b%25dger", "sec ret&="), "expected postgresql://|check the password"),
+        (
+            ("@127.0.0.1:", "@127.0.0.1:1"),
+            "expected postgresql://|check that the server",
+        ),
     ],
 )
 def test_errors_say_what_to_do_and_never_the_password(
     server: PostgresServer, change: tuple[str, str], message: str
 ) -> None:
-    """Neither the message nor its causes tell it."""
+    """Neither the message nor its causes contain it."""
     address = f"{server.address()}?application_name=a".replace(*change)
     with pytest.raises(LedgerError, match=message) as caught:
         PostgresStore(address)
@@ -335,7 +338,7 @@ def test_a_role_that_only_writes(
         ledger.correct(record, record._replace(tier="flex"))
         assert ledger.flush(HANG_S)
         with pytest.raises(LedgerError, match="grant the role"):
-            ledger.forget(calls_before=ALWAYS[1])
+            ledger.prune(calls_before=ALWAYS[1])
         ledger.close()
     assert counted(store) == (1, 1, 1)
 
@@ -387,7 +390,7 @@ OLD = datetime(2026, 1, 1, tzinfo=UTC)
 def test_the_grants_of_the_page_suffice(
     granted: Callable[..., Ledger], store: PostgresStore
 ) -> None:
-    """Each role does its work with them: write and correct, read, forget."""
+    """Each role can do its work with them: write and correct, read, prune."""
     meter, record = granted("meter"), make_record(at=OLD, tags={"team": "gone"})
     for each in (record, make_record(Usage({Unit.SEARCH_UNIT: 1}), at=OLD)):
         meter.write(each)
@@ -399,8 +402,8 @@ def test_the_grants_of_the_page_suffice(
         reports = granted("reports", **settings)
         assert check_ledger(reports) == []
     retention = granted("retention")
-    assert retention.forget(calls_before=OLD + timedelta(days=1)) == 2
-    assert retention.forget(sums_before=OLD + timedelta(days=40)) == 0
+    assert retention.prune(calls_before=OLD + timedelta(days=1)) == 2
+    assert retention.prune(sums_before=OLD + timedelta(days=40)) == 0
     assert counted(store) == (1, 1, 1)
     meter.write(record)
     assert meter.flush(HANG_S)
@@ -414,17 +417,17 @@ def test_the_grants_of_the_page_are_no_more_than_it_takes(
     """No role can do the work of another."""
     for name in ("meter", "reports"):
         with pytest.raises(LedgerError, match="grant the role"):
-            _forget_something(granted("meter"), granted(name))
+            _prune_something(granted("meter"), granted(name))
     for name in ("reports", "retention"):
         ledger = granted(name)
         ledger.write(make_record())
         assert not ledger.flush(10)
 
 
-def _forget_something(writer: Ledger, ledger: Ledger) -> None:
+def _prune_something(writer: Ledger, ledger: Ledger) -> None:
     writer.write(make_record())
     assert writer.flush(HANG_S)
-    ledger.forget(calls_before=ALWAYS[1])
+    ledger.prune(calls_before=ALWAYS[1])
 
 
 def test_a_schema_without_a_ledger_is_not_made_by_who_reads(
@@ -443,45 +446,15 @@ def test_who_reads_does_not_write(server: PostgresServer, schema: str) -> None:
     """A store that was opened to be read takes no records."""
     reader = PostgresStore(server.address(), schema=schema, read_only=True)
     with pytest.raises(LedgerError, match="read only"):
-        Ledger(reader).forget(calls_before=ALWAYS[1])
+        Ledger(reader).prune(calls_before=ALWAYS[1])
     with pytest.raises(LedgerError, match="read only"):
         Ledger(reader).compact()
     reader.close()
 
 
-def make_older(server: PostgresServer, schema: str) -> None:
-    """Take away what migrations brought."""
-    execute(
-        server,
-        f'DROP TABLE "{schema}".marks',
-        f'ALTER TABLE "{schema}".calls DROP COLUMN request_hash',
-        f'DELETE FROM "{schema}".migrations WHERE number > 1',  # noqa: S608
-    )
-
-
-def test_a_ledger_that_is_brought_up_to_date_under_a_reader(
-    server: PostgresServer, store: PostgresStore, schema: str
-) -> None:
-    """Each moment is read as it is, and not brought up to date while it is read."""
-    ledger = Ledger(store)
-    ledger.write(make_record())
-    assert ledger.flush(HANG_S)
-    make_older(server, schema)
-    reader = PostgresStore(server.address(), schema=schema, read_only=True)
-    assert counted(reader) == (1, 1, 1)
-    with Ledger(reader).reading() as reading:
-        assert reading.span() is not None
-        with pytest.raises(LedgerError, match="lock timeout"):
-            PostgresStore(server.address(), schema=schema, lock_timeout_s=0.05)
-        assert [call.request_hash for call in reading.calls(*ALWAYS)] == [None]
-    PostgresStore(server.address(), schema=schema).close()
-    assert counted(reader) == (1, 1, 1)
-    reader.close()
-
-
 @contextmanager
 def marks_are_held(server: PostgresServer, schema: str) -> Iterator[None]:
-    """Nobody can set a mark; who tries waits until the end."""
+    """Lock the marks, so that sessions that set one wait until the end."""
     with psycopg.connect(server.address()) as db:
         db.execute(f'LOCK TABLE "{schema}".marks IN EXCLUSIVE MODE')
         yield
@@ -494,7 +467,7 @@ def wait_for_waiting(server: PostgresServer, count: int) -> None:
         wait_until(lambda: db.execute(sql).fetchone() == (count,))
 
 
-def test_a_late_call_comes_while_calls_are_forgotten(
+def test_a_late_call_comes_while_calls_are_pruned(
     server: PostgresServer, store: PostgresStore, schema: str
 ) -> None:
     """Of the hours after those that were deleted, every call is there."""
@@ -505,7 +478,7 @@ def test_a_late_call_comes_while_calls_are_forgotten(
     assert writer.flush(HANG_S)
     with ThreadPoolExecutor(1) as pool:
         with marks_are_held(server, schema):
-            deleted = pool.submit(keeper.forget, calls_before=OLD + timedelta(days=2))
+            deleted = pool.submit(keeper.prune, calls_before=OLD + timedelta(days=2))
             wait_for_waiting(server, 1)
             writer.write(make_record(at=OLD + timedelta(days=1)))
             assert writer.flush(HANG_S)
@@ -518,7 +491,7 @@ def test_a_late_call_comes_while_calls_are_forgotten(
 def test_a_server_whose_transactions_do_not_see_what_others_do(
     server: PostgresServer, schema: str
 ) -> None:
-    """Its default is not relied on: who waits for a deletion then knows of it."""
+    """Its default does not matter: a session that waited for a deletion sees it."""
     options = quote("-c default_transaction_isolation=repeatable\\ read")
     address = f"{server.address()}?options={options}"
     writer, keeper = (
@@ -528,10 +501,10 @@ def test_a_server_whose_transactions_do_not_see_what_others_do(
     for at, team in ((OLD, "gone"), (later, "stays")):
         writer.write(make_record(at=at, tags={"team": team}))
         assert writer.flush(HANG_S)
-    keeper.forget(calls_before=OLD + timedelta(days=1))
+    keeper.prune(calls_before=OLD + timedelta(days=1))
     with ThreadPoolExecutor(2) as pool:
         with marks_are_held(server, schema):
-            forgotten = pool.submit(keeper.forget, sums_before=later)
+            forgotten = pool.submit(keeper.prune, sums_before=later)
             wait_for_waiting(server, 1)
             writer.write(make_record(at=later, tags={"team": "gone"}))
             written = pool.submit(writer.flush, 20)
@@ -562,7 +535,7 @@ def test_an_address_that_changes(server: PostgresServer, schema: str) -> None:
 
 
 def test_sums_are_locked_by_somebody_else(server: PostgresServer, schema: str) -> None:
-    """Records wait no longer than they were told to, and are tried again."""
+    """Records wait no longer than the lock timeout, and are tried again."""
     store = PostgresStore(server.address(), schema=schema, lock_timeout_s=0.05)
     ledger = Ledger(store, interval_s=3600)
     with psycopg.connect(server.address()) as db:

@@ -11,12 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
-from kept_records import NOON, make_record
-from old_ledgers import make_ledger_1
+from kept_records import make_record
 from waiting import HANG_S
 
 from bedrock_attrib import LedgerError, Unit, Usage
@@ -59,7 +57,7 @@ def test_reading_leaves_no_trace(path: Path) -> None:
 
 
 def test_a_file_that_is_locked_is_read(path: Path) -> None:
-    """Somebody who holds the write lock is not waited for."""
+    """A process that holds the write lock is not waited for."""
     keep(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -125,53 +123,6 @@ def open_read_only(path: Path) -> None:
     open_ledger(path, read_only=True).close()
 
 
-def test_an_older_file_is_read_as_it_is(path: Path) -> None:
-    """Nothing is brought up to date, so that an older library can go on with it."""
-    make_ledger_1(path)
-    before = path.read_bytes()
-    with (
-        closing(Ledger(path, read_only=True)) as ledger,
-        ledger.reading() as reader,
-    ):
-        (call,) = reader.calls(*ALWAYS)
-        (total,) = reader.totals(*ALWAYS, {"tags": None})
-        assert reader.calls_since() == NOON
-    assert (call.tags, call.request_hash) == ({"team": "search"}, None)
-    assert (total.values, total.calls) == (({"team": "search"},), 1)
-    assert check_ledger(path) == []
-    assert path.read_bytes() == before
-
-
-def test_an_older_ledger_is_read_as_it_is(place: Place) -> None:
-    """Wherever it is kept."""
-    with closing(Ledger(place())) as ledger:
-        ledger.write(make_record())
-    store = place()
-    with store.transaction() as writing:
-        writing.forget_sums(0, 0)  # a transaction is open
-        schema = getattr(store, "_schema", None)
-        versions = (
-            ["PRAGMA user_version = 1"]
-            if schema is None
-            else ["DELETE FROM migrations WHERE number > 1"]
-        )
-        columns = "ALTER TABLE calls DROP COLUMN request_hash"
-        for statement in ("DROP TABLE marks", columns, *versions):
-            writing._db.execute(statement)  # type: ignore[attr-defined] # noqa: SLF001
-    store.close()
-    older: Store
-    if schema is None:
-        older = Ledger(store.path, read_only=True).store  # type: ignore[attr-defined]
-    else:
-        assert isinstance(place, partial)
-        older = place.func(*place.args, **place.keywords, read_only=True)
-    with Ledger(older).reading() as reader:
-        assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
-        assert reader.calls_since() == NOON
-    assert check_ledger(Ledger(older)) == []
-    older.close()
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -204,7 +155,7 @@ def test_a_ledger_that_is_only_read_is_not_written(
     ledger = Ledger(path, read_only=True, interval_s=60)
     ledger.write(make_record())
     assert not ledger.flush(1)
-    for change in (ledger.compact, lambda: ledger.forget(calls_before=ALWAYS[1])):
+    for change in (ledger.compact, lambda: ledger.prune(calls_before=ALWAYS[1])):
         with pytest.raises(LedgerError, match="was opened to be read only"):
             change()
     ledger.close()
@@ -249,7 +200,7 @@ def shared() -> Iterator[Path]:
 def read_as_nobody(
     path: Path, meanwhile: Callable[[], None] = lambda: None, program: str = _AS_NOBODY
 ) -> str:
-    """What another user reads, who does something between two questions."""
+    """Return what another user reads, with an action between two queries."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program, path],
         stdin=subprocess.PIPE,
@@ -290,7 +241,7 @@ def test_a_file_that_one_may_only_read_while_it_is_written(shared: Path) -> None
 
 @as_nobody
 def test_a_file_that_changes_under_a_reader_without_locks(shared: Path) -> None:
-    """He is told to read it again, rather than believe what he saw."""
+    """The error says to read it again."""
     told = read_as_nobody(shared, lambda: keep(shared))
     assert told.startswith("1 1\n")
     assert told.endswith("was written while it was read: read it again\n")
@@ -328,13 +279,13 @@ except LedgerError as error:
 
 @as_nobody
 def test_what_makes_no_sense_as_it_was_written_meanwhile(shared: Path) -> None:
-    """The reader is told that it was, whatever came of it."""
+    """The error says so, whatever was read."""
     with closing(Ledger(shared, interval_s=60)) as ledger:
         ledger.write(make_record(Usage({Unit.SEARCH_UNIT: 1})))
 
     def spoil() -> None:
         with closing(sqlite3.connect(shared)) as db, db:
-            db.execute("UPDATE more_sums SET total = 'many'")
+            db.execute("UPDATE other_sums SET total = 'many'")
 
     told = read_as_nobody(shared, spoil, _NOT_READ_YET)
     assert told.startswith("2\n")
@@ -383,7 +334,7 @@ def test_a_file_that_is_written_while_it_is_checked_is_not_damaged(
 
 @as_nobody
 def test_a_folder_that_may_not_be_entered(shared: Path) -> None:
-    """It is told like all that is wrong with a ledger."""
+    """It is reported like any other problem of a ledger."""
     shared.parent.chmod(0o700)
     told = f"cannot open {shared} as a ledger: Permission denied; expected a file in"
     assert read_as_nobody(shared).startswith(told)
@@ -411,7 +362,7 @@ def write_and_be_killed(path: Path) -> None:
 
 @as_nobody
 def test_what_a_killed_process_left_is_read(shared: Path) -> None:
-    """Its log is read by others too; only who may write puts it away."""
+    """Its log is read by others too; only a user who may write removes it."""
     write_and_be_killed(shared)
     assert read_as_nobody(shared) == "2 2\n2\n"
     shared.with_name("calls.db-shm").unlink()

@@ -1,4 +1,4 @@
-"""Hashes of requests in a ledger: kept as they came, and equal ones found."""
+"""Hashes of requests in a ledger: stored unchanged, and equal ones found."""
 
 from __future__ import annotations
 

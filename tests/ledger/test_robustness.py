@@ -96,7 +96,7 @@ def test_a_file_that_was_deleted_is_made_anew(
 
 
 def test_a_folder_that_vanishes(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Records wait for the folder to come back; it is told once, as is the end."""
+    """Records wait for the folder; failure and recovery are logged once."""
     folder = path.parent / "logs"
     folder.mkdir()
     ledger = Ledger(folder / "calls.db", interval_s=60)
@@ -152,7 +152,7 @@ def test_a_full_database(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert calls_in(path) == (1, 1)
     assert ledger.flush(HANG_S)  # a new connection has no bound
     assert calls_in(path) == (2001, 2001)
-    assert "make room on the disk" in warnings_of(caplog)[0]
+    assert "free space on the disk" in warnings_of(caplog)[0]
     assert ledger.dropped == 0
     ledger.close()
 
@@ -266,7 +266,7 @@ def test_a_record_that_cannot_be_written_is_lost_alone(
 def test_odd_texts_come_back_as_they_were(
     fields: dict[str, object], path: Path
 ) -> None:
-    """What looks like a UUID or a number of ours and is none is kept as text."""
+    """Text that resembles a UUID or a number of ours is stored as it is."""
     record = make_record(**fields)
     ledger = Ledger(path, interval_s=60)
     ledger.write(record)
@@ -299,7 +299,7 @@ def test_threads_that_flush_and_forget_at_once(path: Path) -> None:
                 if number % 2:
                     ledger.flush(HANG_S)
                 else:
-                    ledger.forget(calls_before=datetime(2026, 1, 1, tzinfo=UTC))
+                    ledger.prune(calls_before=datetime(2026, 1, 1, tzinfo=UTC))
                 with ledger.reading() as reader:
                     reader.sums(*ALWAYS)
         except BaseException as error:  # noqa: BLE001 -- shown below
@@ -356,7 +356,7 @@ def write(count):
 
 
 def test_what_is_pending_is_written_when_python_exits(path: Path) -> None:
-    """A ledger that nobody closed is flushed."""
+    """A ledger that was not closed is flushed."""
     run(f"{_OPEN}write(5)", path)
     assert calls_in(path) == (5, 5)
 

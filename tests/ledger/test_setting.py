@@ -1,4 +1,4 @@
-"""The setting that keeps a ledger."""
+"""The setting `ledger`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def default_again() -> Iterator[None]:
-    """The default recorder of other tests keeps no ledger."""
+    """The default recorder of other tests has no ledger."""
     yield
     configure()
 
@@ -62,7 +62,7 @@ def test_the_default_recorder_keeps_every_call(path: Path) -> None:
 
 
 def test_calls_are_kept_when_the_process_ends(path: Path) -> None:
-    """The environment is enough, and nobody has to flush."""
+    """The environment is enough, and no flush is needed."""
     code = f"""
 from bedrock_attrib import instrument
 from bedrock_attrib.testing import bedrock_simulator
@@ -82,7 +82,7 @@ def test_a_ledger_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
     """Settings are read when clients are instrumented, not within a call."""
     with pytest.raises(LedgerError, match="nowhere"):
         configure(ledger=tmp_path / "nowhere" / "calls.db")
-    with pytest.raises(ConfigError, match="no ledger is kept in ftp://"):
+    with pytest.raises(ConfigError, match="a ledger cannot be stored in ftp://"):
         configure(ledger="ftp://host/calls")
 
 

@@ -12,11 +12,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
-    InMemoryMetricReader,
     MetricReader,
     NumberDataPoint,
 )
 from opentelemetry.sdk.metrics.view import View
+from patient_reader import PatientReader
 
 from bedrock_attrib._model.cost import Cost
 from bedrock_attrib._model.model_id import parse_model_id
@@ -65,14 +65,6 @@ def make_record(**changes: Any) -> CallRecord:
 Point = NumberDataPoint | HistogramDataPoint
 
 
-class PatientReader(InMemoryMetricReader):
-    """A reader that collects without the SDK's limit of ten seconds."""
-
-    def collect(self, timeout_millis: float = 600_000) -> None:
-        """Collect with a limit that only a hang reaches."""
-        super().collect(timeout_millis)
-
-
 class Metrics:
     """A real meter provider with in-memory readers, and sinks on it."""
 
@@ -92,9 +84,7 @@ class Metrics:
         self._sinks.append(sink)
         return sink
 
-    def collect(
-        self, reader: InMemoryMetricReader | None = None
-    ) -> dict[str, list[Point]]:
+    def collect(self, reader: PatientReader | None = None) -> dict[str, list[Point]]:
         """One collection: data points by instrument."""
         data = (reader or self.reader).get_metrics_data()
         if data is None:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
+from patient_reader import PatientReader
 from waiting import HANG_S
 
 from bedrock_attrib._model.cost import Cost
@@ -254,7 +255,7 @@ def test_all_readers_and_temporalities_agree(
 ) -> None:
     """Deltas add up to the cumulative sum, also over a view without the team."""
     delta = InMemoryMetricReader({ObservableCounter: AggregationTemporality.DELTA})
-    total = InMemoryMetricReader()
+    total = PatientReader()
     without_team = View(
         instrument_name="bedrock_attrib.cost",
         attribute_keys={"bedrock_attrib.unit_class"},
@@ -336,7 +337,7 @@ def test_readers_flush_and_queue_do_not_lock_each_other_out(
     metrics: Metrics, record: MakeRecord
 ) -> None:
     """Two readers, a flush and the queue's own thread go on side by side."""
-    one, two = InMemoryMetricReader(), InMemoryMetricReader()
+    one, two = PatientReader(), PatientReader()
     metrics.read_by(one, two)
     sink = metrics.sink()
     until = time.monotonic() + 1.0

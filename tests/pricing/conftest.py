@@ -1,4 +1,4 @@
-"""What tests of prices share: the bundled table, and the facts it is made from."""
+"""Fixtures of price tests: the bundled table and its facts."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ def test_bill(
     call: dict[str, object],
     total: str,
 ):
-    """A call costs what its bill says, to the last decimal."""
+    """The cost of a call equals its bill to the last decimal."""
     cost = bundled.price(model, Usage(counts), **{"at": NOV, **call})  # type: ignore[arg-type] # as each bill has it
     assert Decimal(total) == cost.total
     assert () == cost.unpriced_units

@@ -42,7 +42,7 @@ def run(folder: Path, facts: str, *options: str) -> subprocess.CompletedProcess[
 
 
 def test_rows_and_sources(tmp_path: Path):
-    """Facts become one line each, in the columns and words of a price file."""
+    """Each fact becomes one line, in the columns and words of a price file."""
     assert 0 == run(tmp_path, FACTS, "--generated", "2026-11-23").returncode
     text = (tmp_path / "prices.json").read_text()
     assert (
@@ -81,7 +81,7 @@ def test_services(tmp_path: Path):
 
 
 def test_building_again_changes_nothing(tmp_path: Path):
-    """The same facts give the same file, in whatever order they stand."""
+    """The same facts give the same file in any order."""
     run(tmp_path, FACTS, "--generated", "2026-11-23")
     first = (tmp_path / "prices.json").read_text()
     header, *rows = FACTS.splitlines(keepends=True)
@@ -92,7 +92,7 @@ def test_building_again_changes_nothing(tmp_path: Path):
 
 
 def test_differences_by_model(tmp_path: Path):
-    """What is added, removed and changed is told by model."""
+    """Added, removed and changed rows are printed by model."""
     run(tmp_path, FACTS, "--generated", "2026-11-23")
     facts = FACTS.replace("1M tokens,3,", "1M tokens,4,").replace("b.model", "c.model")
     built = run(tmp_path, facts, "--generated", "2026-11-24")
@@ -110,7 +110,7 @@ def test_differences_by_model(tmp_path: Path):
 
 
 def test_check_writes_nothing(tmp_path: Path):
-    """`--check` fails when the file is not what the facts give, and leaves it."""
+    """`--check` fails when the file does not match the facts; it writes nothing."""
     run(tmp_path, FACTS, "--generated", "2026-11-23")
     before = (tmp_path / "prices.json").read_text()
     assert 0 == run(tmp_path, FACTS, "--check").returncode
@@ -124,11 +124,11 @@ def test_changed_rows_need_their_day(tmp_path: Path):
     assert "--generated is needed" in run(tmp_path, FACTS).stderr
     run(tmp_path, FACTS, "--generated", "2026-11-23")
     changed = FACTS.replace("1M tokens,3,", "1M tokens,4,")
-    assert "say with --generated" in run(tmp_path, changed).stderr
+    assert "state their day with --generated" in run(tmp_path, changed).stderr
 
 
 def test_bundled_table_is_up_to_date(price_facts: Path):
-    """The committed table is what the facts give."""
+    """The committed table matches the facts."""
     checked = subprocess.run(
         [sys.executable, SCRIPT, price_facts / "facts.csv", "--check"],
         check=False,

@@ -1,4 +1,4 @@
-"""What another table charges for the same."""
+"""Comparison of two price tables."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def line(kind: str, price: str, region: str = "us-east-1") -> dict[str, object]:
 
 def told(change: PriceChange) -> str:
     """A change in one line."""
-    asked = change.asked
+    asked = change.key
     prices = [row and str(row.price) for row in (change.before, change.after)]
     return f"{change.kind} {asked.region} {asked.scope} {asked.unit} {prices}"
 
 
 def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
-    """A table of default prices is asked what it charges in the other's regions."""
+    """Default prices are compared in the regions of the other table."""
     aws = table_of(
         tmp_path,
         line("input", "0.00007"),
@@ -48,7 +48,7 @@ def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
         line("output", "0.000312", "eu-central-1"),
     )
     changes = bundled.compare(aws, on=OCTOBER)
-    found = [told(c) for c in changes if c.asked.tier == "default"]
+    found = [told(c) for c in changes if c.key.tier == "default"]
     assert found == [
         "removed eu-central-1 regional cache_read_token ['0.015', None]",
         "removed us-east-1 geo cache_read_token ['0.015', None]",
@@ -59,16 +59,16 @@ def test_default_prices_against_regions(tmp_path: Path, bundled: PriceTable):
 
 
 def test_added_price(tmp_path: Path, bundled: PriceTable):
-    """What only the second table prices is added."""
+    """A price of the second table only is added."""
     aws = table_of(
         tmp_path,
         product("USE1-Nova2.0Pro-input-tokens-batch", "0.0007", model="Nova 2.0 Pro"),
     )
-    assert "batch" in {c.asked.tier for c in bundled.compare(aws, on=OCTOBER)}
+    assert "batch" in {c.key.tier for c in bundled.compare(aws, on=OCTOBER)}
 
 
 def own(price: str, **changes: object) -> PriceRow:
-    """A row of a model of the tests' own."""
+    """A row of a model for tests."""
     values = {
         "model_id": "acme.model",
         "region": "default",
@@ -122,22 +122,22 @@ def test_changes(
     after: list[PriceRow],
     expected: list[str],
 ):
-    """Prices are added, removed and changed as calls would find them."""
+    """Prices are compared as calls look them up."""
     old, new = bundled.with_overrides(rows=before), bundled.with_overrides(rows=after)
     found = [
         told(change)
         for change in old.compare(new, on=OCTOBER)
-        if change.asked.model_id == "acme.model"
+        if change.key.model_id == "acme.model"
     ]
     assert found == expected
 
 
 def test_models_that_the_other_does_not_know(bundled: PriceTable):
-    """A file about some models says nothing about the others."""
+    """Models that the second table does not list are left out."""
     old = bundled.with_overrides(rows=[own("1")])
     assert old.compare(bundled, on=OCTOBER) == ()
 
 
 def test_a_table_is_as_itself(bundled: PriceTable):
-    """A table differs from itself in nothing."""
+    """A table has no difference from itself."""
     assert bundled.compare(bundled, on=OCTOBER) == ()

@@ -1,4 +1,4 @@
-"""The script that compares our table with those of others."""
+"""The script that compares our table with other tables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ providers = [Provider()]
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, beside packages that only look like the others."""
+    """The script, with fakes of the other packages."""
     litellm, genai = tmp_path / "litellm", tmp_path / "genai_prices"
     litellm.mkdir()
     genai.mkdir()
@@ -91,7 +91,7 @@ def told(capsys: Any, script: ModuleType, *options: str) -> list[str]:
 
 
 def test_disagreements_by_reason(capsys: Any, script: ModuleType):
-    """Prices that differ stand under the reason, with both values and our sources."""
+    """Prices that differ are grouped by reason, with both values and our sources."""
     shown = told(capsys, script, "--all")
     assert shown[0] == "bundled table of 2026-11-30, prices of 2026-11-15"
     assert shown[1] == (
@@ -104,7 +104,7 @@ def test_disagreements_by_reason(capsys: Any, script: ModuleType):
         "  global price, though the id is not global: 2",
         "  no AWS source here either: 1",
         "  price of another day: 1",
-        "  AWS's price list or page says otherwise: 1",
+        "  AWS's price list or page has another price: 1",
     ]
     assert (
         f"    bedrock/eu-central-1/{NOVA}: {NOVA} eu-central-1 default input_token: "

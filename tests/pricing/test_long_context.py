@@ -1,4 +1,4 @@
-"""Prompts above a threshold: which rates hold, and when they are not certain."""
+"""Long prompts: their rates, and when these are not certain."""
 
 # ruff: noqa: SIM300 - the expected value stands first
 
@@ -24,7 +24,7 @@ NOVA = "amazon.nova-pro-v1:0"
 
 
 def quote(table: PriceTable, model: str, usage: Usage = LONG, **call: object) -> Quote:
-    """A quote for *model*, from us-east-1 in November 2026 unless *call* says other."""
+    """A quote for *model* from us-east-1 in November 2026, with changes by *call*."""
     asked = {"region": "us-east-1", "at": NOV, **call}
     return table.quote(parse_model_id(model), usage, **asked)  # type: ignore[arg-type] # as the test has it
 
@@ -147,7 +147,7 @@ def test_threshold(bundled: PriceTable, counts: dict[Unit, int], status: PriceSt
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_same_shape_short_and_long(bundled: PriceTable, order: int):
-    """What was learned of short prompts does not price a long one, or vice versa."""
+    """Rates resolved for short prompts do not price long ones, or vice versa."""
     table = bundled.with_overrides()
     short = Usage({Unit.INPUT_TOKEN: 1000})
     statuses = [
@@ -159,7 +159,7 @@ def test_same_shape_short_and_long(bundled: PriceTable, order: int):
 
 
 def test_cached_tokens_make_a_prompt_long(bundled: PriceTable):
-    """Cache reads alone lift a prompt over the threshold, and pay the long rate."""
+    """Cache reads alone can make a prompt long, and have the long rate."""
     usage = Usage({Unit.INPUT_TOKEN: 1, Unit.CACHE_READ_TOKEN: 272_000})
     answer = quote(bundled, "us.openai.gpt-5.4", usage)
     # 1 x 5.5 + 272000 x 0.55 per million
@@ -173,7 +173,7 @@ def test_long_rate_of_the_tier(bundled: PriceTable):
 
 
 def test_unit_without_a_long_rate(bundled: PriceTable):
-    """A token unit without a long rate is missing, never priced at its short one."""
+    """A token unit without a long rate is unpriced, never priced at its short one."""
     own = [
         row(NOVA, "9", context_band="over-64k"),
         row(NOVA, "0.5", unit=Unit.CACHE_READ_TOKEN),
@@ -191,7 +191,7 @@ def test_unit_without_a_long_rate(bundled: PriceTable):
 
 
 def test_missing_and_doubted(bundled: PriceTable):
-    """A partial cost names the doubt of what it does price."""
+    """A partial cost names the uncertainty of the units that it prices."""
     usage = LONG + Usage({Unit.CACHE_READ_TOKEN: 5})
     answer = quote(bundled, f"us.{TERRA}", usage, tier="flex")
     assert (
@@ -202,8 +202,8 @@ def test_missing_and_doubted(bundled: PriceTable):
     ) == outcome(answer)
 
 
-def test_what_is_no_token_has_one_price(bundled: PriceTable):
-    """Searches and guardrails cost the same beside a prompt of any length."""
+def test_other_units_than_tokens_have_one_price(bundled: PriceTable):
+    """Searches and guardrails cost the same for a prompt of any length."""
     searches = LONG + Usage({Unit.WEB_SEARCH_QUERY: 2})
     checks = LONG + Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 4})
     # 300000 x 4.4 per million, and 2 x 0.012 or 4 x 0.00015
@@ -211,8 +211,8 @@ def test_what_is_no_token_has_one_price(bundled: PriceTable):
     assert ("1.3206", "priced", "") == outcome(quote(bundled, TERRA, checks))
 
 
-def test_stated_long_price_of_what_is_no_token(bundled: PriceTable):
-    """A long-context price of a search that a list does state is taken."""
+def test_stated_long_price_of_another_unit(bundled: PriceTable):
+    """A long-context price of a search is taken where a list states one."""
     own = row(TERRA, "1", unit=Unit.WEB_SEARCH_QUERY, per=1, context_band="over-272k")
     table = bundled.with_overrides(rows=[own])
     usage = LONG + Usage({Unit.WEB_SEARCH_QUERY: 2})
@@ -289,7 +289,7 @@ def test_list_price_of_a_long_prompt_beside_an_own_price(bundled: PriceTable):
 
 
 def test_discounted_short_rate(bundled: PriceTable):
-    """A discount lowers the estimate and leaves it one."""
+    """A discounted estimate is still an estimate."""
     table = bundled.with_overrides(discounts=[Discount(Decimal(10))])
     answer = quote(table, f"global.{SONNET_4}", tier="batch")
     reason = no_long_price("global, tier batch, in us-east-1", threshold=200_000)
@@ -303,7 +303,7 @@ def test_discounted_long_rate(bundled: PriceTable):
 
 
 def test_an_hour_of_a_commitment_is_no_prompt(bundled: PriceTable):
-    """Tokens billed for an hour are of many prompts, and take the ordinary price."""
+    """Tokens of an hour of capacity have the ordinary price."""
     commitment = Commitment(
         "hourly", TERRA, "us-east-1", hourly_usage=Usage({Unit.INPUT_TOKEN: 1_000_000})
     )
@@ -320,12 +320,12 @@ def test_an_hour_of_a_commitment_is_no_prompt(bundled: PriceTable):
 def test_day_on_which_long_rates_begin(
     bundled: PriceTable, day: datetime, expected: tuple[str, str, str]
 ):
-    """Before a model has long rates at all, a long prompt is plainly priced."""
+    """A long prompt is priced as usual before its model has long rates."""
     assert expected == outcome(quote(bundled, f"us.{TERRA}", at=day))
 
 
 def test_assumed_lifetime_without_a_long_rate(price_file: Callable[..., PriceTable]):
-    """A lifetime that only short prompts have a price for is still sold."""
+    """A lifetime with a price for short prompts only counts as sold."""
     table = price_file(
         ["default", "", "1"],
         ["default", "", "2", "cache_write_5m_token"],
@@ -337,7 +337,7 @@ def test_assumed_lifetime_without_a_long_rate(price_file: Callable[..., PriceTab
         table,
         "acme.model",
         Usage({Unit.CACHE_WRITE_5M_TOKEN: 100_000}),
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert (
         "0.6",
@@ -347,7 +347,7 @@ def test_assumed_lifetime_without_a_long_rate(price_file: Callable[..., PriceTab
 
 
 def test_explanation(bundled: PriceTable):
-    """An explanation says that no band was taken, and why, beside the tokens alone."""
+    """An explanation states for tokens only that no band was taken, and why."""
     told = bundled.explain(
         f"global.{SONNET_4}",
         LONG + Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 1}),

@@ -1,4 +1,4 @@
-"""What users add to list prices."""
+"""Overrides: own prices, discounts, commitments and mappings."""
 
 # ruff: noqa: SIM300 - the expected value stands first
 
@@ -26,7 +26,7 @@ IMPORTED = "arn:aws:bedrock:us-east-1:111122223333:imported-model/abc"
 
 
 def own_row(**values: object) -> PriceRow:
-    """A row of the user's own, for Claude Opus 4.8 unless *values* say other."""
+    """A row of the user's own, for Claude Opus 4.8 unless *values* override it."""
     row = {
         "model_id": "anthropic.claude-opus-4-8",
         "region": "default",
@@ -43,7 +43,7 @@ def own_row(**values: object) -> PriceRow:
 
 
 def cost_of(table: PriceTable, model: str = OPUS, at: datetime = NOV) -> Decimal:
-    """What a million input tokens cost in us-east-1."""
+    """The cost of a million input tokens in us-east-1."""
     return table.price(model, MILLION, region="us-east-1", at=at).total
 
 
@@ -79,7 +79,7 @@ def test_later_overrides_come_before_earlier_ones(bundled: PriceTable):
 
 
 def test_own_row_of_some_days(bundled: PriceTable):
-    """Outside its days, an own price gives way to the list."""
+    """Outside its days, an own price does not apply."""
     row = own_row(valid_from=date(2026, 11, 1), valid_to=date(2026, 11, 30))
     table = bundled.with_overrides(rows=[row])
     prices = [
@@ -92,13 +92,13 @@ def test_own_row_of_some_days(bundled: PriceTable):
 
 
 def test_row_until_the_last_day_of_the_calendar(bundled: PriceTable):
-    """An end that never comes is no end."""
+    """The last day of the calendar can be the end of a price."""
     table = bundled.with_overrides(rows=[own_row(valid_to=date.max)])
     assert Decimal("4.1") == cost_of(table)
 
 
 def test_own_model(bundled: PriceTable):
-    """A model that no list knows can be priced."""
+    """An own price can be of a model that no list has."""
     row = own_row(model_id="acme.own-model", scope="regional", price=Decimal(7))
     table = bundled.with_overrides(rows=[row])
     assert Decimal(7) == cost_of(table, "acme.own-model")
@@ -118,7 +118,7 @@ def test_own_long_rate(bundled: PriceTable):
 
 
 def test_long_rate_lacks_a_unit(bundled: PriceTable):
-    """The whole request moves to the long rate; a unit that has none is missing."""
+    """The whole request has the long rate; a unit without one is unpriced."""
     row = own_row(context_band="over-64k", price=Decimal(9))
     table = bundled.with_overrides(rows=[row])
     usage = Usage({Unit.INPUT_TOKEN: 64_001, Unit.OUTPUT_TOKEN: 5})
@@ -131,7 +131,7 @@ def test_long_rate_lacks_a_unit(bundled: PriceTable):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_long_rates_of_two_lists(bundled: PriceTable, order: int):
-    """A band that only one list can price is found, whichever is asked first."""
+    """A band of one list only is found in any order of lists."""
     abroad = own_row(region="eu-west-1", context_band="over-64k", price=Decimal(8))
     here = own_row(context_band="over-64k", price=Decimal(9))
     table = bundled
@@ -157,7 +157,7 @@ def test_no_long_rate_for_this_tier(bundled: PriceTable):
 
 
 def test_discount_is_exact(bundled: PriceTable):
-    """A percentage comes off the list price without rounding, and is told."""
+    """A percentage is subtracted without rounding and named among the sources."""
     table = bundled.with_overrides(discounts=[Discount(Decimal("12.345"))])
     cost = table.price(OPUS, MILLION, region="us-east-1", at=NOV)
     assert Decimal("4.821025") == cost.total
@@ -165,7 +165,7 @@ def test_discount_is_exact(bundled: PriceTable):
 
 
 def test_most_specific_discount_alone(bundled: PriceTable):
-    """A model's discount holds instead of its vendor's, that instead of a general."""
+    """A model's discount replaces its vendor's, which replaces a general one."""
     table = bundled.with_overrides(
         discounts=[
             Discount(Decimal(10)),
@@ -193,7 +193,7 @@ def test_discount_of_some_days(bundled: PriceTable):
 
 
 def test_own_price_is_not_discounted(bundled: PriceTable):
-    """A negotiated price is what was negotiated."""
+    """A discount does not apply to an own price."""
     table = bundled.with_overrides(
         rows=[own_row()], discounts=[Discount(Decimal(50), vendor="anthropic")]
     )
@@ -201,33 +201,33 @@ def test_own_price_is_not_discounted(bundled: PriceTable):
 
 
 def test_newer_discount_of_equal_rank(bundled: PriceTable):
-    """Of two discounts for the same, the one added later holds."""
+    """Of two equal targets, the discount added later applies."""
     table = bundled.with_overrides(discounts=[Discount(Decimal(10))])
     table = table.with_overrides(discounts=[Discount(Decimal(20))])
     assert Decimal("4.4") == cost_of(table)
 
 
 def test_full_discount_is_free(bundled: PriceTable):
-    """All of it taken off leaves nothing to pay."""
+    """A discount of 100% makes a call free."""
     table = bundled.with_overrides(discounts=[Discount(Decimal(100))])
     quote = table.quote(parse_model_id(OPUS), MILLION, region="us-east-1", at=NOV)
     assert PriceStatus.FREE == quote.status
 
 
 def test_mapped_profile(bundled: PriceTable):
-    """A profile is priced as what it was made from, its scope included."""
+    """A profile is priced as its mapped model, scope included."""
     table = bundled.with_overrides(models={PROFILE: "global.anthropic.claude-opus-4-8"})
     assert Decimal(5) == cost_of(table, PROFILE)
 
 
 def test_mapped_base_model(bundled: PriceTable):
-    """A custom model that AWS bills like its base is priced as its base."""
+    """A custom model that is mapped to its base is priced as its base."""
     table = bundled.with_overrides(base_models={TUNED: "amazon.nova-micro-v1:0"})
     assert Decimal("0.035") == cost_of(table, TUNED)
 
 
 def test_commitment_at_its_own_price(bundled: PriceTable):
-    """Provisioned capacity costs by the hour, its calls nothing by the token."""
+    """Provisioned capacity has a cost per hour, and its calls are unpriced."""
     commitment = Commitment(
         "ranker", PROVISIONED, "us-east-1", usd_per_hour=Decimal("79.20")
     )
@@ -273,7 +273,7 @@ def test_imported_model(bundled: PriceTable):
 
 
 def test_commitment_without_list_price(bundled: PriceTable):
-    """Capacity that no list prices cannot be said to cost anything."""
+    """Capacity without a list price raises an error."""
     commitment = Commitment(
         "x", "acme.model", "us-east-1", hourly_usage=Usage({Unit.INPUT_TPM_HOUR: 1})
     )
@@ -335,7 +335,7 @@ def test_whole_file(bundled: PriceTable, tmp_path: Path):
 
 
 def test_arguments_come_before_the_file(bundled: PriceTable, tmp_path: Path):
-    """What the code says wins over what the file says."""
+    """Arguments come before the file."""
     row = own_row(model_id="acme.own-model", scope="regional", price=Decimal(7))
     table = bundled.with_overrides(file=write(tmp_path, WHOLE_FILE), rows=[row])
     assert Decimal(7) == cost_of(table, "acme.own-model")
@@ -390,7 +390,7 @@ BAD_FILES = [
 
 @pytest.mark.parametrize(("text", "problem"), BAD_FILES)
 def test_bad_file(bundled: PriceTable, tmp_path: Path, text: str, problem: str):
-    """A file that is not as documented is refused, with its name and the key."""
+    """A file in another format is an error that names the file and the key."""
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         bundled.with_overrides(file=path)
@@ -399,13 +399,13 @@ def test_bad_file(bundled: PriceTable, tmp_path: Path, text: str, problem: str):
 
 
 def test_missing_file(bundled: PriceTable, tmp_path: Path):
-    """A file that is not there is an error, not an empty one."""
+    """A missing file is an error."""
     with pytest.raises(ConfigError, match="cannot be read"):
         bundled.with_overrides(file=tmp_path / "none.toml")
 
 
 def test_many_problems_are_told_in_part(bundled: PriceTable, tmp_path: Path):
-    """Five problems are told, of the others their number."""
+    """The error names five problems and the number of the others."""
     text = "".join(f"bad{number} = 1\n" for number in range(8))
     with pytest.raises(ConfigError, match=r"bad4.*\(and 3 more\)"):
         bundled.with_overrides(file=write(tmp_path, text))
@@ -414,23 +414,23 @@ def test_many_problems_are_told_in_part(bundled: PriceTable, tmp_path: Path):
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"price": 4.1}, "is 4.1; expected a Decimal from zero up"),
-        ({"price": Decimal(-1)}, "expected a Decimal from zero up"),
-        ({"price": Decimal("NaN")}, "expected a Decimal from zero up"),
+        ({"price": 4.1}, "is 4.1; expected a non-negative Decimal"),
+        ({"price": Decimal(-1)}, "expected a non-negative Decimal"),
+        ({"price": Decimal("NaN")}, "expected a non-negative Decimal"),
         ({"unit": "input_token"}, "expected one of bedrock_attrib.Unit"),
         ({"per": 0}, "per is 0, expected 1, 1000 or 1000000"),
         ({"per": 3}, "4.1 per 3 units is no exact price per unit"),
     ],
 )
 def test_bad_row(bundled: PriceTable, values: dict[str, object], problem: str):
-    """A row that cannot price exactly is refused."""
+    """A row without an exact price is an error."""
     with pytest.raises(ConfigError) as caught:
         bundled.with_overrides(rows=[own_row(**values)])
     assert problem in str(caught.value)
 
 
 def test_two_rows_from_the_same_day(bundled: PriceTable):
-    """Two prices for the same from the same day contradict one another."""
+    """Two prices of one key from the same day are an error."""
     problem = (
         "two prices for anthropic.claude-opus-4-8 default geo default standard "
         "input_token from the beginning"
@@ -457,7 +457,7 @@ def test_bad_discount(percent: Decimal):
 
 
 def test_discounts_of_different_days_or_things(bundled: PriceTable):
-    """Discounts that never meet do not contradict one another."""
+    """Discounts on different days are no contradiction."""
     table = bundled.with_overrides(
         discounts=[
             Discount(Decimal(10), valid_to=date(2026, 10, 31)),
@@ -469,13 +469,15 @@ def test_discounts_of_different_days_or_things(bundled: PriceTable):
 
 
 def test_bad_commitment_amount():
-    """A price by the hour is a Decimal from zero up."""
-    with pytest.raises(ConfigError, match=r"usd_per_hour is 1\.5; expected a Decimal"):
+    """A price per hour is a non-negative Decimal."""
+    with pytest.raises(
+        ConfigError, match=r"usd_per_hour is 1\.5; expected a non-negative Decimal"
+    ):
         Commitment("x", "m", "r", usd_per_hour=1.5)  # type: ignore[arg-type] # the case in point
 
 
 def test_hour_that_lacks_a_list_price(bundled: PriceTable):
-    """An hour is not said to cost what a part of it does."""
+    """An hour with one unpriced unit raises an error."""
     usage = Usage({Unit.INPUT_TPM_HOUR: 1000, Unit.MODEL_UNIT_HOUR: 1})
     commitment = Commitment(
         "x",

@@ -1,4 +1,4 @@
-"""Price files: what is in them, how they are checked, and how they are searched."""
+"""Price files: their content, checks and searches."""
 
 # ruff: noqa: SIM300 - the expected value stands first
 
@@ -61,14 +61,14 @@ def row(**changes: Any) -> list[Any]:
 
 
 def write(folder: Path, whole: object) -> Path:
-    """A price file that holds *whole*."""
+    """A price file with the content *whole*."""
     path = folder / "prices.json"
     path.write_text(json.dumps(whole), encoding="utf-8")
     return path
 
 
 def test_load(tmp_path: Path):
-    """A file of the user's own is a whole table."""
+    """A user's own file replaces the bundled table."""
     table = PriceTable.load(write(tmp_path, content()))
     cost = table.price(
         "acme.own-model",
@@ -114,7 +114,7 @@ BAD_CONTENT = [
 
 @pytest.mark.parametrize(("whole", "problem"), BAD_CONTENT)
 def test_bad_file(tmp_path: Path, whole: object, problem: str):
-    """A file that is not as documented is refused, with its name and the key."""
+    """A file in another format is an error that names the file and the key."""
     path = write(tmp_path, whole)
     with pytest.raises(ConfigError) as caught:
         PriceTable.load(path)
@@ -123,7 +123,7 @@ def test_bad_file(tmp_path: Path, whole: object, problem: str):
 
 
 def test_unreadable_file(tmp_path: Path):
-    """A file that is not JSON is refused by name."""
+    """A file that is not JSON is an error that names it."""
     path = tmp_path / "prices.json"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"prices\.json: cannot be read as JSON"):
@@ -131,7 +131,7 @@ def test_unreadable_file(tmp_path: Path):
 
 
 def test_bundled_file_is_as_documented():
-    """The file that comes with the package passes the check that users' files do."""
+    """The bundled file passes the check of users' files."""
     path = Path(_load.__file__).with_name("prices.json")
     checked = _schema.check_price_file(json.loads(path.read_bytes()), path=path)
     assert len(checked.rows) > 5000
@@ -143,7 +143,7 @@ def test_bundled_table_is_shared(bundled: PriceTable):
 
 
 def test_calls_never_import_pydantic():
-    """Pricing a call imports no pydantic: that takes longer than most calls."""
+    """Pricing a call does not import pydantic, which takes longer than most calls."""
     code = (
         "import sys, datetime as d\n"
         "from bedrock_attrib.pricing import PriceTable\n"
@@ -164,7 +164,7 @@ def test_calls_never_import_pydantic():
 
 
 def test_search_rows(bundled: PriceTable):
-    """Rows are found by what they price, where, and when."""
+    """Rows are found by model, region, terms and day."""
     found = bundled.rows(
         model="openai.gpt-5.6-terra",
         region="default",
@@ -191,7 +191,7 @@ def test_search_rows(bundled: PriceTable):
 
 
 def test_rows_tell_how_well_they_are_known(bundled: PriceTable):
-    """Rows of one source, disputed, unconfirmed or from elsewhere can be told."""
+    """Rows state whether they have one source, are disputed or unconfirmed."""
     rows = list(bundled.rows())
     assert 3168 == sum(each.is_single_source for each in rows)
     assert 154 == sum(bool(each.disputed) for each in rows)

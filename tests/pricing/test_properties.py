@@ -1,4 +1,4 @@
-"""What holds for every price: linear, exact, dated, and never an exception."""
+"""Properties of every price: linear, exact, dated, without exceptions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ moments = st.datetimes(timezones=st.none() | st.just(UTC))
 
 
 def total(usage: Usage) -> Decimal:
-    """What *usage* costs with a model that sells all four units."""
+    """The cost of *usage* with a model that sells all four units."""
     return TABLE.price(
         "us.anthropic.claude-opus-4-8", usage, region="us-east-1", at=NOV
     ).total
@@ -57,7 +57,7 @@ def total(usage: Usage) -> Decimal:
 
 @given(four_units, four_units)
 def test_cost_is_additive(one: Usage, other: Usage):
-    """Two calls cost what their sum costs."""
+    """The cost of two calls equals the cost of their sum."""
     assert total(one + other) == total(one) + total(other)
 
 
@@ -70,7 +70,7 @@ def test_cost_is_linear(usage: Usage, times: int):
 
 @given(four_units)
 def test_application_context_does_not_matter(usage: Usage):
-    """An application may set its own decimal context: amounts stay exact."""
+    """Amounts are exact in any decimal context of the application."""
     expected = total(usage)
     with decimal.localcontext(prec=5, rounding=decimal.ROUND_UP) as context:
         context.traps[decimal.Inexact] = True
@@ -104,9 +104,9 @@ def test_quote_never_raises(
     tier: str,
     latency_mode: str,
     at: datetime,
-    assumed: Unit | None,
+    assumed_cache_unit: Unit | None,
 ):
-    """Whatever it is asked, a quote is an answer that adds up, without a float."""
+    """Every quote has a consistent cost, status and reason, without a float."""
     quote = TABLE.quote(
         parse_model_id(model),
         usage,
@@ -114,7 +114,7 @@ def test_quote_never_raises(
         tier=tier,
         latency_mode=latency_mode,
         at=at,
-        assumed=assumed,
+        assumed_cache_unit=assumed_cache_unit,
     )
     assert (quote.cost is None) == (quote.status is PriceStatus.UNPRICED)
     assert (quote.reason == "") == (quote.status is PriceStatus.PRICED)
@@ -132,7 +132,7 @@ def test_quote_never_raises(
 
 @given(st.sampled_from(["region", "tier", "latency_mode"]), st.none() | st.floats())
 def test_quote_survives_what_is_no_text(place: str, value: float | None):
-    """A response that held no text where a name belongs is unpriced, no more."""
+    """A response with another type in place of a name is unpriced."""
     call = {"region": "us-east-1", place: value}
     usage = Usage({Unit.INPUT_TOKEN: 1})
     model = parse_model_id("us.anthropic.claude-opus-4-8")
@@ -148,7 +148,7 @@ def test_quote_survives_what_is_no_text(place: str, value: float | None):
 def test_any_reference_has_an_answer(
     kind: ModelKind, model_id: str | None, scope: Scope | None
 ):
-    """A reference put together by someone else is priced, or says why not."""
+    """A hand-made model reference is priced, or has a reason."""
     model = ModelRef(f"{kind} {scope}", model_id, None, scope, kind)
     usage = Usage({Unit.INPUT_TOKEN: 1})
     quote = TABLE.quote(model, usage, region="us-east-1", at=NOV)
@@ -190,7 +190,7 @@ def test_appended_rows_leave_the_past_alone(
 
 @given(st.lists(rows, min_size=1, max_size=1), st.integers(0, 400))
 def test_newest_row_holds(appended: list[PriceRow], days: int):
-    """From its first day on, an appended row holds in place of the older one."""
+    """From its first day on, an appended row replaces the older one."""
     (row,) = appended
     assume(not row.context_band)
     assert row.valid_from is not None

@@ -1,4 +1,4 @@
-"""How far an amount can be trusted, and why."""
+"""Quotes: price statuses and their reasons."""
 
 # ruff: noqa: SIM300 - the expected value stands first
 
@@ -11,10 +11,10 @@ from decimal import Decimal
 import pytest
 
 from bedrock_attrib._model.model_id import ModelKind, ModelRef, Scope, parse_model_id
-from bedrock_attrib._model.record import PriceStatus, Quote
+from bedrock_attrib._model.record import PriceReason, PriceStatus, Quote
 from bedrock_attrib._model.usage import Unit, Usage
 from bedrock_attrib.errors import PriceNotFoundError
-from bedrock_attrib.pricing import PriceTable
+from bedrock_attrib.pricing import PriceRow, PriceTable
 
 NOV = datetime(2026, 11, 15, tzinfo=UTC)
 ACCOUNT = "arn:aws:bedrock:us-east-1:111122223333"
@@ -28,7 +28,7 @@ def quote(table: PriceTable, model: str, usage: Usage = TEXT, **call: object) ->
 
 
 def test_priced(bundled: PriceTable):
-    """A call whose every unit has a rate is priced, without a remark."""
+    """A call is priced without a reason when every unit has a rate."""
     answer = quote(bundled, "us.anthropic.claude-opus-4-8")
     assert answer.cost is not None
     assert (PriceStatus.PRICED, "") == (answer.status, answer.reason)
@@ -40,8 +40,8 @@ def test_priced(bundled: PriceTable):
     } == answer.cost.by_unit
 
 
-def test_rate_tells_its_row(bundled: PriceTable):
-    """A rate says which row it is and where that was read."""
+def test_rate_names_its_row(bundled: PriceTable):
+    """A rate names its row and the sources of that row."""
     cost = quote(bundled, "us.openai.gpt-5.6-terra").cost
     assert cost is not None
     rate = cost.rates[Unit.INPUT_TOKEN]
@@ -67,7 +67,7 @@ def test_rate_tells_its_row(bundled: PriceTable):
 
 
 def test_quote_can_be_pickled(bundled: PriceTable):
-    """A quote travels between processes."""
+    """A quote can be sent between processes."""
     answer = quote(bundled, "us.anthropic.claude-opus-4-8")
     assert answer == pickle.loads(pickle.dumps(answer))  # noqa: S301 - our own bytes
 
@@ -93,7 +93,7 @@ def test_free_without_counts(bundled: PriceTable, counts: dict[Unit, int]):
 
 
 def test_partial(bundled: PriceTable):
-    """A unit without a rate is named, and is in no figure."""
+    """A unit without a rate is named and excluded from the amount."""
     usage = TEXT + Usage({Unit.CACHE_WRITE_1H_TOKEN: 10})
     answer = quote(bundled, "amazon.nova-micro-v1:0", usage)
     assert answer.cost is not None
@@ -179,7 +179,7 @@ UNPRICED = [
 def test_unpriced(
     bundled: PriceTable, model: str, call: dict[str, object], reason: str
 ):
-    """What has no price has none, with the reason; the nearest row is never taken."""
+    """A call without a row is unpriced with a reason, whatever other rows exist."""
     answer = quote(bundled, model, **call)
     assert answer.cost is None
     assert PriceStatus.UNPRICED == answer.status
@@ -187,7 +187,7 @@ def test_unpriced(
 
 
 def test_price_raises_when_unpriced(bundled: PriceTable):
-    """`price` raises where `quote` says unpriced, and tells what was asked."""
+    """`price` raises where `quote` returns ``unpriced``; the error names the call."""
     with pytest.raises(PriceNotFoundError, match="not in the price table") as caught:
         bundled.price("acme.unheard-of", TEXT, region="us-east-1", at=NOV)
     assert "acme.unheard-of" == caught.value.model_id
@@ -196,7 +196,7 @@ def test_price_raises_when_unpriced(bundled: PriceTable):
 
 
 def test_price_returns_partial_cost(bundled: PriceTable):
-    """`price` gives what has a price and names what has none."""
+    """`price` returns the cost of the priced units and names the others."""
     usage = TEXT + Usage({Unit.SEARCH_UNIT: 1})
     model = parse_model_id("amazon.nova-micro-v1:0")
     cost = bundled.price(model, usage, region="us-east-1", at=NOV)
@@ -205,7 +205,7 @@ def test_price_returns_partial_cost(bundled: PriceTable):
 
 
 def test_guardrail_of_unpriced_model(bundled: PriceTable):
-    """Guardrail units are priced even where the model's tokens cannot be."""
+    """Guardrail units are priced even if the tokens of the model cannot be."""
     usage = TEXT + Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 2})
     answer = quote(bundled, f"{ACCOUNT}:provisioned-model/abc", usage, tier="flex")
     assert answer.cost is not None
@@ -215,7 +215,7 @@ def test_guardrail_of_unpriced_model(bundled: PriceTable):
 
 
 def test_guardrail_checks_have_their_own_price(bundled: PriceTable):
-    """Units of the checks API are not priced like those of a guardrail."""
+    """Units of the checks API have other prices than those of a guardrail."""
     usage = Usage({Unit.GUARDRAIL_CHECKS_CONTENT_TEXT_UNIT: 1})
     answer = quote(bundled, "bedrock.guardrail-checks", usage)
     assert answer.cost is not None
@@ -227,13 +227,13 @@ def test_guardrail_checks_have_their_own_price(bundled: PriceTable):
 
 
 def test_assumed_lifetime_is_a_guess(bundled: PriceTable):
-    """A cache write of unknown lifetime is estimated where two are sold."""
+    """A cache write of unknown lifetime is estimated if the model sells two."""
     usage = Usage({Unit.CACHE_WRITE_5M_TOKEN: 1000})
     answer = quote(
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.ESTIMATED == answer.status
@@ -245,10 +245,13 @@ def test_assumed_lifetime_is_a_guess(bundled: PriceTable):
 
 
 def test_assumed_lifetime_without_a_choice(bundled: PriceTable):
-    """Where one lifetime is sold, a write can be of no other: that rate is exact."""
+    """The rate is exact if the model sells one lifetime only."""
     usage = Usage({Unit.CACHE_WRITE_5M_TOKEN: 1000})
     answer = quote(
-        bundled, "us.openai.gpt-5.6-terra", usage, assumed=Unit.CACHE_WRITE_5M_TOKEN
+        bundled,
+        "us.openai.gpt-5.6-terra",
+        usage,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.PRICED == answer.status
@@ -258,13 +261,13 @@ def test_assumed_lifetime_without_a_choice(bundled: PriceTable):
 
 
 def test_assumed_lifetime_that_is_not_sold(bundled: PriceTable):
-    """Nothing is guessed between two lifetimes that are not the assumed one."""
+    """No rate is taken if the model sells other lifetimes than the assumed one."""
     usage = TEXT + Usage({Unit.CACHE_WRITE_30M_TOKEN: 1000})
     answer = quote(
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_30M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_30M_TOKEN,
     )
     assert answer.cost is not None
     assert PriceStatus.PARTIAL == answer.status
@@ -272,19 +275,19 @@ def test_assumed_lifetime_that_is_not_sold(bundled: PriceTable):
 
 
 def test_assumed_without_count(bundled: PriceTable):
-    """An assumption about nothing changes nothing."""
+    """An assumed lifetime without a count changes nothing."""
     usage = TEXT + Usage({Unit.CACHE_WRITE_5M_TOKEN: 0})
     answer = quote(
         bundled,
         "us.anthropic.claude-opus-4-8",
         usage,
-        assumed=Unit.CACHE_WRITE_5M_TOKEN,
+        assumed_cache_unit=Unit.CACHE_WRITE_5M_TOKEN,
     )
     assert PriceStatus.PRICED == answer.status
 
 
 def test_us_price_where_the_region_is_known_to_differ(bundled: PriceTable):
-    """A default rate stands in only as an estimate where the region has its own."""
+    """A default rate is an estimate where the region has prices of its own."""
     usage = Usage({Unit.INPUT_TOKEN: 1000, Unit.CACHE_READ_TOKEN: 1000})
     answer = quote(bundled, "amazon.nova-lite-v1:0", usage, region="eu-central-1")
     assert answer.cost is not None
@@ -297,7 +300,7 @@ def test_us_price_where_the_region_is_known_to_differ(bundled: PriceTable):
 
 
 def test_price_of_another_region(bundled: PriceTable):
-    """A default row that is no US price is an estimate elsewhere, exact at home."""
+    """A default row of one region is exact there and an estimate elsewhere."""
     model = "anthropic.claude-opus-5-5"
     abroad = quote(bundled, model)
     at_home = quote(bundled, model, region="eu-north-1")
@@ -325,7 +328,7 @@ def test_unconfirmed_tier(bundled: PriceTable):
 
 
 def test_unconfirmed_long_rate(bundled: PriceTable):
-    """A long rate that one source alone claims leaves the price and casts a doubt."""
+    """A long rate of a single source makes the price an estimate, not higher."""
     usage = Usage({Unit.INPUT_TOKEN: 200_001})
     answer = quote(bundled, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", usage)
     assert answer.cost is not None
@@ -335,7 +338,7 @@ def test_unconfirmed_long_rate(bundled: PriceTable):
 
 
 def test_day_is_taken_in_utc(bundled: PriceTable):
-    """It is the day in UTC that decides, not the day where the caller sits."""
+    """The day in UTC decides, not the caller's local day."""
     tokyo = timezone(timedelta(hours=9))
     usage = Usage({Unit.INPUT_TOKEN: 1_000_000})
     before = datetime(2026, 7, 30, 8, 59, tzinfo=tokyo)  # 23:59 the day before
@@ -372,7 +375,7 @@ def test_ends_of_the_calendar(bundled: PriceTable, at: datetime):
 
 
 def test_resolved_profile_is_priced_as_its_model(bundled: PriceTable):
-    """A profile whose model was found out is priced like that model."""
+    """A profile is priced as its model once that is known."""
     profile = ModelRef(
         requested=f"{ACCOUNT}:application-inference-profile/abc",
         model_id="anthropic.claude-opus-4-8",
@@ -386,7 +389,7 @@ def test_resolved_profile_is_priced_as_its_model(bundled: PriceTable):
 
 
 def test_model_without_scope(bundled: PriceTable):
-    """A model whose scope nobody knows has no price: scopes differ in price."""
+    """A model without a known scope has no price, because scopes differ in price."""
     profile = ModelRef(
         requested=f"{ACCOUNT}:application-inference-profile/abc",
         model_id="anthropic.claude-opus-4-8",
@@ -399,7 +402,7 @@ def test_model_without_scope(bundled: PriceTable):
 
 
 def test_models_that_name_nothing(bundled: PriceTable):
-    """A model of a kind that names one, without its id, is unpriced."""
+    """A foundation model without an id is unpriced."""
     nameless = ModelRef("?", None, None, None, ModelKind.FOUNDATION_MODEL)
     answer = bundled.quote(nameless, TEXT, region="us-east-1", at=NOV)
     assert "the id names no model" == answer.reason
@@ -417,3 +420,116 @@ def test_many_kinds_of_calls(bundled: PriceTable):
     answer = quote(table, "us.anthropic.claude-opus-4-8")
     assert answer.cost is not None
     assert Decimal("0.00825") == answer.cost.total
+
+
+@pytest.mark.parametrize(
+    ("model", "tier", "total"),
+    [
+        ("openai.gpt-5.6-terra", "flex", "0.0251"),  # 1000 * 1.1 per million
+        ("us.openai.gpt-5.6-terra", "priority", "0.0284"),  # 1000 * 4.4
+        ("global.openai.gpt-5.6-terra", "default", "0.026"),  # 1000 * 2
+    ],
+)
+def test_web_search_costs_the_same_on_all_terms(
+    bundled: PriceTable, model: str, tier: str, total: str
+):
+    """A web search has one price for every tier and scope: 2 * 0.012 here."""
+    usage = Usage({Unit.INPUT_TOKEN: 1000, Unit.WEB_SEARCH_QUERY: 2})
+    answer = quote(bundled, model, usage, tier=tier)
+    assert answer.cost is not None
+    assert PriceStatus.PRICED == answer.status
+    assert Decimal(total) == answer.cost.total
+
+
+def test_web_search_of_a_stated_tier(bundled: PriceTable):
+    """A price of web search that is stated for the tier comes before the flat one."""
+    own = PriceRow(
+        "openai.gpt-5.6-terra",
+        "default",
+        "regional",
+        "flex",
+        "standard",
+        "",
+        unit=Unit.WEB_SEARCH_QUERY,
+        price=Decimal("0.5"),
+        per=1,
+    )
+    table = bundled.with_overrides(rows=[own])
+    usage = Usage({Unit.WEB_SEARCH_QUERY: 2})
+    flex = quote(table, "openai.gpt-5.6-terra", usage, tier="flex")
+    priority = quote(table, "openai.gpt-5.6-terra", usage, tier="priority")
+    assert flex.cost is not None
+    assert priority.cost is not None
+    assert Decimal(1) == flex.cost.total
+    assert Decimal("0.024") == priority.cost.total
+
+
+def test_web_search_of_a_model_without_its_price(bundled: PriceTable):
+    """The price of web search is never taken from another model."""
+    usage = TEXT + Usage({Unit.WEB_SEARCH_QUERY: 2})
+    answer = quote(bundled, "us.anthropic.claude-opus-4-8", usage)
+    assert PriceStatus.PARTIAL == answer.status
+    assert PriceReason.RATE_NOT_LISTED is answer.code
+    assert "web_search_query: no price for geo, tier default" == answer.reason
+
+
+REASON_CODES = [
+    ("acme.unheard-of", {}, PriceReason.MODEL_NOT_LISTED),
+    ("us.anthropic.claude-opus-4-8", {"tier": "flex"}, PriceReason.TIER_NOT_LISTED),
+    ("us.anthropic.claude-opus-4-8", {"tier": "reserved"}, PriceReason.CAPACITY),
+    (
+        "amazon.nova-micro-v1:0",
+        {"latency_mode": "optimized"},
+        PriceReason.LATENCY_MODE_NOT_LISTED,
+    ),
+    (
+        "amazon.nova-lite-v1:0",
+        {"region": "cn-north-1"},
+        PriceReason.REGION_NOT_LISTED,
+    ),
+    (
+        "ap.amazon.nova-2-lite-v1:0",
+        {"region": "me-south-1"},
+        PriceReason.REGION_NOT_LISTED,
+    ),
+    (
+        "us.openai.gpt-6-luna",
+        {"at": datetime(2026, 9, 21, tzinfo=UTC)},
+        PriceReason.RATE_NOT_LISTED,
+    ),
+    (
+        f"{ACCOUNT}:application-inference-profile/abc",
+        {},
+        PriceReason.MODEL_NOT_NAMED,
+    ),
+    (f"{ACCOUNT}:provisioned-model/abc", {}, PriceReason.CAPACITY),
+    (f"{ACCOUNT}:custom-model-deployment/abc", {}, PriceReason.CUSTOM_MODEL),
+    ("anthropic.claude-opus-5-5", {}, PriceReason.RATE_UNCERTAIN),
+    ("us.anthropic.claude-opus-4-8", {}, None),
+]
+
+
+@pytest.mark.parametrize(("model", "call", "code"), REASON_CODES)
+def test_reason_codes(
+    bundled: PriceTable, model: str, call: dict[str, object], code: PriceReason | None
+):
+    """Every reason has a code, which programs decide by."""
+    assert code is quote(bundled, model, **call).code
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "code"),
+    [
+        (
+            "bedrock.guardrail",
+            {Unit.GUARDRAIL_WORD_TEXT_UNIT: 5},
+            PriceReason.LIST_PRICE_ZERO,
+        ),
+        ("acme.unheard-of", {Unit.INPUT_TOKEN: 0}, PriceReason.NOTHING_COUNTED),
+    ],
+)
+def test_codes_of_free_calls(
+    bundled: PriceTable, model: str, usage: dict[Unit, int], code: PriceReason
+):
+    """A code distinguishes the reasons for a cost of zero."""
+    assert code is quote(bundled, model, Usage(usage)).code

@@ -1,4 +1,4 @@
-"""The bundled table against the facts and worked bills it was gathered from."""
+"""The bundled table against its facts and worked bills."""
 
 # ruff: noqa: SIM300 - the expected value stands first
 
@@ -24,7 +24,7 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_worked_bills(bundled: PriceTable, price_facts: Path):
-    """Every worked bill comes out exactly, long-context band included."""
+    """Every worked bill is exact, context band included."""
     wrong = []
     for bill in _read(price_facts / "golden.csv"):
         is_optimized = bill["service_tier"] == "latency-optimized"
@@ -48,7 +48,7 @@ def test_worked_bills(bundled: PriceTable, price_facts: Path):
 
 
 def test_every_fact_is_priced(bundled: PriceTable, price_facts: Path):
-    """Each fact prices a call that asks for what it states, on its first day."""
+    """Each fact prices a call of its terms on its first day."""
     wrong = []
     for fact in _read(price_facts / "facts.csv"):
         parts = fact["service_tier"].split("+")

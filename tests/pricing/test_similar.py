@@ -1,4 +1,4 @@
-"""Model ids for people who mistype."""
+"""Suggestions of model ids."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ CASES = [
 
 @pytest.mark.parametrize(("wanted", "expected"), CASES)
 def test_likeliest(bundled: PriceTable, wanted: str, expected: str):
-    """The model that was meant comes first."""
+    """The most similar model comes first."""
     assert similar_model_ids(wanted, bundled.model_ids)[0] == expected
 
 
 @pytest.mark.parametrize("wanted", ["", "x", "::", "completely different", "é" * 50])
 def test_nothing_like_it(bundled: PriceTable, wanted: str):
-    """What is like no model gets no proposal."""
+    """A text that is similar to no model has no suggestion."""
     assert similar_model_ids(wanted, bundled.model_ids) == ()
 
 
 def test_no_more_than_asked_for(bundled: PriceTable):
-    """A part of many ids gets a few of them."""
+    """A part of many ids gives a few of them."""
     assert len(similar_model_ids("claude", bundled.model_ids, limit=3)) == 3

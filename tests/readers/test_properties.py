@@ -18,10 +18,11 @@ from bedrock_attrib._readers import (
     Events,
     events_of,
     merge_request,
-    read_body,
+    read_headers,
     read_unfinished,
     request_reader,
 )
+from bedrock_attrib._readers.bodies import read_body
 
 MODELS = [
     parse_model_id(model_id)
@@ -248,7 +249,8 @@ def test_converse_never_raises(answer: dict[str, Any], model: ModelRef) -> None:
 def test_guardrail_operations_never_raise(usage: dict[str, Any]) -> None:
     """Whatever units a guardrail answers with, reading them gives counts or nothing."""
     for name in ("ApplyGuardrail", "InvokeGuardrailChecks"):
-        check(OPERATIONS[name].read({"usage": usage}, MODELS[0]))
+        row = OPERATIONS[name]
+        check(row.read(row.keep({"usage": usage}), MODELS[0]))
 
 
 HEADERS = (
@@ -268,9 +270,8 @@ HEADERS = (
 )
 def test_headers_never_raise(headers: dict[str, str], model: ModelRef) -> None:
     """Whatever the headers hold, reading them gives counts or nothing."""
-    answer = {"ResponseMetadata": {"HTTPHeaders": headers}}
     for name in ("InvokeModel", "InvokeModelWithResponseStream"):
-        check(OPERATIONS[name].read(answer, model))
+        check(read_headers(OPERATIONS[name], headers, model))
 
 
 MEDIA = (

@@ -166,7 +166,7 @@ def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
         of("b", at=old, outcome=Outcome.ERROR, price_status=PriceStatus.FREE),
     )
     before = compare(ledger, "experiment", ["a", "b"]).groups
-    ledger.forget(calls_before=NOON - timedelta(days=1))
+    ledger.prune(calls_before=NOON - timedelta(days=1))
     found = compare(ledger, "experiment", ["a", "b"])
     a, b = found.groups
     assert (a.calls, a.single_calls, b.calls, b.single_calls) == (42, 12, 13, 12)
@@ -194,7 +194,7 @@ def test_sums_alone_are_compared_too(keep: Keep) -> None:
     ledger = keep(
         *(of("a", 1_000) for _ in range(20)), *(of("b", 500) for _ in range(20))
     )
-    ledger.forget(calls_before=NOON + timedelta(days=1))
+    ledger.prune(calls_before=NOON + timedelta(days=1))
     found = compare(ledger, "experiment")
     assert [(s.value, s.cost_per_call) for s in found.groups] == [
         ("a", Decimal("0.001")),

@@ -109,7 +109,7 @@ def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:
         make_record(model="acme.unheard-of-v1:0", at=NOON - 9 * DAY),
         make_record(model="acme.unheard-of-v1:0"),
     )
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     rows = {row.reason: row for row in unpriced(ledger).rows}
     assert {reason: row.calls for reason, row in rows.items()} == {
         "model 'acme.unheard-of-v1:0' is not in the price table": 1,
@@ -149,6 +149,6 @@ def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> N
     odd = {"model": "acme.unheard-of-v1:0"}
     image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
     ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))
-    ledger.forget(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 25, tzinfo=UTC))
     usage = {row.reason[:7]: row.usage for row in unpriced(ledger).rows}
     assert usage["unknown"] == {Unit.INPUT_TOKEN: 100, Unit.OUTPUT_TOKEN: 50}

@@ -166,7 +166,7 @@ def test_calls_that_were_forgotten_are_told(keep: Keep) -> None:
     ledger = keep(asked(A, 0), asked(A, 1), asked(A, 60), asked(A, 61))
     assert identical_requests(ledger).remarks == ()
     assert identical_requests(ledger, selection=select("2026-01-01")).remarks == ()
-    ledger.forget(calls_before=datetime(2026, 11, 25, 13, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 25, 13, tzinfo=UTC))
     found = identical_requests(ledger)
     assert found.total.repeats.calls == 1
     assert found.remarks == (
@@ -178,7 +178,7 @@ def test_calls_that_were_forgotten_are_told(keep: Keep) -> None:
     assert identical_requests(ledger, selection=select("2026-11-25T13:00")).remarks == (
         ()
     )
-    ledger.forget(calls_before=datetime(2026, 11, 26, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 26, tzinfo=UTC))
     assert identical_requests(ledger).remarks == (
         "All single calls were deleted, so that repeats are unknown",
     )

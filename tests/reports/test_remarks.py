@@ -190,7 +190,7 @@ def test_hours_that_were_not_cut_are_not_told(keep: Keep) -> None:
     ledger = keep(
         make_record(at=NOON - 3 * DAY), make_record(at=NOON - DAY), make_record(at=NOON)
     )
-    ledger.forget(calls_before=NOON - 2 * DAY)
+    ledger.prune(calls_before=NOON - 2 * DAY)
     for since in ("2026-11-20T12:30", "2026-11-24T12:05", "2026-11-23T12:00"):
         assert spend_by(ledger, (), select(since)).remarks == ()
     (told,) = spend_by(ledger, (), select("2026-11-22T12:30")).remarks

@@ -15,7 +15,7 @@ from kept_records import MODEL, make_record
 from bedrock_attrib import ConfigError
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib._model.tags import Tags
-from bedrock_attrib.ledger import Kind
+from bedrock_attrib.ledger import CallDimensions
 from bedrock_attrib.reports import Step, parse_filter, select
 from bedrock_attrib.reports._calendar import edges, stretch_label
 
@@ -87,7 +87,7 @@ def test_what_is_not_understood_is_told(
         select(**arguments, now=NOW)  # type: ignore[arg-type]
 
 
-def kind_of(**fields: object) -> Kind:
+def kind_of(**fields: object) -> CallDimensions:
     """A kind of call."""
     record = make_record()
     known: dict[str, object] = {
@@ -104,7 +104,7 @@ def kind_of(**fields: object) -> Kind:
         "rates_id": 1,
         "unpriced_units": (),
     }
-    return Kind(**known | fields)  # type: ignore[arg-type]
+    return CallDimensions(**known | fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_a_name_that_nothing_has_is_told(keep: Keep) -> None:
 def test_hours_that_cannot_be_divided_any_more_are_told(keep: Keep) -> None:
     """Where single calls were forgotten, a cut through an hour misses some."""
     ledger = keep(make_record(at=NOON - 9 * DAY), make_record())
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     chosen = select(NOON - 9 * DAY + HOUR / 4)
     (remark,) = spend_by(ledger, ["team"], chosen).remarks
     assert remark.startswith("Single calls before 2026-11-25 12:00 UTC were deleted")

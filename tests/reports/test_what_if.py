@@ -128,7 +128,7 @@ def test_long_prompts_at_a_tier_without_long_prices(keep: Keep) -> None:
 def test_calls_that_are_gone_are_told(keep: Keep) -> None:
     """Where a price hangs on single calls, sums alone do not do."""
     ledger = keep(make_record(MILLION, model=SONNET_5))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     found = what_if(ledger, Alternative(model=BANDED))
     assert (found.total.calls, found.total.excluded) == (0, 1)
     assert "were deleted" in found.excluded[0].reason
@@ -179,7 +179,7 @@ def test_gone_calls_that_cost_nothing_or_nobody_knows_what(keep: Keep) -> None:
     free = {"outcome": Outcome.ERROR, "price_status": PriceStatus.FREE}
     lacking = {"price_status": PriceStatus.UNPRICED, "cost": None}
     ledger = keep(make_record(None, **free), make_record(MILLION, **lacking))
-    ledger.forget(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 12, 1, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual, total.instead) == (1, 0, 0)
     assert (total.excluded, total.excluded_cost) == (1, None)
@@ -358,7 +358,7 @@ def test_calls_of_which_some_are_gone(keep: Keep) -> None:
         *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
         *(make_record(MILLION, model=SONNET_5) for _ in range(3)),
     )
-    ledger.forget(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
+    ledger.prune(calls_before=datetime(2026, 11, 21, tzinfo=UTC))
     total = what_if(ledger, Alternative(model=BANDED)).total
     assert (total.calls, total.actual) == (3, Decimal("9.9"))
     assert (total.excluded, total.excluded_cost) == (2, Decimal("6.6"))

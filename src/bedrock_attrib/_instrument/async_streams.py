@@ -7,10 +7,10 @@ is imported here, and any supported version that the application uses will do. T
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.eventstream import EventStream
 
@@ -39,7 +39,7 @@ class ObservedAioStream(EventStream):
         has_span = observer.has_span
         seen = observer.events
         events = super().__anext__()
-        observer.began()
+        observer.__enter__()
         try:
             async for event in events:
                 observer.saw(event)
@@ -173,7 +173,7 @@ class ObservedAioProxy(ObservedAioBody):
 
 def observe_aio_stream(stream: Any, call: Call) -> Any:
     """Return the stream to give to the caller instead of *stream*: it ends *call*."""
-    observed = twin_of(stream, _observed_stream(type(stream)))
+    observed = twin_of(stream, _observed_stream(cast("Hashable", type(stream))))
     observed._bedrock_attrib = StreamObserver(call)
     return observed
 
@@ -183,16 +183,16 @@ def observe_aio_body(
 ) -> None:
     """Have *body*, *length* bytes long, complete *answer* and end *call*."""
     body._self_bedrock_attrib = BodyObserver(call, answer, length)
-    _set_class(body, _observed_body(type(body)))
+    _set_class(body, _observed_body(cast("Hashable", type(body))))
 
 
 @lru_cache(maxsize=64)
-def _observed_stream(kind: type) -> type:
+def _observed_stream(kind: Any) -> type:
     return _subclass(kind, ObservedAioStream, {})
 
 
 @lru_cache(maxsize=64)
-def _observed_body(kind: type) -> type:
+def _observed_body(kind: Any) -> type:
     if is_proxy(kind):
         return _subclass(kind, ObservedAioProxy, {})
     # The names under which bodies of *kind* can be closed.

@@ -7,6 +7,7 @@ with botocore 1.40.61 to 1.44.5 and aiobotocore 2.25.1 to 3.10.0, 2026-11-30.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 
@@ -16,27 +17,28 @@ from botocore.response import StreamingBody
 
 def is_event_stream(stream: object) -> bool:
     """Return whether *stream* is botocore's event stream, or of a subclass."""
-    return _is_event_stream(stream) and not hasattr(type(stream), "__aiter__")
+    # By its type, as a mock claims to be an instance of what it stands in for.
+    kind = type(stream)
+    if kind is EventStream:
+        return "_event_generator" in vars(stream)
+    return _is_event_stream(stream) and not hasattr(kind, "__aiter__")
 
 
 def is_async_event_stream(stream: object) -> bool:
     """Return whether *stream* is aiobotocore's: ``__anext__`` is an async generator."""
-    return _is_event_stream(stream) and isasyncgenfunction(
-        getattr(type(stream), "__anext__", None)
+    return type(stream) is not EventStream and (
+        _is_event_stream(stream)
+        and isasyncgenfunction(getattr(type(stream), "__anext__", None))
     )
 
 
 def _is_event_stream(stream: object) -> bool:
-    # By its type, as a mock claims to be an instance of what it stands in for.
     return issubclass(type(stream), EventStream) and "_event_generator" in vars(stream)
 
 
 def is_body(body: object) -> bool:
     """Return whether *body* is botocore's body, which reads from ``_raw_stream``."""
-    return (
-        issubclass(type(body), StreamingBody)
-        and getattr(body, "_raw_stream", None) is not None
-    )
+    return issubclass(type(body), StreamingBody) and raw_stream_of(body) is not None
 
 
 def is_async_body(body: object) -> bool:
@@ -45,8 +47,9 @@ def is_async_body(body: object) -> bool:
     From 3.8 on a subclass of botocore's; before, a proxy (wrapt) of aiohttp's response.
     """
     kind = type(body)
-    return iscoroutinefunction(getattr(kind, "read", None)) and (
-        issubclass(kind, StreamingBody) or is_proxy(kind)
+    return kind is not StreamingBody and (
+        iscoroutinefunction(getattr(kind, "read", None))
+        and (issubclass(kind, StreamingBody) or is_proxy(kind))
     )
 
 
@@ -63,6 +66,24 @@ def raw_stream_of(reader: Any) -> Any:
 def replace_raw_stream(body: StreamingBody, raw: Any) -> None:
     """Have *body* read from *raw*."""
     body._raw_stream = raw
+
+
+def can_be_flat(kind: type[EventStream]) -> bool:
+    """Return whether iterating streams of *kind* is what `parts_of` can do.
+
+    So it is where botocore's ``__iter__`` is not overridden, and uses nothing but these
+    two attributes.
+    """
+    names = EventStream.__iter__.__code__.co_names
+    return kind.__iter__ is EventStream.__iter__ and names == (
+        "_event_generator",
+        "_parse_event",
+    )
+
+
+def parts_of(stream: Any) -> tuple[Iterator[Any], Callable[[Any], Any]]:
+    """Return the raw events of *stream*, and what parses one (into {} for none)."""
+    return stream._event_generator, stream._parse_event
 
 
 def twin_of(stream: EventStream, kind: type[EventStream]) -> Any:

@@ -47,7 +47,11 @@ class ObservedBody:
 
     def read(self, *args: Any, **kwargs: Any) -> bytes:
         """Read at most as many bytes as asked for, or all."""
-        chunk = self._call(self._bedrock_attrib_raw.read, args, kwargs)
+        try:
+            chunk = self._bedrock_attrib_raw.read(*args, **kwargs)
+        except BaseException as error:
+            self._bedrock_attrib.ended(error)
+            raise
         asked = _asked_for(args, kwargs)
         is_last = asked is None or (not chunk and asked != 0)
         self._bedrock_attrib.saw(bytes(chunk), is_last=is_last)
@@ -146,8 +150,10 @@ class ObservedBody:
 
 def _asked_for(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
     """Return how many bytes a reader asks for; None for all of them."""
-    named = next((kwargs[name] for name in _AMOUNTS if name in kwargs), None)
-    amount = args[0] if args else named
+    if args:
+        amount = args[0]
+    else:
+        amount = next((kwargs[name] for name in _AMOUNTS if name in kwargs), None)
     return None if amount is None or amount < 0 else int(amount)
 
 

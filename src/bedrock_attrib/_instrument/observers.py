@@ -6,6 +6,7 @@ Free of I/O, so that sync and async streams share them. Nothing here raises.
 from __future__ import annotations
 
 from time import perf_counter
+from types import TracebackType
 from typing import Any
 
 from .._model.record import Reading
@@ -35,9 +36,23 @@ class StreamObserver:
         self.events = call.events = Events(request_bytes=call.request_bytes)
         call.recorder.answer_opened(call)
 
-    def began(self) -> None:
+    def __enter__(self) -> None:
         """Note one more iterator; any number may read the stream, by turns."""
         self._iterators.append(None)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Note that an iterator came to its end, was let go, or raised *error*."""
+        if error is None:
+            self.finished()
+        elif kind is GeneratorExit:
+            self.stopped()
+        else:
+            self.failed(error)
 
     def saw(self, event: Any) -> None:
         """Note an event that the caller is about to get."""

@@ -7,25 +7,27 @@ is read on the caller's thread that the caller does not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from botocore.eventstream import EventStream
 
-from .._readers import is_final
+from .._readers import BodyAnswer, is_final
 from .._recording.call import Call
 from .abandoned_streams import AbandonedStreamObserver
 from .botocore_internals import (
+    can_be_flat,
     is_body,
     is_event_stream,
+    parts_of,
     raw_stream_of,
     replace_raw_stream,
     twin_of,
 )
 from .observed_body import ObservedBody
-from .observers import BodyAnswer, BodyObserver, StreamObserver, end_unobserved
+from .observers import BodyObserver, StreamObserver, end_unobserved
 
 
 class ObservedEventStream(EventStream):
@@ -35,30 +37,10 @@ class ObservedEventStream(EventStream):
 
     def __iter__(self) -> Iterator[Any]:
         observer = self._bedrock_attrib
-        has_span = observer.has_span
-        seen = observer.events
-        events = super().__iter__()
-        observer.began()
-        try:
-            for event in events:
+        with observer:
+            for event in super().__iter__():
                 observer.saw(event)
                 yield event
-                break
-            for event in events:
-                # `observer.saw`, written out, as calls would add 0.15 µs to each event.
-                seen.before_last = seen.last
-                seen.last = event
-                seen.count += 1
-                if "metadata" in event or (has_span and is_final(event)):
-                    observer.saw_final(event)
-                yield event
-        except GeneratorExit:
-            observer.stopped()
-            raise
-        except BaseException as error:
-            observer.failed(error)
-            raise
-        observer.finished()
 
     def close(self) -> None:
         """Close the underlying stream, and end the call."""
@@ -66,6 +48,36 @@ class ObservedEventStream(EventStream):
             super().close()
         finally:
             self._bedrock_attrib.closed()
+
+
+class FlatEventStream(ObservedEventStream):
+    """An observed event stream that parses events itself, as botocore's does.
+
+    With botocore's iterator inside ours, and a call of the observer for each event, 50
+    events would take 5 µs longer (3.5 where all is in the processor's caches).
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        observer = self._bedrock_attrib
+        has_span = observer.has_span
+        seen = observer.events
+        raw_events, parse = parts_of(self)
+        with observer:
+            for raw in raw_events:
+                event = parse(raw)
+                if not event:
+                    continue
+                if seen.first is None:
+                    observer.saw(event)
+                    yield event
+                    continue
+                # `observer.saw`, written out.
+                seen.before_last = seen.last
+                seen.last = event
+                seen.count += 1
+                if "metadata" in event or (has_span and is_final(event)):
+                    observer.saw_final(event)
+                yield event
 
 
 class DrainedEventStream(ObservedEventStream):
@@ -78,28 +90,32 @@ class DrainedEventStream(ObservedEventStream):
             self._bedrock_attrib.dropped()
 
 
+class DrainedFlatEventStream(DrainedEventStream, FlatEventStream):
+    """Both of these."""
+
+
 def observe_stream(stream: EventStream, call: Call) -> EventStream:
     """Return the stream to give to the caller instead of *stream*: it ends *call*."""
     if not is_event_stream(stream):
         end_unobserved(call, "stream")
         return stream
     drains = call.recorder.drains
-    if drains is None:
-        observed = twin_of(stream, _observed(type(stream), ObservedEventStream))
-        observed._bedrock_attrib = StreamObserver(call)
-    else:
-        observed = twin_of(stream, _observed(type(stream), DrainedEventStream))
-        observed._bedrock_attrib = AbandonedStreamObserver(call, stream, drains)
-    return observed  # type: ignore[no-any-return]  # a twin of whatever came
+    kind = _observed(cast("Hashable", type(stream)), is_drained=drains is not None)
+    observed = twin_of(stream, kind)
+    observed._bedrock_attrib = (
+        StreamObserver(call)
+        if drains is None
+        else AbandonedStreamObserver(call, stream, drains)
+    )
+    return cast("EventStream", observed)
 
 
 @lru_cache(maxsize=64)
-def _observed(
-    kind: type[EventStream], base: type[ObservedEventStream]
-) -> type[EventStream]:
-    """Return *base*, or a class of *base* over a subclass of botocore's stream."""
-    if kind is EventStream:
-        return base
+def _observed(kind: Any, *, is_drained: bool) -> type[EventStream]:
+    """Return the class for observed streams of *kind*, with its own methods."""
+    if kind is EventStream and can_be_flat(kind):
+        return DrainedFlatEventStream if is_drained else FlatEventStream
+    base = DrainedEventStream if is_drained else ObservedEventStream
     return type(f"Observed{kind.__name__}", (base, kind), {})
 
 

@@ -136,9 +136,9 @@ class FinishedCalls:
     def add_grouped(self, call: GroupedCall) -> None:
         """Add a call of a group."""
         self.entries.append(call)
-        calls = self.groups.get(call.group)
+        calls = self.groups.get(call[0])
         if calls is None:
-            calls = self.groups[call.group] = []
+            calls = self.groups[call[0]] = []
         calls.append(call)
 
     def records(self) -> Sequence[CallRecord]:

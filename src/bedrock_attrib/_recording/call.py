@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .call_target import Route
 
@@ -17,10 +17,60 @@ if TYPE_CHECKING:
     from .._model.record import Outcome, PriceState, Reading
     from .._model.tags import Tags
     from .._readers import Events, Kept, RequestFacts
+    from .._runtime.background import Drains
+    from .._runtime.contained_errors import Faults
     from .._sinks.protocols import Reservation
-    from .lifecycle import CallLifecycle
 
 NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
+
+
+class Lifecycle(Protocol):
+    """Takes the ends of calls; see `bedrock_attrib._recording.lifecycle`.
+
+    Attributes:
+        owner: Mark of this process on the calls that it opens.
+        faults: Contained errors.
+        drains: Reads abandoned streams to their end; None to estimate what they used.
+    """
+
+    owner: object
+    faults: Faults
+    drains: Drains | None
+
+    def answered(
+        self, call: Call, answer: Reading | Kept, error: str | None = None
+    ) -> None:
+        """End a call whose answer states its counts."""
+
+    def answer_lost(self, call: Call) -> None:
+        """End a call whose answer came and could not be taken."""
+
+    def turned_away(self, call: Call, http_status: int, error: str) -> None:
+        """End a call that AWS answered with an error status."""
+
+    def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
+        """End a call that failed without an answer."""
+
+    def answer_opened(self, call: Call) -> None:
+        """Note that *call* now ends with its stream or body."""
+
+    def stream_ended(self, call: Call, error: str | None = None) -> None:
+        """End a call with its stream."""
+
+    def stream_drained(self, call: Call) -> None:
+        """End a call whose stream was given up, and then read on for its counts."""
+
+    def call_dropped(self, call: Call) -> None:
+        """End a call that is collected as garbage; waits for nothing."""
+
+    def look_again(self, is_over: Callable[[], bool]) -> None:
+        """Ask *is_over* with every batch, until it is true; waits for nothing."""
+
+    def look_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `look_again`, within a second or so; not from a finalizer."""
+
+    def start_again(self, failed: Call) -> Call:
+        """Open a call of the request of *failed*, which has ended."""
 
 
 class Call:
@@ -88,7 +138,7 @@ class Call:
 
     def __init__(
         self,
-        lifecycle: CallLifecycle,
+        lifecycle: Lifecycle,
         route: Route,
         scope: AttributionContext,
         tags: Tags,

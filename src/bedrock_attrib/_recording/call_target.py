@@ -19,7 +19,7 @@ from .._runtime.bounded_cache import BoundedCache
 if TYPE_CHECKING:
     from .._model.call_groups import CallGroup
     from .._model.record import Reading
-    from ..pricing._model_pricer import AnyTill
+    from ..pricing._rate_sheet import Pricer
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Route:
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
-        till: Pricer of its last call; None before the first.
+        pricer: Pricer of its last call; None before the first.
         groups: Groups of its calls that state the same units under the same tags and
             conditions; None where one call of the kind was seen.
     """
@@ -45,7 +45,7 @@ class Route:
     read_request: RequestReader | None
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
-    till: AnyTill | None = None
+    pricer: Pricer | None = None
     groups: BoundedCache[tuple[object, ...], CallGroup | None] = field(
         default_factory=lambda: BoundedCache(_MOST_GROUPS)
     )

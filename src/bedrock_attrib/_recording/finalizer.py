@@ -68,6 +68,7 @@ class Finalizer:
     def finalize(self, ended: Sequence[Ended]) -> None:
         """Finalize *ended*, in order; nothing is raised."""
         batch = FinishedCalls()
+        entries = batch.entries
         contexts: list[AttributionContext] = []  # of each entry of the batch
         for item in ended:
             if isinstance(item, Call):
@@ -75,7 +76,8 @@ class Finalizer:
                     self._finalize_one(item, batch)
                 except BaseException as fault:  # see the class
                     self._faults.note("finalizing", fault)
-                contexts += [item.scope] * (len(batch.entries) - len(contexts))
+                if len(entries) > len(contexts):
+                    contexts.append(item.scope)
         self._add_to_spends(batch, contexts)
         if batch.entries:
             for name, write in self._writers:
@@ -90,9 +92,13 @@ class Finalizer:
     def _finalize_one(self, call: Call, batch: FinishedCalls) -> None:
         reading = self._reading_of(call)
         key = _group_key(call, reading)
-        group = None if key is None else call.route.groups.get(key)
-        if group is not None and group.holds(call.started_at, reading.counts or {}):
-            batch.add_grouped(_grouped(call, group, reading.counts or {}))
+        counts = reading.counts
+        try:
+            group = None if key is None else call.route.groups.get(key)
+        except TypeError:  # a broken answer names no tier but a list or the like
+            key = group = None
+        if group is not None and counts and group.holds(call.started_at, counts):
+            batch.add_grouped(_grouped(call, group, counts))
             return
         record, has_to_wait = self._record_of(call, reading)
         batch.add(record)
@@ -148,7 +154,11 @@ class Finalizer:
             if not context.spends:
                 continue
             if isinstance(entry, GroupedCall):
-                grouped.setdefault((context, entry.group), []).append(entry)
+                key = (context, entry[0])
+                calls = grouped.get(key)
+                if calls is None:
+                    calls = grouped[key] = []
+                calls.append(entry)
                 continue
             for reference in context.spends:
                 sums = reference()
@@ -203,7 +213,7 @@ def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
         or reading.invoked_model is not None
     ):
         return None
-    key = (
+    return (
         call.tags.key,
         reading.source,
         reading.tier,
@@ -211,21 +221,13 @@ def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
         reading.assumed,
         *reading.counts,
     )
-    try:
-        hash(key)
-    except TypeError:  # a broken answer names no tier but a list or the like
-        return None
-    return key
 
 
 def _grouped(call: Call, group: CallGroup, counts: dict[Unit, int]) -> GroupedCall:
+    duration_s = (call.ended or call.started) - call.started
+    # By position, as naming each takes a microsecond.
     return GroupedCall(
-        group=group,
-        number=IDS.take(),
-        started_at=call.started_at,
-        counts=counts,
-        duration_s=(call.ended or call.started) - call.started,
-        request_id=call.request_id,
+        group, IDS.take(), call.started_at, counts, duration_s, call.request_id
     )
 
 
@@ -239,7 +241,7 @@ def _learn_group(
     """
     groups = call.route.groups
     if key in groups:
-        groups[key] = group_of(record, reading, call.route.till) or groups[key]
+        groups[key] = group_of(record, reading, call.route.pricer) or groups[key]
     else:
         groups[key] = None
 

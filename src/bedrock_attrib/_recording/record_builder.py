@@ -33,7 +33,7 @@ from .price_state import REQUEST_NOT_READ, price_state
 
 if TYPE_CHECKING:
     from ..pricing import PriceTable
-    from ..pricing._model_pricer import AnyTill
+    from ..pricing._rate_sheet import Pricer
 
 
 def read_stream(call: Call, events: Events) -> Reading:
@@ -100,10 +100,10 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     counts = reading.counts
     usage = None if counts is None else Usage.of(counts)
     if usage is not None and call.failure is None and prices is not None:
-        till = route.till
-        if till is None or till.model is not model:
-            till = route.till = _till_of(model, route.region, prices)
-        quote = till.quote(usage, tier, latency_mode, at, reading.assumed)
+        pricer = route.pricer
+        if pricer is None or pricer.model is not model:
+            pricer = route.pricer = _pricer_of(model, route.region, prices)
+        quote = pricer.quote(usage, tier, latency_mode, at, reading.assumed)
     else:
         quote = None
     earlier = () if route.operation.is_free else _earlier_attempts(call)
@@ -141,33 +141,34 @@ def _duration_s(call: Call) -> float | None:
 
 
 def group_of(
-    record: CallRecord, reading: Reading, till: AnyTill | None
+    record: CallRecord, reading: Reading, pricer: Pricer | None
 ) -> CallGroup | None:
     """Return the group of calls like the one of *record*; None if it has none."""
     cost, usage = record.cost, record.usage
     if (
-        till is None
+        pricer is None
         or cost is None
         or usage is None
         or cost.usage is not usage
         or record.price_status is not _PRICED
-        or record.model is not till.model
+        or record.model is not pricer.model
         or reading.estimated
         or reading.missing
     ):
         return None
-    known = till.known(usage, record.tier, record.latency_mode, reading.assumed)
-    if known is None or known.rates is not cost.rates:
-        return None
-    return CallGroup(
-        record, cost, starts=known.starts, ends=known.ends, most=known.most
+    resolved = pricer.resolved(
+        usage, record.tier, record.latency_mode, record.started_at, reading.assumed
     )
+    if resolved is None or resolved.validity is None:
+        return None
+    starts, ends, max_units = resolved.validity
+    return CallGroup(record, cost, starts=starts, ends=ends, most=max_units)
 
 
-def _till_of(model: ModelRef, region: str, prices: PriceTable) -> AnyTill:
-    from ..pricing._table import till_of  # noqa: PLC0415 -- as late as the table itself
+def _pricer_of(model: ModelRef, region: str, prices: PriceTable) -> Pricer:
+    from ..pricing._table import pricer_of  # noqa: PLC0415 -- as late as the table itself
 
-    return till_of(prices, model, region)
+    return pricer_of(prices, model, region)
 
 
 def _failure(call: Call) -> PriceState | None:
@@ -215,7 +216,7 @@ def price_again(
         tier=record.tier,
         latency_mode=record.latency_mode,
         at=record.started_at,
-        assumed=reading.assumed,
+        assumed_cache_unit=reading.assumed,
     )
     if quote.status is PriceStatus.PRICED and _may_count_twice(record, usage, model):
         quote = Quote(quote.cost, *_MAY_COUNT_TWICE)

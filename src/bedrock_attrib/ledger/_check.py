@@ -1,59 +1,65 @@
-"""Whether a ledger is sound: the file is whole, and its sums are those of its calls."""
+"""Check of a ledger: the file is sound, and its sums equal those of its calls."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 from .._model.cost import ZERO, add
 from ..errors import LedgerError
-from ._clock import (
+from ._call_rows import other_figures
+from ._field_table import CALL_GROUP, FIGURE_COLUMNS, FIGURES, OTHER_SUM_COLUMNS
+from ._ledger import Ledger
+from ._open import open_ledger
+from ._sql import select
+from ._sqlite.snapshot import SQLiteSnapshot
+from ._store import (
+    CALLS_FROM,
+    MARK,
+    MISSING_TAG_SETS,
+    ConcurrentWriteError,
+    DamagedError,
+    Readable,
+)
+from ._time_buckets import (
+    DAY_US,
     HOUR_OF_KEY,
+    HOUR_US,
+    HOURS_PER_DAY,
     Level,
     day_of,
     first_hour_of_month,
     hour_of_key,
     moment,
     month_of,
-)
-from ._ledger import Ledger
-from ._open import open_ledger
-from ._query.aggregate import COUNTED, FIGURES
-from ._sqlite.snapshot import SQLiteSnapshot
-from ._store import (
-    CALLS_FROM,
-    MARK,
-    TAGS_LOST,
-    DamagedError,
-    Readable,
-    WrittenMeanwhileError,
+    start_of_month,
 )
 
-_HOUR_US = 3_600_000_000
-_MOST_TOLD = 20
-More = dict[tuple[int, int, int, str], Decimal]
+_MAX_PROBLEMS = 20
+# Totals without a column, by bucket, tag set, dimension set and unit.
+OtherKey = tuple[int, int, int, str]
+OtherTotals = dict[OtherKey, Decimal]
 
 
 def check_ledger(ledger: Ledger | Path | str) -> list[str]:
-    """What is wrong with *ledger*, in sentences; empty if it is sound.
+    """Return what is wrong with *ledger*, in sentences; empty if it is sound.
 
-    Looks at every call that is kept and every sum, so that it takes a while: about a
-    second for a million calls. Sums of an hour are those of its calls; where calls were
-    forgotten, they are as much or more, as late calls may have come since.
+    Reads every stored call and every sum: about a second for a million calls. The sums
+    of an hour must equal those of its calls; where calls were pruned, they may be more,
+    as late calls may have come since.
 
     Args:
-        ledger: The ledger, or its name as `open_ledger` takes it. By its name a file is
+        ledger: The ledger, or its name as `open_ledger` takes it. A file named so is
             opened to be read only.
 
     Returns:
-        The problems. A database that cannot be read, or not be read on, is one.
+        The problems. A database that cannot be read, or not to its end, is one.
 
     Raises:
         LedgerError: If there is no ledger of that name, or one of a newer library; or
-            if a file that one may only read was written meanwhile.
+            if a file that may only be read was written meanwhile.
     """
     if not isinstance(ledger, Ledger):
         try:
@@ -66,16 +72,16 @@ def check_ledger(ledger: Ledger | Path | str) -> list[str]:
     try:
         with ledger.store.snapshot() as store:
             for problem in _problems(store):
-                if len(problems) == _MOST_TOLD:
+                if len(problems) == _MAX_PROBLEMS:
                     problems.append("and more")
                     break
                 problems.append(problem)
-    except WrittenMeanwhileError:
-        raise  # what was found may be of two moments
+    except ConcurrentWriteError:
+        raise  # the problems may be of two moments
     except LedgerError as error:
         problems.append(f"the file is damaged: {error}")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        problems.append(f"a value is none that was written: {error!r}")
+        problems.append(f"a value was not written by the ledger: {error!r}")
     return problems
 
 
@@ -83,33 +89,31 @@ def _problems(store: Readable) -> Iterator[str]:
     if isinstance(store, SQLiteSnapshot):
         found = [str(text) for (text,) in store.rows("PRAGMA integrity_check(20)")]
         if found != ["ok"]:
-            # What is damaged further down would only be read wrongly.
+            # Tables of a damaged file would only be misread.
             yield from (f"the file is damaged: {text}" for text in found)
             return
-    for (tag_set,) in store.rows(TAGS_LOST):
-        yield f"there are sums of a tag set that is not there ({tag_set})"
-    whole = _whole_from(store)
-    for hour, tag_set, kind in store.rows(_HOURS_AND_CALLS, (whole,)):
-        yield f"the hour {_text(hour)} and its calls differ ({tag_set}, {kind})"
-    yield from _more_than_calls(store, whole)
-    for day, tag_set, kind in store.rows(_DAYS_AND_HOURS):
-        at = moment(int(day) * 24 * _HOUR_US)
-        yield f"the day {at:%Y-%m-%d} and its hours differ ({tag_set}, {kind})"
+    for (tag_set,) in store.rows(MISSING_TAG_SETS):
+        yield f"sums refer to a tag set that does not exist ({tag_set})"
+    complete = _complete_from(store)
+    for hour, tag_set, dimension_set in store.rows(_HOURS_AND_CALLS, (complete,)):
+        group = f"({tag_set}, {dimension_set})"
+        yield f"the hour {_hour(hour)} and its calls differ {group}"
+    yield from _other_hours(store, complete)
+    for day, tag_set, dimension_set in store.rows(_DAYS_AND_HOURS):
+        at = moment(int(day) * DAY_US)
+        yield f"the day {at:%Y-%m-%d} and its hours differ ({tag_set}, {dimension_set})"
     yield from _months(store)
-    yield from _more_levels(store)
+    yield from _other_levels(store)
 
 
-def _whole_from(store: Readable) -> int:
-    """The hour from which on no call was forgotten."""
-    if store.older is None:
-        ((key,),) = store.rows(MARK, (CALLS_FROM,))
-    else:  # it may have no mark; what was forgotten lies before the first call
-        ((key,),) = store.rows("SELECT min(key) FROM calls")
-    return _FIRST_HOUR if key is None else hour_of_key(int(key))
+def _complete_from(store: Readable) -> int:
+    """Return the hour from which on no call was pruned."""
+    ((key,),) = store.rows(MARK, (CALLS_FROM,))
+    return _BEFORE_ALL if key is None else hour_of_key(int(key))
 
 
-def _text(hour: int) -> str:
-    return f"{moment(hour * _HOUR_US):%Y-%m-%d %H:%M} UTC"
+def _hour(hour: int) -> str:
+    return f"{moment(hour * HOUR_US):%Y-%m-%d %H:%M} UTC"
 
 
 def _months(store: Readable) -> Iterator[str]:
@@ -117,99 +121,126 @@ def _months(store: Readable) -> Iterator[str]:
     months |= {month_of(int(n)) for (n,) in store.rows(_BUCKETS, (int(Level.HOUR),))}
     for month in sorted(months):
         hours = first_hour_of_month(month), first_hour_of_month(month + 1) - 1
-        for tag_set, kind in store.rows(_MONTH_AND_HOURS, (month, *hours)):
-            at = moment(hours[0] * _HOUR_US)
-            yield f"the month {at:%Y-%m} and its hours differ ({tag_set}, {kind})"
+        for tag_set, dimension_set in store.rows(_MONTH_AND_HOURS, (month, *hours)):
+            yield (
+                f"the month {start_of_month(month):%Y-%m} and its hours differ "
+                f"({tag_set}, {dimension_set})"
+            )
 
 
-def _more_than_calls(store: Readable, whole: int) -> Iterator[str]:
-    """Sums of units without a column: alike from the hour *whole* on."""
-    calls: More = {}
-    for key, tag_set, kind, more, amount in store.rows(_MORE_OF_CALLS):
-        counts = json.loads(more or "{}")
-        if amount is not None:
-            counts[""] = amount
-        for unit, count in counts.items():
-            place = (hour_of_key(int(key)), int(tag_set), int(kind), str(unit))
-            calls[place] = add(calls.get(place, ZERO), Decimal(str(count)))
-    hours = _more_of(store, Level.HOUR)
-    for place in _different(calls, hours):
-        if place[0] < whole and calls.get(place, ZERO) <= hours.get(place, ZERO):
+def _other_hours(store: Readable, complete: int) -> Iterator[str]:
+    """Compare hours and calls in units without a column: equal from *complete* on."""
+    calls = _totals(
+        (hour_of_key(int(key)), int(tag_set), int(dimension_set), unit, figure)
+        for key, tag_set, dimension_set, *others in store.rows(_CALLS_WITH_OTHERS)
+        for unit, figure in other_figures(*others)
+    )
+    hours = _other_sums(store, Level.HOUR)
+    for key in _different(calls, hours):
+        hour, _, _, unit = key
+        if hour < complete and calls.get(key, ZERO) <= hours.get(key, ZERO):
             continue
-        yield f"the hour {_text(place[0])} and its calls differ in {place[3]!r}"
+        yield f"the hour {_hour(hour)} and its calls differ in {unit!r}"
 
 
-def _more_levels(store: Readable) -> Iterator[str]:
-    hours = _more_of(store, Level.HOUR)
+def _other_levels(store: Readable) -> Iterator[str]:
+    hours = _other_sums(store, Level.HOUR)
     for level, name, bucket_of in (
         (Level.DAY, "day", day_of),
         (Level.MONTH, "month", month_of),
     ):
-        summed: More = {}
-        for (hour, tag_set, kind, unit), total in hours.items():
-            place = (bucket_of(hour), tag_set, kind, unit)
-            summed[place] = add(summed.get(place, ZERO), total)
-        for place in _different(summed, _more_of(store, level)):
-            yield f"a {name} and its hours differ in {place[3]!r} ({place[0]})"
+        summed = _totals(
+            (bucket_of(hour), tag_set, dimension_set, unit, total)
+            for (hour, tag_set, dimension_set, unit), total in hours.items()
+        )
+        for bucket, _, _, unit in _different(summed, _other_sums(store, level)):
+            yield f"a {name} and its hours differ in {unit!r} ({bucket})"
 
 
-def _more_of(store: Readable, level: Level) -> More:
+def _totals(figures: Iterable[tuple[int, int, int, str, Decimal]]) -> OtherTotals:
+    totals: OtherTotals = {}
+    for bucket, tag_set, dimension_set, unit, figure in figures:
+        key = (bucket, tag_set, dimension_set, unit)
+        totals[key] = add(totals.get(key, ZERO), figure)
+    return totals
+
+
+def _other_sums(store: Readable, level: Level) -> OtherTotals:
     return {
-        (int(bucket), int(tag_set), int(kind), str(unit)): Decimal(str(total))
-        for bucket, tag_set, kind, unit, total in store.rows(_MORE, (int(level),))
+        (int(bucket), int(tag_set), int(dimension_set), str(unit)): Decimal(str(total))
+        for bucket, tag_set, dimension_set, unit, total in store.rows(
+            _OTHER_SUMS, (int(level),)
+        )
     }
 
 
-def _different(one: More, other: More) -> list[tuple[int, int, int, str]]:
-    places = one.keys() | other.keys()
-    return sorted(
-        place for place in places if one.get(place, ZERO) != other.get(place, ZERO)
-    )
+def _different(one: OtherTotals, other: OtherTotals) -> list[OtherKey]:
+    keys = one.keys() | other.keys()
+    return sorted(key for key in keys if one.get(key, ZERO) != other.get(key, ZERO))
 
 
-_FIRST = ", ".join(FIGURES)
-_COUNTED_AS = ", ".join(
-    f"{counted} AS {column}" for column, counted in zip(FIGURES, COUNTED, strict=True)
+_BEFORE_ALL = -(1 << 62)
+_GROUP = ", ".join(CALL_GROUP)
+_NEGATIVE = tuple(f"-sum({column})" for column in FIGURE_COLUMNS)
+_DIFFER = " OR ".join(f"sum({column}) <> 0" for column in FIGURE_COLUMNS)
+_ARE_LESS = " OR ".join(f"sum({column}) < 0" for column in FIGURE_COLUMNS)
+
+
+def _difference(key: str, one: str, other: str, condition: str) -> str:
+    """Return SQL for the groups of two queries in which *condition* holds.
+
+    Args:
+        key: Columns of both queries that the figures follow.
+        one: Query for sums.
+        other: Query for what they must equal, negative.
+        condition: On the sums of both.
+    """
+    both = f"({one} UNION ALL {other}) AS both_sides"
+    return select([key], both, f"GROUP BY {key} HAVING {condition} ORDER BY {key}")
+
+
+_OF_LEVEL = "WHERE level = {}".format
+_KEY = f"bucket, {_GROUP}"
+_COUNTED = select(
+    (
+        f"{HOUR_OF_KEY} AS bucket",
+        *CALL_GROUP,
+        *(f"{each.of_calls} AS {each.column}" for each in FIGURES),
+    ),
+    "calls",
+    f"GROUP BY {HOUR_OF_KEY}, {_GROUP}",
 )
-_TAKEN = ", ".join(f"-sum({column})" for column in FIGURES)
-_DIFFER = " OR ".join(f"sum({column}) <> 0" for column in FIGURES)
-_IS_LESS = " OR ".join(f"sum({column}) < 0" for column in FIGURES)
-_FIRST_HOUR = -(1 << 62)
-# Rows of both sides, the one taken from the other: what is left differs. All names in
-# these are ours.
-_HOURS_AND_CALLS = (
-    f"SELECT bucket, tag_set, kind FROM ("  # noqa: S608
-    f"SELECT bucket, tag_set, kind, {_FIRST} FROM sums "
-    f"WHERE level = {int(Level.HOUR)} UNION ALL "
-    f"SELECT bucket, tag_set, kind, {_TAKEN} FROM ("
-    f"SELECT {HOUR_OF_KEY} AS bucket, tag_set, kind, {_COUNTED_AS} FROM calls "
-    f"GROUP BY {HOUR_OF_KEY}, tag_set, kind) AS counted "
-    f"GROUP BY bucket, tag_set, kind"
-    f") AS both_sides GROUP BY bucket, tag_set, kind "
-    f"HAVING {_IS_LESS} OR (bucket >= ? AND ({_DIFFER})) "
-    f"ORDER BY bucket, tag_set, kind"
+_HOURS_AND_CALLS = _difference(
+    _KEY,
+    select((_KEY, *FIGURE_COLUMNS), "sums", _OF_LEVEL(int(Level.HOUR))),
+    select((_KEY, *_NEGATIVE), f"({_COUNTED}) AS counted", f"GROUP BY {_KEY}"),
+    f"{_ARE_LESS} OR (bucket >= ? AND ({_DIFFER}))",
 )
-_DAYS_AND_HOURS = (
-    f"SELECT bucket, tag_set, kind FROM ("  # noqa: S608
-    f"SELECT bucket, tag_set, kind, {_FIRST} FROM sums "
-    f"WHERE level = {int(Level.DAY)} UNION ALL "
-    f"SELECT bucket / 24, tag_set, kind, {_TAKEN} FROM sums "
-    f"WHERE level = {int(Level.HOUR)} GROUP BY bucket / 24, tag_set, kind"
-    f") AS both_sides GROUP BY bucket, tag_set, kind HAVING {_DIFFER} "
-    f"ORDER BY bucket, tag_set, kind"
+_DAY = f"bucket / {HOURS_PER_DAY}, {_GROUP}"
+_DAYS_AND_HOURS = _difference(
+    _KEY,
+    select((_KEY, *FIGURE_COLUMNS), "sums", _OF_LEVEL(int(Level.DAY))),
+    select((_DAY, *_NEGATIVE), "sums", f"{_OF_LEVEL(int(Level.HOUR))} GROUP BY {_DAY}"),
+    _DIFFER,
 )
-_MONTH_AND_HOURS = (
-    f"SELECT tag_set, kind FROM ("  # noqa: S608
-    f"SELECT tag_set, kind, {_FIRST} FROM sums "
-    f"WHERE level = {int(Level.MONTH)} AND bucket = ? UNION ALL "
-    f"SELECT tag_set, kind, {_TAKEN} FROM sums "
-    f"WHERE level = {int(Level.HOUR)} AND bucket BETWEEN ? AND ? "
-    f"GROUP BY tag_set, kind"
-    f") AS both_sides GROUP BY tag_set, kind HAVING {_DIFFER}"
+_MONTH_AND_HOURS = _difference(
+    _GROUP,
+    select(
+        (_GROUP, *FIGURE_COLUMNS),
+        "sums",
+        f"{_OF_LEVEL(int(Level.MONTH))} AND bucket = ?",
+    ),
+    select(
+        (_GROUP, *_NEGATIVE),
+        "sums",
+        f"{_OF_LEVEL(int(Level.HOUR))} AND bucket BETWEEN ? AND ? GROUP BY {_GROUP}",
+    ),
+    _DIFFER,
 )
-_BUCKETS = "SELECT DISTINCT bucket FROM sums WHERE level = ?"
-_MORE = "SELECT bucket, tag_set, kind, unit, total FROM more_sums WHERE level = ?"
-_MORE_OF_CALLS = (
-    "SELECT key, tag_set, kind, more, amount FROM calls "
-    "WHERE more IS NOT NULL OR amount IS NOT NULL"
+_BUCKETS = select(["DISTINCT bucket"], "sums", "WHERE level = ?")
+_OTHER_SUMS = select(OTHER_SUM_COLUMNS[1:], "other_sums", "WHERE level = ?")
+_CALLS_WITH_OTHERS = select(
+    ("key", *CALL_GROUP, "other_units", "given_cost"),
+    "calls",
+    "WHERE other_units IS NOT NULL OR given_cost IS NOT NULL",
 )

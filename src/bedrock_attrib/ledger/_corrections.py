@@ -1,25 +1,20 @@
-"""How what was found out later takes the place of what was written."""
+"""Corrections: records that replace others that were written before."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from .._model.record import CallRecord
-from ._clock import beside
-from ._rows import CALL_COLUMNS, PLACE_COLUMNS, Batch, Row, more_sums
+from ._field_table import CALL_COLUMNS, Row, call_row, columns_of
 from ._store import Transaction
-
-_KEY, _ORIGIN, _NUMBER = (
-    len(PLACE_COLUMNS) + CALL_COLUMNS.index(column)
-    for column in ("key", "origin", "number")
-)
+from ._time_buckets import keys_of_same_time
 
 
 class Correction(NamedTuple):
-    """A record, and what takes its place.
+    """A record and its replacement.
 
     Attributes:
-        before: By its id and its time the call is found.
+        before: The record as it was written; the call is found by its id and time.
         after: What is known now.
     """
 
@@ -27,20 +22,21 @@ class Correction(NamedTuple):
     after: CallRecord
 
 
-def correct(transaction: Transaction, before: Row, after: Row) -> None:
-    """Write the call of the row *before* anew, and add up what it is now.
+_identity = columns_of("key", "origin", "number")
+_buckets = columns_of("hour", "month")
 
-    What stands is taken away, whatever the caller believes to stand there; a call keeps
-    its time, by which it is found. One that is not there is left alone.
+
+def correct(transaction: Transaction, before: Row, after: Row) -> None:
+    """Replace the call of the fresh row *before* by *after*, in its sums too.
+
+    What is stored is subtracted, whatever *before* says. A call keeps its time, by
+    which it is found. One that is not stored is ignored.
     """
-    standing = transaction.find(
-        beside(before[_KEY]), origin=before[_ORIGIN], number=before[_NUMBER]
-    )
-    if standing is None:
+    key, origin, number = _identity(before)
+    stored = transaction.find(keys_of_same_time(key), origin, number)
+    if stored is None:
         return
-    hour, month, _ = before[: len(PLACE_COLUMNS)]
-    rows = [
-        (hour, month, -1, *standing),
-        (hour, month, 1, *after[len(PLACE_COLUMNS) :]),
-    ]
-    transaction.replace(standing[0], Batch(rows, more_sums(rows)))
+    # The key comes first, and a call keeps the one it has.
+    changed = (*stored[:1], *after[1 : len(CALL_COLUMNS)])
+    buckets = _buckets(before)
+    transaction.replace((*call_row(stored), *buckets, -1), (*changed, *buckets, 1))

@@ -1,4 +1,4 @@
-"""The ledger as a sink: records in, rows out, and nothing lost in silence."""
+"""The ledger: a sink that stores every call, and the entrance to reading it."""
 
 from __future__ import annotations
 
@@ -17,48 +17,51 @@ from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import PROCESS_ERRORS
 from .._runtime.fork import ResetOrder, after_fork
 from ..errors import LedgerError
-from ._clock import (
-    NUMBERS,
-)
+from ._call_rows import RowBuilder
 from ._corrections import Correction, correct
-from ._messages import Telling
+from ._interner import Interner
+from ._log import LedgerLog
 from ._query.reader import Reader, reading
-from ._retention import forget
-from ._rows import (
-    Interner,
-    RowMaker,
-)
+from ._retention import prune
 from ._sqlite.read_only import ReadOnlySQLite
 from ._sqlite.store import SQLiteStore
 from ._store import (
-    CommitInDoubtError,
     ReopeningStore,
     StaleIdsError,
     Store,
     Transaction,
-    UnfitError,
+    UncertainCommitError,
+    UnstorableRecordError,
 )
+from ._time_buckets import KEYS_PER_US
 
-# Records of one transaction: as many more make it no faster, and readers wait.
-_MOST_AT_ONCE = 20_000
+# Records of one transaction: more make it no faster, and readers wait longer.
+_MAX_BATCH = 20_000
 
 
 Item: TypeAlias = CallRecord | GroupedCall | Correction
 
 
-class _Doubt(NamedTuple):
+class UncertainCommit(NamedTuple):
+    """A commit whose outcome is unknown, as its connection broke.
+
+    Attributes:
+        was_committed: Asks the database.
+        items: What was written.
+    """
+
     was_committed: Callable[[], bool]
     items: list[Item]
 
 
 class Ledger:
-    """Keeps every call: a sink, and what reports are made from.
+    """Sink that stores every call; reports read it.
 
     Records are written by a thread of the ledger's own, in batches. While the database
-    cannot take them (locked, disk full), they are kept and tried again; beyond
+    cannot take them (locked, disk full), they wait and are tried again; beyond
     *max_pending* the newest are dropped and counted in ``dropped``. A process that is
-    killed loses at most what came in the last *interval_s*, or five times that where
-    hundreds of calls come each second.
+    killed loses at most the records of the last *interval_s*, or of five times that
+    where hundreds of calls end each second.
 
     Several processes may write one file, and a forked child goes on with it.
 
@@ -79,14 +82,13 @@ class Ledger:
         """Open the ledger.
 
         Args:
-            path: A SQLite file, created where it is missing and readable by its owner
+            path: A SQLite file, created if it is missing and readable by its owner
                 alone; or another store, such as
                 `bedrock_attrib.ledger.postgres.PostgresStore`.
             interval_s: Seconds for which records gather before they are written.
-            max_pending: Records kept at most while they cannot be written.
-            read_only: Open a file to read it, as it is: nothing is created, written or
-                brought up to date, and no right to write is needed. A store says so
-                itself.
+            max_pending: Maximum number of records that wait to be written.
+            read_only: Only read the file: nothing is created, written or migrated, and
+                no right to write is needed. A store has an argument of its own.
 
         Raises:
             LedgerError: If the file cannot be opened or written, is something else, or
@@ -103,23 +105,23 @@ class Ledger:
         self._renew()
         after_fork(self._renew, ResetOrder.FIGURES)
         if isinstance(self.store, ReopeningStore):
-            self.store.when_reopened(self._forget_ids)
+            self.store.on_stale_ids(self._discard_ids)
         _EVERY.add(self)
 
     def _renew(self) -> None:
-        """Start anew, as a forked child must: what is pending is its parent's."""
+        """Start over, as a forked child must: pending records are its parent's."""
         self._transaction: Transaction | None = None
-        self._doubt: _Doubt | None = None
+        self._uncertain: UncertainCommit | None = None
         self._lost = 0
-        self._telling = Telling(lambda: self.dropped)
+        self._log = LedgerLog(lambda: self.dropped)
         self._interner = Interner(self._ask)
-        # Processes begin at different numbers, so that their keys hardly ever meet.
-        number = random.SystemRandom().randrange(NUMBERS)
-        self._maker = RowMaker(self._interner, number)
+        # Processes begin at different numbers, so that their keys hardly ever collide.
+        number = random.SystemRandom().randrange(KEYS_PER_US)
+        self._rows = RowBuilder(self._interner, number)
 
     @property
     def dropped(self) -> int:
-        """Records that were lost."""
+        """Number of records that were lost."""
         return self._queue.dropped + self._lost
 
     def write(self, record: CallRecord) -> None:
@@ -127,63 +129,63 @@ class Ledger:
         self._queue.put(record)
 
     def write_batch(self, batch: FinishedCalls) -> None:
-        """Take all of *batch*; records are made on the queue's thread."""
+        """Take all of *batch*; records are built on the queue's thread."""
         self._queue.put_all(batch.entries)
 
-    def _forget_ids(self) -> None:
-        self._interner.forget_all()
+    def _discard_ids(self) -> None:
+        self._interner.clear()
 
     def correct(self, before: CallRecord, after: CallRecord) -> None:
-        """Take *after* instead of *before*, which was written."""
+        """Replace *before*, which was written, by *after*."""
         self._queue.put(Correction(before, after))
 
     def flush(self, timeout_s: float) -> bool:
-        """Have what is pending written; False when it could not be written."""
+        """Write what is pending; return whether all of it was written in time."""
         return self._queue.drain(timeout_s) and not len(self._queue)
 
     def close(self) -> None:
-        """Write what is pending, and close the database; losses are counted."""
+        """Write what is pending, and close the database. Losses are logged."""
         self._queue.close()
         self.store.close()
-        self._telling.losses(is_last=True)
+        self._log.losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
-        if self._transaction is None:  # pragma: no cover -- rows are made in one only
+        if self._transaction is None:  # pragma: no cover -- rows are built in one only
             raise LedgerError("no transaction is open")
-        # Half a character, which no database takes, is no reason to lose a record.
+        # A record is not lost for half a character, which no database takes.
         return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
 
     def _handle(self, items: list[Item]) -> list[Item]:
-        """Write *items*; what could not be written is to be tried again."""
+        """Write *items*; return those to try again."""
         try:
-            items = items[self._settle_doubt(items) :]
+            items = items[self._count_committed(items) :]
         except LedgerError as error:
-            self._telling.trouble(error)
+            self._log.failure(error)
             return items
-        starts = range(0, len(items), _MOST_AT_ONCE)
-        todo = [items[start : start + _MOST_AT_ONCE] for start in reversed(starts)]
-        while todo:
-            some = todo.pop()
+        starts = range(0, len(items), _MAX_BATCH)
+        batches = [items[start : start + _MAX_BATCH] for start in reversed(starts)]
+        while batches:
+            batch = batches.pop()
             try:
-                todo += self._write_what_fits(some)
+                batches += self._write_or_split(batch)
             except LedgerError as error:
-                if isinstance(error, CommitInDoubtError):
-                    self._doubt = _Doubt(error.was_committed, some)
-                todo.append(some)
-                self._telling.trouble(error)
-                return [item for each in reversed(todo) for item in each]
-        self._telling.recovery()
+                if isinstance(error, UncertainCommitError):
+                    self._uncertain = UncertainCommit(error.was_committed, batch)
+                batches.append(batch)
+                self._log.failure(error)
+                return [item for each in reversed(batches) for item in each]
+        self._log.recovery()
         return []
 
-    def _write_what_fits(self, items: list[Item]) -> list[list[Item]]:
-        """Write *items*, or give their halves if one of them can never be written."""
+    def _write_or_split(self, items: list[Item]) -> list[list[Item]]:
+        """Write *items*; return halves of them if one can never be written."""
         try:
             try:
-                self._write_together(items)
+                self._write_in_transaction(items)
             except StaleIdsError:
-                self._interner.forget_all()
-                self._write_together(items)
-        except UnfitError as error:
+                self._interner.clear()
+                self._write_in_transaction(items)
+        except UnstorableRecordError as error:
             if len(items) > 1:
                 middle = len(items) // 2
                 return [items[middle:], items[:middle]]
@@ -191,71 +193,71 @@ class Ledger:
             PROCESS_ERRORS.note("ledger record", error)
         return []
 
-    def _settle_doubt(self, items: list[Item]) -> int:
-        """How many of *items*, from the first, were committed without our knowing."""
-        doubt = self._doubt
-        if doubt is None:
+    def _count_committed(self, items: list[Item]) -> int:
+        """Return how many of the first *items* an uncertain commit has written."""
+        uncertain = self._uncertain
+        if uncertain is None:
             return 0
-        was_committed = doubt.was_committed()
-        self._doubt = None
-        # They come back first, but for those that there was no room for.
-        pairs = zip(items, doubt.items, strict=False)
+        was_committed = uncertain.was_committed()
+        self._uncertain = None
+        # They come back first, except those that there was no room for.
+        pairs = zip(items, uncertain.items, strict=False)
         return sum(item is other for item, other in pairs) if was_committed else 0
 
-    def _write_together(self, items: list[Item]) -> None:
+    def _write_in_transaction(self, items: list[Item]) -> None:
         try:
             with self.store.transaction() as transaction:
                 self._transaction = transaction
                 self._write(transaction, items)
         except (ArithmeticError, TypeError, ValueError) as error:
-            self._interner.forget()
-            raise UnfitError(f"a record that cannot be kept: {error!r}") from error
+            self._interner.rollback()
+            raise UnstorableRecordError(f"cannot store a record: {error!r}") from error
         except BaseException:
-            self._interner.forget()
+            self._interner.rollback()
             raise
         finally:
             self._transaction = None
-        self._interner.keep()
+        self._interner.commit()
 
     def _write(self, transaction: Transaction, items: list[Item]) -> None:
         records = [
             record_of(item) for item in items if not isinstance(item, Correction)
         ]
-        transaction.write(self._maker.batch(records))
-        # Rows first: their texts must have ids before anything is looked for.
+        transaction.write(self._rows.batch(records))
+        # Rows first: their texts must have ids before any call is looked up.
         corrections = [
-            (self._maker.row(item.before), self._maker.row(item.after))
+            (self._rows.row(item.before), self._rows.row(item.after))
             for item in items
             if isinstance(item, Correction)
         ]
         for before, after in corrections:
             correct(transaction, before, after)
 
-    def forget(
+    def prune(
         self,
         *,
         calls_before: datetime | None = None,
         sums_before: datetime | None = None,
     ) -> int:
-        """Delete what is older, for good; space is given back by `compact`.
+        """Delete older calls and sums for good; `compact` frees their space.
 
-        Sums are forgotten by the month, as those of hours, days and months must tell
-        the same; calls by the hour, as what is left of an hour must be whole. Tag sets
-        to which nothing refers any more are deleted with the sums.
+        Sums are deleted by the month, so that those of hours, days and months agree;
+        calls by the hour, so that the calls of an hour are complete or gone. Tag sets
+        that nothing refers to any more are deleted with the sums.
 
         Args:
-            calls_before: Single calls before the hour (UTC) of this moment; their sums
-                stay.
-            sums_before: Sums of months (UTC) that ended before this moment, and the
-                calls in them: no call is kept without its sums.
+            calls_before: Delete single calls before the UTC hour of this moment; their
+                sums stay.
+            sums_before: Delete sums of UTC months that ended before this moment, and
+                the calls in them: no call is stored without its sums.
 
         Returns:
-            How many single calls were deleted.
+            Number of deleted calls.
         """
-        return forget(self.store, calls_before, sums_before)
+        return prune(self.store, calls_before, sums_before)
 
     def reading(self) -> AbstractContextManager[Reader]:
-        """Read what is written, as it stands at one moment; `flush` before.
+        """Read what is written at one moment; call `flush` before.
 
         Example:
             >>> with Ledger("calls.db").reading() as reader:  # doctest: +SKIP
@@ -264,7 +266,7 @@ class Ledger:
         return reading(self.store)
 
     def compact(self) -> None:
-        """Give space that is not used any more back to the file system."""
+        """Return unused space to the file system."""
         self.store.compact()
 
 
@@ -278,9 +280,9 @@ _EVERY: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
 def _finish() -> None:
-    """Write what is pending when Python exits, for ledgers that nobody closed.
+    """Write what is pending when Python exits, for ledgers that were not closed.
 
-    They are not closed here, as a recorder may have its turn after this.
+    They stay open, as a recorder may write to them after this.
     """
     for ledger in list(_EVERY):
         ledger.flush(_FINISH_S)

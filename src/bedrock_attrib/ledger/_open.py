@@ -1,4 +1,4 @@
-"""Which ledger a name stands for: a file, or the URL of another store."""
+"""Opening of a ledger by its name: a file, or the URL of another store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ._ledger import Ledger
-from ._sqlite.connect import refuse_missing
+from ._sqlite.connection import refuse_missing
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
@@ -18,17 +18,17 @@ _POSTGRES = frozenset({"postgres", "postgresql"})
 def open_ledger(
     name: Path | str, *, must_exist: bool = False, read_only: bool = False
 ) -> Ledger:
-    """The ledger that *name* stands for.
+    """Open the ledger with this name.
 
     Args:
         name: Path of a SQLite file, or ``postgresql://…`` as libpq takes it.
-        must_exist: Whether a file that is missing is an error, rather than made: who
-            looks after a ledger has mistyped its name.
-        read_only: Open it to read it, as it is: nothing is created, written or brought
-            up to date, and no right to write is needed. It must exist then.
+        must_exist: Whether a missing file is an error, rather than created: a name is
+            more likely mistyped than new where a ledger is maintained.
+        read_only: Only read it: nothing is created, written or migrated, and no right
+            to write is needed. It must exist then.
 
     Raises:
-        ConfigError: If *name* is the URL of something that keeps no ledger.
+        ConfigError: If *name* is the URL of something that holds no ledger.
         MissingExtraError: If the store needs an extra that is not installed.
         LedgerError: If it cannot be opened.
     """
@@ -37,8 +37,8 @@ def open_ledger(
     if scheme is not None:
         if scheme[1].lower() not in _POSTGRES:
             raise ConfigError(
-                f"no ledger is kept in {scheme[1]}://; expected the path of a SQLite "
-                f"file, or postgresql://…"
+                f"a ledger cannot be stored in {scheme[1]}://; expected the path of a "
+                f"SQLite file, or postgresql://…"
             )
         from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
 

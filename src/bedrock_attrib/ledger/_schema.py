@@ -1,22 +1,24 @@
-"""The tables of a ledger, as ordered migrations."""
+"""Tables of a ledger, as ordered migrations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from ._clock import HOUR_OF_KEY, KEY_OF_HOUR
+from ..errors import LedgerError
+from ._field_table import CALL_COLUMN_TYPES, FIGURE_COLUMNS
 
 
 class Migration(NamedTuple):
-    """One step from a ledger of an older library to one of a newer.
+    """One step from the schema of an older library to that of a newer one.
 
     Attributes:
         number: Its place in the order, from 1 up.
-        about: What it brings, in a few words.
+        about: What it adds, in a few words.
         statements: SQL with the words in braces that differ between databases:
             ``id`` that counts itself, ``integer`` of 64 bits, ``bytes``, ``decimal``
             that sums exactly, ``unique`` and ``equal`` around a text of any length
-            that may stand once, and ``clustered`` for a table that is found by its key
+            that must be unique, and ``clustered`` for a table that is read by its key
             and changes often.
     """
 
@@ -25,86 +27,52 @@ class Migration(NamedTuple):
     statements: tuple[str, ...]
 
 
-# Units with a column of their own: nearly every call has no others, and a column takes
-# a byte where it is empty. All other units stand in `more`.
-UNIT_COLUMNS = (
-    "input_token",
-    "output_token",
-    "cache_read_token",
-    "cache_write_5m_token",
-    "cache_write_1h_token",
-)
-_COUNTS = ", ".join(f"{column} {{integer}}" for column in UNIT_COLUMNS)
-_SUMS = ", ".join(f"{column} {{integer}} NOT NULL" for column in UNIT_COLUMNS)
+def _listed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in columns.items())
 
+
+# These follow from the field table until the first release; from then on a migration
+# does not change, and each new column is a migration of its own.
 MIGRATIONS = (
     Migration(
         1,
-        "calls, what they have in common, and sums by hour, day and month",
+        "calls, what they share, and sums by hour, day and month",
         (
             # Tag sets, as JSON objects with sorted keys.
             """CREATE TABLE tag_sets (
                 id {id}, tags TEXT NOT NULL, {unique} (tags {equal}))""",
-            # Rates by which a kind of call is priced, as JSON by unit.
+            # Rates that priced calls, as JSON by unit.
             """CREATE TABLE rates (
                 id {id}, rates TEXT NOT NULL, {unique} (rates {equal}))""",
-            # Everything about a call that many calls share, but for its tags.
-            """CREATE TABLE kinds (
-                id {id}, kind TEXT NOT NULL, {unique} (kind {equal}))""",
+            # What many calls share beside their tags, as JSON objects.
+            """CREATE TABLE dimension_sets (
+                id {id}, dimensions TEXT NOT NULL, {unique} (dimensions {equal}))""",
             # Why calls have no plain price.
-            """CREATE TABLE reasons (
-                id {id}, reason TEXT NOT NULL, {unique} (reason {equal}))""",
+            """CREATE TABLE price_reasons (
+                id {id}, price_reason TEXT NOT NULL,
+                {unique} (price_reason {equal}))""",
             # The part of record ids that the calls of one process share.
             """CREATE TABLE origins (
                 id {id}, origin TEXT NOT NULL, {unique} (origin {equal}))""",
-            # The key is the time of the call and a number, so that calls lie in the
-            # order of time and need no index.
-            f"""CREATE TABLE calls (
-                key {{integer}} PRIMARY KEY,
-                tag_set {{integer}} NOT NULL, kind {{integer}} NOT NULL,
-                origin {{integer}} NOT NULL, number {{integer}} NOT NULL,
-                duration_us {{integer}}, first_chunk_us {{integer}},
-                attempts {{integer}} NOT NULL, reason {{integer}},
-                request_id {{bytes}}, {_COUNTS}, more TEXT, amount TEXT)""",
-            # What calls add up to by tag set and kind: by hour, day and month.
+            f"CREATE TABLE calls ({_listed(CALL_COLUMN_TYPES)})",
+            # Sums of calls by tag set and dimension set: by hour, day and month.
             f"""CREATE TABLE sums (
                 level {{integer}} NOT NULL, bucket {{integer}} NOT NULL,
-                tag_set {{integer}} NOT NULL, kind {{integer}} NOT NULL,
-                calls {{integer}} NOT NULL, attempts {{integer}} NOT NULL,
-                duration_us {{integer}} NOT NULL, first_chunks {{integer}} NOT NULL,
-                first_chunk_us {{integer}} NOT NULL, {_SUMS},
-                PRIMARY KEY (level, bucket, tag_set, kind)) {{clustered}}""",
+                tag_set {{integer}} NOT NULL, dimension_set {{integer}} NOT NULL,
+                {_listed(dict.fromkeys(FIGURE_COLUMNS, "{integer} NOT NULL"))},
+                PRIMARY KEY (level, bucket, tag_set, dimension_set)) {{clustered}}""",
             # The same for units without a column, and for amounts that do not follow
             # from counts and rates (under the unit ''); exact, as text.
-            """CREATE TABLE more_sums (
+            """CREATE TABLE other_sums (
                 level {integer} NOT NULL, bucket {integer} NOT NULL,
-                tag_set {integer} NOT NULL, kind {integer} NOT NULL,
+                tag_set {integer} NOT NULL, dimension_set {integer} NOT NULL,
                 unit TEXT NOT NULL, total {decimal} NOT NULL,
-                PRIMARY KEY (level, bucket, tag_set, kind, unit)) {clustered}""",
-        ),
-    ),
-    Migration(
-        2,
-        "what tells that requests are equal",
-        # No index: reports sort what they look at, and writing stays as quick.
-        ("ALTER TABLE calls ADD COLUMN request_hash {bytes}",),
-    ),
-    Migration(
-        3,
-        "what was forgotten, so that what is missing by mistake is told from it",
-        (
-            # `calls_from`: key below which calls were deleted; in what an older library
-            # wrote, may have been.
-            # `generation`: changes whenever ids of tag sets have ceased to hold.
+                PRIMARY KEY (level, bucket, tag_set, dimension_set, unit))
+                {clustered}""",
+            # `calls_from`: key below which calls were pruned.
+            # `generation`: changes whenever ids of tag sets become invalid.
             """CREATE TABLE marks (
                 name TEXT PRIMARY KEY, value {integer} NOT NULL)""",
-            f"""INSERT INTO marks (name, value)
-                SELECT 'calls_from', coalesce(
-                    (SELECT {KEY_OF_HOUR.format(hour=HOUR_OF_KEY)}
-                        FROM (SELECT min(key) AS key FROM calls) AS first_call),
-                    (SELECT {KEY_OF_HOUR.format(hour="max(bucket) + 1")}
-                        FROM sums WHERE level = 0))
-                WHERE EXISTS (SELECT 1 FROM sums)""",  # noqa: S608 -- names are ours
         ),
     ),
 )
@@ -112,16 +80,31 @@ MIGRATIONS = (
 NEWEST = MIGRATIONS[-1].number
 
 
-def after(number: int) -> list[Migration]:
-    """The migrations that a ledger lacks whose last one was *number*."""
-    return [each for each in MIGRATIONS if each.number > number]
+def migrations_after(
+    found: int, name: object, migrations: Sequence[Migration] = MIGRATIONS
+) -> list[Migration]:
+    """Return the migrations that a ledger of schema *found* lacks.
+
+    Raises:
+        LedgerError: If the ledger *name* has a newer schema.
+    """
+    newest = migrations[-1].number
+    if found > newest:
+        raise LedgerError(
+            f"{name} was written by a newer version of bedrock_attrib (its schema is "
+            f"{found}, this version knows {newest}): update this one"
+        )
+    return [each for each in migrations if each.number > found]
 
 
-# The column of each table of texts.
-TEXT_OF = {
-    "tag_sets": "tags",
-    "rates": "rates",
-    "kinds": "kind",
-    "reasons": "reason",
-    "origins": "origin",
-}
+def refuse_other_schema(found: int, name: object) -> None:
+    """Raise unless the ledger *name*, opened to be read only, has the newest schema.
+
+    Raises:
+        LedgerError: If it has another one.
+    """
+    if migrations_after(found, name):
+        raise LedgerError(
+            f"{name} was written by an older version of bedrock_attrib (its schema is "
+            f"{found}, this version reads {NEWEST}): open it once to write"
+        )

@@ -1,4 +1,4 @@
-"""What a ledger asks of a database, whichever it is."""
+"""Store protocol: what a ledger needs of a database, and the SQL that all share."""
 
 from __future__ import annotations
 
@@ -7,101 +7,107 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from ..errors import LedgerError
-from ._clock import Level
-from ._old_schema import Older
-from ._rows import SUM_COLUMNS, SUM_KEY, Batch, Row
-from ._schema import UNIT_COLUMNS
+from ._call_rows import RowBatch
+from ._field_table import (
+    CALL_COLUMNS,
+    CALL_GROUP,
+    FIGURE_COLUMNS,
+    FIGURES,
+    SUM_COLUMNS,
+    SUM_KEY,
+    Row,
+)
+from ._sql import delete, insert, insert_into, select, upsert
+from ._time_buckets import HOURS_PER_DAY, Level
 
 
 class Transaction(Protocol):
     """An open transaction of a writer."""
 
     def intern(self, table: str, text: str) -> int:
-        """The id of *text* in *table*, a new one if it is not there."""
+        """Return the id of *text* in *table*, a new one if it is not there."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: RowBatch) -> None:
         """Add calls and sums."""
 
-    def replace(self, key: int, change: Batch) -> None:
-        """Write the call at *key* anew: what is taken away, and what it becomes."""
+    def replace(self, before: Row, after: Row) -> None:
+        """Replace a call and adjust its sums.
+
+        Args:
+            before: The fresh row that is stored now, subtracted from sums.
+            after: The fresh row that replaces it, with the same key.
+        """
 
     def find(self, keys: tuple[int, int], origin: int, number: int) -> Row | None:
-        """The call with this id among *keys*, first and last, as it stands now."""
+        """Return the row of the call with this id among *keys*, first and last."""
 
-    def forget_calls(self, before_key: int) -> int:
-        """Delete calls below a key, and remember the key; how many there were."""
+    def prune_calls(self, before_key: int) -> int:
+        """Delete calls below a key, and mark the key; return their number."""
 
-    def forget_sums(self, level: int, before_bucket: int) -> int:
-        """Delete sums below a bucket; how many there were."""
+    def prune_sums(self, level: int, before_bucket: int) -> int:
+        """Delete sums below a bucket; return their number."""
 
-    def forget_tag_sets(self) -> int:
-        """Delete tag sets of no call and no sum; how many there were.
+    def prune_tag_sets(self) -> int:
+        """Delete tag sets of no call and no sum; return their number.
 
-        Ids of tag sets that any process knows do not hold any more after that.
+        Ids of tag sets that any process knows are invalid after that.
         """
 
 
 class Readable(Protocol):
-    """What can be read.
-
-    Attributes:
-        older: How a ledger of an older schema is read; None for one of this schema.
-    """
-
-    older: Older | None
+    """A ledger at one moment."""
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
-        """Read. Values take the places of question marks."""
+        """Return rows. Values take the places of question marks."""
 
 
 class Store(Protocol):
     """A database that holds a ledger.
 
-    Errors of the database leave it as `LedgerError`, after the transaction was taken
-    back.
+    Its errors leave it as `LedgerError`, after the transaction was rolled back.
     """
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """Write: everything or nothing. One thread at a time."""
+        """Write everything or nothing. One thread at a time."""
 
     def snapshot(self) -> AbstractContextManager[Readable]:
-        """Read from any thread, as all stands at one moment."""
+        """Read the ledger at one moment, from any thread."""
 
     def compact(self) -> None:
-        """Give space that is not used any more back to the file system."""
+        """Return unused space to the file system."""
 
     def close(self) -> None:
         """Release everything."""
 
 
 @runtime_checkable
-class ReadableAtOnce(Readable, Protocol):
-    """What can be read on several threads, all of the same moment."""
+class ParallelReadable(Readable, Protocol):
+    """A ledger at one moment that several threads can read."""
 
     def rows_of_each(
         self, sql: str, values: Iterable[Sequence[Any]]
     ) -> Iterator[list[Row]]:
-        """Read for each of *values*; the answers come in their order."""
+        """Yield the rows for each of *values*, in their order."""
 
     def groups_of_each(
         self, sql: str, columns: int, values: Iterable[Sequence[Any]]
     ) -> Iterator[list[list[Any]]]:
-        """The same where a question is answered by many rows of numbers."""
+        """Do the same where an answer is many rows of numbers."""
 
 
 @runtime_checkable
 class ReopeningStore(Store, Protocol):
     """A store that may go on with another database than it began with."""
 
-    def when_reopened(self, forget: Callable[[], None]) -> None:
-        """Call *forget* whenever ids that were given before may not hold any more."""
+    def on_stale_ids(self, discard: Callable[[], None]) -> None:
+        """Call *discard* whenever ids that were given before may be invalid."""
 
 
-class CommitInDoubtError(LedgerError):
+class UncertainCommitError(LedgerError):
     """The connection broke while a transaction was being committed.
 
     Attributes:
-        was_committed: Asks the database whether it was after all; raises a
+        was_committed: Asks the database whether it was committed; raises a
             `LedgerError` as long as that cannot be known.
     """
 
@@ -111,123 +117,95 @@ class CommitInDoubtError(LedgerError):
 
 
 class StaleIdsError(LedgerError):
-    """Tag sets were deleted since the rows were made: they must be made anew."""
+    """Tag sets were deleted since the rows were built: they must be built again."""
 
 
 class DamagedError(LedgerError):
-    """What is there cannot be read as a database."""
+    """The file or database cannot be read."""
 
 
-class WrittenMeanwhileError(LedgerError):
-    """What was read without a lock was written at the time: it may be read anew."""
+class ConcurrentWriteError(LedgerError):
+    """A file that was read without a lock was written meanwhile: read it again."""
 
 
-class UnfitError(LedgerError):
-    """A record has a value that the database cannot hold, however often it is tried."""
+class UnstorableRecordError(LedgerError):
+    """A record has a value that the database can never hold."""
 
 
-def insert(table: str, columns: Iterable[str]) -> str:
-    """SQL that inserts one row."""
-    names = tuple(columns)
-    places = ", ".join("?" * len(names))
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
+FIND_CALL = select(
+    CALL_COLUMNS, "calls", "WHERE key BETWEEN ? AND ? AND origin = ? AND number = ?"
+)
+LAST_KEY = "SELECT max(key) FROM calls WHERE key BETWEEN ? AND ?"
+LAST_KEY_BEFORE = "SELECT max(key) FROM calls WHERE key < ?"
 
-
-def upsert(insert: str, columns: Sequence[str], key: Sequence[str], total: str) -> str:
-    """SQL that adds rows to sums.
-
-    Args:
-        insert: SQL that would insert them.
-        columns: All columns.
-        key: Those that say which sum it is.
-        total: How two values become one, of ``{table}`` and ``{column}``.
-    """
-    table = insert.split()[2]
-    sums = ", ".join(
-        f"{column} = {total.format(table=table, column=column)}"
-        for column in columns
-        if column not in key
-    )
-    return f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
-
-
-# Marks, which a ledger keeps beside its calls.
+# Marks: numbers that a ledger stores beside its calls.
+CALLS_FROM, GENERATION = "calls_from", "generation"
 MARK = "SELECT max(value) FROM marks WHERE name = ?"
-LAST_BEFORE = "SELECT max(key) FROM calls WHERE key < ?"
 RAISE_MARK = (
-    "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) "
+    f"{insert('marks', ('name', 'value'))} ON CONFLICT (name) "
     "DO UPDATE SET value = excluded.value WHERE excluded.value > marks.value"
 )
 NEXT_GENERATION = (
     "INSERT INTO marks (name, value) VALUES ('generation', 1) ON CONFLICT (name) "
     "DO UPDATE SET value = marks.value + 1"
 )
-CALLS_FROM, GENERATION = "calls_from", "generation"
-# Where the highest id was deleted, an empty tag set takes the one above it: SQLite
-# would give the highest again, and who still knows it would write to somebody else's
-# tags. No call has this text, as the empty tag set of calls has no space in it.
-PLACEHOLDER = "{ }"
-# Every call is in a sum of its month; nothing but a mistake makes the calls count too.
-UNUSED_TAG_SETS = (
-    f"SELECT id FROM tag_sets WHERE tags <> '{PLACEHOLDER}' AND id NOT IN "  # noqa: S608
-    f"(SELECT tag_set FROM sums WHERE level = {int(Level.MONTH)})"
+
+_OF_MONTHS = f"level = {int(Level.MONTH)}"
+_MONTHLY_TAG_SETS = select(["tag_set"], "sums", f"WHERE {_OF_MONTHS}")
+# Every call is in the sum of its month, so that reading the months is enough; calls
+# and other sums are only read before something is deleted.
+UNUSED_TAG_SETS = select(
+    ["id"],
+    "tag_sets",
+    f"WHERE id NOT IN ({_MONTHLY_TAG_SETS})",
 )
-TAGS_LOST = (
-    f"SELECT DISTINCT tag_set FROM sums WHERE level = {int(Level.MONTH)} "  # noqa: S608
-    "AND tag_set NOT IN (SELECT id FROM tag_sets)"
+MISSING_TAG_SETS = select(
+    ["DISTINCT tag_set"],
+    "sums",
+    f"WHERE {_OF_MONTHS} AND tag_set NOT IN ({select(['id'], 'tag_sets')})",
 )
-FORGET_TAG_SETS = (
-    f"DELETE FROM tag_sets WHERE id IN ({UNUSED_TAG_SETS}) AND id NOT IN "  # noqa: S608
-    "(SELECT tag_set FROM sums UNION SELECT tag_set FROM calls)"
+_ALL_TAG_SETS = "SELECT tag_set FROM sums UNION SELECT tag_set FROM calls"
+DELETE_UNUSED_TAG_SETS = delete(
+    "tag_sets",
+    f"id IN ({UNUSED_TAG_SETS}) AND id NOT IN ({_ALL_TAG_SETS})",
 )
 
-_HOURS_OF_A_DAY = 24
 _BUCKETS = {
     Level.HOUR: "hour",
-    Level.DAY: f"hour / {_HOURS_OF_A_DAY}",
+    Level.DAY: f"hour / {HOURS_PER_DAY}",
     Level.MONTH: "month",
 }
-_FIGURES = {
-    "calls": "sum(sign)",
-    "attempts": "sum(sign * attempts)",
-    "duration_us": "coalesce(sum(sign * duration_us), 0)",
-    "first_chunks": "sum(CASE WHEN first_chunk_us IS NULL THEN 0 ELSE sign END)",
-    **{
-        column: f"coalesce(sum(sign * {column}), 0)"
-        for column in ("first_chunk_us", *UNIT_COLUMNS)
-    },
-}
-HOURLY_COLUMNS = ("hour", "month", "tag_set", "kind", *_FIGURES)
-"""Columns of what `hourly` gives."""
+_SIGNED_FIGURES = tuple(figure.of_signed for figure in FIGURES)
+HOURLY_COLUMNS = ("hour", "month", *CALL_GROUP, *FIGURE_COLUMNS)
+"""Columns of what `hourly_sums` selects."""
 
 
-def hourly(table: str) -> str:
-    """SQL that selects what the calls in *table* add up to by hour."""
-    return (
-        f"SELECT hour, month, tag_set, kind, {', '.join(_FIGURES.values())} "  # noqa: S608 -- names are ours
-        f"FROM {table} GROUP BY hour, month, tag_set, kind"
+def hourly_sums(fresh: str) -> str:
+    """Return SQL that selects the sums by hour of the calls in table *fresh*."""
+    group = ("hour", "month", *CALL_GROUP)
+    return select((*group, *_SIGNED_FIGURES), fresh, f"GROUP BY {', '.join(group)}")
+
+
+def add_sums(fresh: str, level: Level) -> str:
+    """Return SQL that adds the calls in table *fresh* to the sums of *level*."""
+    group = ", ".join((_BUCKETS[level], *CALL_GROUP))
+    # The condition tells SQLite where the selection ends; the order prevents deadlocks
+    # between writers of other databases.
+    rest = f"WHERE true GROUP BY {group} ORDER BY {group}"
+    return _add_to_sums(level, _SIGNED_FIGURES, fresh, rest)
+
+
+def add_hourly_sums(hourly: str, level: Level) -> str:
+    """Do the same from table *hourly*, which holds the rows of `hourly_sums`."""
+    return _add_to_sums(level, FIGURE_COLUMNS, hourly, "WHERE true")
+
+
+def _add_to_sums(level: Level, figures: Iterable[str], table: str, rest: str) -> str:
+    columns = (str(int(level)), _BUCKETS[level], *CALL_GROUP, *figures)
+    return upsert(
+        f"{insert_into('sums', SUM_COLUMNS)} {select(columns, table, rest)}",
+        "sums",
+        SUM_COLUMNS,
+        SUM_KEY,
+        "{table}.{column} + excluded.{column}",
     )
-
-
-def sums_of(table: str, level: Level) -> str:
-    """SQL that adds the calls in *table* to the sums of *level*."""
-    bucket = _BUCKETS[level]
-    # The condition tells SQLite where the selection ends; the order keeps writers of
-    # other databases from waiting for each other in a circle.
-    select = (
-        f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
-        f"SELECT {int(level)}, {bucket}, tag_set, kind, {', '.join(_FIGURES.values())} "
-        f"FROM {table} WHERE true GROUP BY {bucket}, tag_set, kind "
-        f"ORDER BY {bucket}, tag_set, kind"
-    )
-    return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")
-
-
-def sums_of_hourly(table: str, level: Level) -> str:
-    """The same from *table*, which holds what `hourly` gave; a key may come twice."""
-    select = (
-        f"INSERT INTO sums ({', '.join(SUM_COLUMNS)}) "  # noqa: S608 -- names are ours
-        f"SELECT {int(level)}, {_BUCKETS[level]}, tag_set, kind, {', '.join(_FIGURES)} "
-        f"FROM {table} WHERE true"
-    )
-    return upsert(select, SUM_COLUMNS, SUM_KEY, "{table}.{column} + excluded.{column}")

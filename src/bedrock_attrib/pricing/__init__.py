@@ -1,10 +1,10 @@
-"""What a call costs: dated list prices, and how a row is chosen."""
+"""Pricing: dated list prices, and the row that prices each unit of a call."""
 
 from ._commitments import Commitment
 from ._compare import PriceChange
 from ._discounts import Discount
 from ._explain import Explanation, UnitExplanation
-from ._lookup import Try
+from ._lookup import LookupStep
 from ._rows import PriceRow
 from ._table import PriceTable
 
@@ -12,9 +12,9 @@ __all__ = [
     "Commitment",
     "Discount",
     "Explanation",
+    "LookupStep",
     "PriceChange",
     "PriceRow",
     "PriceTable",
-    "Try",
     "UnitExplanation",
 ]

@@ -1,4 +1,4 @@
-"""What another table charges for the same: prices added, removed and changed."""
+"""Table comparison: prices that another table adds, removes or changes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .._model.model_id import Scope
 from .._model.usage import Unit
 from ._lookup import find_row
 from ._price_list import PriceList
-from ._query import Question
+from ._query import PriceQuery
 from ._rows import DEFAULT_REGION, PriceRow
 
 
-class Asked(NamedTuple):
-    """What is priced, as one call would ask for it.
+class PriceKey(NamedTuple):
+    """Terms under which one unit is priced.
 
     Attributes:
         model_id: Base model id.
-        region: Calling region, or ``default`` where both tables state that price.
+        region: Calling region, or ``default`` where both tables state such a price.
         scope: ``regional``, ``geo`` or ``global``.
         tier: Service tier.
         latency_mode: ``standard`` or ``optimized``.
-        context_band: Long-context band, empty for none.
+        context_band: Context band, empty for none.
         unit: What is counted.
     """
 
@@ -39,15 +39,15 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """What one table charges and another does not, or not the same.
+    """Difference between the prices of two tables.
 
     Attributes:
-        asked: What is priced.
+        key: What is priced.
         before: Row of the first table; None when it has no price.
         after: Row of the second table; None when it has no price.
     """
 
-    asked: Asked
+    key: PriceKey
     before: PriceRow | None
     after: PriceRow | None
 
@@ -62,18 +62,17 @@ class PriceChange:
 def compare_lists(
     before: tuple[PriceList, ...], after: tuple[PriceList, ...], on: date
 ) -> Iterator[PriceChange]:
-    """Compare what two tables charge on a day, look-up rules included.
+    """Yield the prices that differ between two tables on a day, as calls look them up.
 
-    Of models and regions that the second table does not state nothing is said, but
-    that a default price holds in every region: it is compared with the prices of those
-    regions that the other table states.
+    Models and regions that the second table does not state are left out. A default
+    price is compared with the prices of those regions that the other table states.
     """
     for model_id in sorted({name for each in after for name in each.model_ids}):
-        asked = set(_asked(_rows(before, model_id, on), _rows(after, model_id, on)))
-        for each in sorted(asked):
-            old, new = _charged(before, each, on), _charged(after, each, on)
+        keys = set(_keys(_rows(before, model_id, on), _rows(after, model_id, on)))
+        for key in sorted(keys):
+            old, new = _find(before, key, on), _find(after, key, on)
             if (old and old.amount) != (new and new.amount):
-                yield PriceChange(each, old, new)
+                yield PriceChange(key, old, new)
 
 
 def _rows(lists: tuple[PriceList, ...], model_id: str, on: date) -> list[PriceRow]:
@@ -81,8 +80,8 @@ def _rows(lists: tuple[PriceList, ...], model_id: str, on: date) -> list[PriceRo
     return [row for rows in found for row in rows.rows if row.holds_on(on)]
 
 
-def _asked(before: list[PriceRow], after: list[PriceRow]) -> Iterator[Asked]:
-    """What rows of one model price, in regions that both tables can be asked for."""
+def _keys(before: list[PriceRow], after: list[PriceRow]) -> Iterator[PriceKey]:
+    """Yield the keys of rows of one model, in regions that both tables price."""
     old, new = {row.region for row in before}, {row.region for row in after}
     stated = old | new if DEFAULT_REGION in new else new
     for rows, others in ((before, new), (after, old)):
@@ -90,7 +89,7 @@ def _asked(before: list[PriceRow], after: list[PriceRow]) -> Iterator[Asked]:
             is_default = row.region == DEFAULT_REGION
             is_spread = is_default and bool(others) and DEFAULT_REGION not in others
             for region in stated & (others if is_spread else {row.region}):
-                yield Asked(
+                yield PriceKey(
                     row.model_id,
                     region,
                     row.scope,
@@ -101,24 +100,24 @@ def _asked(before: list[PriceRow], after: list[PriceRow]) -> Iterator[Asked]:
                 )
 
 
-def _charged(lists: tuple[PriceList, ...], asked: Asked, on: date) -> PriceRow | None:
-    if asked.region == DEFAULT_REGION:
+def _find(lists: tuple[PriceList, ...], key: PriceKey, on: date) -> PriceRow | None:
+    if key.region == DEFAULT_REGION:
         for each in lists:
-            rows = each.of(asked.model_id)
-            found = rows.row_on(asked[1:], on) if rows else None
+            rows = each.of(key.model_id)
+            found = rows.row_on(key[1:], on) if rows else None
             if found is not None:
                 return found
         return None
-    is_us = asked.region.startswith("us-") and not asked.region.startswith("us-gov-")
-    question = Question(
-        model_id=asked.model_id,
-        scope=Scope(asked.scope),
-        # A profile of the region's own continent; which one, decides only whether a
-        # US price may be taken.
-        geography=("us" if is_us else "eu") if asked.scope == Scope.GEO else None,
-        region=asked.region,
-        tier=asked.tier,
-        latency_mode=asked.latency_mode,
+    is_us = key.region.startswith("us-") and not key.region.startswith("us-gov-")
+    query = PriceQuery(
+        model_id=key.model_id,
+        scope=Scope(key.scope),
+        # A profile of the region's own continent: it only decides whether a US price
+        # may be taken.
+        geography=("us" if is_us else "eu") if key.scope == Scope.GEO else None,
+        region=key.region,
+        tier=key.tier,
+        latency_mode=key.latency_mode,
         day=on,
     )
-    return find_row(lists, question, asked.unit, asked.context_band).row
+    return find_row(lists, query, key.unit, key.context_band).row

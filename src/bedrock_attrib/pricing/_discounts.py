@@ -1,4 +1,4 @@
-"""What is taken off a list price: negotiated percentages with dates."""
+"""Discounts: negotiated percentages off list prices, with dates."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Discount:
     vendor's before a general one. The user's own rows are never discounted.
 
     Attributes:
-        percent: What is taken off, from 0 to 100.
+        percent: Percentage that is subtracted, from 0 to 100.
         model: Base model id; None for every model.
-        vendor: First part of the model id; None for every vendor.
+        vendor: First part of the model id; None for all vendors.
         valid_from: First day, UTC; None for always before ``valid_to``.
         valid_to: Last day, UTC; None for no end.
 
     Raises:
         ConfigError: If the percentage is out of range, or both a model and a vendor
-            are named.
+            are given.
 
     Example:
         >>> Discount(Decimal("12.5"), vendor="anthropic").factor
@@ -53,7 +53,7 @@ class Discount:
 
     @property
     def factor(self) -> Decimal:
-        """What a list price is multiplied by."""
+        """Number that a list price is multiplied by."""
         return EXACT.scaleb(EXACT.subtract(_HUNDRED, self.percent), -2)
 
     @property
@@ -62,7 +62,7 @@ class Discount:
         return 2 if self.model is not None else int(self.vendor is not None)
 
     def covers(self, model_id: str, day: date) -> bool:
-        """Tell whether it applies to *model_id* on *day*."""
+        """Return whether it applies to *model_id* on *day*."""
         if self.valid_from is not None and day < self.valid_from:
             return False
         if self.valid_to is not None and self.valid_to < day:
@@ -75,6 +75,6 @@ class Discount:
 def find_discount(
     discounts: Sequence[Discount], model_id: str, day: date
 ) -> Discount | None:
-    """The most specific discount of *model_id* on *day*; the first of equals."""
+    """Return the most specific discount of *model_id* on *day*, the first of equals."""
     covering = (each for each in discounts if each.covers(model_id, day))
     return max(covering, key=lambda each: each.rank, default=None)

@@ -1,4 +1,4 @@
-"""How a price was found, for people to read."""
+"""Price explanation: for people, how a price was found."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .._model.cost import EXACT, Rate
 from .._model.model_id import ModelRef
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
-from ._lookup import Try
-from ._rate_sheet import Card, PlanBook
+from ._lookup import LookupStep
+from ._rate_sheet import RateSheet
+from ._resolved_rates import RateResolver
 from ._rows import PriceRow
 
 
@@ -24,9 +25,9 @@ class UnitExplanation:
         unit: What was counted.
         count: How many.
         row: The row chosen, or None.
-        rate: What the row comes to after a discount, or None.
+        rate: Rate of the row, less a discount where one applies, or None.
         amount: Count times rate, or None.
-        tries: What was looked at, in order, and why it was passed over.
+        steps: The searches for its row, in order, each with its outcome.
         remark: Why there is no price, or why it is not certain; else empty.
     """
 
@@ -35,22 +36,20 @@ class UnitExplanation:
     row: PriceRow | None
     rate: Rate | None
     amount: Decimal | None
-    tries: tuple[Try, ...]
+    steps: tuple[LookupStep, ...]
     remark: str
 
     def lines(self) -> Iterator[str]:
-        """What it says, line by line."""
+        """Yield the lines of its text."""
         yield f"  {self.unit} x {self.count} = {_or_none(self.amount)}"
         if self.rate is not None:
             price = _or_none(self.rate.price)
             yield f"    {price} per {self.rate.per}, {_days(self.rate)}"
             yield f"    read in {', '.join(self.rate.sources)}"
-        for tried in self.tries:
-            whose = "own " if tried.is_own else ""
-            yield (
-                f"    {whose}{tried.region}/{tried.scope}: "
-                f"{tried.passed_over or 'taken'}"
-            )
+        for step in self.steps:
+            whose = "own " if step.is_own else ""
+            where = f"{step.region}/{step.scope}/{step.tier}"
+            yield f"    {whose}{where}: {step.passed_over or 'used'}"
         if self.remark:
             yield f"    {self.remark}"
 
@@ -61,14 +60,14 @@ class Explanation:
 
     Attributes:
         requested: The model as the caller named it.
-        model_id: Base model id whose prices were looked for, or None.
-        scope: Scope whose prices were looked for, or None.
+        model_id: Base model id whose prices were searched for, or None.
+        scope: Scope whose prices were searched for, or None.
         region: Calling region.
         tier: Tier that served the call.
         latency_mode: ``standard`` or ``optimized``.
         day: Day of the call, UTC.
         prompt_tokens: Length of the prompt; None when no unit of it was counted.
-        context_band: Long-context band that priced the call, empty for none.
+        context_band: Context band that priced the call, empty for none.
         units: How each unit was priced.
         quote: The outcome.
     """
@@ -92,39 +91,41 @@ class Explanation:
             f"{self.requested} from {self.region} on {self.day}: "
             f"{_or_none(cost.total if cost else None)} ({self.quote.status})"
         )
-        asked = (
+        terms = (
             f"  prices of {self.model_id or 'no model'}, {self.scope or 'no scope'}, "
             f"tier {self.tier}, latency {self.latency_mode}{band}"
         )
         reason = [f"  {self.quote.reason}"] if self.quote.reason else []
         lines = [line for unit in self.units for line in unit.lines()]
-        return "\n".join((head, asked, *reason, *lines))
+        return "\n".join((head, terms, *reason, *lines))
 
 
 def explain(
-    card: Card,
+    sheet: RateSheet,
     model: ModelRef,
     usage: Usage,
     quote: Quote,
     *,
     day: date,
-    assumed: Unit | None,
+    assumed_cache_unit: Unit | None,
 ) -> Explanation:
-    """Tell how *quote* came about, of a call on *day*."""
-    question = card.question
-    plans = card.plans_for(usage)
+    """Explain *quote*, the price of a call on *day* by *sheet*."""
+    query = sheet.query
+    resolver = sheet.resolver_for(usage)
     return Explanation(
         requested=model.requested,
-        model_id=question.model_id,
-        scope=question.scope,
-        region=question.region,
-        tier=question.tier,
-        latency_mode=question.latency_mode,
+        model_id=query.model_id,
+        scope=query.scope,
+        region=query.region,
+        tier=query.tier,
+        latency_mode=query.latency_mode,
         day=day,
         prompt_tokens=usage.input_tokens,
-        context_band=plans.band,
+        context_band=resolver.band,
         units=tuple(
-            _explain_unit(plans, unit, count, quote, is_assumed=unit is assumed)
+            _explain_unit(
+                resolver, unit, count, quote, is_assumed=unit is assumed_cache_unit
+            )
             for unit, count in usage.items()
         ),
         quote=quote,
@@ -132,18 +133,18 @@ def explain(
 
 
 def _explain_unit(
-    plans: PlanBook, unit: Unit, count: int, quote: Quote, *, is_assumed: bool
+    resolver: RateResolver, unit: Unit, count: int, quote: Quote, *, is_assumed: bool
 ) -> UnitExplanation:
-    found, doubt = plans.find(unit, is_assumed=is_assumed)
+    match, uncertainty = resolver.find(unit, is_assumed=is_assumed)
     cost = quote.cost
     return UnitExplanation(
         unit=unit,
         count=count,
-        row=found.row,
+        row=match.row,
         rate=cost.rates.get(unit) if cost else None,
         amount=cost.by_unit.get(unit) if cost else None,
-        tries=found.tries,
-        remark=doubt if found.row else plans.why_missing(unit).text,
+        steps=match.steps,
+        remark=uncertainty if match.row else resolver.why_unpriced(unit).text,
     )
 
 

@@ -1,4 +1,4 @@
-"""Price files read into price lists."""
+"""Price file reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUNDLED = Path(__file__).with_name("prices.json")
 
 @dataclass(frozen=True, slots=True)
 class LoadedPrices:
-    """A price file as read.
+    """Content of a price file.
 
     Attributes:
         prices: Its rows.
@@ -32,7 +32,7 @@ class LoadedPrices:
 
 @lru_cache(maxsize=1)
 def load_bundled() -> LoadedPrices:
-    """Read the file that comes with this version, which was checked when built."""
+    """Read the file of this version, which was checked when it was built."""
     return _read(json.loads(_BUNDLED.read_bytes()))
 
 
@@ -42,7 +42,7 @@ def load_prices(path: Path | str) -> LoadedPrices:
     Raises:
         ConfigError: If it cannot be read or is not as documented.
     """
-    # Pydantic takes 150 ms to import, so only those who bring a file pay for it.
+    # Pydantic takes 150 ms to import: only users of own files need it.
     from ._schema import check_price_file  # noqa: PLC0415
 
     try:

@@ -1,17 +1,18 @@
-"""Which row prices a unit of a call, and why others are passed over."""
+"""Price look-up: which row prices a unit of a call."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
 from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, Scope
+from .._model.record import PriceReason, Reason
 from .._model.usage import GUARDRAIL_CHECKS_UNITS, GUARDRAIL_UNITS, Unit
 from ._price_list import PriceList
-from ._query import Question
+from ._query import PriceQuery
 from ._rows import DEFAULT_REGION, ModelRows, PriceRow
 
 # Regions of the partition "aws": botocore 1.44.5, partitions.json. Only these may
@@ -19,117 +20,145 @@ from ._rows import DEFAULT_REGION, ModelRows, PriceRow
 # and the isolated partitions have price lists of their own.
 _COMMERCIAL = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
 
-# Regions that default rows are read from, so that they hold there as they stand.
+# Regions whose prices the default rows state, so that these are exact there.
 _HOME_REGIONS = frozenset({"us-east-1", "us-west-2", "us-east-2"})
+
+# Units whose regional price at the default tier holds for every tier, latency mode
+# and profile. AWS's launch notice of web search on the mantle endpoint, 2026-08-04:
+# 12 USD per 1,000 queries, flat.
+_FLAT_UNITS = frozenset({Unit.WEB_SEARCH_QUERY})
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """One look at a price list.
+class LookupStep:
+    """One search of a price list.
 
     Attributes:
-        region: Region looked for.
-        scope: Scope looked for.
+        region: Region searched for.
+        scope: Scope searched for.
+        tier: Tier searched for.
         is_own: True for the user's own rows.
-        row: The row that stood there, if any.
-        passed_over: Why it was not taken; empty for the one that was.
+        row: The row found, if any.
+        passed_over: Why there is no row or it was not taken; empty for the row taken.
     """
 
     region: str
     scope: str
+    tier: str
     is_own: bool
     row: PriceRow | None
     passed_over: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The outcome for one unit.
+class RowMatch:
+    """Outcome of the look-up of one unit.
 
     Attributes:
         row: The row that prices it, or None.
         is_own: True when it is the user's own row.
-        doubt: Why the price is likely but not certain; empty when it is certain.
-        tries: Everything looked at, in order.
+        uncertainty: Why AWS may bill another price; empty when the row is certain.
+        steps: All searches, in order.
     """
 
     row: PriceRow | None
     is_own: bool
-    doubt: str
-    tries: tuple[Try, ...]
+    uncertainty: str
+    steps: tuple[LookupStep, ...]
+
+
+class _Terms(NamedTuple):
+    """What a search names besides the model, the context band and the unit."""
+
+    region: str
+    scope: str
+    tier: str
+    latency_mode: str
 
 
 def find_row(
-    lists: Sequence[PriceList], question: Question, unit: Unit, band: str
-) -> Found:
-    """Look *unit* up, in the first list whole before the second."""
-    question, band = asked_of(question, unit, band)
-    tries: list[Try] = []
+    lists: Sequence[PriceList], query: PriceQuery, unit: Unit, band: str
+) -> RowMatch:
+    """Find the row that prices *unit*, in all of the first list before the second."""
+    query, band = _query_of(query, unit, band)
+    steps: list[LookupStep] = []
     for price_list in lists:
-        rows = price_list.of(question.model_id) if question.model_id else None
+        rows = price_list.of(query.model_id) if query.model_id else None
         if rows is None:
             continue
-        for region, scope in steps(question):
-            key = (region, scope, question.tier, question.latency_mode, band, unit)
-            row = rows.row_on(key, question.day)
-            why = _passed_over(question, rows, row)
-            tries.append(Try(region, scope, price_list.is_own, row, why))
+        for terms in _search_order(query, unit):
+            row = rows.row_on((*terms, band, unit), query.day)
+            why = _passed_over(query, rows, row)
+            is_own = price_list.is_own
+            steps.append(LookupStep(*terms[:3], is_own, row, why))
             if row is not None and not why:
-                doubt = "" if price_list.is_own else _doubt(question, rows, row)
-                return Found(row, price_list.is_own, doubt, tuple(tries))
-    return Found(None, is_own=False, doubt="", tries=tuple(tries))
+                uncertainty = "" if is_own else _uncertainty(query, rows, row)
+                return RowMatch(row, is_own, uncertainty, tuple(steps))
+    return RowMatch(None, is_own=False, uncertainty="", steps=tuple(steps))
 
 
-def asked_of(question: Question, unit: Unit, band: str) -> tuple[Question, str]:
-    """What is really asked for *unit*, and in which band.
+def _query_of(query: PriceQuery, unit: Unit, band: str) -> tuple[PriceQuery, str]:
+    """Return the query and the context band by which *unit* is priced.
 
     Guardrail units have prices of their own, whatever the model of the call.
     """
     if unit not in GUARDRAIL_UNITS:
-        return question, band
+        return query, band
     is_check = unit in GUARDRAIL_CHECKS_UNITS
     model = GUARDRAIL_CHECKS_MODEL if is_check else GUARDRAIL_MODEL
     guardrail = replace(
-        question,
+        query,
         model_id=model.model_id,
         scope=Scope.REGIONAL,
         geography=None,
         tier="default",
         latency_mode="standard",
-        obstacle=None,
+        unpriceable_reason=None,
     )
     return guardrail, ""
 
 
-def steps(question: Question) -> Iterator[tuple[str, str]]:
-    """Regions and scopes in which a row is looked for, in order."""
-    if question.obstacle or question.scope is None:
-        return
-    scopes = [question.scope.value]
-    if question.scope is Scope.GEO:
-        scopes.append(Scope.REGIONAL.value)
-    regions = [question.region]
-    if has_default_price(question):
+def _search_order(query: PriceQuery, unit: Unit) -> Iterable[_Terms]:
+    """Return the terms under which a row of *unit* is searched for, in order."""
+    if query.unpriceable_reason or query.scope is None:
+        return ()
+    regions = [query.region]
+    if _may_take_default_price(query):
         regions.append(DEFAULT_REGION)
-    for region in regions:
-        for scope in scopes:
-            yield region, scope
+    terms = [
+        _Terms(region, scope, query.tier, query.latency_mode)
+        for region in regions
+        for scope in _scopes(query)
+    ]
+    if unit in _FLAT_UNITS:
+        regional = Scope.REGIONAL.value
+        terms += [_Terms(each, regional, "default", "standard") for each in regions]
+    return dict.fromkeys(terms)
 
 
-def has_default_price(question: Question) -> bool:
-    """Tell whether a call may take a price of the default region at all."""
-    is_commercial = _COMMERCIAL.fullmatch(question.region) is not None
-    return is_commercial and question.geography != "us-gov"
+def _scopes(query: PriceQuery) -> tuple[str, ...]:
+    """Return the scopes whose rows may price *query*, in order."""
+    if query.scope is None:
+        return ()
+    if query.scope is Scope.GEO:
+        return (Scope.GEO.value, Scope.REGIONAL.value)
+    return (query.scope.value,)
 
 
-def _passed_over(question: Question, rows: ModelRows, row: PriceRow | None) -> str:
+def _may_take_default_price(query: PriceQuery) -> bool:
+    """Return whether rows of the default region may price *query*."""
+    is_commercial = _COMMERCIAL.fullmatch(query.region) is not None
+    return is_commercial and query.geography != "us-gov"
+
+
+def _passed_over(query: PriceQuery, rows: ModelRows, row: PriceRow | None) -> str:
     if row is None:
         return "no row"
-    if row.region != DEFAULT_REGION or question.scope is not Scope.GEO:
+    if row.region != DEFAULT_REGION or query.scope is not Scope.GEO:
         return ""
-    if question.geography == "us" or question.region in row.same_price_regions:
+    if query.geography == "us" or query.region in row.same_price_regions:
         return ""
-    if _is_priced_by_continent(rows, question.day):
+    if _is_priced_by_continent(rows, query.day):
         return "a US price, and the prices of this model differ between continents"
     return ""
 
@@ -143,91 +172,61 @@ def _is_priced_by_continent(rows: ModelRows, day: date) -> bool:
     )
 
 
-def _doubt(question: Question, rows: ModelRows, row: PriceRow) -> str:
+def _uncertainty(query: PriceQuery, rows: ModelRows, row: PriceRow) -> str:
     if row.is_unconfirmed:
         return "no source of AWS confirms this price"
-    region = question.region
+    region = query.region
     if row.region != DEFAULT_REGION or region in row.same_price_regions:
         return ""
     if row.priced_in and row.priced_in != region:
         return f"price of {row.priced_in}; none is known for {region}"
-    if region not in _HOME_REGIONS and _differs_in(rows, region, question):
+    if region not in _HOME_REGIONS and _differs_in(rows, region, query):
         return f"US price; other prices of the model in {region} differ from the US"
     return ""
 
 
-def _differs_in(rows: ModelRows, region: str, question: Question) -> bool:
-    scopes = {scope for _, scope in steps(question)}
+def _differs_in(rows: ModelRows, region: str, query: PriceQuery) -> bool:
+    scopes = _scopes(query)
     return any(
-        row.region == region and row.scope in scopes and row.holds_on(question.day)
+        row.region == region and row.scope in scopes and row.holds_on(query.day)
         for row in rows.rows
     )
 
 
-class Band(NamedTuple):
-    """How prompts above a threshold are priced.
-
-    Attributes:
-        threshold: Tokens that such a prompt is longer than.
-        name: Band whose rows price it; empty for the ordinary rows.
-        doubt: Why these rows may not be the ones that AWS bills; empty for none.
-    """
-
-    threshold: int
-    name: str
-    doubt: str
-
-
-def find_bands(lists: Sequence[PriceList], question: Question) -> list[Band]:
-    """Long-context bands of a model on a day, the highest threshold first.
-
-    Where rows of a band price other calls of the model but not this one, the rows
-    below the threshold price it, and that is a doubt.
-    """
-    if question.obstacle or question.model_id is None:
-        return []
-    units: dict[tuple[int, str], set[Unit]] = {}
-    for price_list in lists:
-        rows = price_list.of(question.model_id)
-        if rows is None:
-            continue
-        for threshold, name in rows.bands:
-            sold = {row.unit for row in rows.rows if _is_of(row, name, question.day)}
-            units.setdefault((threshold, name), set()).update(sold)
-    found: list[Band] = []
-    below = ""
-    for (threshold, name), sold in sorted(units.items()):
-        if not sold:
-            continue
-        if _is_confirmed(lists, question, sold, name):
-            below = name
-            found.append(Band(threshold, name, ""))
-        else:
-            doubt = _no_long_rate(question, threshold, below)
-            found.append(Band(threshold, below, doubt))
-    return found[::-1]
+def why_unpriced(
+    lists: Sequence[PriceList], query: PriceQuery, unit: Unit, band: str
+) -> Reason:
+    """Return why there is no price for *unit*."""
+    own_query, band = _query_of(query, unit, band)
+    if own_query.unpriceable_reason:
+        return own_query.unpriceable_reason
+    model_id = own_query.model_id or ""
+    rows = [row for each in lists if (held := each.of(model_id)) for row in held.rows]
+    if not rows:
+        text = f"model {own_query.model_id!r} is not in the price table"
+        return Reason(PriceReason.MODEL_NOT_LISTED, text)
+    for step in find_row(lists, query, unit, band).steps:
+        if step.row is not None:
+            return Reason(PriceReason.REGION_NOT_LISTED, f"{unit}: {step.passed_over}")
+    code, text = _closest_lack(rows, own_query, band)
+    return Reason(code, f"{unit}: {text}")
 
 
-def _is_of(row: PriceRow, band: str, day: date) -> bool:
-    return row.context_band == band and row.holds_on(day)
-
-
-def _is_confirmed(
-    lists: Sequence[PriceList], question: Question, units: Iterable[Unit], band: str
-) -> bool:
-    """Return whether *band* has a row for the call that some source confirms.
-
-    One unconfirmed claim does not make a call dearer, though it casts a doubt.
-    """
-    rows = (find_row(lists, question, unit, band).row for unit in units)
-    return any(row is not None and not row.is_unconfirmed for row in rows)
-
-
-def _no_long_rate(question: Question, threshold: int, below: str) -> str:
-    latency = "" if question.latency_mode == "standard" else ", optimized latency"
-    taken = f"the price of prompts {below}" if below else "the ordinary price"
-    return (
-        f"the prompt is longer than {threshold} tokens, and no source confirms a "
-        f"long-context price for {question.scope}, tier {question.tier}{latency}, in "
-        f"{question.region}; {taken} is taken"
-    )
+def _closest_lack(rows: list[PriceRow], query: PriceQuery, band: str) -> Reason:
+    """Return the first term of *query* that no row of the model has."""
+    tiers = sorted({row.tier for row in rows})
+    if query.tier.startswith("reserved") and query.tier not in tiers:
+        text = "reserved capacity is billed by the hour, not per token"
+        return Reason(PriceReason.CAPACITY, text)
+    if query.tier not in tiers:
+        text = f"no price for tier {query.tier!r}; known: {', '.join(tiers)}"
+        return Reason(PriceReason.TIER_NOT_LISTED, text)
+    if query.latency_mode not in {row.latency_mode for row in rows}:
+        text = f"no price for latency mode {query.latency_mode!r}"
+        return Reason(PriceReason.LATENCY_MODE_NOT_LISTED, text)
+    if not _may_take_default_price(query):
+        text = f"no price for {query.region}, which default prices do not cover"
+        return Reason(PriceReason.REGION_NOT_LISTED, text)
+    where = f"{query.scope}, tier {query.tier}"
+    long = f", prompts {band}" if band else ""
+    return Reason(PriceReason.RATE_NOT_LISTED, f"no price for {where}{long}")

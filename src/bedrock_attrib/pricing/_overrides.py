@@ -1,4 +1,4 @@
-"""What a user adds to list prices: own rows, discounts, commitments, mappings."""
+"""Overrides: own rows, discounts, commitments and mappings of a user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ._rows import PriceRow
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Everything that one file or one call of `with_overrides` adds.
+    """Content of one overrides file or one call of `with_overrides`.
 
     Attributes:
         rows: The user's own prices.
@@ -30,7 +30,7 @@ class Overrides:
         lists: Whole price files to use before those of the table.
         discounts: Percentages off list prices.
         commitments: Capacity paid by the hour.
-        stands_for: Model or profile id by the ARN that is priced like it.
+        priced_as: Model or profile id, by the ARN that is priced as that model.
     """
 
     rows: tuple[PriceRow, ...] = ()
@@ -38,7 +38,7 @@ class Overrides:
     lists: tuple[PriceList, ...] = ()
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
-    stands_for: Mapping[str, str] = field(default_factory=dict)
+    priced_as: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_overrides(path: Path | str) -> Overrides:
@@ -50,7 +50,7 @@ def read_overrides(path: Path | str) -> Overrides:
     """
     if Path(path).suffix.lower() == ".json":
         return Overrides(lists=(load_prices(path).prices,))
-    # Pydantic takes 150 ms to import, so only those who bring a file pay for it.
+    # Pydantic takes 150 ms to import: only users of own files need it.
     from ._overrides_schema import check_overrides_file  # noqa: PLC0415
 
     try:
@@ -67,7 +67,7 @@ def read_overrides(path: Path | str) -> Overrides:
                 list_rows=tuple(row.to_row(source) for row in checked.list_prices),
                 discounts=tuple(each.to_discount() for each in checked.discounts),
                 commitments=tuple(each.to_commitment() for each in checked.commitments),
-                stands_for={**checked.models, **checked.base_models},
+                priced_as={**checked.models, **checked.base_models},
             )
         )
     except ConfigError as error:
@@ -75,18 +75,18 @@ def read_overrides(path: Path | str) -> Overrides:
 
 
 def check_overrides(overrides: Overrides) -> Overrides:
-    """Return *overrides*, checked.
+    """Check *overrides* and return them.
 
     Raises:
-        ConfigError: If a price is not exact, two prices or discounts contradict one
-            another, or a mapping leads to an id that names no model.
+        ConfigError: If a price is not exact, two prices or discounts contradict each
+            other, or a mapping leads to an id that names no model.
     """
     for rows in (overrides.rows, overrides.list_rows):
         for row in rows:
             _check_row(row)
         _refuse_same_start(rows)
     _refuse_overlaps(overrides.discounts)
-    for arn, target in overrides.stands_for.items():
+    for arn, target in overrides.priced_as.items():
         if parse_model_id(target).scope is None:
             raise ConfigError(
                 f"{arn!r} is mapped to {target!r}, which names no model; expected a "

@@ -1,4 +1,4 @@
-"""What an overrides file must look like; imported only to check one."""
+"""Schema of overrides files; imported only to check one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ._schema import (
 
 
 def _text_of(value: object) -> object:
-    """TOML numbers come as Decimal or int, so that none passes through a float."""
+    """Return a TOML number as text; it comes as Decimal or int, never as float."""
     is_number = type(value) is int or isinstance(value, Decimal)
     return format(Decimal(str(value)), "f") if is_number else value
 
@@ -57,7 +57,7 @@ class OwnPrice(Strict):
         return days_in_order(self)
 
     def to_row(self, source: str) -> PriceRow:
-        """The row that it stands for, read from *source* unless it says another."""
+        """Return its row, with *source* unless it states another."""
         per = self.per or (1_000_000 if is_token_unit(self.unit) else 1)
         return PriceRow(
             self.model,
@@ -90,7 +90,7 @@ class OwnDiscount(Strict):
         return days_in_order(self)
 
     def to_discount(self) -> Discount:
-        """The discount that it stands for."""
+        """Return it as a discount."""
         return Discount(
             Decimal(self.percent),
             model=self.model,
@@ -118,7 +118,7 @@ class OwnCommitment(Strict):
         return days_in_order(self)
 
     def to_commitment(self) -> Commitment:
-        """The commitment that it stands for."""
+        """Return it as a commitment."""
         amount, usage = self.usd_per_hour, self.hourly_usage
         return Commitment(
             self.name,

@@ -1,16 +1,16 @@
-"""Rows written as files: a price file, one line per row, or an overrides file."""
+"""Price file writer: rows as a price file or an overrides file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from .._model.usage import is_token_unit
+from .._runtime.atomic_file import write_atomically
 from ..errors import ConfigError, MissingExtraError
 from ._price_list import COLUMNS, SCHEMA_VERSION, RawRow
 from ._rows import DEFAULT_REGION, PriceRow
@@ -23,12 +23,12 @@ JsonObject = dict[str, Any]
 def make_price_file(
     rows: Iterable[PriceRow], *, generated: date, sources: Mapping[str, str]
 ) -> JsonObject:
-    """The content of a price file with *rows*.
+    """Return the content of a price file with *rows*.
 
     Args:
         rows: Rows in USD, each key and first day once.
         generated: Day on which they were gathered.
-        sources: What each source of the rows is.
+        sources: Description of each source of the rows.
     """
     return {
         "schema": SCHEMA_VERSION,
@@ -67,7 +67,7 @@ def _plain(price: Decimal) -> str:
 
 
 def render_price_file(content: Mapping[str, Any]) -> str:
-    """Write *content*, a price file, with one line per source and per row."""
+    """Return *content*, a price file, as text with a line per source and row."""
     lines = ["{"]
     head = ("schema", "generated", "currency", "columns")
     lines += [f"{json.dumps(key)}: {json.dumps(content[key])}," for key in head]
@@ -90,7 +90,7 @@ def _comma(lines: Iterable[str]) -> list[str]:
 
 
 def render_list_prices(rows: Iterable[PriceRow], *, heading: str) -> str:
-    """Write *rows* as the ``[[list_prices]]`` of an overrides file.
+    """Return *rows* as the ``[[list_prices]]`` of an overrides file.
 
     Args:
         rows: Rows in USD, each key and first day once.
@@ -144,11 +144,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ConfigError: If it cannot be written.
     """
-    half = path.with_name(f".{path.name}.half")
     try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
+        write_atomically(path, text)
     except OSError as error:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error}") from error

@@ -1,4 +1,4 @@
-"""A list of prices of one origin, compiled model by model when asked for."""
+"""Price list: the rows of one origin, by model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._model.usage import Unit
 from ._rows import ModelRows, PriceRow
 
 SCHEMA_VERSION = 1
-"""Version of the form of price files."""
+"""Version of the format of price files."""
 
 COLUMNS = (
     "model",
@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 class Remarks(TypedDict, total=False):
-    """What is known about a row besides its price; keys are absent when empty."""
+    """Remarks on a row; keys are absent when empty."""
 
     same_price_regions: list[str]
     priced_in: str
@@ -45,15 +45,15 @@ RawRow = tuple[
     str, str, str, str, str, str, str,
     str, int, str | None, str | None, str, int, Remarks,
 ]  # fmt: skip
-"""A row as a price file writes it, its values in the order of `COLUMNS`."""
+"""Row of a price file, its values in the order of `COLUMNS`."""
 
 
 class PriceList:
-    """Rows of one origin, compiled per model when first asked for.
+    """Rows of one origin, compiled per model at its first look-up.
 
     Attributes:
         is_own: True for the user's own rows, which no discount touches.
-        sources: What each source is, by its id.
+        sources: Description of each source, by its id.
         currency: ISO 4217 code of every price.
     """
 
@@ -76,7 +76,7 @@ class PriceList:
     def from_rows(
         cls, rows: Iterable[PriceRow], currency: str, *, is_own: bool = True
     ) -> PriceList:
-        """A list of rows that were checked; the user's own unless told otherwise."""
+        """Return a list of checked rows, by default the user's own."""
         by_model: dict[str, list[PriceRow]] = {}
         for row in rows:
             by_model.setdefault(row.model_id, []).append(row)
@@ -88,11 +88,11 @@ class PriceList:
 
     @property
     def model_ids(self) -> list[str]:
-        """Every model that has a row."""
+        """Ids of all models that have a row, in order."""
         return sorted({*self._raw_by_model, *self._compiled})
 
     def of(self, model_id: str) -> ModelRows | None:
-        """Rows of *model_id*, or None when the list does not know it."""
+        """Return the rows of *model_id*, or None when the list has none."""
         compiled = self._compiled.get(model_id)
         if compiled is None and model_id in self._raw_by_model:
             raw_rows = self._raw_by_model[model_id]

@@ -1,4 +1,4 @@
-"""What is asked of the price lists for one kind of call."""
+"""Price query: the terms of one kind of call, as price lists are searched for them."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ _NAMES_NO_MODEL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the price lists, for one model and day.
+class PriceQuery:
+    """Terms of one kind of call on one day.
 
     Attributes:
         model_id: Base model id, or None when it is not known.
-        scope: Scope that the model id says; None when it says none.
+        scope: Scope of the model id; None when the id states none.
         geography: Profile prefix of a geo id, or None.
         region: Calling region.
         tier: Tier that served the call.
         latency_mode: ``standard`` or ``optimized``.
         day: Day of the call, UTC.
-        obstacle: Why there can be no price whatever the rows say, or None.
+        unpriceable_reason: Why no row can price it, or None.
     """
 
     model_id: str | None
@@ -62,11 +62,11 @@ class Question:
     tier: str
     latency_mode: str
     day: date
-    obstacle: Reason | None = None
+    unpriceable_reason: Reason | None = None
 
 
-def obstacle_of(model: ModelRef) -> Reason | None:
-    """Why calls of *model* have no price per token; None when they have one."""
+def unpriceable_reason(model: ModelRef) -> Reason | None:
+    """Return why calls of *model* have no price per token; None when they have one."""
     if model.kind in _BILLED_OTHERWISE:
         is_custom = model.kind is ModelKind.CUSTOM
         code = PriceReason.CUSTOM_MODEL if is_custom else PriceReason.CAPACITY

@@ -1,229 +1,110 @@
-"""Rates of one kind of call, compiled once so that a call costs a few products."""
+"""Rate sheets: resolved rates of one kind of call while no price changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from typing import Protocol
 
-from .._model.cost import EXACT, Cost, Rate, Rates, divide_evenly
-from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL
-from .._model.record import PriceReason, PriceStatus, Quote, Reason
-from .._model.usage import (
-    CACHE_WRITE_UNITS,
-    OUTPUT_TOKEN_UNITS,
-    PROMPT_UNITS,
-    Unit,
-    Usage,
-)
-from ._discounts import find_discount
-from ._lookup import Found, find_bands, find_row
-from ._prices import Prices
-from ._query import Question
-from ._rows import PriceRow, change_days
-from ._unpriced_reasons import why_missing
+from .._model.model_id import GUARDRAIL_CHECKS_MODEL, GUARDRAIL_MODEL, ModelRef
+from .._model.record import Quote
+from .._model.usage import PROMPT_UNITS, Unit, Usage
+from .._runtime.bounded_cache import BoundedCache
+from ._context_bands import find_bands
+from ._price_sources import PriceSources
+from ._query import PriceQuery
+from ._resolved_rates import RateResolver, RateValidity, ResolvedRates
+from ._rows import change_days
 
 _START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
-_MAX_PLANS = 256
-_TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
-
-Shape = tuple[Unit | None, ...]
-"""The unit whose lifetime is assumed, if any, then the units of a usage."""
+_NO_LIMIT = 1 << 100
+_MAX_SHEETS = 4096
+_MAX_RESOLVED = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How usages of one shape are priced.
+class RateSheet:
+    """Rates of one kind of call during days on which no price of it changes.
 
     Attributes:
-        rates: The rate of each unit that has one.
-        missing: Units without a rate, each with the reason.
-        doubts: Units whose rate is not certain, each with the reason.
-        is_sure: True when nothing is missing, in doubt or free.
-    """
-
-    rates: Rates
-    missing: Mapping[Unit, Reason]
-    doubts: Mapping[Unit, str]
-    is_sure: bool
-
-
-class PlanBook:
-    """Plans of one kind of call and one length of prompt, by shape of usage."""
-
-    __slots__ = ("_doubt", "_prices", "_question", "band", "known")
-
-    def __init__(
-        self, prices: Prices, question: Question, *, band: str = "", doubt: str = ""
-    ) -> None:
-        self.known: dict[Shape, Plan] = {}
-        self.band = band
-        self._prices = prices
-        self._question = question
-        self._doubt = doubt
-
-    def plan(self, shape: Shape) -> Plan:
-        """The plan of *shape*, compiled when it is first asked for."""
-        return self.known.get(shape) or self._compile(shape)
-
-    def _compile(self, shape: Shape) -> Plan:
-        if len(self.known) >= _MAX_PLANS:
-            self.known.clear()
-        assumed = shape[0]
-        rates: dict[Unit, Rate] = {}
-        missing: dict[Unit, Reason] = {}
-        doubts: dict[Unit, str] = {}
-        for unit in filter(None, shape[1:]):
-            found, doubt = self.find(unit, is_assumed=unit is assumed)
-            if found.row is None:
-                missing[unit] = self.why_missing(unit)
-                continue
-            rates[unit] = self._rate(found.row, is_own=found.is_own)
-            if doubt:
-                doubts[unit] = doubt
-        plan = Plan(
-            rates=Rates(rates),
-            missing=missing,
-            doubts=doubts,
-            is_sure=not missing
-            and not doubts
-            and all(rate.amount for rate in rates.values()),
-        )
-        self.known[shape] = plan
-        return plan
-
-    def find(self, unit: Unit, *, is_assumed: bool = False) -> tuple[Found, str]:
-        """The row of *unit*, and why it is in doubt if there is one."""
-        found, doubt = self._find(unit), ""
-        if is_assumed:
-            found, doubt = self._find_assumed(unit, found)
-        return found, doubt or found.doubt or self._doubt_of_length(unit, found)
-
-    def _find(self, unit: Unit) -> Found:
-        return self._find_in(self._band_of(unit), unit)
-
-    def _find_in(self, band: str, unit: Unit) -> Found:
-        return find_row(self._prices.lists, self._question, unit, band)
-
-    def _band_of(self, unit: Unit) -> str:
-        """The band that prices *unit*.
-
-        A band prices tokens. Searches and images have one price in prompts of any
-        length, unless a list states another.
-        """
-        if unit in _TOKEN_UNITS or self._find_in(self.band, unit).row:
-            return self.band
-        return ""
-
-    def _doubt_of_length(self, unit: Unit, found: Found) -> str:
-        """Why the row of *unit* may not hold for a prompt of this length."""
-        if unit not in _TOKEN_UNITS or found.row is None:
-            return ""
-        if self._doubt:
-            # The user's own row for long prompts is one that the user vouches for.
-            is_stated = found.is_own and found.row.context_band
-            return "" if is_stated else self._doubt
-        if self.band and not found.is_own and self._find_in("", unit).is_own:
-            return (
-                f"your own price of {unit} states no context band; the list price of "
-                f"prompts {self.band} is taken"
-            )
-        return ""
-
-    def _find_assumed(self, unit: Unit, stated: Found) -> tuple[Found, str]:
-        """Price a cache write whose lifetime nobody stated.
-
-        A model that sells one lifetime only leaves no choice. Otherwise the assumed
-        one is taken, and that is a guess.
-        """
-        # A lifetime without a long rate is sold all the same.
-        bands = {"", self.band}
-        sold = [
-            each
-            for each in sorted(CACHE_WRITE_UNITS)
-            if any(self._find_in(band, each).row for band in bands)
-        ]
-        if len(sold) == 1:
-            return self._find(sold[0]), ""
-        others = ", ".join(each for each in sold if each is not unit)
-        return stated, f"{unit} is assumed; the model also sells {others}"
-
-    def why_missing(self, unit: Unit) -> Reason:
-        """Why *unit* has no price."""
-        band = self._band_of(unit)
-        return why_missing(self._prices.lists, self._question, unit, band)
-
-    def _rate(self, row: PriceRow, *, is_own: bool) -> Rate:
-        """The rate that *row* comes to, after a discount where one applies."""
-        discount = None
-        if not is_own:
-            discounts, day = self._prices.discounts, self._question.day
-            discount = find_discount(discounts, row.model_id, day)
-        if discount is None:
-            return make_rate(row, row.price)
-        price = EXACT.multiply(row.price, discount.factor)
-        return make_rate(row, price, remark=f"discount:{discount.percent}%")
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Everything about one kind of call while no price changes.
-
-    Attributes:
-        question: What it answers, on any of its days.
+        query: Terms of the calls, on one of these days.
         starts: First moment for which it holds.
         ends: Last moment for which it holds.
-        plans: Plans of prompts of ordinary length.
-        long_plans: Plans of longer prompts, the highest threshold first.
+        ordinary: Resolver for prompts of ordinary length.
     """
 
-    question: Question
-    starts: datetime
-    ends: datetime
-    plans: PlanBook
-    long_plans: tuple[tuple[int, PlanBook], ...]
+    __slots__ = (
+        "_limit",
+        "_long",
+        "_resolved",
+        "ends",
+        "ordinary",
+        "query",
+        "starts",
+    )
 
-    def plans_for(self, counts: Mapping[Unit, int]) -> PlanBook:
-        """Plans for a prompt of the length that *counts* say.
+    def __init__(self, sources: PriceSources, query: PriceQuery) -> None:
+        """Prepare the sheet of *query*; rates are resolved when they are needed."""
+        bands = find_bands(sources.lists, query)
+        self._limit = bands[-1].threshold if bands else _NO_LIMIT
+        self.query = query
+        self.starts, self.ends = _span(sources, query)
+        validity = RateValidity(self.starts, self.ends, self._limit)
+        self.ordinary = RateResolver(sources, query, validity=validity)
+        self._long = tuple(
+            (
+                threshold,
+                RateResolver(sources, query, band=name, uncertainty=uncertainty),
+            )
+            for threshold, name, uncertainty in bands
+        )
+        # By resolver, assumed cache-write unit and units of the usage.
+        self._resolved: BoundedCache[tuple[object, ...], ResolvedRates]
+        self._resolved = BoundedCache(_MAX_RESOLVED)
+
+    def resolve(
+        self, usage: Usage, assumed_cache_unit: Unit | None = None
+    ) -> ResolvedRates:
+        """Return the rates of *usage*, resolved once for its units and prompt length.
+
+        Args:
+            usage: Disjoint counts.
+            assumed_cache_unit: Cache-write unit of *usage* whose lifetime is assumed.
+        """
+        resolver = self.resolver_for(usage)
+        key = (resolver, assumed_cache_unit, *usage)
+        resolved = self._resolved.get(key)
+        if resolved is None:
+            resolved = resolver.resolve(usage, assumed_cache_unit)
+            self._resolved[key] = resolved
+        return resolved
+
+    def resolver_for(self, counts: Mapping[Unit, int]) -> RateResolver:
+        """Return the resolver for a prompt of the length of *counts*.
 
         AWS does not say whether cached tokens count; here they do, since they are
         part of the prompt.
         """
-        if not self.long_plans or sum(counts.values()) <= self.long_plans[-1][0]:
-            return self.plans
-        prompt = 0
-        for unit, count in counts.items():
-            if unit in PROMPT_UNITS:
-                prompt += count
-        for threshold, plans in self.long_plans:
+        if sum(counts.values()) <= self._limit:
+            return self.ordinary
+        prompt = sum(count for unit, count in counts.items() if unit in PROMPT_UNITS)
+        for threshold, resolver in self._long:
             if prompt > threshold:
-                return plans
-        return self.plans
+                return resolver
+        return self.ordinary
 
 
-def make_card(prices: Prices, question: Question) -> Card:
-    """Compile the card that answers *question*."""
-    long_plans = tuple(
-        (threshold, PlanBook(prices, question, band=band, doubt=doubt))
-        for threshold, band, doubt in find_bands(prices.lists, question)
-    )
-    starts, ends = _span(prices, question)
-    return Card(question, starts, ends, PlanBook(prices, question), long_plans)
-
-
-def _span(prices: Prices, question: Question) -> tuple[datetime, datetime]:
-    """Moments around a day between which no price that it may meet changes."""
+def _span(sources: PriceSources, query: PriceQuery) -> tuple[datetime, datetime]:
+    """Return the moments around a day between which no price of *query* changes."""
     models = {GUARDRAIL_MODEL.model_id, GUARDRAIL_CHECKS_MODEL.model_id}
-    changes = set(change_days(prices.discounts))
-    for price_list in prices.lists:
-        for model_id in filter(None, {question.model_id, *models}):
+    changes = set(change_days(sources.discounts))
+    for price_list in sources.lists:
+        for model_id in filter(None, {query.model_id, *models}):
             rows = price_list.of(model_id)
             changes.update(rows.change_days if rows else ())
-    starts = max((day for day in changes if day <= question.day), default=None)
-    ends = min((day for day in changes if day > question.day), default=None)
+    starts = max((day for day in changes if day <= query.day), default=None)
+    ends = min((day for day in changes if day > query.day), default=None)
     return (
         _START_OF_TIME if starts is None else _midnight(starts),
         _END_OF_TIME if ends is None else _midnight(ends) - _INSTANT,
@@ -234,46 +115,124 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=UTC)
 
 
-def make_rate(row: PriceRow, price: Decimal, *, remark: str = "") -> Rate:
-    """The rate of *row* at *price*; a remark is told among the sources."""
-    return Rate(
-        unit=row.unit,
-        price=price,
-        per=row.per,
-        amount=divide_evenly(price, row.per),
-        currency=row.currency,
-        region=row.region,
-        scope=row.scope,
-        tier=row.tier,
-        latency_mode=row.latency_mode,
-        context_band=row.context_band,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        sources=(*row.sources, remark) if remark else row.sources,
-        independent_sources=row.independent_sources,
-    )
+class RateSheets:
+    """Rate sheets of a table, by kind of call.
+
+    Threads read it without a lock: a sheet is complete when it is stored, and making
+    one twice does no harm.
+    """
+
+    __slots__ = ("_sheets", "_sources")
+
+    def __init__(self, sources: PriceSources) -> None:
+        """Make sheets from *sources*."""
+        self._sources = sources
+        self._sheets: BoundedCache[
+            tuple[ModelRef, str, str, str], tuple[RateSheet, ...]
+        ] = BoundedCache(_MAX_SHEETS)
+
+    def sheet_at(
+        self, model: ModelRef, region: str, tier: str, latency_mode: str, at: datetime
+    ) -> RateSheet:
+        """Return the sheet that holds at *at*, an aware time."""
+        key = (model, region, tier, latency_mode)
+        sheets = self._sheets.get(key, ())
+        for sheet in sheets:
+            if sheet.starts <= at <= sheet.ends:
+                return sheet
+        query = self._query(model, region, tier, latency_mode, _day_of(at))
+        sheet = RateSheet(self._sources, query)
+        self._sheets[key] = (*sheets, sheet)
+        return sheet
+
+    def _query(
+        self, model: ModelRef, region: str, tier: str, latency_mode: str, day: date
+    ) -> PriceQuery:
+        priced_model, reason = self._sources.priced_model(model)
+        return PriceQuery(
+            model_id=priced_model.model_id,
+            scope=priced_model.scope,
+            geography=priced_model.geography,
+            # A broken response may state something else than text: it has no price.
+            region=str(region),
+            tier=str(tier),
+            latency_mode=str(latency_mode),
+            day=day,
+            unpriceable_reason=reason,
+        )
 
 
-def settle(plan: Plan, usage: Usage, currency: str) -> Quote:
-    """Answer for a usage that is not plainly priced."""
-    missing = tuple(unit for unit in plan.missing if usage[unit])
-    counted = [unit for unit in plan.rates if usage[unit]]
-    cost = Cost.at(plan.rates, usage, currency, missing)
-    doubts = dict.fromkeys(plan.doubts[unit] for unit in counted if unit in plan.doubts)
-    if missing:
-        reasons = [plan.missing[unit] for unit in missing]
-        lacks = dict.fromkeys(reason.text for reason in reasons)
-        reason, code = "; ".join((*lacks, *doubts)), reasons[0].code
-        if not counted:
-            return Quote(None, PriceStatus.UNPRICED, reason, code)
-        return Quote(cost, PriceStatus.PARTIAL, reason, code)
-    if doubts:
-        reason = "; ".join(doubts)
-        return Quote(cost, PriceStatus.ESTIMATED, reason, PriceReason.RATE_UNCERTAIN)
-    if not counted:
-        reason, code = "nothing was counted", PriceReason.NOTHING_COUNTED
-        return Quote(cost, PriceStatus.FREE, reason, code)
-    if not cost.total:
-        reason, code = "the list price is zero", PriceReason.LIST_PRICE_ZERO
-        return Quote(cost, PriceStatus.FREE, reason, code)
-    return Quote(cost, PriceStatus.PRICED)
+def _day_of(at: datetime) -> date:
+    try:
+        return at.astimezone(UTC).date()
+    except OverflowError:  # at the very ends of the calendar
+        return at.date()
+
+
+class Pricer(Protocol):
+    """Prices calls of one model in one region."""
+
+    model: ModelRef
+
+    def quote(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed_cache_unit: Unit | None = None,
+    ) -> Quote:
+        """Price one call; never raises."""
+
+    def resolved(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed_cache_unit: Unit | None = None,
+    ) -> ResolvedRates | None:
+        """Return the rates of *usage*; None if each call has to be priced anew."""
+
+
+class ModelPricer:
+    """Pricer by rate sheets, usable from many threads.
+
+    Attributes:
+        model: The model.
+    """
+
+    __slots__ = ("_currency", "_region", "_sheets", "model")
+
+    def __init__(
+        self, sheets: RateSheets, model: ModelRef, region: str, currency: str
+    ) -> None:
+        """Price calls of *model* made from *region* by *sheets*."""
+        self.model = model
+        self._sheets = sheets
+        self._region = region
+        self._currency = currency
+
+    def quote(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed_cache_unit: Unit | None = None,
+    ) -> Quote:
+        """Price one call, as `PriceTable.quote` does; *at* is an aware time."""
+        sheet = self._sheets.sheet_at(self.model, self._region, tier, latency_mode, at)
+        return sheet.resolve(usage, assumed_cache_unit).quote(usage, self._currency)
+
+    def resolved(
+        self,
+        usage: Usage,
+        tier: str,
+        latency_mode: str,
+        at: datetime,
+        assumed_cache_unit: Unit | None = None,
+    ) -> ResolvedRates:
+        """Return the rates of *usage*."""
+        sheet = self._sheets.sheet_at(self.model, self._region, tier, latency_mode, at)
+        return sheet.resolve(usage, assumed_cache_unit)

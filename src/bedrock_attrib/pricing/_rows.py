@@ -1,4 +1,4 @@
-"""One dated list price, and the rows of one model ready to be looked up."""
+"""Price rows: dated list prices, and the index of those of one model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RowKey = tuple[str, str, str, str, str, str]
 
 
 class Dated(Protocol):
-    """Something that holds for some days."""
+    """Something that is valid for some days."""
 
     @property
     def valid_from(self) -> date | None:
@@ -38,18 +38,18 @@ class PriceRow:
         scope: ``regional``, ``geo`` or ``global``.
         tier: Service tier (``default``, ``flex``, ``batch``, …).
         latency_mode: ``standard`` or ``optimized``.
-        context_band: Long-context band such as ``over-200k``, empty for none.
-        unit: What it prices.
+        context_band: Context band such as ``over-200k``, empty for none.
+        unit: Unit that it prices.
         price: Amount for ``per`` units.
-        per: How many units ``price`` buys.
+        per: Number of units that ``price`` is for.
         valid_from: First day it holds, UTC; None when not known.
         valid_to: Last day it held, UTC; None while it holds.
-        sources: Where the figure was read.
-        independent_sources: How many of these observed it independently.
-        same_price_regions: Regions where this very price was seen too.
-        priced_in: Region whose price a ``default`` row is when it is not a US one.
-        disputed: Other values seen, each with the source that holds it.
-        is_unconfirmed: True when no source of AWS shows that it is billed.
+        sources: Sources of the price.
+        independent_sources: Number of sources that observed it independently.
+        same_price_regions: Regions where the same price was seen.
+        priced_in: Region of the price of a ``default`` row when it is not a US price.
+        disputed: Other values, each with its source.
+        is_unconfirmed: True when no source of AWS confirms it.
         currency: ISO 4217 code.
     """
 
@@ -74,7 +74,7 @@ class PriceRow:
 
     @property
     def key(self) -> RowKey:
-        """Everything that a look-up names besides model and date."""
+        """Terms of a look-up besides model and date."""
         return (
             self.region,
             self.scope,
@@ -91,11 +91,11 @@ class PriceRow:
 
     @property
     def is_single_source(self) -> bool:
-        """True when one source alone shows it."""
+        """True when it has one independent source only."""
         return self.independent_sources < 2  # noqa: PLR2004 - two is more than one
 
     def holds_on(self, day: date) -> bool:
-        """Tell whether the price holds on *day* (UTC), both ends included."""
+        """Return whether the price holds on *day* (UTC), both ends included."""
         return (self.valid_from is None or self.valid_from <= day) and (
             self.valid_to is None or day <= self.valid_to
         )
@@ -103,7 +103,7 @@ class PriceRow:
 
 @dataclass(slots=True)
 class ModelRows:
-    """All rows of one model in one list, ready to be looked up.
+    """All rows of one model in one list, indexed for look-up.
 
     Attributes:
         rows: Every row.
@@ -127,7 +127,7 @@ class ModelRows:
         self.change_days = change_days(self.rows)
 
     def row_on(self, key: RowKey, day: date) -> PriceRow | None:
-        """The newest row of *key* that holds on *day*."""
+        """Return the newest row of *key* that holds on *day*."""
         rows = self.by_key.get(key, ())
         return next((row for row in rows if row.holds_on(day)), None)
 
@@ -137,12 +137,12 @@ def _newest_first(row: PriceRow) -> int:
 
 
 def band_threshold(band: str) -> int:
-    """Prompt tokens that a long-context band begins above: ``over-200k`` → 200000."""
+    """Return the prompt tokens above which a band begins: ``over-200k`` → 200000."""
     return int(band.removeprefix("over-").removesuffix("k")) * 1000
 
 
 def change_days(spans: Iterable[Dated]) -> tuple[date, ...]:
-    """Days on which one of *spans* starts to hold or holds no more, ascending."""
+    """Return the days on which one of *spans* starts or has ended, ascending."""
     days: set[date] = set()
     for span in spans:
         if span.valid_from is not None:

@@ -1,4 +1,4 @@
-"""What a price file must look like; imported only to build or to check one."""
+"""Schema of price files; imported only to build or check one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Per = Literal[1, 1_000, 1_000_000]
 
 
 class Strict(BaseModel):
-    """Refuses keys that it does not know."""
+    """Base of schemas: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,7 +53,7 @@ def days_in_order(span: Span) -> Span:
 
 
 class SourceFile(Strict):
-    """What a source is."""
+    """Description of one source."""
 
     id: Name
     about: str
@@ -61,7 +61,7 @@ class SourceFile(Strict):
 
 
 class RemarksFile(Strict):
-    """What is known about a row besides its price."""
+    """Remarks on a row."""
 
     same_price_regions: tuple[Name, ...] = ()
     priced_in: str = ""
@@ -93,7 +93,7 @@ class RowFile(Strict):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Everything that tells this row from others of other days."""
+        """Terms of a look-up, without the date."""
         return (
             self.model,
             self.region,
@@ -156,14 +156,14 @@ def check_price_file(content: object, *, path: Path | str) -> PriceFile:
 
 
 def describe_problems(error: ValidationError, *, path: Path | str) -> str:
-    """Tell file, key, problem and value of the first few problems in *error*."""
-    told = [
+    """Describe the first few problems in *error* by file, key, problem and value."""
+    problems = [
         f"{path}: {_dotted(problem['loc'])}: {problem['msg']}"
         + (f", not {problem['input']!r:.60}" if problem["loc"] else "")
         for problem in error.errors(include_url=False)
     ]
-    more = f" (and {len(told) - 5} more)" if len(told) > 5 else ""  # noqa: PLR2004
-    return "; ".join(told[:5]) + more
+    more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""  # noqa: PLR2004
+    return "; ".join(problems[:5]) + more
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

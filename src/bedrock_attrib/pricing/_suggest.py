@@ -1,4 +1,4 @@
-"""Model ids like one that is not known, for people who mistype."""
+"""Suggestions: model ids similar to an unknown one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SHORTEST = 3
 def similar_model_ids(
     wanted: str, known: Sequence[str], *, limit: int = 5
 ) -> tuple[str, ...]:
-    """Ids of *known* that *wanted* may have meant, the likeliest first.
+    """Return ids of *known* that are similar to *wanted*, the most similar first.
 
     Args:
         wanted: An id, a part of one, or a name such as ``Claude Sonnet 4.5``.
         known: Base model ids.
-        limit: How many to give at most.
+        limit: Number of ids at most.
 
     Example:
         >>> similar_model_ids("Nova Lite", ["amazon.nova-lite-v1:0", "xai.grok-4.3"])

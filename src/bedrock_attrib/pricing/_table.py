@@ -1,4 +1,4 @@
-"""What a call costs at list price."""
+"""Price table: the list price of a call."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from ._compare import PriceChange, compare_lists
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
-from ._model_pricer import AnyTill, Till
 from ._overrides import Overrides, check_overrides, read_overrides
-from ._prices import Prices
-from ._rate_sheet import settle
-from ._rate_sheets import CardBox
+from ._price_sources import PriceSources
+from ._rate_sheet import ModelPricer, Pricer, RateSheets
+from ._resolved_rates import ResolvedRates
 from ._rows import PriceRow
-
-_MAX_TILLS = 4096
 
 
 class PriceTable:
-    """Dated list prices, and what a call costs by them.
+    """Dated list prices, and the cost of a call by them.
 
-    It never changes, and may be used from many threads at once.
+    It is immutable and may be used from many threads at once.
 
     Example:
         >>> cost = PriceTable.bundled().price(
@@ -44,17 +41,17 @@ class PriceTable:
         0.070
     """
 
-    def __init__(self, loaded: LoadedPrices, prices: Prices | None = None) -> None:
-        """Wrap what was read from a file; use `bundled` or `load` to get a table."""
+    def __init__(
+        self, loaded: LoadedPrices, sources: PriceSources | None = None
+    ) -> None:
+        """Wrap a price file that was read; use `bundled` or `load` to get a table."""
         self._loaded = loaded
-        self._prices = prices or Prices((loaded.prices,))
-        self._currency = loaded.currency
-        self._box = CardBox(self._prices)
-        self._tills: dict[tuple[ModelRef, str], Till] = {}
+        self._sources = sources or PriceSources((loaded.prices,))
+        self._sheets = RateSheets(self._sources)
 
     @classmethod
     def bundled(cls) -> PriceTable:
-        """The table that comes with this version; read on first use, then shared."""
+        """Return the table of this version; read on first use, then shared."""
         return _bundled()
 
     @classmethod
@@ -62,7 +59,7 @@ class PriceTable:
         """Read a table from a price file.
 
         Raises:
-            ConfigError: If the file cannot be read or is not as documented; names
+            ConfigError: If the file cannot be read or is not as documented. It names
                 the file and the key.
         """
         return cls(load_prices(path))
@@ -77,35 +74,35 @@ class PriceTable:
         models: Mapping[str, str] | None = None,
         base_models: Mapping[str, str] | None = None,
     ) -> PriceTable:
-        """Another table, in which these prices come before those of this one.
+        """Return another table, in which these prices come before those of this one.
 
         Args:
             file: Overrides file (TOML), or a price file (JSON) such as an imported
-                price list; what the other arguments say comes before it.
-            rows: The user's own prices. Discounts leave them alone.
+                price list. The other arguments come before it.
+            rows: The user's own prices. Discounts do not apply to them.
             discounts: Percentages off list prices.
             commitments: Capacity paid by the hour.
             models: Model or profile id by the ARN of an application inference
                 profile or a prompt.
             base_models: Model or profile id by the ARN of a custom model or of
-                provisioned throughput that AWS bills like it.
+                provisioned throughput that AWS bills as that model.
 
         Raises:
-            ConfigError: If the file or an argument is not as documented, or they
-                contradict one another.
+            ConfigError: If the file or an argument is not as documented, or if they
+                contradict each other.
         """
         mappings = {**(models or {}), **(base_models or {})}
         given = Overrides(
             rows=tuple(rows),
             discounts=tuple(discounts),
             commitments=tuple(commitments),
-            stands_for=mappings,
+            priced_as=mappings,
         )
-        prices = self._prices
+        sources = self._sources
         if file is not None:
-            prices = prices.with_overrides(read_overrides(file))
-        prices = prices.with_overrides(check_overrides(given))
-        return PriceTable(self._loaded, prices)
+            sources = sources.with_overrides(read_overrides(file))
+        sources = sources.with_overrides(check_overrides(given))
+        return PriceTable(self._loaded, sources)
 
     @property
     def generated_on(self) -> date:
@@ -113,25 +110,25 @@ class PriceTable:
         return self._loaded.generated_on
 
     def age(self, at: datetime) -> timedelta:
-        """How long before *at* the prices were gathered."""
+        """Return the time between the gathering of the prices and *at*."""
         return _aware(at) - datetime.combine(self.generated_on, time.min, tzinfo=UTC)
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """What each source of the price files is, by the name that rows use."""
-        lists = reversed(self._prices.lists)
+        """Description of each source of the price files, by the name that rows use."""
+        lists = reversed(self._sources.lists)
         return {name: about for each in lists for name, about in each.sources.items()}
 
     @property
     def model_ids(self) -> tuple[str, ...]:
         """Base ids of all models that have a row, in order."""
-        lists = self._prices.lists
+        lists = self._sources.lists
         return tuple(sorted({name for each in lists for name in each.model_ids}))
 
     @property
     def commitments(self) -> tuple[Commitment, ...]:
         """Capacity paid by the hour, as the user stated it."""
-        return self._prices.commitments
+        return self._sources.commitments
 
     def quote(
         self,
@@ -142,7 +139,7 @@ class PriceTable:
         tier: str = "default",
         latency_mode: str = "standard",
         at: datetime,
-        assumed: Unit | None = None,
+        assumed_cache_unit: Unit | None = None,
     ) -> Quote:
         """Price one call; never raises.
 
@@ -153,11 +150,13 @@ class PriceTable:
             tier: Tier that served the call.
             latency_mode: ``standard`` or ``optimized``, as it was served.
             at: When the call was made; a time without a zone is taken as UTC.
-            assumed: Cache-write unit of *usage* whose lifetime nobody stated. It is
-                priced as stated, and ``estimated`` if the model sells several.
+            assumed_cache_unit: Cache-write unit of *usage* whose lifetime is assumed.
+                Its price is ``estimated`` if the model sells several lifetimes.
         """
-        till = _till_of(self, model, region)
-        return till.quote(usage, tier, latency_mode, _aware(at), assumed)
+        at = _aware(at)
+        sheet = self._sheets.sheet_at(model, region, tier, latency_mode, at)
+        resolved = sheet.resolve(usage, assumed_cache_unit)
+        return resolved.quote(usage, self._loaded.currency)
 
     def price(
         self,
@@ -180,11 +179,11 @@ class PriceTable:
             at: When the call was made; a time without a zone is taken as UTC.
 
         Returns:
-            The amount. Units that have no price are named in ``unpriced_units`` and
-            are in no figure.
+            The amount. Units without a price are named in ``unpriced_units`` and are
+            excluded from all figures.
 
         Raises:
-            PriceNotFoundError: If nothing of it has a price.
+            PriceNotFoundError: If no unit has a price.
         """
         ref = parse_model_id(model) if isinstance(model, str) else model
         quote = self.quote(
@@ -205,11 +204,11 @@ class PriceTable:
         tier: str = "default",
         latency_mode: str = "standard",
         at: datetime,
-        assumed: Unit | None = None,
+        assumed_cache_unit: Unit | None = None,
     ) -> Explanation:
-        """Tell how `quote` comes to its answer; slow, and meant to be read.
+        """Explain for people how `quote` prices a call; slow.
 
-        Takes the same arguments, though the model may be an id or ARN.
+        It takes the same arguments, though the model may be an id or ARN.
         """
         at = _aware(at)
         ref = parse_model_id(model) if isinstance(model, str) else model
@@ -220,21 +219,23 @@ class PriceTable:
             tier=tier,
             latency_mode=latency_mode,
             at=at,
-            assumed=assumed,
+            assumed_cache_unit=assumed_cache_unit,
         )
-        card = self._box.card_at((ref, region, tier, latency_mode), ref, at)
+        sheet = self._sheets.sheet_at(ref, region, tier, latency_mode, at)
         day = at.astimezone(UTC).date()
-        return explain(card, ref, usage, quote, day=day, assumed=assumed)
+        return explain(
+            sheet, ref, usage, quote, day=day, assumed_cache_unit=assumed_cache_unit
+        )
 
     def hourly_cost(self, commitment: Commitment, *, at: datetime) -> Decimal:
-        """What one hour of *commitment* costs, used or not.
+        """Return the cost of one hour of *commitment*, used or not.
 
         Args:
-            commitment: Capacity that holds at *at*; outside its days it costs zero.
+            commitment: Capacity; outside its days it costs zero.
             at: The hour.
 
         Raises:
-            PriceNotFoundError: If it takes list prices and one of its units has none.
+            PriceNotFoundError: If it is billed at list prices and a unit has none.
         """
         if not commitment.holds_on(_aware(at).astimezone(UTC).date()):
             return ZERO
@@ -245,11 +246,10 @@ class PriceTable:
     def _hourly_list_cost(self, commitment: Commitment, at: datetime) -> Decimal:
         model, region = parse_model_id(commitment.priced_as), commitment.region
         usage = commitment.hourly_usage or Usage({})
-        card = self._box.card_at(
-            (model, region, commitment.tier, "standard"), model, at
-        )
-        # What an hour counts is no prompt, so no long-context price applies to it.
-        quote = settle(card.plans.plan((None, *usage)), usage, self._currency)
+        sheet = self._sheets.sheet_at(model, region, commitment.tier, "standard", at)
+        # Units of an hour are no prompt, so no long-context price applies to them.
+        resolved = sheet.ordinary.resolve(usage, None)
+        quote = resolved.quote(usage, self._loaded.currency)
         if quote.cost is None or quote.cost.unpriced_units:
             raise PriceNotFoundError(
                 quote.reason, model_id=model.model_id, region=region, at=at
@@ -257,14 +257,14 @@ class PriceTable:
         return quote.cost.total
 
     def compare(self, other: PriceTable, *, on: date) -> tuple[PriceChange, ...]:
-        """What *other* charges on a day and this table does not, or not the same.
+        """Return the prices of *other* on a day that differ from those of this table.
 
         Args:
-            other: The table to compare with. Models that it does not know are left
+            other: The table to compare with. Models that it does not list are left
                 out; where it states prices by region, those regions are compared.
             on: The day, UTC.
         """
-        return tuple(compare_lists(self._prices.lists, other._prices.lists, on))
+        return tuple(compare_lists(self._sources.lists, other._sources.lists, on))
 
     def rows(
         self,
@@ -276,7 +276,7 @@ class PriceTable:
         unit: Unit | None = None,
         on: date | None = None,
     ) -> Iterator[PriceRow]:
-        """Search the rows by what they state, the user's own first.
+        """Search the rows by their values, the user's own first.
 
         Args:
             model: Base model id; None for all, as for each of the others.
@@ -292,12 +292,12 @@ class PriceTable:
             True
         """
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
-        asked = {name: value for name, value in wanted.items() if value is not None}
-        yield from self._prices.search(model, asked, on)
+        values = {name: value for name, value in wanted.items() if value is not None}
+        yield from self._sources.search(model, values, on)
 
 
-class _OwnTill:
-    """Asks a table that somebody has derived for every price."""
+class _TablePricer:
+    """Pricer that calls `PriceTable.quote` of a user's subclass for every call."""
 
     def __init__(self, table: PriceTable, model: ModelRef, region: str) -> None:
         self.model = model
@@ -310,7 +310,7 @@ class _OwnTill:
         tier: str,
         latency_mode: str,
         at: datetime,
-        assumed: Unit | None = None,
+        assumed_cache_unit: Unit | None = None,
     ) -> Quote:
         """Price one call."""
         return self._table.quote(
@@ -320,29 +320,20 @@ class _OwnTill:
             tier=tier,
             latency_mode=latency_mode,
             at=at,
-            assumed=assumed,
+            assumed_cache_unit=assumed_cache_unit,
         )
 
-    def known(self, *_call: object) -> None:
-        """Nothing: somebody has derived the table to be asked."""
+    def resolved(self, *_call: object) -> ResolvedRates | None:
+        """Return None: only the subclass can price a call."""
+        return None
 
 
-def till_of(table: PriceTable, model: ModelRef, region: str) -> AnyTill:
-    """Where *table* prices the calls of *model* that are made from *region*."""
+def pricer_of(table: PriceTable, model: ModelRef, region: str) -> Pricer:
+    """Return the pricer by *table* of calls of *model* that are made from *region*."""
     if type(table).quote is not PriceTable.quote:
-        return _OwnTill(table, model, region)
-    return _till_of(table, model, region)
-
-
-def _till_of(table: PriceTable, model: ModelRef, region: str) -> Till:
-    tills = table._tills  # noqa: SLF001 -- of this module; no part of the public table
-    till = tills.get((model, region))
-    if till is None:
-        if len(tills) >= _MAX_TILLS:
-            tills.clear()
-        till = Till(table._box, model, region, table._currency)  # noqa: SLF001 -- same
-        tills[model, region] = till
-    return till
+        return _TablePricer(table, model, region)
+    sheets, currency = table._sheets, table._loaded.currency  # noqa: SLF001 -- of this module; no part of the public table
+    return ModelPricer(sheets, model, region, currency)
 
 
 def _aware(at: datetime) -> datetime:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .._model.tags import Tags
 from ..errors import ConfigError
-from ..ledger import Kind
+from ..ledger import CallDimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Dimension:
     """
 
     name: str
-    read: Callable[[Tags, Kind], str | None]
+    read: Callable[[Tags, CallDimensions], str | None]
     tag: str | None = None
 
 
-_OF_KIND: dict[str, Callable[[Kind], str | None]] = {
+_OF_KIND: dict[str, Callable[[CallDimensions], str | None]] = {
     "model": lambda kind: kind.model.model_id or kind.model.requested,
     "requested_model": lambda kind: kind.model.requested,
     "vendor": lambda kind: kind.model.vendor,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from .._model.cost import ZERO, Rate, add
 from .._model.record import PriceStatus
 from .._model.usage import Unit
-from ..ledger import Kind, Reader, Sum
+from ..ledger import Aggregate, CallDimensions, Reader
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Charge:
     """
 
     tags: str
-    kind: Kind
+    kind: CallDimensions
     unit: Unit | None
     rate: Rate | None
     quantity: int
@@ -36,22 +36,22 @@ class Charge:
     status: PriceStatus
 
 
-def charges_of(reader: Reader, parts: Iterable[Sum]) -> list[Charge]:
+def charges_of(reader: Reader, parts: Iterable[Aggregate]) -> list[Charge]:
     """Return the charges of one period; equal rows are added up."""
     charges: dict[tuple[object, ...], Charge] = {}
     for part in parts:
         tags = json.dumps(dict(part.tags), sort_keys=True, ensure_ascii=False)
-        rates = reader.rates_of(part.kind)
+        rates = reader.rates_of(part.dimensions)
         for unit, quantity, amount in _used(part):
             rate = None if rates is None or unit is None else rates.get(unit)
-            status = part.kind.price_status
+            status = part.dimensions.price_status
             if amount is None:
                 status = PriceStatus.UNPRICED
             elif status is PriceStatus.PARTIAL:
                 status = PriceStatus.PRICED  # of this unit
             charge = Charge(
                 tags,
-                part.kind,
+                part.dimensions,
                 unit,
                 rate,
                 quantity,
@@ -65,7 +65,7 @@ def charges_of(reader: Reader, parts: Iterable[Sum]) -> list[Charge]:
     return sorted(charges.values(), key=_order)
 
 
-def _used(part: Sum) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
+def _used(part: Aggregate) -> Iterator[tuple[Unit | None, int, Decimal | None]]:
     for unit, quantity in part.usage.items():
         yield unit, quantity, part.by_unit.get(unit)
     if part.cost and not part.by_unit:

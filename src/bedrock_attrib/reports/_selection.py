@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .._model.tags import Tags
 from ..errors import ConfigError
-from ..ledger import Kind
+from ..ledger import CallDimensions
 from ._calendar import Step, is_before, midnight, next_month
 from ._dimensions import Dimension, dimension_named
 
@@ -31,7 +31,7 @@ class Filter:
     may_lack: bool = False
     is_negated: bool = False
 
-    def matches(self, tags: Tags, kind: Kind) -> bool:
+    def matches(self, tags: Tags, kind: CallDimensions) -> bool:
         """Return whether a call with these tags and of this kind is in the report."""
         value = self.dimension.read(tags, kind)
         if not value:
@@ -119,7 +119,7 @@ class Selection:
     zone: tzinfo = UTC
     filters: tuple[Filter, ...] = ()
 
-    def matches(self, tags: Tags, kind: Kind) -> bool:
+    def matches(self, tags: Tags, kind: CallDimensions) -> bool:
         """Return whether a call with these tags and of this kind is in the report."""
         return all(each.matches(tags, kind) for each in self.filters)
 

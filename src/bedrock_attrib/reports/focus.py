@@ -119,7 +119,9 @@ def _rows(
         end = whole[1] if is_before(whole[1], until) else until
         points = edges(step, start, end)
         for done, (at, parts) in enumerate(reader.steps(points), start=1):
-            selected = (each for each in parts if chosen.matches(each.tags, each.kind))
+            selected = (
+                each for each in parts if chosen.matches(each.tags, each.dimensions)
+            )
             for charge in charges_of(reader, selected):
                 values = _values(charge, account, _period(step, at))
                 yield [values.get(name) for name in wanted]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
+from ..._runtime.atomic_file import write_atomically
 from ..._runtime.contained_errors import logger
 
 Members = Mapping[str, tuple[str, ...]]
@@ -47,7 +45,8 @@ class ProfileCache:
         document = {"version": _VERSION, "profiles": dict(profiles)}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self._path, json.dumps(document, indent=1))
+            text = json.dumps(document, indent=1)
+            write_atomically(self._path, text, mode=0o600)
         except OSError as error:
             self._warn("write", error)
 
@@ -79,16 +78,3 @@ def _texts(members: object) -> tuple[str, ...]:
     if not all(isinstance(member, str) for member in members):
         raise ValueError("a member is not a string")
     return tuple(members)
-
-
-def _replace(path: Path, text: str) -> None:
-    # mkstemp makes files of mode 0600.
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -121,7 +121,7 @@ def prune(
             with ledger.reading() as reader:
                 calls = reader.count_calls(before=calls_before)
         else:
-            calls = ledger.forget(calls_before=calls_before, sums_before=sums_before)
+            calls = ledger.prune(calls_before=calls_before, sums_before=sums_before)
     if as_json:
         print_json(
             {

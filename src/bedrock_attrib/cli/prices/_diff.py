@@ -64,8 +64,8 @@ def _as_json(changes: Sequence[PriceChange], left_out: list[str]) -> object:
         "changes": [
             {
                 "kind": change.kind,
-                **change.asked._asdict(),
-                "unit": change.asked.unit.value,
+                **change.key._asdict(),
+                "unit": change.key.unit.value,
                 "before": row_json(change.before) if change.before else None,
                 "after": row_json(change.after) if change.after else None,
             }
@@ -83,7 +83,7 @@ def _table_of(changes: Sequence[PriceChange]) -> Table:
     )
     shown = new_table("", columns)
     for change in changes:
-        asked = change.asked
+        asked = change.key
         special = (
             asked.tier if asked.tier != "default" else "",
             asked.latency_mode if asked.latency_mode != "standard" else "",

@@ -220,7 +220,7 @@ def _story(unit: UnitExplanation) -> Iterator[str]:
         yield f"independent sources: {unit.row.independent_sources}"
         for other, source in unit.row.disputed:
             yield f"disputed: {digits(other)} in {source}"
-    for tried in unit.tries:
+    for tried in unit.steps:
         whose = "own prices, " if tried.is_own else ""
         outcome = tried.passed_over or "used"
         yield f"looked up {whose}{tried.region} {tried.scope}: {outcome}"
@@ -286,7 +286,7 @@ def _unit_json(unit: UnitExplanation) -> JsonObject:
                 "own": tried.is_own,
                 "outcome": tried.passed_over or "used",
             }
-            for tried in unit.tries
+            for tried in unit.steps
         ],
         "remark": unit.remark,
     }

@@ -88,9 +88,11 @@ def read_rates(
     with ledger.reading() as reader:
         for number, window in enumerate(WINDOWS):
             for part in reader.sums(at - window, at):
-                if not selection.matches(part.tags, part.kind):
+                if not selection.matches(part.tags, part.dimensions):
                     continue
-                keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+                keys = tuple(
+                    each.read(part.tags, part.dimensions) for each in dimensions
+                )
                 if keys not in rates.lines:
                     rates.lines[keys] = _new_spends()
                 rates.lines[keys][number].add(part)

@@ -1,1 +1,1 @@
-"""Queries of a ledger: single calls, sums and the fields they go by."""
+"""Queries of a ledger: sums of spans, sums of single calls, and calls."""

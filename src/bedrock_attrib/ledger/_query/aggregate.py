@@ -1,55 +1,41 @@
-"""What sums are made of: figures that are kept or counted, and exact amounts."""
+"""Aggregates: what a group of calls adds up to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..._model.cost import ZERO, Rates, add, multiply
-from ..._model.tags import Tags
+from ..._model.tags import NO_TAGS, Tags
 from ..._model.usage import Unit, Usage
-from .._codec import Kind
-from .._rows import (
-    SUM_COLUMNS,
-    SUM_KEY,
-)
-from .._schema import UNIT_COLUMNS
-from .names import Names
+from .._dimensions import CallDimensions
+from .._field_table import COLUMN_UNITS
+from .interned_texts import InternedTexts
 
-UNITS = tuple(Unit(column) for column in UNIT_COLUMNS)
-FIGURES = tuple(column for column in SUM_COLUMNS if column not in SUM_KEY)
-SUMMED = ", ".join(f"sum({column})" for column in FIGURES)
-# The same of single calls.
-COUNTED = (
-    "count(*)",
-    "sum(attempts)",
-    "coalesce(sum(duration_us), 0)",
-    "count(first_chunk_us)",
-    "coalesce(sum(first_chunk_us), 0)",
-    *(f"coalesce(sum({column}), 0)" for column in UNIT_COLUMNS),
-)
-COUNTED_SQL = ", ".join(COUNTED)
+Value = Tags | CallDimensions | datetime | Decimal | str | float | int | None
 
 
-class Sum(NamedTuple):
-    """What the calls of one kind with the same tags add up to.
+class Aggregate(NamedTuple):
+    """What calls with the same dimensions, and the same tags or values, add up to.
 
     Attributes:
-        tags: The tags that they share.
-        kind: Everything else that they share.
+        tags: The tags that they share; empty where `Reader.totals` grouped them.
+        dimensions: Everything else that they share.
         calls: How many there are.
         attempts: HTTP attempts of all of them.
-        duration_s: Seconds from start to finish, of all of them that told it.
+        duration_s: Seconds from start to finish, of all of them that have a duration.
         first_chunks: How many had a first stream event.
         first_chunk_s: Seconds to it, of all of these.
-        usage: Counts by unit; units that nobody counted are absent.
-        cost: Exact amount in the currency of the kind; None where it has none.
+        usage: Counts by unit; units that were not counted are absent.
+        cost: Exact amount in the currency of the dimensions; None where they have none.
         by_unit: Exact amount of each unit; empty where amounts were given as a whole.
+        values: The fields that `Reader.totals` grouped by, in that order; else empty.
     """
 
     tags: Tags
-    kind: Kind
+    dimensions: CallDimensions
     calls: int
     attempts: int
     duration_s: float
@@ -58,36 +44,43 @@ class Sum(NamedTuple):
     usage: Usage
     cost: Decimal | None
     by_unit: Mapping[Unit, Decimal]
+    values: tuple[Value, ...] = ()
 
 
-def sum_of(
-    names: Names,
-    tags: Tags,
-    kind_id: int,
+def aggregate(
+    texts: InternedTexts,
+    dimension_set: int,
     figures: Sequence[Any],
-    rest: Mapping[str, Decimal] | None,
-) -> Sum:
-    """The sum that figures are.
+    others: Mapping[str, Decimal] | None,
+    *,
+    tags: Tags = NO_TAGS,
+    values: tuple[Value, ...] = (),
+) -> Aggregate:
+    """Return the aggregate of a group of calls.
 
     Args:
-        names: What ids stand for.
-        tags: Tags of the calls.
-        kind_id: Their kind.
-        figures: Values of `FIGURES`.
-        rest: What stands in no column, by unit; a given amount under ``''``.
+        texts: Texts of the ids.
+        dimension_set: Id of the group's dimensions.
+        figures: Values of `FIGURE_COLUMNS`.
+        others: Totals that have no column, by unit; given amounts under ``''``.
+        tags: Tags of the group.
+        values: Other fields that the calls were grouped by.
     """
-    kind, rest = names.kind(kind_id), rest or {}
+    dimensions, others = texts.dimensions(dimension_set), others or {}
     calls, attempts, duration_us, first_chunks, first_chunk_us, *counts = map(
         int, figures
     )
-    usage = {unit: count for unit, count in zip(UNITS, counts, strict=True) if count}
-    for unit, total in rest.items():
+    usage = {
+        unit: count for unit, count in zip(COLUMN_UNITS, counts, strict=True) if count
+    }
+    for unit, total in others.items():
         if unit and total:
             usage[Unit(unit)] = usage.get(Unit(unit), 0) + int(total)
-    cost, by_unit = _amounts(kind, names.rates_of(kind), usage, rest.get(""))
-    return Sum(
+    rates, given = texts.rates_of(dimensions), others.get("")
+    cost, by_unit = _amounts(dimensions, rates, usage, given)
+    return Aggregate(
         tags,
-        kind,
+        dimensions,
         calls,
         attempts,
         duration_us / 1e6,
@@ -96,14 +89,18 @@ def sum_of(
         Usage.of(usage),
         cost,
         by_unit,
+        values,
     )
 
 
 def _amounts(
-    kind: Kind, rates: Rates | None, usage: Mapping[Unit, int], given: Decimal | None
+    dimensions: CallDimensions,
+    rates: Rates | None,
+    usage: Mapping[Unit, int],
+    given: Decimal | None,
 ) -> tuple[Decimal | None, Mapping[Unit, Decimal]]:
-    """The amount of a sum, exact: counts by the rates, or what was given."""
-    if kind.currency is None:
+    """Return the exact amount: counts times rates, or what was given."""
+    if dimensions.currency is None:
         return None, {}
     if rates is None:
         return (ZERO if given is None else given), {}

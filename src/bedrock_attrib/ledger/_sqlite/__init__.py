@@ -1,1 +1,1 @@
-"""A ledger in one SQLite file."""
+"""Ledgers in SQLite files."""

@@ -1,9 +1,8 @@
-"""How a fork finds no connection open to a file that parent and child both use.
+"""Forks: connections to a file are closed before a fork and opened again after it.
 
 SQLite keeps for each process which locks it holds on a file. A forked child inherits
-this belief but not the locks, even for connections that it opens itself: others then
-take the file for unused, and delete its log. So connections are closed before a fork,
-and whoever needs one opens it anew.
+this record but not the locks, even for connections that it opens itself: other
+processes then take the file for unused, and delete its log.
 
 Source: https://www.sqlite.org/howtocorrupt.html, section 2.6 (2026-11-25), and
 ``/proc/locks`` of a child that wrote: it held none.
@@ -24,24 +23,24 @@ from ...errors import LedgerError
 
 FileId = tuple[int, int]
 # Seconds that a fork waits for a batch that is being written or a report being read.
-_PATIENCE_S = 2.0
-_LOOK_EVERY_S = 0.002
+_MAX_WAIT_S = 2.0
+_POLL_EVERY_S = 0.002
 
 
-class Holder(Protocol):
-    """Holds a connection to a file."""
+class ConnectionHolder(Protocol):
+    """An object that holds a connection to a file."""
 
     path: Path
 
     def release(self, timeout_s: float) -> bool:
-        """Close the connection, and open none until `resume`; False if in use."""
+        """Close the connection, and open none until `resume`; False if it is used."""
 
     def resume(self, *, is_child: bool) -> None:
-        """Go on after a fork."""
+        """Continue after a fork."""
 
 
 def file_id(path: Path) -> FileId | None:
-    """Which file lies at *path*; None for none."""
+    """Return the identity of the file at *path*; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -49,26 +48,27 @@ def file_id(path: Path) -> FileId | None:
     return found.st_dev, found.st_ino
 
 
-class _Forks:
-    """What this process knows of its connections.
+class ConnectionRegistry:
+    """Connections of this process, and files that it must not use after a fork.
 
     Attributes:
-        inherited: Files to which a fork had to leave a connection open; this process
-            must not use them.
+        holders: Objects that hold a connection.
+        inherited: Files to which the parent process had a connection open at the fork;
+            this process must not use them.
     """
 
     def __init__(self) -> None:
-        self.holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+        self.holders: weakref.WeakSet[ConnectionHolder] = weakref.WeakSet()
         self.inherited: set[FileId] = set()
         self._opening = threading.Lock()
         self._forking = threading.Lock()
         self._readers: list[tuple[int, Path]] = []
-        self._held: list[Holder] = []
+        self._held: list[ConnectionHolder] = []
         self._left: list[Path] = []
 
     @contextmanager
     def reading(self, path: Path) -> Iterator[None]:
-        """While readers are open; a fork waits for them for a while."""
+        """Register a reader, for which a fork waits a limited time."""
         me = (threading.get_ident(), path)
         with self._opening:
             self._readers.append(me)
@@ -87,9 +87,9 @@ class _Forks:
             )
 
     def before(self) -> None:
-        """Close what can be closed."""
+        """Close connections that are not used, before a fork."""
         self._forking.acquire()  # one fork at a time
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _MAX_WAIT_S
         self._held, self._left = [], []
         for holder in list(self.holders):
             if holder.release(max(0.0, deadline - time.monotonic())):
@@ -101,11 +101,11 @@ class _Forks:
         while any(thread != me for thread, _ in self._readers):
             if time.monotonic() >= deadline:
                 break
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_EVERY_S)
         self._left += [path for _, path in self._readers]
 
     def after_in_parent(self) -> None:
-        """Go on."""
+        """Continue in the parent."""
         self._opening.release()
         for holder in self._held:
             holder.resume(is_child=False)
@@ -113,7 +113,7 @@ class _Forks:
         self._forking.release()
 
     def after_in_child(self) -> None:
-        """Go on, but for what was left open."""
+        """Continue in the child, without the files that were left open."""
         self._opening, self._forking = threading.Lock(), threading.Lock()
         self._readers = []
         for path in self._left:
@@ -125,6 +125,6 @@ class _Forks:
         self._held, self._left = [], []
 
 
-FORKS = _Forks()
+FORKS = ConnectionRegistry()
 around_fork(FORKS.before, FORKS.after_in_parent)
 after_fork(FORKS.after_in_child, ResetOrder.LOCKS)

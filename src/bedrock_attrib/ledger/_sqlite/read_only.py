@@ -1,4 +1,4 @@
-"""A ledger in a SQLite file that is only read: no right to write, and no trace."""
+"""Ledger in a SQLite file that is only read, without the right to write it."""
 
 from __future__ import annotations
 
@@ -17,38 +17,34 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import LedgerError
-from .._old_schema import Older
-from .._schema import NEWEST
-from .._store import DamagedError, Transaction, WrittenMeanwhileError
-from .connect import (
+from .._schema import refuse_other_schema
+from .._store import ConcurrentWriteError, DamagedError, Transaction
+from .connection import (
     Access,
     connect,
-    is_of_something_else,
-    is_passing,
-    patiently,
+    is_transient,
     refuse_missing,
-    refuse_newer,
-    told,
+    retry_while_busy,
+    translate_errors,
 )
 from .forks import FORKS
+from .migrate import foreign_file_error
 from .snapshot import SQLiteSnapshot, snapshot
 
 _SCHEMA = (
     "SELECT name, (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
 )
-_COLUMNS = "SELECT name FROM pragma_table_info(?)"
 
 
 class ReadOnlySQLite:
-    """A ledger in a SQLite file, for those who only read it.
+    """A ledger in a SQLite file that is opened to be read only.
 
-    Nothing is created or brought up to date, and a process that writes is neither
-    waited for nor disturbed. Whoever may not write the file can read it all the same,
-    in a folder too that may not be written.
+    Nothing is created or migrated, and a process that writes is neither waited for nor
+    disturbed. No right to write is needed, neither to the file nor to its folder.
     """
 
     def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
-        """Open the file, to say now what is wrong with it.
+        """Open the file once, to fail now if it cannot be read.
 
         Args:
             path: The file.
@@ -56,7 +52,7 @@ class ReadOnlySQLite:
 
         Raises:
             LedgerError: If there is none, it cannot be read, is no ledger, or was
-                written by a newer library.
+                written by a library with another schema.
         """
         self.path = Path(path).absolute()
         self._busy_timeout_s = busy_timeout_s
@@ -80,11 +76,11 @@ class ReadOnlySQLite:
         self.transaction()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is held."""
 
     @contextmanager
     def snapshot(self) -> Iterator[SQLiteSnapshot]:
-        """Read more than once, of one moment.
+        """Read the ledger at one moment.
 
         Raises:
             LedgerError: If the file cannot be read; or was written meanwhile, where it
@@ -93,17 +89,17 @@ class ReadOnlySQLite:
         refuse_missing(self.path)
         if self.path.is_dir():
             raise LedgerError(f"{self.path} is a folder: name the file of a ledger")
-        with told(self.path), FORKS.reading(self.path), ExitStack() as end:
-            found = patiently(
+        with translate_errors(self.path), FORKS.reading(self.path), ExitStack() as end:
+            found = retry_while_busy(
                 partial(self._opened, end),
                 self._busy_timeout_s,
-                is_in_the_way=partial(_may_pass, itertools.count()),
+                should_retry=partial(_should_retry, itertools.count()),
             )
-            found.older = _older(found, self.path)
+            _refuse_unreadable(found, self.path)
             yield found
 
     def _opened(self, end: ExitStack) -> SQLiteSnapshot:
-        """Try to open it, as is right at this moment; *end* closes it."""
+        """Open the file in the mode that fits at this moment; *end* closes it."""
         with ExitStack() as tried:
             access = tried.enter_context(_opening(self.path))
             found = snapshot(self.path, access)
@@ -112,15 +108,15 @@ class ReadOnlySQLite:
         return found
 
 
-def _may_pass(looks: Iterator[int], error: BaseException) -> bool:
-    """Whether to try again to open the file; *looks* counts how often."""
+def _should_retry(tries: Iterator[int], error: BaseException) -> bool:
+    """Return whether to try again to open the file; *tries* counts how often."""
     is_missing = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CANTOPEN
-    # A file beside it was deleted under us; or is missing, and stays so.
-    return is_passing(error) or (is_missing and next(looks) < _MOST_LOOKS)
+    # A file beside it was deleted meanwhile; or is missing, and stays so.
+    return is_transient(error) or (is_missing and next(tries) < _MAX_TRIES)
 
 
 # Each after a hundredth of a second.
-_MOST_LOOKS = 50
+_MAX_TRIES = 50
 
 
 @contextmanager
@@ -138,29 +134,26 @@ def _closing(found: SQLiteSnapshot) -> Iterator[None]:
 _INHERITED: list[SQLiteSnapshot] = []
 
 
-def _older(found: SQLiteSnapshot, path: Path) -> Older | None:
-    """How a ledger of an older schema is read; None for one of this schema."""
+def _refuse_unreadable(found: SQLiteSnapshot, path: Path) -> None:
+    """Raise unless *path* is a ledger of this schema."""
     tables = list(found.rows(_SCHEMA))
     if not tables:
         raise DamagedError(f"{path} is empty: no ledger was written to it yet")
     name, version = tables[0]
-    refuse_newer(version, path)
     if not version:
-        raise is_of_something_else(path, name)
-    if version == NEWEST:
-        return None
-    return Older(lambda table: [name for (name,) in found.rows(_COLUMNS, (table,))])
+        raise foreign_file_error(path, name)
+    refuse_other_schema(version, path)
 
 
 @contextmanager
 def _opening(path: Path) -> Iterator[Access]:
-    """How *path* is to be opened.
+    """Choose how to open *path*, and check at the end that this was right.
 
-    In WAL mode readers share memory with writers through a file beside the ledger, and
-    the first of them makes it. Who may write neither the file nor its folder cannot,
-    and one who only may write the folder must not: the file would be his, and keep the
-    ledger's owner out. If nobody has the ledger open, it can be read without; that
-    nobody has written to it meanwhile is looked at in the end.
+    In WAL mode readers share memory with writers through a file beside the ledger,
+    which the first of them creates. A reader without the right to write the folder
+    cannot, and one with that right alone must not: the file would be theirs, and lock
+    out the ledger's owner. If nobody has the ledger open, it can be read without that
+    file; at the end it is checked that nobody has written to it meanwhile.
 
     Source: https://www.sqlite.org/wal.html#read_only_databases and
     https://www.sqlite.org/uri.html#uriimmutable (2026-11-25).
@@ -174,25 +167,25 @@ def _opening(path: Path) -> Iterator[Access]:
             yield Access.READ_ONLY
         finally:
             if may_write and os.getpid() == pid:
-                _put_away(path)
+                _remove_log_files(path)
         return
     before = _state(real)
     try:
-        yield Access.STILL
-    except (sqlite3.Error, LedgerError, *_OF_NONSENSE) as error:
+        yield Access.IMMUTABLE
+    except (sqlite3.Error, LedgerError, *_OF_TORN_PAGES) as error:
         if _state(real) != before:
-            raise _was_written(path) from error
+            raise _written_error(path) from error
         raise
     if _state(real) != before:
-        raise _was_written(path)
+        raise _written_error(path)
 
 
-# What reading raises where half of a page is of another moment.
-_OF_NONSENSE = (ArithmeticError, LookupError, TypeError, ValueError)
+# Errors of reading a page of which one half was written meanwhile.
+_OF_TORN_PAGES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def _was_written(path: Path) -> WrittenMeanwhileError:
-    return WrittenMeanwhileError(f"{path} was written while it was read: read it again")
+def _written_error(path: Path) -> ConcurrentWriteError:
+    return ConcurrentWriteError(f"{path} was written while it was read: read it again")
 
 
 def _may_write(path: Path) -> bool:
@@ -211,7 +204,7 @@ def _has_content(log: Path) -> bool:
 def _found(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except OSError:  # it may be taken away at any moment
+    except OSError:  # it may be removed at any moment
         return None
 
 
@@ -222,11 +215,11 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _put_away(path: Path) -> None:
-    """Let SQLite put away the files beside *path*, if nobody else uses them.
+def _remove_log_files(path: Path) -> None:
+    """Let SQLite remove the files beside *path*, if nobody else uses them.
 
-    What is in the log goes into the file: the last writer leaves that to a reader who
-    is still there.
+    The log is written to the file first: the last writer leaves that to a reader that
+    still has it open.
     """
     with (
         suppress(sqlite3.Error, LedgerError),

@@ -1,4 +1,4 @@
-"""A SQLite file read as it stood at one moment, on several threads if need be."""
+"""Snapshots of a SQLite file, read by several threads at once."""
 
 from __future__ import annotations
 
@@ -14,46 +14,36 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from .._old_schema import Older
-from .._rows import Row
-from .connect import Access, connect, told
+from .._field_table import Row
+from .connection import Access, connect, translate_errors
 
-# More threads than that wait for the disk and for each other.
-_MOST_THREADS = 4
-_TRIES = 5
+# More threads wait for the disk and for each other.
+_MAX_THREADS = 4
+_MAX_TRIES = 5
 
 
 class SQLiteSnapshot:
-    """A ledger as it stood at one moment.
-
-    Attributes:
-        older: How a ledger of an older schema is read; None for one of this schema.
-    """
+    """A ledger at one moment."""
 
     def __init__(self, connections: Sequence[sqlite3.Connection], path: Path) -> None:
-        """Read by *connections*, which all see the same."""
+        """Read by *connections*, which all see the same moment."""
         self._connections = connections
         self._path = path
-        self.older: Older | None = None
-
-    def _translated(self, sql: str) -> str:
-        return sql if self.older is None else self.older.translated(sql)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
-        """Read."""
-        with told(self._path):
-            found = self._connections[0].execute(self._translated(sql), values)
-            yield from chain(found)  # else it would close the cursor, after its end
+        """Return rows. Values take the places of question marks."""
+        with translate_errors(self._path):
+            found = self._connections[0].execute(sql, values)
+            yield from chain(found)  # a bare cursor would be closed after its end
 
     def rows_of_each(
         self, sql: str, values: Iterable[Sequence[Any]]
     ) -> Iterator[list[Row]]:
-        """Read for each of *values*, on several threads; answers come in order.
+        """Yield the rows for each of *values*, in their order, on several threads.
 
-        SQLite works without the interpreter's lock, so that aggregates gain what there
-        are processors. One answer for each thread is held at most.
+        SQLite releases the interpreter's lock, so that aggregates use all processors.
+        At most two answers for each thread are held.
         """
-        sql = self._translated(sql)
         free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for db in self._connections:
             free.put(db)
@@ -66,7 +56,7 @@ class SQLiteSnapshot:
                 free.put(db)
 
         threads = len(self._connections)
-        with told(self._path), ThreadPoolExecutor(threads) as pool:
+        with translate_errors(self._path), ThreadPoolExecutor(threads) as pool:
             waiting: deque[Future[list[Row]]] = deque()
             try:
                 for some in values:
@@ -78,25 +68,26 @@ class SQLiteSnapshot:
             finally:
                 for each in waiting:
                     each.cancel()
-                if waiting:  # whoever asked has gone, or one has failed
+                if waiting:  # the caller stopped, or a query failed
                     for db in self._connections:
                         db.interrupt()
 
     def groups_of_each(
         self, sql: str, columns: int, values: Iterable[Sequence[Any]]
     ) -> Iterator[list[list[Any]]]:
-        """The same where a question is answered by many rows of numbers.
+        """Do the same where an answer is many rows of numbers.
 
-        They come as one text, as the interpreter's lock would be taken for each row.
+        SQLite returns them as one text, as the interpreter's lock would be taken for
+        each row.
 
         Args:
-            sql: The question.
-            columns: How many columns it asks for.
+            sql: The query.
+            columns: Number of its columns.
             values: As for `rows_of_each`.
         """
         names = ", ".join(f"c{number}" for number in range(columns))
         as_json = (
-            f"WITH found ({names}) AS ({sql}) "  # noqa: S608 -- names are ours
+            f"WITH found ({names}) AS ({sql}) "  # noqa: S608 -- own names
             f"SELECT json_group_array(json_array({names})) FROM found"
         )
         for ((text,),) in self.rows_of_each(as_json, values):
@@ -109,13 +100,13 @@ class SQLiteSnapshot:
 
 
 def snapshot(path: Path, access: Access) -> SQLiteSnapshot:
-    """Open *path* for reading: as many connections as see the same moment."""
-    wanted = min(_MOST_THREADS, os.cpu_count() or 1)
+    """Open *path* with as many connections as see the same moment, up to four."""
+    wanted = min(_MAX_THREADS, os.cpu_count() or 1)
     opened: list[sqlite3.Connection] = []
     try:
         with closing(connect(path, access)) as watch:
             opened += (connect(path, access) for _ in range(wanted))
-            for _ in range(_TRIES):
+            for _ in range(_MAX_TRIES):
                 before = _version(watch)
                 for db in opened:
                     db.execute("BEGIN")
@@ -127,7 +118,7 @@ def snapshot(path: Path, access: Access) -> SQLiteSnapshot:
                 opened[0].execute("ROLLBACK")
             opened[0].execute("BEGIN")
             opened[0].execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            # Written to all the time: one connection is of one moment by itself.
+            # Written to all the time: a single connection always sees one moment.
             for db in opened[1:]:
                 db.close()
             return SQLiteSnapshot(opened[:1], path)
@@ -138,5 +129,5 @@ def snapshot(path: Path, access: Access) -> SQLiteSnapshot:
 
 
 def _version(db: sqlite3.Connection) -> int:
-    """A number that changes when another connection commits."""
+    """Return a number that changes when another connection commits."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -1,4 +1,4 @@
-"""A ledger in one SQLite file, which several processes may write and read."""
+"""Ledger in one SQLite file, which several processes may write and read."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from pathlib import Path
 
 from ...errors import LedgerError
 from .._schema import NEWEST
-from .._store import (
-    GENERATION,
-    HOURLY_COLUMNS,
-    MARK,
+from .._store import GENERATION, MARK
+from .connection import (
+    Access,
+    connect,
+    create,
+    is_busy,
+    retry_while_busy,
+    translate_errors,
 )
-from .connect import Access, connect, create, is_busy, migrate, patiently, told
 from .forks import FORKS, file_id
+from .migrate import migrate
 from .snapshot import SQLiteSnapshot, snapshot
-from .writing import FRESH_COLUMNS, SQLiteTransaction
+from .transaction import TEMPORARY_TABLES, SQLiteTransaction
 
 # Seconds to wait for another thread of this process that writes.
 _TURN_S = 60.0
@@ -28,12 +32,12 @@ _TURN_S = 60.0
 class SQLiteStore:
     """A ledger in one SQLite file in WAL mode.
 
-    A connection for writing is opened when it is first needed, and anew after a fork
+    A connection for writing is opened when it is first needed, and again after a fork
     or a failure, or when the file was moved away. Readers open their own.
     """
 
     def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
-        """Open or create the file, and bring an older one up to date.
+        """Open or create the file, and migrate an older one.
 
         Args:
             path: The file. It is created for its owner alone (mode 0600).
@@ -43,54 +47,54 @@ class SQLiteStore:
             LedgerError: If it cannot be opened or written, is no ledger, or was
                 written by a newer library.
         """
-        # What is relative now must not depend on where the process goes.
+        # A relative path must not depend on later changes of the working folder.
         self.path = Path(path).absolute()
         self._busy_timeout_s = busy_timeout_s
         self._writer: sqlite3.Connection | None = None
         self._file = file_id(self.path)
         self._turn = threading.Lock()
         self._turn_of: int | None = None
-        self._forget: list[Callable[[], None]] = []
+        self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
-        with told(self.path):
-            patiently(self._prepare, busy_timeout_s)
+        with translate_errors(self.path):
+            retry_while_busy(self._prepare, busy_timeout_s)
         FORKS.holders.add(self)
 
     def _prepare(self) -> None:
         create(self.path)
         with closing(connect(self.path, Access.WRITE)) as db:
             migrate(db, self.path)
-            # Says now that the file is read-only, and not when calls are lost. Only
-            # something to write says it: a transaction alone would just read.
+            # Fail now if the file is read-only, not when calls are lost. Only a write
+            # shows it: a transaction alone would just read.
             db.execute("BEGIN IMMEDIATE")
             try:
                 db.execute(f"PRAGMA user_version = {NEWEST}")
             finally:
                 db.execute("ROLLBACK")
 
-    def when_reopened(self, forget: Callable[[], None]) -> None:
-        """Call *forget* whenever ids that were given before may not hold any more."""
-        self._forget.append(forget)
+    def on_stale_ids(self, discard: Callable[[], None]) -> None:
+        """Call *discard* whenever ids that were given before may be invalid."""
+        self._discard.append(discard)
 
     def _writing(self) -> sqlite3.Connection:
-        """The connection that writes, to the file that is there now."""
+        """Return the connection that writes to the file that is there now."""
         if self._writer is not None and file_id(self.path) != self._file:
             self._close_writer()
         if self._writer is None:
-            self._forget_ids()
+            self._discard_ids()
             self._generation = None
             self._writer = self._open_writer()
         return self._writer
 
-    def _forget_ids(self) -> None:
-        for forget in self._forget:
-            forget()
+    def _discard_ids(self) -> None:
+        for discard in self._discard:
+            discard()
 
-    def _follow(self, db: sqlite3.Connection) -> None:
-        """Forget ids of tag sets that another process has deleted since."""
+    def _check_generation(self, db: sqlite3.Connection) -> None:
+        """Discard ids if another process has deleted tag sets since."""
         (found,) = db.execute(MARK, (GENERATION,)).fetchone()
         if self._generation is not None and self._generation != (found or 0):
-            self._forget_ids()
+            self._discard_ids()
         self._generation = found or 0
 
     def _open_writer(self) -> sqlite3.Connection:
@@ -101,11 +105,7 @@ class SQLiteStore:
             self._file = file_id(self.path)
             db.execute("PRAGMA temp_store = MEMORY")
             db.execute("PRAGMA temp.secure_delete = OFF")
-            # What a transaction brings is summed here, in C, before it is written.
-            for table, columns in (
-                ("fresh", FRESH_COLUMNS),
-                ("fresh_hours", HOURLY_COLUMNS),
-            ):
+            for table, columns in TEMPORARY_TABLES.items():
                 db.execute(f"CREATE TEMP TABLE {table} ({', '.join(columns)})")
         except BaseException:
             db.close()
@@ -120,42 +120,42 @@ class SQLiteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[SQLiteTransaction]:
-        """Write: everything or nothing. Threads wait for each other.
+        """Write everything or nothing. Threads wait for each other.
 
         Raises:
             LedgerError: If the database is locked, full, read-only or broken.
         """
         self._take_turn()
         try:
-            with told(self.path), self._whole() as db:
+            with translate_errors(self.path), self._committed() as db:
                 yield SQLiteTransaction(db)
         finally:
             self._give_turn()
 
     @contextmanager
-    def _whole(self) -> Iterator[sqlite3.Connection]:
+    def _committed(self) -> Iterator[sqlite3.Connection]:
         try:
-            db = patiently(self._begin, self._busy_timeout_s, wait=self._wait)
+            db = retry_while_busy(self._begin, self._busy_timeout_s, wait=self._wait)
         except sqlite3.Error as error:
-            self._leave_if_broken(error)
+            self._close_if_broken(error)
             raise
         try:
-            self._follow(db)
+            self._check_generation(db)
             yield db
             db.execute("COMMIT")
         except BaseException as error:
             with suppress(sqlite3.Error):  # a full disk may have done it already
                 db.execute("ROLLBACK")
-            self._leave_if_broken(error)
+            self._close_if_broken(error)
             raise
         if file_id(self.path) != self._file:
             self._close_writer()
-            raise LedgerError(f"{self.path} was taken away while it was written")
+            raise LedgerError(f"{self.path} was removed while it was written")
 
-    def _leave_if_broken(self, error: BaseException) -> None:
-        # What it holds of a file that fails may be wrong when the file is well again.
-        is_ours = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
-        if isinstance(error, sqlite3.Error) and not is_ours and not is_busy(error):
+    def _close_if_broken(self, error: BaseException) -> None:
+        # What it caches of a failing file may be wrong when the file works again.
+        is_of_record = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
+        if isinstance(error, sqlite3.Error) and not is_of_record and not is_busy(error):
             self._close_writer()
 
     def _begin(self) -> sqlite3.Connection:
@@ -174,7 +174,7 @@ class SQLiteStore:
         self._turn.release()
 
     def _wait(self, wait_s: float) -> None:
-        """Let others of this process, a fork included, come in between."""
+        """Let other threads and forks of this process proceed meanwhile."""
         self._give_turn()
         try:
             threading.Event().wait(wait_s)
@@ -190,7 +190,7 @@ class SQLiteStore:
         return True
 
     def resume(self, *, is_child: bool) -> None:
-        """Go on after a fork."""
+        """Continue after a fork."""
         if not is_child:
             self._turn.release()
             return
@@ -201,14 +201,14 @@ class SQLiteStore:
 
     @contextmanager
     def snapshot(self) -> Iterator[SQLiteSnapshot]:
-        """Read more than once, of one moment.
+        """Read the ledger at one moment.
 
         Raises:
             LedgerError: If the file cannot be read.
         """
         pid = os.getpid()
-        with told(self.path), FORKS.reading(self.path):
-            found = patiently(
+        with translate_errors(self.path), FORKS.reading(self.path):
+            found = retry_while_busy(
                 lambda: snapshot(self.path, Access.READ), self._busy_timeout_s
             )
             try:
@@ -220,13 +220,13 @@ class SQLiteStore:
                     _INHERITED.append(found)
 
     def compact(self) -> None:
-        """Give space that is not used any more back to the file system."""
+        """Return unused space to the file system."""
         with (
-            told(self.path),
+            translate_errors(self.path),
             FORKS.reading(self.path),
             closing(connect(self.path, Access.WRITE)) as db,
         ):
-            patiently(lambda: db.execute("VACUUM"), self._busy_timeout_s)
+            retry_while_busy(lambda: db.execute("VACUUM"), self._busy_timeout_s)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Ledgers as Parquet files by day, for DuckDB, Athena and whatever else reads them."""
+"""Export of a ledger to Parquet files by day, for DuckDB, Athena and other readers."""
 
 from __future__ import annotations
 
 from ...errors import MissingExtraError
 
 try:
-    import pyarrow as pa  # noqa: F401 -- whether it is there
+    import pyarrow as pa  # noqa: F401 -- whether it is installed
 except ImportError as error:
     raise MissingExtraError("reports", "pyarrow") from error
 

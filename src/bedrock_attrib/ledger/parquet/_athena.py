@@ -1,4 +1,4 @@
-"""The table that Athena needs to query exported files on S3."""
+"""Athena table of exported files on S3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 
 from ...errors import ConfigError
-from ._columns import AMOUNT, schema_of
+from ._schema import AMOUNT, schema_of
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html, checked 2026-11-25.
 _TYPES = {
@@ -27,10 +27,10 @@ def athena_table(
     first_day: date,
     tag_columns: Sequence[str] = (),
 ) -> str:
-    """The statement that makes exported files a table in Athena.
+    """Return the statement that makes exported files a table in Athena.
 
-    Partitions follow from the date (partition projection), so that a new day is there
-    as soon as its file is: no crawler, no ``MSCK REPAIR TABLE``.
+    Partitions follow from the date (partition projection), so that a new day can be
+    queried as soon as its file exists: no crawler, no ``MSCK REPAIR TABLE``.
 
     Args:
         table: Its name, with or without that of its database.

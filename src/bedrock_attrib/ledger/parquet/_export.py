@@ -1,44 +1,44 @@
-"""Which days are exported, and how their files appear: whole or not at all."""
+"""Export of days to files, each written completely or not at all."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
+from ..._runtime.atomic_file import written_atomically
 from ...errors import ConfigError, LedgerError
 from .._ledger import Ledger
 from .._query.reader import Reader
-from ._columns import ColumnMaker, batched, schema_of
+from ._arrow_columns import ArrowColumns, batched
+from ._schema import schema_of
 
 _DAY = timedelta(days=1)
-# Rows that are held at once; readers work on groups of that many side by side.
+# Rows that are held at once; readers process groups of this size in parallel.
 _ROWS_OF_A_GROUP = 131_072
-# Columns without repetition, for which a dictionary is in vain.
+# Columns without repetition, for which a dictionary is useless.
 _UNIQUE = ("id", "started_at", "request_id", "duration_us", "first_chunk_us")
 
 
 class ExportedDay(NamedTuple):
-    """What became of one day, UTC.
+    """Result of exporting one day, UTC.
 
     Attributes:
         day: The day.
         path: The file; None where none was written.
-        calls: Calls in the file, or kept of that day where none was written.
-        forgotten: Calls of that day which the sums know and retention has deleted. Of
-            such a day a file that is there already is left as it is.
+        calls: Calls in the file, or stored of that day where none was written.
+        pruned: Calls of that day that sums include and retention has deleted. An
+            existing file of such a day is not replaced.
     """
 
     day: date
     path: Path | None
     calls: int
-    forgotten: int
+    pruned: int
 
 
 def export(
@@ -53,28 +53,27 @@ def export(
 ) -> list[ExportedDay]:
     """Write the calls of a ledger to files such as ``day=2026-11-25/part-0.parquet``.
 
-    Every field of the records is there, and never a word of a prompt. Days are whole
-    UTC days: all that the span touches. Exported again, a day's file takes the place of
-    the one before, in one step. Memory stays flat however many calls there are. Flush
-    the ledger before.
+    The files have every field of the records. Days are whole UTC days: all that the
+    span touches. A day that is exported again replaces its file in one step. Memory use
+    does not grow with the number of calls. Flush the ledger before.
 
     Args:
-        ledger: Where the calls are.
-        folder: Where the files go; created where it is missing.
+        ledger: The ledger.
+        folder: Folder for the files; created if it is missing.
         start: A moment of the first day, aware; None for the first day of the ledger.
         end: The moment after the last, aware; None for the end of the ledger.
         tag_columns: Tags that get a column of their own (``tag_team``), beside the map
-            ``tags``, which has them all. Give the same ones each time.
-        part: Names the files, where several ledgers are exported to one folder.
-        on_day: Is told each day as it is done.
+            ``tags``, which has them all. Pass the same ones each time.
+        part: Part of the file names, where several ledgers are exported to one folder.
+        on_day: Called with each day as it is finished.
 
     Returns:
         The days that had calls.
 
     Raises:
         ConfigError: If an argument is not what was expected.
-        LedgerError: If the ledger cannot be read or a file not written. Days that are
-            done are whole.
+        LedgerError: If the ledger cannot be read or a file not written. Files of
+            finished days are complete.
 
     Example:
         >>> export(Ledger("calls.db"), "calls")  # doctest: +SKIP
@@ -85,15 +84,15 @@ def export(
             f"expected letters, digits, '_', '.' and '-' as part, got {part!r}"
         )
     for moment in (start, end):
-        # A date would do as a type where nobody checks, and has no time zone.
+        # A date has no time zone, and would pass where types are not checked.
         if moment is not None and getattr(moment, "tzinfo", None) is None:
             raise ConfigError(f"expected a datetime with a time zone, got {moment!r}")
     found = []
     for day in _days(ledger, start, end):
         name = f"day={day:%Y-%m-%d}/part-{part}.parquet"
-        with ledger.reading() as reader:  # each day its own, so that none lasts long
+        with ledger.reading() as reader:  # one for each day, so that none lasts long
             done = _export_day(reader, day, Path(folder) / name, tag_columns)
-        if done.calls or done.forgotten:
+        if done.calls or done.pruned:
             found.append(done)
             if on_day is not None:
                 on_day(done)
@@ -117,22 +116,30 @@ def _export_day(
     counted = sum(each.calls for each in reader.sums(start, start + _DAY))
     if not counted:
         return ExportedDay(day, None, 0, 0)
-    with _written(path) as unfinished:
-        calls = _write(reader, start, unfinished, tag_columns)
-        forgotten = max(counted - calls, 0)
-        if not calls or (forgotten and path.exists()):
-            unfinished.unlink()
-            return ExportedDay(day, None, calls, forgotten)
-    return ExportedDay(day, path, calls, forgotten)
+    found = reader.totals(start, start + _DAY, {})
+    calls = sum(each.calls for each in found)
+    pruned = max(counted - calls, 0)
+    if not calls or (pruned and path.exists()):
+        return ExportedDay(day, None, calls, pruned)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_atomically(path, is_synced=True) as file:
+            _write(reader, start, file, tag_columns)
+    except OSError as error:
+        raise LedgerError(
+            f"cannot write {path}: {error.strerror or error}; expected a folder that "
+            f"may be written, on a disk with space; files of earlier days are complete"
+        ) from error
+    return ExportedDay(day, path, calls, pruned)
 
 
 def _write(
-    reader: Reader, start: datetime, path: Path, tag_columns: Sequence[str]
-) -> int:
-    maker, calls = ColumnMaker(reader, tag_columns), 0
+    reader: Reader, start: datetime, file: BinaryIO, tag_columns: Sequence[str]
+) -> None:
+    columns = ArrowColumns(reader, tag_columns)
     schema = schema_of(tag_columns)
     with pq.ParquetWriter(
-        path,
+        file,
         schema,
         version="2.6",  # the first with times in microseconds, and counts as such
         compression="zstd",
@@ -141,9 +148,7 @@ def _write(
     ) as writer:
         rows = reader.rows(start, start + _DAY)
         for some in batched(rows, _ROWS_OF_A_GROUP):
-            writer.write_batch(maker.batch(some), row_group_size=_ROWS_OF_A_GROUP)
-            calls += len(some)
-    return calls
+            writer.write_batch(columns.batch(some), row_group_size=_ROWS_OF_A_GROUP)
 
 
 def _leaves(schema: object) -> Iterator[str]:
@@ -154,36 +159,3 @@ def _leaves(schema: object) -> Iterator[str]:
             yield f"{field.name}.list.element"
         else:
             yield field.name
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Where to write what becomes *path* in one step, unless it is deleted first."""
-    # Readers of Parquet folders pass over names that begin with a dot.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield unfinished
-            if unfinished.exists():
-                _sync(unfinished)
-                unfinished.replace(path)
-                _sync(path.parent)
-        finally:
-            unfinished.unlink(missing_ok=True)
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
-    except OSError as error:
-        raise LedgerError(
-            f"cannot write {path}: {error.strerror or error}; expected a folder that "
-            f"may be written, on a disk with room; days before this one are whole"
-        ) from error
-
-
-def _sync(path: Path) -> None:
-    """Have the disk keep *path* before anything is built on it."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

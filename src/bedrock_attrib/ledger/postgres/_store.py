@@ -1,4 +1,4 @@
-"""A PostgreSQL database as a store: connections, commits and migrations."""
+"""PostgreSQL as a store: connections, commits and snapshots."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ import psycopg
 from psycopg import conninfo, errors, sql
 
 from ...errors import LedgerError
-from .._old_schema import Older
-from .._rows import Row
-from .._schema import TEXT_OF
-from .._store import GENERATION, MARK, CommitInDoubtError, StaleIdsError, UnfitError
-from ._advice import address_shown, advice_on
-from ._tables import LedgerSchema
-from ._writing import Connection, PostgresTransaction, lock_of, placed
+from .._field_table import TEXT_COLUMNS, Row
+from .._store import (
+    GENERATION,
+    MARK,
+    StaleIdsError,
+    UncertainCommitError,
+    UnstorableRecordError,
+)
+from ._advice import advice_on, public_address
+from ._schema import LedgerSchema
+from ._transaction import Connection, PostgresTransaction, bound, lock_of
 
-_TABLES = (*TEXT_OF, "calls", "sums", "more_sums")
-_CHANGING = ("calls", "sums", "more_sums")
+_TABLES = (*TEXT_COLUMNS, "calls", "sums", "other_sums")
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Rows that a reader asks for at once.
+# Rows that a reader fetches at once.
 _ROWS_AT_ONCE = 5_000
 
-# What the address leaves open. A host that vanishes is noticed within a minute.
+# Defaults for the address. A host that vanishes is noticed within a minute.
 _CONNECT = {
     "application_name": "bedrock_attrib",
     "connect_timeout": "10",
@@ -43,14 +46,14 @@ class PostgresStore:
     """A ledger in a schema of a PostgreSQL database. Comes with the extra ``postgres``.
 
     Any number of hosts, processes and forked children may write and read it. Each
-    process keeps one connection for writing; each reader opens its own. A connection
-    that breaks is opened anew: what could not be written is tried again, and what was
+    process has one connection for writing; each reader opens its own. A connection that
+    breaks is opened again: what could not be written is tried again, and what was
     committed when the answer was lost is not written twice.
 
     Each role needs ``USAGE`` on the schema and ``SELECT`` on its tables. One that
-    writes needs ``INSERT`` and ``UPDATE`` too; one that calls `Ledger.forget` needs
-    ``DELETE``, and ``INSERT`` and ``UPDATE`` on ``marks``. Whoever opens the ledger
-    first needs ``CREATE`` on the database.
+    writes needs ``INSERT`` and ``UPDATE`` too; one that calls `Ledger.prune` needs
+    ``DELETE``, and ``INSERT`` and ``UPDATE`` on ``marks``. The role that opens the
+    ledger first needs ``CREATE`` on the database.
 
     Example:
         >>> store = PostgresStore("postgresql://meter@db.internal/costs?sslmode=verify-full")
@@ -67,34 +70,34 @@ class PostgresStore:
         lazy: bool = False,
         read_only: bool = False,
     ) -> None:
-        """Open the ledger; create it, or bring an older one up to date.
+        """Open the ledger; create it, or migrate an older one.
 
         Args:
             dsn: Address as libpq takes it: ``postgresql://user@host/database`` or
                 ``host=… dbname=…``. What it leaves out is taken from ``PG*`` variables
-                and ``~/.pgpass``. Or a function that gives one, asked for every
+                and ``~/.pgpass``. Or a function that returns one, called for every
                 connection: for passwords that expire, such as IAM tokens.
             schema: Schema of the ledger's tables, which holds nothing else.
             lock_timeout_s: Seconds to wait for another host that writes the same sums.
             lazy: Connect when the first records are written, so that an application
-                starts while the server is away. Errors are then told as faults.
-            read_only: Create nothing, write nothing, and bring nothing up to date: an
-                older ledger is read as it is.
+                starts while the server is unavailable. Errors are then logged.
+            read_only: Create, write and migrate nothing.
 
         Raises:
             LedgerError: If the server cannot be reached, refuses, or holds something
-                else or a ledger of a newer library. Messages never tell the password.
+                else or a ledger of a newer library. Messages never contain the
+                password.
         """
         self._dsn = dsn if callable(dsn) else partial(str, dsn)
         self._schema = schema
         self._lock_timeout_ms = max(1, round(lock_timeout_s * 1000))
         self._tables = LedgerSchema(schema, self._begun, lambda: self._name)
         self._read_only = read_only
-        self._forget: list[Callable[[], None]] = []
+        self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
         self._start_over()
         if not lazy:
-            with self._told():
+            with self._translate_errors():
                 self._writing()
 
     def _start_over(self) -> None:
@@ -106,7 +109,7 @@ class PostgresStore:
         self._password = ""
 
     def _leave_to_parent(self) -> None:
-        """Keep a connection of the process that forked this one, and never use it."""
+        """Abandon the connection of the parent process, without closing it."""
         _PARENTS.append(self._writer)  # closing it would end the parent's session
         self._start_over()
 
@@ -118,24 +121,24 @@ class PostgresStore:
         except psycopg.Error:
             # The driver's message quotes the address, password included.
             raise LedgerError(
-                "the address of the ledger is not one that PostgreSQL knows; expected "
+                "the address of the ledger is not one of PostgreSQL; expected "
                 "postgresql://user@host:port/database or host=... dbname=..., with "
-                "odd characters of a password %-encoded"
+                "special characters of a password %-encoded"
             ) from None
         self._name, self._password = (
-            address_shown(known),
+            public_address(known),
             str(known.get("password") or ""),
         )
         settings: dict[str, Any] = {**_CONNECT, **known, "client_encoding": "utf8"}
         db = psycopg.connect(
             conninfo.make_conninfo("", **settings),
             autocommit=True,
-            prepare_threshold=None,  # a pooler may hand each transaction elsewhere
+            prepare_threshold=None,  # a pooler may route each transaction elsewhere
         )
         try:
             if not self._is_current:
                 if self._read_only:
-                    self._tables.older(db)
+                    self._tables.check(db)
                 else:
                     self._tables.migrate(db)
                 self._is_current = True
@@ -152,12 +155,12 @@ class PostgresStore:
         return self._writer
 
     def _prepare(self, db: Connection) -> None:
-        """Set for this transaction what a pooler would not keep for the session."""
+        """Set for this transaction what a pooler would lose between transactions."""
         settings = {
             "search_path": sql.Identifier(self._schema).as_string(db),
             "client_min_messages": "warning",
             "lock_timeout": f"{self._lock_timeout_ms}",
-            # A host that vanished holds no sums for long.
+            # A host that vanished does not lock sums for long.
             "idle_in_transaction_session_timeout": "60000",
         }
         calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
@@ -165,8 +168,8 @@ class PostgresStore:
 
     @contextmanager
     def _begun(self, db: Connection) -> Iterator[None]:
-        """A transaction with the schema in sight. Taken back unless all goes well."""
-        # Whatever the server's default: who waited for others must see what they did.
+        """Open a transaction with the schema on its search path."""
+        # Whatever the server's default: a writer that waited must see others' writes.
         db.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         try:
             self._prepare(db)
@@ -185,23 +188,23 @@ class PostgresStore:
         except psycopg.Error as error:
             if xid is None or not db.closed:
                 raise
-            raise CommitInDoubtError(
+            raise UncertainCommitError(
                 f"{self._name}: the connection broke during a commit; the server is "
                 f"asked whether it took place before anything is written again",
                 partial(self._was_committed, xid, db.info.backend_pid),
             ) from error
 
     def _was_committed(self, xid: str, pid: int) -> bool:
-        with self._busy, self._told():
+        with self._busy, self._translate_errors():
             db = self._writing()
             try:
                 row = db.execute(
                     "SELECT pg_xact_status(%s::text::xid8)", (xid,)
                 ).fetchone()
             except errors.InvalidParameterValue:
-                return False  # a server that took over never heard of it
+                return False  # a server that took over does not know it
             if row is not None and row[0] == "in progress":
-                # Its session waits for us on a connection that is no more.
+                # Its session waits for us on a connection that is gone.
                 db.execute("SELECT pg_terminate_backend(%s)", (pid,))
                 raise LedgerError(
                     f"{self._name}: a commit is still under way; records wait"
@@ -210,90 +213,74 @@ class PostgresStore:
 
     # Ids
 
-    def when_reopened(self, forget: Callable[[], None]) -> None:
-        """Call *forget* whenever ids that were given before may not hold any more."""
-        self._forget.append(forget)
+    def on_stale_ids(self, discard: Callable[[], None]) -> None:
+        """Call *discard* whenever ids that were given before may be invalid."""
+        self._discard.append(discard)
 
     def _generation_now(self, db: Connection) -> int:
         table = sql.Identifier(self._schema, "marks").as_string(db)
-        statement = placed(MARK.replace("FROM marks", f"FROM {table}"))
+        statement = bound(MARK.replace("FROM marks", f"FROM {table}"))
         ((found,),) = db.execute(statement, (GENERATION,))
         return int(found or 0)
 
-    def _see_that_ids_hold(self, db: Connection) -> None:
+    def _check_ids(self, db: Connection) -> None:
         db.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", lock_of(self._schema))
         found = self._generation_now(db)
         if found != self._generation:
             self._generation = found
-            for forget in self._forget:
-                forget()
+            for discard in self._discard:
+                discard()
             raise StaleIdsError(f"{self._name}: tag sets were deleted meanwhile")
 
-    # What a store does
+    # Transactions and snapshots
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
-        """Write: everything or nothing. Threads take turns.
+        """Write everything or nothing. Threads take turns.
 
         Raises:
-            LedgerError: If the server is away, refuses or is in the way.
+            LedgerError: If the server is unavailable, refuses or is locked.
         """
         self._refuse_to_write()
         if self._pid != os.getpid():
             self._leave_to_parent()
-        with self._busy, self._told():
+        with self._busy, self._translate_errors():
             db = self._writing()
             if self._generation is None:
                 self._generation = self._generation_now(db)
             with ExitStack() as end:
                 begin = partial(end.enter_context, self._begun(db))
-                ids_hold = partial(self._see_that_ids_hold, db)
-                transaction = PostgresTransaction(db, self._schema, begin, ids_hold)
+                check_ids = partial(self._check_ids, db)
+                transaction = PostgresTransaction(db, self._schema, begin, check_ids)
                 yield transaction
-                transaction.work()
+                transaction.finish()
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresSnapshot]:
-        """Read more than once, of one moment."""
-        with self._told():
+        """Read the ledger at one moment."""
+        with self._translate_errors():
             db = self._connect()
             try:
-                older = self._begin_reading(db)
-                # A reader may think between two queries for as long as it likes.
+                db.execute(_BEGIN_READING)
+                self._prepare(db)
+                # A reader may pause between two queries for as long as it likes.
                 db.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                yield PostgresSnapshot(db, self._told, older)
+                yield PostgresSnapshot(db, self._translate_errors)
             finally:
                 db.close()
-
-    def _begin_reading(self, db: Connection) -> Older | None:
-        """Begin, and say how a ledger of an older schema is read."""
-        db.execute(_BEGIN_READING)
-        self._prepare(db)
-        if not self._read_only or self._tables.older(db) is None:
-            return None
-        # It must not be brought up to date while it is read as it is. A lock is taken
-        # before the moment is, which is that of the first query.
-        db.execute("ROLLBACK")
-        db.execute(_BEGIN_READING)
-        db.execute(f"SET LOCAL lock_timeout = {self._lock_timeout_ms:d}")
-        for table in _CHANGING:
-            name = sql.Identifier(self._schema, table)
-            db.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
-        self._prepare(db)
-        return self._tables.older(db)
 
     def _refuse_to_write(self) -> None:
         if self._read_only:
             raise LedgerError("the ledger was opened to be read only")
 
     def compact(self) -> None:
-        """Give space that is not used any more back; others wait meanwhile.
+        """Return unused space to the file system; others wait meanwhile.
 
         Raises:
-            LedgerError: If the store only reads, or the server is away or refuses.
+            LedgerError: If the store is read-only, or the server fails.
         """
         self._refuse_to_write()
-        with self._told():
+        with self._translate_errors():
             db = self._connect()
             try:
                 for table in _TABLES:
@@ -311,44 +298,38 @@ class PostgresStore:
         self._writer = None
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn the driver's errors into ones that say what to do."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate the driver's errors into ones that say what to do."""
         try:
             yield
         except psycopg.Error as error:
             text = " ".join(str(error).split())
             if self._password:
                 text = text.replace(self._password, "***")
-            told = UnfitError if isinstance(error, psycopg.DataError) else LedgerError
-            raise told(f"{self._name}: {text}; {advice_on(error)}") from error
+            is_of_record = isinstance(error, psycopg.DataError)
+            kind = UnstorableRecordError if is_of_record else LedgerError
+            raise kind(f"{self._name}: {text}; {advice_on(error)}") from error
 
 
 class PostgresSnapshot:
-    """A ledger as it stood at one moment.
-
-    Attributes:
-        older: How a ledger of an older schema is read; None for one of this schema.
-    """
+    """A ledger at one moment."""
 
     def __init__(
         self,
         db: Connection,
-        told: Callable[[], AbstractContextManager[None]],
-        older: Older | None,
+        translate_errors: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._db = db
-        self._told = told
-        self.older = older
+        self._translate_errors = translate_errors
         self._names = itertools.count()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
-        """Read, some thousand rows at a time. Values take the places of ``?``."""
+        """Return rows, fetched by thousands. Values take the places of ``?``."""
         # A cursor on the server: memory stays flat, and queries may interleave.
         name = f"rows_{next(self._names)}"
-        sql = sql if self.older is None else self.older.translated(sql)
-        with self._told(), self._db.cursor(name=name) as cursor:
+        with self._translate_errors(), self._db.cursor(name=name) as cursor:
             cursor.itersize = _ROWS_AT_ONCE
-            yield from cursor.execute(placed(sql), values)
+            yield from cursor.execute(bound(sql), values)
 
 
 _PARENTS: list[Connection | None] = []

@@ -9,7 +9,7 @@ from decimal import Decimal
 from ..._model.model_id import ModelRef, Scope, parse_model_id
 from ..._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from ...errors import ConfigError
-from ...ledger import Kind
+from ...ledger import CallDimensions
 from ...pricing import PriceTable
 from ...pricing._suggest import similar_model_ids
 
@@ -69,7 +69,7 @@ class Alternative:
         if self.tier is not None:
             _check_tier(self.tier, prices)
 
-    def model_of(self, kind: Kind) -> ModelRef | None:
+    def model_of(self, kind: CallDimensions) -> ModelRef | None:
         """Return the model to call instead; None if no id has that scope."""
         model = kind.model if self.model is None else parse_model_id(self.model)
         if self.scope is None or self.scope is model.scope:
@@ -79,7 +79,7 @@ class Alternative:
         prefix = _prefix(self.scope, kind.region)
         return None if prefix is None else parse_model_id(f"{prefix}{model.model_id}")
 
-    def tier_of(self, kind: Kind) -> str:
+    def tier_of(self, kind: CallDimensions) -> str:
         """Return the tier to serve a call of *kind* instead."""
         return kind.tier if self.tier is None else self.tier
 

@@ -241,13 +241,13 @@ def _by_unit(
     reads = [dimension_named(name).read for name in by]
     found: Amounts = {}
     for part in reader.sums(*span):
-        is_wanted = selection.matches(part.tags, part.kind) and keys == tuple(
-            read(part.tags, part.kind) for read in reads[: len(keys)]
+        is_wanted = selection.matches(part.tags, part.dimensions) and keys == tuple(
+            read(part.tags, part.dimensions) for read in reads[: len(keys)]
         )
         if part.cost is None or not is_wanted:
             continue
         amounts: list[tuple[Unit | None, Decimal]] = [*part.by_unit.items()]
         for unit, amount in amounts or [(None, part.cost)]:
-            place = (part.kind.model.requested, unit)
+            place = (part.dimensions.model.requested, unit)
             found[place] = add(found.get(place, ZERO), amount)
     return found

@@ -145,16 +145,16 @@ class _GroupReader:
         is_open: bool,
     ) -> None:
         for part in reader.sums(*span):
-            value = self.dimension.read(part.tags, part.kind)
-            if not value or not selection.matches(part.tags, part.kind):
+            value = self.dimension.read(part.tags, part.dimensions)
+            if not value or not selection.matches(part.tags, part.dimensions):
                 continue
             if is_open:
                 self.groups.setdefault(value, GroupTotals())
             group = self.groups.get(value)
             if group is not None:
                 group.add(part)
-                self.currencies.add(part.kind.currency)
-                self.coverage.note(part.kind.price_status, part.calls)
+                self.currencies.add(part.dimensions.currency)
+                self.coverage.note(part.dimensions.price_status, part.calls)
 
 
 def _single_call_remarks(found: dict[str, GroupTotals]) -> Iterator[str]:

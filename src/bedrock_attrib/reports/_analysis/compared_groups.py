@@ -10,7 +10,7 @@ from enum import StrEnum
 from ..._model.cost import ZERO, add
 from ..._model.record import CallRecord, Outcome
 from ..._model.usage import PROMPT_UNITS, Unit
-from ...ledger import Sum
+from ...ledger import Aggregate
 from .._statistics.bootstrap import (
     FEWEST,
     Difference,
@@ -141,9 +141,9 @@ class GroupTotals:
         """Return the number of fully priced calls, free ones included."""
         return self.calls - self.unpriced
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add a sum of calls."""
-        kind = part.kind
+        kind = part.dimensions
         is_ok = kind.outcome is Outcome.OK
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0

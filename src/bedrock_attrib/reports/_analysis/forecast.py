@@ -141,10 +141,10 @@ def _spent(
     has_calls = False
     currencies: set[str | None] = set()
     for part in reader.sums(month, as_of):
-        if selection.matches(part.tags, part.kind):
+        if selection.matches(part.tags, part.dimensions):
             has_calls = True
-            total = add_known(total, known(part.kind.price_status, part.cost))
-            currencies.add(part.kind.currency)
+            total = add_known(total, known(part.dimensions.price_status, part.cost))
+            currencies.add(part.dimensions.currency)
     return total if has_calls else ZERO, only_currency(currencies)
 
 
@@ -172,8 +172,8 @@ def _days(
     coverage = series.coverage
     if begin > month:
         for part in reader.sums(month, begin):
-            if selection.matches(part.tags, part.kind):
-                coverage.note(part.kind.price_status, part.calls)
+            if selection.matches(part.tags, part.dimensions):
+                coverage.note(part.dimensions.price_status, part.calls)
     points = (min(begin, month), as_of)
     remarks = [*remarks_on(reader, selection, points, ()), *coverage.remarks()]
     return days[first:], remarks

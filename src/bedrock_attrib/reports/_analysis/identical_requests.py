@@ -12,7 +12,7 @@ from ..._model.cost import ZERO
 from ..._model.record import CallRecord, Outcome
 from ..._model.tags import Tags
 from ..._readers import operation_named
-from ...ledger import Kind, Ledger, Reader
+from ...ledger import CallDimensions, Ledger, Reader
 from .._calendar import is_before
 from .._dimensions import dimensions_of
 from .._selection import Selection
@@ -125,7 +125,7 @@ class _RepeatFinder:
         self._top: list[tuple[Decimal, int, str, RepeatedRequest]] = []
         self._currencies: set[str | None] = set()
 
-    def _keys(self, tags: Tags, kind: Kind) -> Keys:
+    def _keys(self, tags: Tags, kind: CallDimensions) -> Keys:
         return tuple(read(tags, kind) for read in self._reads)
 
     def _row(self, keys: Keys) -> IdenticalRequestsRow:
@@ -134,7 +134,7 @@ class _RepeatFinder:
             row = self._rows[keys] = IdenticalRequestsRow(keys)
         return row
 
-    def count(self, tags: Tags, kind: Kind, calls: int, hashed: int) -> None:
+    def count(self, tags: Tags, kind: CallDimensions, calls: int, hashed: int) -> None:
         """Count calls, each hashed one as a request of its own."""
         if operation_named(kind.operation).is_free:
             return

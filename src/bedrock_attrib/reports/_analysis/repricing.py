@@ -12,7 +12,7 @@ from ..._model.cost import ZERO, Cost, Rates, add
 from ..._model.record import PriceStatus, Quote
 from ..._model.tags import Tags
 from ..._model.usage import PROMPT_UNITS, Unit, Usage
-from ...ledger import Kind, Reader, Sum
+from ...ledger import Aggregate, CallDimensions, Reader
 from ...pricing import PriceTable
 from ...pricing._rows import band_threshold
 from .._selection import Selection
@@ -39,7 +39,7 @@ class Repriced:
     """
 
     tags: Tags
-    kind: Kind
+    dimensions: CallDimensions
     calls: int
     actual: Decimal | None
     instead: Decimal | None
@@ -47,10 +47,10 @@ class Repriced:
     reason: str
 
 
-Wanted = Callable[[Tags, Kind, Usage], bool]
+Wanted = Callable[[Tags, CallDimensions, Usage], bool]
 
 
-def _all(tags: Tags, kind: Kind, usage: Usage) -> bool:  # noqa: ARG001 - as `Wanted`
+def _all(tags: Tags, kind: CallDimensions, usage: Usage) -> bool:  # noqa: ARG001 - as `Wanted`
     return True
 
 
@@ -77,30 +77,32 @@ class Repricer:
         on the length of a prompt, single calls are added up by length and units.
         """
         whole = self._parts(reader, selection, since, until)
-        lengths = {kind: self._lengths(kind) for kind in {part.kind for part in whole}}
+        lengths = {
+            kind: self._lengths(kind) for kind in {part.dimensions for part in whole}
+        }
         units = _units_by_kind(whole)
         cuts = self._cuts(units, lengths, since, until)
         for start, end in pairwise(cuts):
             is_whole = (start, end) == (since, until)
             parts = whole if is_whole else self._parts(reader, selection, start, end)
             for part in parts:
-                if part.kind in units and not lengths[part.kind]:
+                if part.dimensions in units and not lengths[part.dimensions]:
                     yield self._of_sum(part, start)
         if any(lengths.values()):
-            parts = [part for part in whole if lengths[part.kind]]
+            parts = [part for part in whole if lengths[part.dimensions]]
             yield from self._by_length(reader, cuts, parts, lengths)
 
     def _parts(
         self, reader: Reader, selection: Selection, since: datetime, until: datetime
-    ) -> list[Sum]:
+    ) -> list[Aggregate]:
         return [
             part
             for part in reader.sums(since, until)
-            if selection.matches(part.tags, part.kind)
-            and self.wanted(part.tags, part.kind, part.usage)
+            if selection.matches(part.tags, part.dimensions)
+            and self.wanted(part.tags, part.dimensions, part.usage)
         ]
 
-    def _lengths(self, kind: Kind) -> tuple[int, ...]:
+    def _lengths(self, kind: CallDimensions) -> tuple[int, ...]:
         """Tokens of a prompt above which calls of *kind* would have other prices."""
         model = self.alternative.model_of(kind)
         is_free = kind.price_status is PriceStatus.FREE  # and stays so
@@ -111,8 +113,8 @@ class Repricer:
 
     def _cuts(
         self,
-        units: dict[Kind, Usage],
-        lengths: Mapping[Kind, tuple[int, ...]],
+        units: dict[CallDimensions, Usage],
+        lengths: Mapping[CallDimensions, tuple[int, ...]],
         since: datetime,
         until: datetime,
     ) -> list[datetime]:
@@ -133,7 +135,7 @@ class Repricer:
         return [*cuts, until]
 
     def _terms(
-        self, kind: Kind, usage: Usage, at: datetime
+        self, kind: CallDimensions, usage: Usage, at: datetime
     ) -> tuple[PriceStatus, str, Rates | None]:
         quote = self._quote(kind, usage, at)
         cost = quote.cost
@@ -148,7 +150,7 @@ class Repricer:
             ones[prompt] += length
         return Usage.of(ones)
 
-    def _quote(self, kind: Kind, usage: Usage, at: datetime) -> Quote:
+    def _quote(self, kind: CallDimensions, usage: Usage, at: datetime) -> Quote:
         model = self.alternative.model_of(kind)
         if model is None:
             scope = self.alternative.scope
@@ -163,22 +165,24 @@ class Repricer:
             at=at,
         )
 
-    def _of_sum(self, part: Sum, at: datetime, length: int = 0) -> Repriced:
+    def _of_sum(self, part: Aggregate, at: datetime, length: int = 0) -> Repriced:
         """Price *part* twice; each of its prompts has more than *length* tokens."""
-        actual, reason = _actual(part.kind, part.cost)
+        actual, reason = _actual(part.dimensions, part.cost)
         if reason:
             return _excluded(part, actual, reason)
-        if part.kind.price_status is PriceStatus.FREE or not any(part.usage.values()):
+        if part.dimensions.price_status is PriceStatus.FREE or not any(
+            part.usage.values()
+        ):
             return _as_it_was(part)
-        quote = self._quote(part.kind, self._one_of_each(part.usage, length), at)
+        quote = self._quote(part.dimensions, self._one_of_each(part.usage, length), at)
         if quote.cost is None or quote.status in NOT_FULLY_PRICED:
             return _excluded(part, actual, quote.reason)
-        if part.kind.currency not in (None, quote.cost.currency):
+        if part.dimensions.currency not in (None, quote.cost.currency):
             reason = f"the alternative price is in {quote.cost.currency}"
             return _excluded(part, actual, reason)
         return Repriced(
             part.tags,
-            part.kind,
+            part.dimensions,
             part.calls,
             actual,
             _amount(quote.cost, self.alternative.usage_of(part.usage)),
@@ -190,23 +194,25 @@ class Repricer:
         self,
         reader: Reader,
         cuts: Sequence[datetime],
-        parts: Sequence[Sum],
-        lengths: Mapping[Kind, tuple[int, ...]],
+        parts: Sequence[Aggregate],
+        lengths: Mapping[CallDimensions, tuple[int, ...]],
     ) -> Iterator[Repriced]:
-        missing = {(part.tags, part.kind): part.calls for part in parts}
-        amounts = {(p.tags, p.kind): _actual(p.kind, p.cost)[0] for p in parts}
-        kinds = {part.kind for part in parts}
+        missing = {(part.tags, part.dimensions): part.calls for part in parts}
+        amounts = {
+            (p.tags, p.dimensions): _actual(p.dimensions, p.cost)[0] for p in parts
+        }
+        kinds = {part.dimensions for part in parts}
         limits = sorted({each for kind in kinds for each in lengths[kind]})
         for start, end in pairwise(cuts):
             for length, part in reader.sums_by_use(
-                start, end, lengths=limits, kinds=kinds.__contains__
+                start, end, lengths=limits, dimensions=kinds.__contains__
             ):
-                key = (part.tags, part.kind)
+                key = (part.tags, part.dimensions)
                 if key not in missing:
                     continue
                 missing[key] -= part.calls
                 amounts[key] = _less(amounts[key], part.cost)
-                if self.wanted(part.tags, part.kind, part.usage):
+                if self.wanted(part.tags, part.dimensions, part.usage):
                     yield self._of_sum(part, start, length)
         for (tags, kind), calls in missing.items():
             if calls > 0:
@@ -214,16 +220,16 @@ class Repricer:
                 yield Repriced(tags, kind, calls, amount, None, False, _GONE)  # noqa: FBT003 - as named there
 
 
-def _units_by_kind(parts: Iterable[Sum]) -> dict[Kind, Usage]:
+def _units_by_kind(parts: Iterable[Aggregate]) -> dict[CallDimensions, Usage]:
     """Return the total usage of each kind."""
-    found: dict[Kind, Usage] = {}
+    found: dict[CallDimensions, Usage] = {}
     for part in parts:
-        before = found.get(part.kind)
-        found[part.kind] = part.usage if before is None else before + part.usage
+        before = found.get(part.dimensions)
+        found[part.dimensions] = part.usage if before is None else before + part.usage
     return found
 
 
-def _actual(kind: Kind, cost: Decimal | None) -> tuple[Decimal | None, str]:
+def _actual(kind: CallDimensions, cost: Decimal | None) -> tuple[Decimal | None, str]:
     """Return the cost of calls, and why it is incomplete."""
     if kind.price_status in NOT_FULLY_PRICED:
         return cost, f"the actual cost is not fully known ({kind.price_status})"
@@ -235,13 +241,13 @@ def _less(cost: Decimal | None, part: Decimal | None) -> Decimal | None:
     return cost if cost is None or part is None else add(cost, part.copy_negate())
 
 
-def _excluded(part: Sum, actual: Decimal | None, reason: str) -> Repriced:
-    return Repriced(part.tags, part.kind, part.calls, actual, None, False, reason)  # noqa: FBT003 - as named there
+def _excluded(part: Aggregate, actual: Decimal | None, reason: str) -> Repriced:
+    return Repriced(part.tags, part.dimensions, part.calls, actual, None, False, reason)  # noqa: FBT003 - as named there
 
 
-def _as_it_was(part: Sum) -> Repriced:
+def _as_it_was(part: Aggregate) -> Repriced:
     amount = ZERO if part.cost is None else part.cost
-    return Repriced(part.tags, part.kind, part.calls, amount, amount, False, "")  # noqa: FBT003 - as named there
+    return Repriced(part.tags, part.dimensions, part.calls, amount, amount, False, "")  # noqa: FBT003 - as named there
 
 
 def _amount(cost: Cost, counts: Usage) -> Decimal:

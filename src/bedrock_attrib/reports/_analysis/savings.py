@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..._model.cost import ZERO
 from ..._model.record import Outcome
-from ...ledger import Ledger, Sum
+from ...ledger import Aggregate, Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimensions_of
 from .._selection import Selection
@@ -50,14 +50,14 @@ class WastedSpend:
         """Return their total cost, as far as known."""
         return add_known(self.failed_cost, self.abandoned_cost)
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add the figures of *part*."""
-        cost = known(part.kind.price_status, part.cost)
+        cost = known(part.dimensions.price_status, part.cost)
         self.retries += max(0, part.attempts - part.calls)
-        if part.kind.outcome is Outcome.ERROR:
+        if part.dimensions.outcome is Outcome.ERROR:
             self.failed += part.calls
             self.failed_cost = add_known(self.failed_cost, cost)
-        elif part.kind.outcome is Outcome.ABANDONED:
+        elif part.dimensions.outcome is Outcome.ABANDONED:
             self.abandoned += part.calls
             self.abandoned_cost = add_known(self.abandoned_cost, cost)
 
@@ -128,9 +128,9 @@ def savings(
         parts = [
             part
             for part in reader.sums(since, until)
-            if chosen.matches(part.tags, part.kind)
+            if chosen.matches(part.tags, part.dimensions)
         ]
-        currency = only_currency(part.kind.currency for part in parts)
+        currency = only_currency(part.dimensions.currency for part in parts)
         evidence_of = SavingsEvidence.from_sums(parts, names)
         span = (since, until)
         options = tuple(
@@ -150,20 +150,20 @@ def savings(
     )
 
 
-def _spent(parts: Sequence[Sum]) -> tuple[Decimal | None, PriceCoverage]:
+def _spent(parts: Sequence[Aggregate]) -> tuple[Decimal | None, PriceCoverage]:
     spent, coverage = None if parts else ZERO, PriceCoverage()
     for part in parts:
-        status = part.kind.price_status
+        status = part.dimensions.price_status
         spent = add_known(spent, known(status, part.cost))
         coverage.note(status, part.calls)
     return spent, coverage
 
 
-def _wasted(parts: Sequence[Sum], names: Sequence[str]) -> list[WastedSpend]:
+def _wasted(parts: Sequence[Aggregate], names: Sequence[str]) -> list[WastedSpend]:
     keys_of = keys_by(names)
     found: dict[tuple[str | None, ...], WastedSpend] = {}
     for part in parts:
-        keys = keys_of(part.tags, part.kind)
+        keys = keys_of(part.tags, part.dimensions)
         found.setdefault(keys, WastedSpend(keys)).add(part)
     wasted = [each for each in found.values() if _has_waste(each)]
     return sorted(wasted, key=_by_cost)

@@ -14,7 +14,7 @@ from ..._model.model_id import Scope
 from ..._model.record import Outcome
 from ..._model.tags import Tags
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
-from ...ledger import Kind, Reader, Sum
+from ...ledger import Aggregate, CallDimensions, Reader
 from ...pricing import PriceTable
 from .._dimensions import dimension_named
 from .._selection import Selection
@@ -95,7 +95,7 @@ class SavingsOptionReport:
 Keys = tuple[str | None, ...]
 
 
-def keys_by(names: Iterable[str]) -> Callable[[Tags, Kind], Keys]:
+def keys_by(names: Iterable[str]) -> Callable[[Tags, CallDimensions], Keys]:
     """Return a function that reads the values of some dimensions."""
     reads = [dimension_named(name).read for name in names]
     return lambda tags, kind: tuple(read(tags, kind) for read in reads)
@@ -118,15 +118,19 @@ class SavingsEvidence:
     offline_by_tags: dict[tuple[Tags, str], str] = field(default_factory=dict)
 
     @classmethod
-    def from_sums(cls, parts: Sequence[Sum], names: tuple[str, ...]) -> SavingsEvidence:
+    def from_sums(
+        cls, parts: Sequence[Aggregate], names: tuple[str, ...]
+    ) -> SavingsEvidence:
         """Return the evidence in the sums of a span."""
         found, keys_of = cls(names), keys_by(names)
-        groups: dict[Keys, list[Sum]] = {}
-        jobs: dict[tuple[Tags, str], list[Sum]] = {}
+        groups: dict[Keys, list[Aggregate]] = {}
+        jobs: dict[tuple[Tags, str], list[Aggregate]] = {}
         for part in parts:
-            keys = keys_of(part.tags, part.kind)
+            keys = keys_of(part.tags, part.dimensions)
             groups.setdefault(keys, []).append(part)
-            jobs.setdefault((part.tags, part.kind.model.requested), []).append(part)
+            jobs.setdefault((part.tags, part.dimensions.model.requested), []).append(
+                part
+            )
         for keys, some in groups.items():
             evidence = _why_cacheable(some)
             if evidence:
@@ -135,12 +139,12 @@ class SavingsEvidence:
             evidence = _why_offline(tags, some)
             if evidence:
                 found.offline_by_tags[tags, model] = evidence
-                for keys in {keys_of(tags, part.kind) for part in some}:
+                for keys in {keys_of(tags, part.dimensions) for part in some}:
                     found.offline.setdefault(keys, set()).add(evidence)
         return found
 
 
-def _why_cacheable(parts: Sequence[Sum]) -> str:
+def _why_cacheable(parts: Sequence[Aggregate]) -> str:
     """Return why calls could use the cache more; empty if they could not."""
     counted = [part for part in parts if part.usage.input_tokens]
     calls = sum(part.calls for part in counted)
@@ -157,14 +161,14 @@ def _why_cacheable(parts: Sequence[Sum]) -> str:
     )
 
 
-def _why_offline(tags: Tags, parts: Sequence[Sum]) -> str:
+def _why_offline(tags: Tags, parts: Sequence[Aggregate]) -> str:
     """Return why calls need no immediate answer; empty if they may."""
     if any(part.first_chunks for part in parts):
         return ""  # a stream is read as it arrives
     for name, value in sorted(tags.items()):
         if _OFFLINE_WORDS.intersection(_WORD.findall(value.lower())):
             return f"the tag {name}={value}, and no streams"
-    answered = [part for part in parts if part.kind.outcome is Outcome.OK]
+    answered = [part for part in parts if part.dimensions.outcome is Outcome.OK]
     calls = sum(part.calls for part in answered)
     took = sum(part.duration_s for part in answered)
     if calls and took / calls >= _OFFLINE_S:
@@ -243,7 +247,7 @@ def _has_cached(usage: Mapping[Unit, int]) -> bool:
     return any(usage.get(unit) for unit in _CACHED_UNITS)
 
 
-def _can_go_global(kind: Kind) -> bool:
+def _can_go_global(kind: CallDimensions) -> bool:
     return kind.model.scope in (Scope.REGIONAL, Scope.GEO) and bool(kind.model.model_id)
 
 

@@ -8,7 +8,7 @@ from decimal import Context
 
 from ..._model.record import CallRecord
 from ...errors import ConfigError
-from ...ledger import Kind, Reader
+from ...ledger import CallDimensions, Reader
 from .._selection import Selection
 
 QUOTIENT = Context(prec=28)
@@ -21,36 +21,22 @@ def selected_calls(
     since: datetime,
     until: datetime,
     *,
-    kinds: Callable[[Kind], bool] | None = None,
-) -> Iterator[tuple[CallRecord, Kind]]:
+    kinds: Callable[[CallDimensions], bool] | None = None,
+) -> Iterator[tuple[CallRecord, CallDimensions]]:
     """Yield the selected calls of a span with their kinds, in the order of time.
 
     The kinds have no rates.
     """
     is_filtered = bool(selection.filters)
-    for record in reader.calls(since, until, kinds=kinds):
+    for record in reader.calls(since, until, dimensions=kinds):
         kind = kind_of_record(record)
         if not is_filtered or selection.matches(record.tags, kind):
             yield record, kind
 
 
-def kind_of_record(record: CallRecord) -> Kind:
+def kind_of_record(record: CallRecord) -> CallDimensions:
     """Return the kind of a call, without rates."""
-    cost = record.cost
-    return Kind(
-        record.operation,
-        record.model,
-        record.region,
-        record.tier,
-        record.latency_mode,
-        record.usage_source,
-        record.price_status,
-        record.outcome,
-        record.error,
-        None if cost is None else cost.currency,
-        None,
-        () if cost is None else cost.unpriced_units,
-    )
+    return CallDimensions.of(record)
 
 
 def only_currency(currencies: Iterable[str | None]) -> str:

@@ -62,15 +62,15 @@ def read_series(
     currencies: set[str | None] = set()
     for index, (_, parts) in enumerate(reader.steps(found.edges)):
         for part in parts:
-            if not selection.matches(part.tags, part.kind):
+            if not selection.matches(part.tags, part.dimensions):
                 continue
-            found.coverage.note(part.kind.price_status, part.calls)
+            found.coverage.note(part.dimensions.price_status, part.calls)
             if part.cost is None:
                 continue
-            keys = tuple(read(part.tags, part.kind) for read in reads)
+            keys = tuple(read(part.tags, part.dimensions) for read in reads)
             amounts = found.amounts.get(keys)
             if amounts is None:
                 amounts = found.amounts[keys] = [ZERO] * count
             amounts[index] = add(amounts[index], part.cost)
-            currencies.add(part.kind.currency)
+            currencies.add(part.dimensions.currency)
     return replace(found, currency=only_currency(currencies))

@@ -207,11 +207,11 @@ class RepricingTotals:
         """Add *parts*."""
         reads = [dimension_named(name).read for name in self.by]
         for part in parts:
-            keys = tuple(read(part.tags, part.kind) for read in reads)
+            keys = tuple(read(part.tags, part.dimensions) for read in reads)
             self.groups.setdefault(keys, Repricing()).add(part)
             self.total.add(part)
-            self.currencies.add(part.kind.currency)
-            self.coverage.note(part.kind.price_status, part.calls)
+            self.currencies.add(part.dimensions.currency)
+            self.coverage.note(part.dimensions.price_status, part.calls)
             _note_lacking(self.lacking, part)
 
     def rows(self) -> tuple[WhatIfRow, ...]:
@@ -228,7 +228,7 @@ def _note_lacking(
 ) -> None:
     if not part.reason:
         return
-    model = part.kind.model.requested
+    model = part.dimensions.model.requested
     before = lacking.get((model, part.reason))
     calls, cost = (0, None) if before is None else (before.calls, before.cost)
     lacking[model, part.reason] = ExcludedCalls(

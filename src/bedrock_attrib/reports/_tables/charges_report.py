@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ..._model.cost import ZERO, Rate, add
 from ..._model.usage import Unit
-from ...ledger import Ledger, Reader, Sum
+from ...ledger import Aggregate, Ledger, Reader
 from .._selection import Selection
 from .remarks import remarks_on
 from .table import Column, ColumnType, Table
@@ -93,7 +93,7 @@ def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport
         if points:
             since, until = points
             for part in reader.sums(since, until):
-                if part.cost and chosen.matches(part.tags, part.kind):
+                if part.cost and chosen.matches(part.tags, part.dimensions):
                     _add(rows, part, reader)
     total: dict[str, Decimal] = {}
     by_model: dict[str, Decimal] = {}
@@ -104,8 +104,8 @@ def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport
     return ChargesReport(since, until, tuple(ordered), total, remarks)
 
 
-def _add(rows: dict[Key, ChargeRow], part: Sum, reader: Reader) -> None:
-    rates: Mapping[Unit, Rate] = reader.rates_of(part.kind) or {}
+def _add(rows: dict[Key, ChargeRow], part: Aggregate, reader: Reader) -> None:
+    rates: Mapping[Unit, Rate] = reader.rates_of(part.dimensions) or {}
     if not part.by_unit:
         _add_charge(rows, part, None, None, part.calls, part.cost or ZERO)
     for unit, amount in part.by_unit.items():
@@ -116,15 +116,15 @@ def _add(rows: dict[Key, ChargeRow], part: Sum, reader: Reader) -> None:
 
 def _add_charge(
     rows: dict[Key, ChargeRow],
-    part: Sum,
+    part: Aggregate,
     unit: Unit | None,
     rate: Rate | None,
     count: int,
     amount: Decimal,
 ) -> None:
     key: Key = (
-        part.kind.model.model_id or part.kind.model.requested,
-        part.kind.currency or "",
+        part.dimensions.model.model_id or part.dimensions.model.requested,
+        part.dimensions.currency or "",
         *(("", "", "") if rate is None else (rate.region, rate.scope, rate.tier)),
         unit,
         None if rate is None else rate.price,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from ..._model.cost import ZERO
 from ..._model.usage import Unit
 from ...errors import ConfigError
-from ...ledger import Ledger, Reader, Sum
+from ...ledger import Aggregate, Ledger, Reader
 from .._calendar import Step, edges, is_before, stretch_label
 from .._dimensions import dimension_named
 from .._selection import Selection
@@ -87,7 +87,7 @@ def spend_by(
     top: int | None = None,
     progress: Progress | None = None,
 ) -> SpendReport:
-    """Sum up calls by dimensions.
+    """Aggregate up calls by dimensions.
 
     Args:
         ledger: The ledger to read.
@@ -122,12 +122,12 @@ def spend_by(
         since, until = chosen.span(whole)
         points = _points(step, since, until, whole)
         for start, part in _parts(reader, step, points, progress):
-            if not chosen.matches(part.tags, part.kind):
+            if not chosen.matches(part.tags, part.dimensions):
                 continue
             places.setdefault(start, len(places))
             total.add(part)
             keys = tuple(
-                start if each is None else each.read(part.tags, part.kind)
+                start if each is None else each.read(part.tags, part.dimensions)
                 for each in dimensions
             )
             _add_by_unit(groups, keys, by, part)
@@ -180,7 +180,7 @@ def _parts(
     step: Step | None,
     points: list[datetime],
     progress: Progress | None,
-) -> Iterator[tuple[str, Sum]]:
+) -> Iterator[tuple[str, Aggregate]]:
     """Yield the sums of each period with its label."""
     for done, (start, parts) in enumerate(reader.steps(points), start=1):
         label = "" if step is None else stretch_label(step, start)
@@ -193,7 +193,7 @@ def _add_by_unit(
     groups: dict[tuple[str | None, ...], SpendTotals],
     keys: tuple[str | None, ...],
     by: Sequence[str],
-    part: Sum,
+    part: Aggregate,
 ) -> None:
     """Add *part* to its group; by unit, to one group for each unit."""
     if UNIT not in by:
@@ -206,7 +206,7 @@ def _add_by_unit(
         groups.setdefault(key, SpendTotals()).add_unit(unit, count, part)
 
 
-def _units(part: Sum) -> Iterator[tuple[Unit | None, int]]:
+def _units(part: Aggregate) -> Iterator[tuple[Unit | None, int]]:
     yield from part.usage.items()
     if amount_beside(part) is not None:
         yield None, 0

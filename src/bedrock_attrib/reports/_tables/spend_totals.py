@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from ..._model.cost import ZERO, add, multiply
 from ..._model.record import Outcome, PriceStatus
 from ..._model.usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
-from ...ledger import Sum
+from ...ledger import Aggregate
 from .price_coverage import NOT_FULLY_PRICED
 
 TOKEN_UNITS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
@@ -90,9 +90,9 @@ class SpendTotals:
             return None
         return _quotient(multiply(priced.token_cost, _PER_TOKENS), priced.tokens)
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add the figures of *part*."""
-        kind = part.kind
+        kind = part.dimensions
         self.calls += part.calls
         self.failed += part.calls if kind.outcome is Outcome.ERROR else 0
         self.abandoned += part.calls if kind.outcome is Outcome.ABANDONED else 0
@@ -109,9 +109,9 @@ class SpendTotals:
         if kind.price_status not in NOT_FULLY_PRICED:
             self.add_fully_priced(kind.currency, _fully_priced_of(part, part.cost))
 
-    def add_unit(self, unit: Unit | None, count: int, part: Sum) -> None:
+    def add_unit(self, unit: Unit | None, count: int, part: Aggregate) -> None:
         """Add the use of *unit* in *part*; for None, the amount without a unit."""
-        kind = part.kind
+        kind = part.dimensions
         amount = amount_beside(part) if unit is None else part.by_unit.get(unit)
         if unit is not None:
             self.usage[unit] = self.usage.get(unit, 0) + count
@@ -131,7 +131,7 @@ class SpendTotals:
         priced.token_cost = add(priced.token_cost, more.token_cost)
 
 
-def _fully_priced_of(part: Sum, cost: Decimal) -> FullyPriced:
+def _fully_priced_of(part: Aggregate, cost: Decimal) -> FullyPriced:
     priced = FullyPriced(part.calls, cost)
     for unit, amount in part.by_unit.items():
         if unit in TOKEN_UNITS:
@@ -140,7 +140,7 @@ def _fully_priced_of(part: Sum, cost: Decimal) -> FullyPriced:
     return priced
 
 
-def amount_beside(part: Sum) -> Decimal | None:
+def amount_beside(part: Aggregate) -> Decimal | None:
     """Return the amount of *part* if it has no unit prices, else None."""
     return part.cost if not part.by_unit and part.cost else None
 

@@ -109,16 +109,18 @@ def unattributed(
             since, until = points
             known_hours = reader.hours(since, until)
             for part in reader.sums(since, until):
-                if not chosen.matches(part.tags, part.kind):
+                if not chosen.matches(part.tags, part.dimensions):
                     continue
                 total.add(part)
                 missing = tuple(tag for tag in tags if not part.tags.get(tag))
                 if not missing:
                     continue
                 lacking.add(part)
-                keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+                keys = tuple(
+                    each.read(part.tags, part.dimensions) for each in dimensions
+                )
                 found.setdefault((missing, keys), SpendTotals()).add(part)
-                span = known_hours.get((part.tags, part.kind), (since, until))
+                span = known_hours.get((part.tags, part.dimensions), (since, until))
                 hours[missing, keys] = _widened(hours.get((missing, keys)), span)
     currencies = ordered_currencies(total.cost)
     rows = [

@@ -8,7 +8,7 @@ from datetime import datetime
 from ..._model.model_id import ModelKind
 from ..._model.record import PriceStatus
 from ..._model.usage import Unit
-from ...ledger import Kind, Ledger, Reader, Sum
+from ...ledger import Aggregate, CallDimensions, Ledger, Reader
 from .._selection import Selection
 from .price_coverage import NOT_FULLY_PRICED
 from .remarks import remarks_on
@@ -45,12 +45,12 @@ class UnpricedRow:
     usage: dict[Unit, int] = field(default_factory=dict)
     unpriced_units: tuple[Unit, ...] = ()
 
-    def add(self, part: Sum) -> None:
+    def add(self, part: Aggregate) -> None:
         """Add the figures of *part*."""
         self.calls += part.calls
         for unit, count in part.usage.items():
             self.usage[unit] = self.usage.get(unit, 0) + count
-        units = {*self.unpriced_units, *part.kind.unpriced_units}
+        units = {*self.unpriced_units, *part.dimensions.unpriced_units}
         self.unpriced_units = tuple(sorted(units, key=_UNIT_ORDER.__getitem__))
 
 
@@ -99,9 +99,9 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
             since, until = points
             lacking = []
             for part in reader.sums(since, until):
-                if chosen.matches(part.tags, part.kind):
+                if chosen.matches(part.tags, part.dimensions):
                     all_calls += part.calls
-                    if part.kind.price_status in NOT_FULLY_PRICED:
+                    if part.dimensions.price_status in NOT_FULLY_PRICED:
                         calls += part.calls
                         lacking.append(part)
             if lacking:
@@ -112,25 +112,25 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
 
 def _explain(
     rows: dict[Key, UnpricedRow],
-    lacking: list[Sum],
+    lacking: list[Aggregate],
     reader: Reader,
     chosen: Selection,
     span: tuple[datetime, datetime],
 ) -> None:
-    explained: dict[tuple[object, Kind], list[Sum]] = {}
+    explained: dict[tuple[object, CallDimensions], list[Aggregate]] = {}
     for reason, part in reader.sums_by_reason(
-        *span, kinds=lambda kind: kind.price_status in NOT_FULLY_PRICED
+        *span, dimensions=lambda kind: kind.price_status in NOT_FULLY_PRICED
     ):
-        if chosen.matches(part.tags, part.kind):
+        if chosen.matches(part.tags, part.dimensions):
             _add(rows, reason, part)
-            explained.setdefault((part.tags, part.kind), []).append(part)
+            explained.setdefault((part.tags, part.dimensions), []).append(part)
     for part in lacking:
-        rest = _without(part, explained.get((part.tags, part.kind), []))
+        rest = _without(part, explained.get((part.tags, part.dimensions), []))
         if rest is not None:
             _add(rows, DELETED, rest)
 
 
-def _without(part: Sum, known: list[Sum]) -> Sum | None:
+def _without(part: Aggregate, known: list[Aggregate]) -> Aggregate | None:
     """Return the rest of *part* without *known*; None if nothing is left."""
     calls = part.calls - sum(each.calls for each in known)
     if not calls:
@@ -143,8 +143,8 @@ def _without(part: Sum, known: list[Sum]) -> Sum | None:
     return part._replace(calls=calls, usage=type(part.usage).of(left))
 
 
-def _add(rows: dict[Key, UnpricedRow], reason: str, part: Sum) -> None:
-    kind = part.kind
+def _add(rows: dict[Key, UnpricedRow], reason: str, part: Aggregate) -> None:
+    kind = part.dimensions
     model = kind.model.model_id or kind.model.requested
     key = (reason, model, kind.region, kind.tier, kind.price_status)
     row = rows.get(key)
@@ -159,7 +159,7 @@ def _by_calls(row: UnpricedRow) -> tuple[object, ...]:
     return (-row.calls, row.model, row.region, row.tier, row.reason, row.status)
 
 
-def advice(kind: Kind) -> str:
+def advice(kind: CallDimensions) -> str:
     """Return what to do about calls of *kind* that are not fully priced."""
     if not kind.usage_source:
         return (

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from ..._model.cost import ZERO, add
 from ...errors import ConfigError
-from ...ledger import Ledger, Reader, Sum
+from ...ledger import Aggregate, Ledger, Reader
 from .._calendar import Step, edges
 from .._dimensions import DEFAULT_PAGE_BY, DIMENSION_NAMES, Dimension, dimensions_of
 from .._selection import Selection
@@ -98,14 +98,14 @@ def _add_all(
         return
     totals.by_value = {dimension.name: {} for dimension in dimensions}
     for part in reader.sums(totals.since, totals.until):
-        if not selection.matches(part.tags, part.kind):
+        if not selection.matches(part.tags, part.dimensions):
             continue
-        keys = tuple(each.read(part.tags, part.kind) for each in dimensions)
+        keys = tuple(each.read(part.tags, part.dimensions) for each in dimensions)
         totals.total.add(part)
         totals.rows.setdefault(keys, SpendTotals()).add(part)
         for dimension, key in zip(dimensions, keys, strict=True):
             totals.by_value[dimension.name].setdefault(key, SpendTotals()).add(part)
-        kind = part.kind
+        kind = part.dimensions
         how = (kind.outcome.value, kind.error)
         totals.outcomes.setdefault(how, SpendTotals()).add(part)
         if kind.price_status in NOT_FULLY_PRICED:
@@ -116,20 +116,22 @@ def _add_all(
         totals.currency = min(currencies, key=lambda name: (-currencies[name], name))
 
 
-def _model(part: Sum) -> str:
-    return part.kind.model.model_id or part.kind.model.requested
+def _model(part: Aggregate) -> str:
+    return part.dimensions.model.model_id or part.dimensions.model.requested
 
 
-def _add_unpriced(totals: PageTotals, part: Sum) -> None:
-    key = (_model(part), part.kind.price_status.value)
+def _add_unpriced(totals: PageTotals, part: Aggregate) -> None:
+    key = (_model(part), part.dimensions.price_status.value)
     totals.unpriced.setdefault(key, SpendTotals()).add(part)
     units = totals.unpriced_units.setdefault(key, [])
-    found = part.kind.unpriced_units or tuple(part.usage)
+    found = part.dimensions.unpriced_units or tuple(part.usage)
     units.extend(unit for unit in found if unit not in units)
 
 
-def _add_priced_counts(priced_counts: dict[PriceKey, PricedCount], part: Sum) -> None:
-    currency = part.kind.currency
+def _add_priced_counts(
+    priced_counts: dict[PriceKey, PricedCount], part: Aggregate
+) -> None:
+    currency = part.dimensions.currency
     if currency is None or not part.cost:
         return
     if not part.by_unit:
@@ -179,7 +181,7 @@ def _add_periods(
             start, cost={dimension.name: {} for dimension in dimensions}
         )
         for part in parts:
-            if selection.matches(part.tags, part.kind):
+            if selection.matches(part.tags, part.dimensions):
                 _add_to_period(period, part, dimensions, totals.currency)
         totals.periods.append(period)
         if progress is not None:
@@ -187,12 +189,12 @@ def _add_periods(
 
 
 def _add_to_period(
-    period: ChartPeriod, part: Sum, dimensions: Sequence[Dimension], currency: str
+    period: ChartPeriod, part: Aggregate, dimensions: Sequence[Dimension], currency: str
 ) -> None:
     period.spend.add(part)
-    if part.cost is None or part.kind.currency != currency:
+    if part.cost is None or part.dimensions.currency != currency:
         return
     for dimension in dimensions:
         amounts = period.cost[dimension.name]
-        key = dimension.read(part.tags, part.kind)
+        key = dimension.read(part.tags, part.dimensions)
         amounts[key] = add(amounts.get(key, ZERO), part.cost)

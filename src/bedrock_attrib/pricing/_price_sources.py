@@ -1,4 +1,4 @@
-"""Everything that prices come from: lists, discounts, commitments, mappings."""
+"""Price sources of one table: lists, discounts, commitments and mappings."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from ._commitments import Commitment
 from ._discounts import Discount
 from ._overrides import Overrides
 from ._price_list import PriceList
-from ._query import obstacle_of
+from ._query import unpriceable_reason
 from ._rows import PriceRow
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """What a price table knows.
+class PriceSources:
+    """Everything that one price table takes prices from.
 
     Attributes:
-        lists: Price lists in the order in which they are asked, own ones first.
+        lists: Price lists in the order in which they are searched, own ones first.
         discounts: Negotiated percentages, the newest first.
         commitments: Capacity paid by the hour.
-        stands_for: Model or profile id by the ARN that is priced like it.
+        priced_as: Model or profile id, by the ARN that is priced as that model.
     """
 
     lists: tuple[PriceList, ...]
     discounts: tuple[Discount, ...] = ()
     commitments: tuple[Commitment, ...] = ()
-    stands_for: Mapping[str, str] = field(default_factory=dict)
+    priced_as: Mapping[str, str] = field(default_factory=dict)
 
-    def with_overrides(self, more: Overrides) -> Prices:
-        """These prices, with *more* before them, in the same currency.
+    def with_overrides(self, more: Overrides) -> PriceSources:
+        """Return these sources with *more* before them, in the same currency.
 
-        The user's own rows stay before every list, whichever was added last.
+        The user's own rows come before every list, whichever was added last.
 
         Raises:
             ConfigError: If a price list of *more* is in another currency.
@@ -52,34 +52,34 @@ class Prices:
         listed = PriceList.from_rows(more.list_rows, currency, is_own=False)
         given = [each for each in (own, listed) if each.model_ids]
         lists = (*given, *more.lists, *self.lists)
-        return Prices(
+        return PriceSources(
             lists=tuple(sorted(lists, key=lambda each: not each.is_own)),
             discounts=(*more.discounts, *self.discounts),
             commitments=(*more.commitments, *self.commitments),
-            stands_for={**self.stands_for, **more.stands_for},
+            priced_as={**self.priced_as, **more.priced_as},
         )
 
-    def meaning_of(self, model: ModelRef) -> tuple[ModelRef, Reason | None]:
-        """The model whose prices hold for *model*, and why there can be none.
+    def priced_model(self, model: ModelRef) -> tuple[ModelRef, Reason | None]:
+        """Return the model whose rows price *model*, and why no row can.
 
-        The reason is None when there can be prices.
+        The reason is None when rows can price it.
         """
-        target = self.stands_for.get(model.requested)
+        target = self.priced_as.get(model.requested)
         if target is not None:
             return parse_model_id(target), None
-        obstacle = obstacle_of(model)
+        reason = unpriceable_reason(model)
         names = [
             each.name for each in self.commitments if each.model == model.requested
         ]
-        if obstacle and names:
+        if reason and names:
             text = f"paid by the hour under commitment {names[0]!r}"
             return model, Reason(PriceReason.CAPACITY, text)
-        return model, obstacle
+        return model, reason
 
     def search(
         self, model_id: str | None, values: Mapping[str, object], on: date | None
     ) -> Iterator[PriceRow]:
-        """Rows that have *values* and hold on a day, the user's own first."""
+        """Yield rows that have *values* and hold on a day, the user's own first."""
         for row in self._rows_of(model_id):
             if on is not None and not row.holds_on(on):
                 continue

@@ -1,4 +1,4 @@
-"""What is forgotten is gone for good, and what is left still adds up."""
+"""Retention: deleted calls and sums are gone, and the rest still adds up."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def tags_kept(ledger: Ledger) -> list[str]:
 
 
 def test_calls_that_come_late_are_no_fault(keep: Keep) -> None:
-    """Of hours whose calls were forgotten, sums are as much as the calls, or more."""
+    """Sums of hours whose calls were pruned are as much as the calls, or more."""
     ledger = keep(make_record(at=OLD), make_record(RARE, at=OLD), make_record(at=NOON))
-    assert ledger.forget(calls_before=NOON - DAY) == 2
+    assert ledger.prune(calls_before=NOON - DAY) == 2
     for at in (OLD, OLD + HOUR, OLD - 70 * DAY, NOON):
         write(ledger, at=at)
         write(ledger, usage=RARE, at=at)
@@ -67,7 +67,7 @@ def test_a_call_that_vanished_is_found_after_others_came_late(
     with closing(Ledger(path, interval_s=60)) as ledger:
         for at in (OLD, NOON, NOON + HOUR):
             write(ledger, at=at)
-        ledger.forget(calls_before=NOON - DAY)
+        ledger.prune(calls_before=NOON - DAY)
         write(ledger, at=OLD)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM calls WHERE key = (SELECT max(key) FROM calls)")
@@ -82,9 +82,9 @@ def test_calls_that_no_sum_has_are_found_where_others_were_forgotten(
     """A late call must be in the sums."""
     with closing(Ledger(path, interval_s=60)) as ledger:
         write(ledger, at=OLD)
-        ledger.forget(calls_before=NOON)
+        ledger.prune(calls_before=NOON)
         write(ledger, at=OLD + HOUR, **({} if usage is None else {"usage": usage}))
-    table = "sums" if usage is None else "more_sums"
+    table = "sums" if usage is None else "other_sums"
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(
             f"DELETE FROM {table} WHERE level = 0 AND bucket = "  # noqa: S608
@@ -95,7 +95,7 @@ def test_calls_that_no_sum_has_are_found_where_others_were_forgotten(
     )
 
 
-def test_a_ledger_of_which_nothing_was_forgotten_lacks_nothing(path: Path) -> None:
+def test_a_ledger_of_which_nothing_was_pruned_lacks_nothing(path: Path) -> None:
     """Its first calls are missed as much as any others."""
     with closing(Ledger(path, interval_s=60)) as ledger:
         write(ledger, at=OLD)
@@ -105,56 +105,39 @@ def test_a_ledger_of_which_nothing_was_forgotten_lacks_nothing(path: Path) -> No
     assert check_ledger(path)[0].startswith(f"the hour {OLD:%Y-%m-%d} 12:00 UTC")
 
 
-def test_what_an_older_library_has_forgotten_is_no_fault(path: Path) -> None:
-    """It left no mark: what lies before the first call may be forgotten."""
-    with closing(Ledger(path, interval_s=60)) as ledger:
-        for at in (OLD, NOON, NOON + HOUR):
-            write(ledger, at=at)
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DELETE FROM calls WHERE key = (SELECT min(key) FROM calls)")
-        db.execute("DROP TABLE marks")
-        db.execute("PRAGMA user_version = 2")
-    assert check_ledger(path) == []
-    Ledger(path).close()
-    assert check_ledger(path) == []
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DELETE FROM calls WHERE key = (SELECT min(key) FROM calls)")
-    assert check_ledger(path)[0].startswith("the hour 2026-11-25 12:00 UTC")
-
-
-def test_no_call_is_kept_without_its_sums(keep: Keep) -> None:
-    """Months that are forgotten take their calls with them, and no others."""
+def test_no_call_is_stored_without_its_sums(keep: Keep) -> None:
+    """Pruned months lose their calls, and no others."""
     ledger = keep(make_record(at=OLD), make_record(RARE, at=OLD), make_record())
-    assert ledger.forget(sums_before=NOON) == 2
+    assert ledger.prune(sums_before=NOON) == 2
     assert counted(ledger) == (1, 1)
     assert check_ledger(ledger) == []
-    assert ledger.forget(calls_before=OLD, sums_before=NOON) == 0
-    assert ledger.forget() == 0
+    assert ledger.prune(calls_before=OLD, sums_before=NOON) == 0
+    assert ledger.prune() == 0
     ledger.close()
 
 
-def test_tag_sets_are_forgotten_with_the_last_that_had_them(keep: Keep) -> None:
+def test_tag_sets_are_pruned_with_the_last_that_had_them(keep: Keep) -> None:
     """Neither calls nor sums refer to them any more."""
     ledger = keep(
         make_record(at=OLD, tags={"team": "gone"}),
         make_record(at=OLD, tags={"team": "search"}),
         make_record(tags={"team": "search"}),
     )
-    ledger.forget(calls_before=NOON - DAY)
+    ledger.prune(calls_before=NOON - DAY)
     assert tags_kept(ledger) == ["gone", "search"]
-    ledger.forget(sums_before=NOON - DAY)
+    ledger.prune(sums_before=NOON - DAY)
     assert tags_kept(ledger) == ["search"]
     assert check_ledger(ledger) == []
     ledger.close()
 
 
-def test_a_writer_forgets_the_tag_sets_that_another_deleted(place: Place) -> None:
-    """It gives them new ids, and no call gets the tags of somebody else."""
+def test_a_writer_discards_the_tag_sets_that_another_deleted(place: Place) -> None:
+    """It gives them new ids, and no call gets the tags of another."""
     writer, other = (Ledger(place(), interval_s=3600) for _ in range(2))
     for team in ("search", "ads"):
         write(writer, at=OLD, tags={"team": team})
     write(writer, tags={"team": "stays"})
-    assert other.forget(sums_before=NOON - DAY) == 2
+    assert other.prune(sums_before=NOON - DAY) == 2
     assert tags_kept(other) == ["stays"]
     write(other, tags={"team": "new"})
     write(other, tags={"team": "newer"})
@@ -169,35 +152,14 @@ def test_a_writer_forgets_the_tag_sets_that_another_deleted(place: Place) -> Non
         ledger.close()
 
 
-def test_no_id_of_a_tag_set_is_given_twice(path: Path) -> None:
-    """A process with an older library, which looks for no change, knows the old ids."""
-    kept: list[set[int]] = []
-    with closing(Ledger(path, interval_s=3600)) as ledger:
-        for team in ("gone", "search", "ads"):
-            write(ledger, at=OLD, tags={"team": team})
-        write(ledger, tags={})
-        for round_ in range(3):
-            with closing(sqlite3.connect(path)) as db:
-                kept.append({n for (n,) in db.execute("SELECT id FROM tag_sets")})
-            ledger.forget(sums_before=NOON + 40 * DAY)
-            assert tags_kept(ledger) == []
-            write(ledger, tags={"team": f"new{round_}"})
-            assert tags_kept(ledger) == [f"new{round_}"]
-            assert check_ledger(ledger) == []
-    with closing(sqlite3.connect(path)) as db:
-        rows = "SELECT id FROM tag_sets WHERE tags <> '{ }'"
-        kept.append({n for (n,) in db.execute(rows)})
-    assert [sorted(ids) for ids in kept] == [[1, 2, 3, 4], [5, 6], [7, 8], [10]]
-
-
 @pytest.mark.parametrize("names", [None, ["team"]], ids=["all tags", "few tags"])
 @pytest.mark.parametrize(
     "span", [ALWAYS, (NOON, NOON + HOUR / 2)], ids=["sums", "calls"]
 )
-def test_sums_of_a_tag_set_that_is_not_there_are_told(
+def test_sums_of_a_tag_set_that_does_not_exist_are_reported(
     path: Path, names: list[str] | None, span: tuple[datetime, datetime]
 ) -> None:
-    """Nobody is left out of a report without a word."""
+    """A report fails rather than omit them."""
     with closing(Ledger(path, interval_s=3600)) as ledger:
         for team in ("search", "ads"):
             write(ledger, tags={"team": team})
@@ -209,9 +171,9 @@ def test_sums_of_a_tag_set_that_is_not_there_are_told(
                 reader.sums(*span, tag_names=names)
             before = reader.sums(OLD, NOON - DAY, tag_names=names)
             assert [each.calls for each in before] == [1]
-        problem = "there are sums of a tag set that is not there (2)"
+        problem = "sums refer to a tag set that does not exist (2)"
         assert check_ledger(ledger) == [problem]
-        # The way out that the page on the ledger tells.
+        # The remedy of the page on the ledger.
         with closing(sqlite3.connect(path)) as db, db:
             db.execute('INSERT INTO tag_sets VALUES (2, \'{"team": "not known"}\')')
         with ledger.reading() as reader:
@@ -246,14 +208,14 @@ def test_writers_go_on_while_months_are_forgotten(place: Place) -> None:
         thread.start()
     rounds = 0
     while rounds < 15 or min(written) < 3:
-        keeper.forget(sums_before=NOON - DAY)
+        keeper.prune(sums_before=NOON - DAY)
         rounds += 1
     is_over.set()
     for thread in threads:
         thread.join(HANG_S)
     assert min(written) >= 3
     assert all(ledger.flush(HANG_S) for ledger in writers)
-    keeper.forget(sums_before=NOON - DAY)
+    keeper.prune(sums_before=NOON - DAY)
     assert check_ledger(keeper) == []
     with keeper.reading() as reader:
         sums = reader.sums(*ALWAYS)
@@ -265,7 +227,7 @@ def test_writers_go_on_while_months_are_forgotten(place: Place) -> None:
 
 
 def test_a_call_that_is_corrected_twice_is_counted_once(keep: Keep) -> None:
-    """What stands is taken away, whatever the corrector believes to stand there."""
+    """The stored call is subtracted, whatever the correction says."""
     first = make_record(Usage({Unit.INPUT_TOKEN: 10, Unit.SEARCH_UNIT: 1}))
     second = first._replace(usage=RARE, tier="flex", duration_s=9.0)
     third = make_record(id=first.id, tags={"team": "ads"})
@@ -303,10 +265,10 @@ def test_a_call_stays_where_it_is_found(keep: Keep) -> None:
 
 
 def test_a_correction_of_what_is_not_there_changes_nothing(keep: Keep) -> None:
-    """As that of a call which was forgotten."""
+    """So is one of a pruned call."""
     first = make_record(at=OLD)
     ledger = keep(first, make_record())
-    ledger.forget(calls_before=NOON)
+    ledger.prune(calls_before=NOON)
     ledger.correct(first, first._replace(tier="flex"))
     assert ledger.flush(HANG_S)
     assert counted(ledger) == (1, 2)

@@ -44,7 +44,7 @@ def test_long_prompts_are_told_apart(keep: Keep) -> None:
 
 
 def test_units_without_a_column_are_part_of_a_prompt(keep: Keep) -> None:
-    """What stands apart in the file counts too, and given amounts stay exact."""
+    """They count too, and given amounts stay exact."""
     amount = Decimal("0.1234567890123456789")
     image = Usage({Unit.INPUT_TOKEN: 60, Unit.INPUT_IMAGE_TOKEN: 60})
     ledger = keep(
@@ -54,7 +54,9 @@ def test_units_without_a_column_are_part_of_a_prompt(keep: Keep) -> None:
     )
     with ledger.reading() as reader:
         sums = reader.sums_by_use(*ALWAYS, lengths=[100])
-        assert {(length, part.calls, part.kind.currency) for length, part in sums} == {
+        assert {
+            (length, part.calls, part.dimensions.currency) for length, part in sums
+        } == {
             (100, 2, "EUR"),
             (0, 1, "USD"),
         }
@@ -63,8 +65,10 @@ def test_units_without_a_column_are_part_of_a_prompt(keep: Keep) -> None:
     assert given.usage == {Unit.INPUT_TOKEN: 120, Unit.INPUT_IMAGE_TOKEN: 120}
 
 
-def test_only_calls_of_the_span_and_the_kinds_that_are_asked_for(keep: Keep) -> None:
-    """Without lengths nothing but the units used is told apart; ends are exact."""
+def test_only_calls_of_the_span_and_the_chosen_dimensions(
+    keep: Keep,
+) -> None:
+    """Without lengths only units used make groups; ends of the span are exact."""
     ledger = keep(
         make_record(at=NOON),
         make_record(at=NOON.replace(minute=1)),
@@ -72,8 +76,10 @@ def test_only_calls_of_the_span_and_the_kinds_that_are_asked_for(keep: Keep) -> 
     )
     with ledger.reading() as reader:
         ((length, part),) = reader.sums_by_use(
-            NOON, NOON.replace(minute=1), kinds=lambda kind: kind.region == "us-east-1"
+            NOON,
+            NOON.replace(minute=1),
+            dimensions=lambda each: each.region == "us-east-1",
         )
         assert (length, part.calls) == (0, 1)
         assert reader.sums_by_use(NOON, NOON) == []
-        assert reader.sums_by_use(*ALWAYS, kinds=lambda _: False) == []
+        assert reader.sums_by_use(*ALWAYS, dimensions=lambda _: False) == []

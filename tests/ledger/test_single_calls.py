@@ -36,7 +36,7 @@ def test_calls_are_added_up_by_steps_of_duration(keep: Keep) -> None:
 
 
 def test_calls_are_added_up_by_hour_and_chosen_tags(keep: Keep) -> None:
-    """Times come in steps from 1970; tags and kinds can be chosen from."""
+    """Times come in steps from 1970; tags and dimensions can be chosen."""
     ledger = keep(
         make_record(),
         make_record(at=NOON + timedelta(hours=1), tags={"team": "ads"}),
@@ -48,7 +48,7 @@ def test_calls_are_added_up_by_hour_and_chosen_tags(keep: Keep) -> None:
             *ALWAYS,
             {"started_at": 3600},
             tags=lambda tags: tags["team"] == "search",
-            kinds=lambda kind: kind.model.requested == MODEL,
+            dimensions=lambda each: each.model.requested == MODEL,
         )
     assert [(each.values, each.calls) for each in found] == [
         ((datetime(2026, 11, 25, 12, tzinfo=UTC),), 1),
@@ -57,14 +57,14 @@ def test_calls_are_added_up_by_hour_and_chosen_tags(keep: Keep) -> None:
 
 
 def test_units_and_amounts_without_a_column_are_added_up(keep: Keep) -> None:
-    """What stands apart in the file is in the totals too."""
+    """Counts and amounts without a column are in the totals too."""
     given_cost = Cost(Decimal("0.1234567890123456789"), "EUR", {}, {})
     ledger = keep(
         *(make_record(cost=given_cost) for _ in range(2)),
         make_record(Usage({Unit.INPUT_TOKEN: 10**30, Unit.SEARCH_UNIT: 2})),
     )
     with ledger.reading() as reader:
-        found = {each.kind.currency: each for each in reader.totals(*ALWAYS, {})}
+        found = {each.dimensions.currency: each for each in reader.totals(*ALWAYS, {})}
     assert found["EUR"].cost == Decimal("0.2469135780246913578")
     assert found["USD"].usage == {Unit.INPUT_TOKEN: 10**30, Unit.SEARCH_UNIT: 2}
 
@@ -81,14 +81,15 @@ def test_some_fields_of_every_call(keep: Keep) -> None:
     ).split()
     with ledger.reading() as reader:
         found = list(reader.fields(*ALWAYS, names))
-        kinds = [kind.model.requested for (kind,) in reader.fields(*ALWAYS, ["kind"])]
+        shared = reader.fields(*ALWAYS, ["dimensions"])
+        models = [each.model.requested for (each,) in shared]
         plain = list(reader.fields(*ALWAYS, ["attempts", "output_token"]))
     search = {"team": "search", "app": "ranker"}
     assert found == [
         (NOON, 2.5, None, 1, "why not", {"team": "ads"}, 100, None),
         (NOON + timedelta(seconds=1), 1.25, 0.5, 1, None, search, 100, None),
     ]
-    assert kinds == [MODEL, MODEL]
+    assert models == [MODEL, MODEL]
     assert plain == [(1, 50), (1, 50)]
 
 
@@ -157,14 +158,14 @@ def test_totals_are_those_of_the_calls(
     keys = [
         (
             each.values[0]["team"],
-            each.kind.model.requested,
+            each.dimensions.model.requested,
             round(each.values[1] * 1e6) // width_us,
         )
         for each in found
     ]
     counted: Counter[tuple[str, str, int]] = Counter()
     spent: Counter[tuple[str, str, int]] = Counter()
-    for key, each in zip(keys, found, strict=True):  # of one model, kinds may differ
+    for key, each in zip(keys, found, strict=True):  # dimensions may differ
         counted[key] += each.calls
         spent[key] += each.cost
     assert counted == expected
@@ -236,13 +237,23 @@ def test_few_tags_add_up_to_what_all_do(
         return record.cost.total
 
     assert grouped(
-        (some(each.tags), each.kind.model.requested, each.calls, each.cost or ZERO)
+        (
+            some(each.tags),
+            each.dimensions.model.requested,
+            each.calls,
+            each.cost or ZERO,
+        )
         for each in sums
     ) == grouped(
         (some(each.tags), each.model.requested, 1, cost(each)) for each in inside
     )
     assert grouped(
-        ((tags["team"], tags["app"]), each.kind.model.requested, each.calls, each.cost)
+        (
+            (tags["team"], tags["app"]),
+            each.dimensions.model.requested,
+            each.calls,
+            each.cost,
+        )
         for each in totals
         for tags in each.values
     ) == grouped(
