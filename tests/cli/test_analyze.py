@@ -196,7 +196,7 @@ def test_what_if(kept: Path) -> None:
     assert rows["search", model] == ["56", "$28.15", "$22.52", "$5.63", "-20.0%"]
     assert rows["[b]", "acme.unheard-of-v1:0"] == ["0", "unpriced", "no", "price"]
     assert "1 call to acme.unheard-of-v1:0, unpriced: the actual cost is not" in shown
-    assert f"{NOVA} (geo) would have been sent" in shown
+    assert f"{NOVA} (geo) would have the same token counts" in shown
 
 
 def test_what_if_as_json(kept: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_weekend_like_a_working_day(spend: Spend) -> None:
 
 
 def test_a_day_without_calls(spend: Spend) -> None:
-    """Less than expected is told too, and that it is less."""
+    """An amount below the range is reported as such."""
     amounts = [*working_week(random.Random(3), 44), 0.0, 100.0]
     (found,) = anomalies(spend(days(amounts))).anomalies
     assert (found.start, found.is_high) == (MONDAY + 44 * DAY, False)
@@ -87,7 +87,7 @@ def test_a_day_without_calls(spend: Spend) -> None:
 
 
 def test_the_last_day_is_not_low_before_it_ends(spend: Spend) -> None:
-    """Half a day costs less than a day; only what is above can be told of it."""
+    """An incomplete day is reported only if it is above the range."""
     amounts = working_week(random.Random(4), 45)
     amounts[-1] = 10.0
     assert anomalies(spend(days(amounts))).anomalies == ()
@@ -253,7 +253,7 @@ def test_how_many_planted_spikes_are_found(
 
 
 def test_a_step_is_found_when_it_comes(spend: Spend) -> None:
-    """What stays three times as dear is told from its first day on."""
+    """A series that triples is reported from its first day on."""
     amounts = [each * (3 if n >= 50 else 1) for n, each in enumerate(planted(3, 0.1))]
     found = anomalies(spend(days(amounts))).anomalies
     assert min(each.start for each in found) == MONDAY + 50 * DAY
@@ -261,7 +261,7 @@ def test_a_step_is_found_when_it_comes(spend: Spend) -> None:
 
 
 def test_a_new_model_that_is_dear(keep: Callable[..., Ledger]) -> None:
-    """It has no past of its own, and stands out by what it adds to its team."""
+    """It has no history, and is reported by what it adds to its team."""
     old = days(planted(4, 0.1))
     sonnet = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     new = make_record(
@@ -280,7 +280,7 @@ def test_a_new_model_that_is_dear(keep: Callable[..., Ledger]) -> None:
 
 
 def test_a_loop_in_the_night(spend: Spend) -> None:
-    """Hours in which nobody works are told when somebody's script does."""
+    """Spend in usually idle hours is reported."""
     draw = random.Random(8)
     spent = [
         Spent(
@@ -355,7 +355,7 @@ def test_injected_anomalies_are_found(
     place: int,
     times: float,
 ) -> None:
-    """A day that costs many times what such days do is told before all others."""
+    """The day with the largest difference is reported first."""
     draw = random.Random(seed)
     amounts = [
         100.0 * (0.2 if day % 7 > 4 else 1.0) * math.exp(draw.gauss(0, scatter))
@@ -415,7 +415,7 @@ def test_spend_that_is_known_as_a_whole_only(keep: Callable[..., Ledger]) -> Non
 
 
 def test_wrong_figures_and_an_empty_ledger(keep: Callable[..., Ledger]) -> None:
-    """The message says what is expected; without calls there is nothing to judge."""
+    """The message says what is expected; without calls nothing is checked."""
     ledger = keep()
     with pytest.raises(ConfigError, match="the step is week; expected day or hour"):
         anomalies(ledger, step=Step.WEEK)

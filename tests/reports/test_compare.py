@@ -1,4 +1,4 @@
-"""Experiments side by side: figures by hand, and chance kept apart from difference."""
+"""Comparison: figures by hand, and differences apart from chance."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_filters_and_spans_hold(keep: Keep) -> None:
 
 
 def test_calls_whose_single_rows_were_forgotten(keep: Keep) -> None:
-    """They count in all figures that sums tell; what stands on the others is said."""
+    """They count in all figures from sums; the remark counts the single calls left."""
     old = NOON - timedelta(days=40)
     ledger = keep(
         *(of("a", 2_000, at=old) for _ in range(30)),
@@ -212,7 +212,7 @@ def test_sums_alone_are_compared_too(keep: Keep) -> None:
 
 
 def test_a_side_without_any_price(keep: Keep) -> None:
-    """What nobody knows is not nothing: it has no amount, and is counted."""
+    """Unknown is not zero: the group has no amount, and its calls are counted."""
     unpriced = {"cost": None, "price_status": PriceStatus.UNPRICED}
     found = compare(keep(of("a"), of("b", **unpriced)), "experiment", ["a", "b"])
     b = found.groups[1]

@@ -104,7 +104,7 @@ def test_calls_without_a_price_by_reason(keep: Keep) -> None:
 
 
 def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:
-    """Their number and usage are still told."""
+    """Their number and usage are still reported."""
     ledger = keep(
         make_record(model="acme.unheard-of-v1:0", at=NOON - 9 * DAY),
         make_record(model="acme.unheard-of-v1:0"),
@@ -145,7 +145,7 @@ def test_the_first_and_the_last_hour_are_of_all_kinds(keep: Keep) -> None:
 
 
 def test_what_is_left_of_forgotten_calls_has_no_units_of_others(keep: Keep) -> None:
-    """A unit that only kept calls used is not among those of forgotten ones."""
+    """A unit of remaining calls only is not among those of deleted ones."""
     odd = {"model": "acme.unheard-of-v1:0"}
     image = Usage({Unit.INPUT_TOKEN: 5, Unit.OUTPUT_IMAGE: 1})
     ledger = keep(make_record(at=NOON - DAY, **odd), make_record(image, **odd))

@@ -122,7 +122,7 @@ def test_every_amount_can_be_checked_by_hand(keep: Keep) -> None:
 
 
 def test_an_amount_given_as_a_whole_is_told_as_one(keep: Keep) -> None:
-    """Where no prices are known, the amount stands for itself, in its currency."""
+    """Without unit prices the amount is shown in its currency."""
     given = Cost(Decimal("1.5"), "CHF", {}, {})
     page = render(keep(make_record(cost=given)), now=NOW)
     model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -139,7 +139,7 @@ def test_currencies_stand_beside_one_another(keep: Keep) -> None:
 
 
 def test_failures_and_what_they_cost_are_told(keep: Keep) -> None:
-    """Calls that failed or were given up stand on their own."""
+    """Failed and abandoned calls have rows of their own."""
     ledger = keep(
         make_record(),
         make_record(outcome=Outcome.ABANDONED),
@@ -170,7 +170,7 @@ def cards(page: str) -> dict[str, str]:
 
 
 def test_key_figures_of_what_has_no_price(keep: Keep) -> None:
-    """A dash stands for what nobody knows, with how many calls that are."""
+    """A dash marks unknown amounts, with their number of calls."""
     odd = "acme.unheard-of-v1:0"
     told = cards(render(keep(make_record(model=odd, tags={})), now=NOW))
     assert told["Spend at list prices"].split() == "\u2013 no call is priced".split()
@@ -190,7 +190,7 @@ def test_key_figures_of_what_has_no_price(keep: Keep) -> None:
 
 
 def test_key_figures_of_other_currencies(keep: Keep) -> None:
-    """What is spent in them is told wherever the main one is."""
+    """They are shown wherever the main one is."""
     francs = Cost(Decimal("1.5"), "CHF", {}, {})
     estimated = {"cost": francs, "price_status": PriceStatus.ESTIMATED, "tags": {}}
     lost = make_record(outcome=Outcome.ABANDONED, **estimated)
@@ -211,7 +211,7 @@ def test_many_models_without_a_price_are_summed_up(keep: Keep) -> None:
 
 
 def test_units_other_than_tokens_have_a_price_each(keep: Keep) -> None:
-    """A page without tokens says so, and prices stand for one piece."""
+    """A page without tokens says so, and prices are for one unit."""
     usage = Usage({Unit.GUARDRAIL_CONTENT_TEXT_UNIT: 3})
     record = make_record(usage, model="bedrock.guardrail", operation="ApplyGuardrail")
     page = render(keep(record), now=NOW)
@@ -333,7 +333,7 @@ def test_the_page_asks_nobody_for_anything(keep: Keep) -> None:
 
 
 def test_the_charting_library_is_as_it_was_published() -> None:
-    """The digests of the vendored files are those that stand beside them."""
+    """The digests of the vendored files are those in their README."""
     readme = (PACKAGE / "vendor/README.md").read_text("utf-8")
     told = dict(re.findall(r"`(uPlot\.\S+?)` \| `([0-9a-f]{64})`", readme))
     assert told == {
@@ -419,7 +419,7 @@ def test_a_page_without_calls_says_so(is_empty: bool, keep: Keep) -> None:  # no
 
 
 def test_an_old_price_table_is_told(keep: Keep) -> None:
-    """How old the list prices are stands at the top, and stands out when they are."""
+    """The age of the list prices is at the top, and highlighted if they are old."""
     ledger = keep(make_record())
     old = render(ledger, now=datetime(2027, 3, 1, tzinfo=UTC))
     assert re.search(r'<p class="note">Costs are estimates .* days before', old)

@@ -50,7 +50,7 @@ def repeated(found: IdenticalRequests) -> dict[str | None, tuple[int, Decimal]]:
 
 
 def test_repeats_are_counted_for_who_asked_again(keep: Keep) -> None:
-    """The first call is needed; each later one is the cost of whoever made it."""
+    """The first call is needed; each later one counts for its caller."""
     ledger = keep(
         asked(A, 0),
         asked(A, 1),
@@ -91,7 +91,7 @@ def test_requests_are_named_by_what_their_repeats_cost(keep: Keep) -> None:
 
 
 def test_answers_are_kept_for_some_time(keep: Keep) -> None:
-    """An answer that is too old is asked for again, and kept anew."""
+    """An expired answer is requested again, and cached anew."""
     minutes = (0, 4, 8, 12, 100, 60 * 24, 60 * 30)
     found = identical_requests(
         keep(*(asked(A, minute) for minute in minutes)), within=timedelta(minutes=5)
@@ -145,13 +145,13 @@ def test_repeats_without_a_price_are_told(keep: Keep) -> None:
 
 
 def test_calls_that_are_never_hashed_are_not_missing(keep: Keep) -> None:
-    """A free operation saves nothing, so that nobody has to know its request."""
+    """A free operation saves nothing and needs no hash."""
     found = identical_requests(keep(asked(None, operation="CountTokens"), asked(None)))
     assert (found.total.calls, found.total.unhashed) == (0, 1)
 
 
 def test_filters_and_the_span_hold(keep: Keep) -> None:
-    """What lies outside answers nobody, and is nobody's repeat."""
+    """Calls outside the selection neither answer nor repeat others."""
     ledger = keep(asked(A, 0), asked(A, 70), asked(A, 71, "ads"), asked(A, 72, "ads"))
     found = identical_requests(ledger, ("team",), select(where=["team=ads"]))
     assert repeated(found) == {"ads": (1, COST)}

@@ -1,4 +1,4 @@
-"""What a reader is told: what makes no sense, what is misspelt, what has no price."""
+"""Remarks of reports: invalid dimensions, misspelt tags, calls without a price."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_what_caching_saved(keep: Keep) -> None:
 
 
 def test_a_cache_that_is_only_written_costs_more(keep: Keep) -> None:
-    """A prefix that nobody reads again is a loss, and shown as one."""
+    """A prefix that is never read again is a loss, and shown as one."""
     found = savings(keep(cached(0, 1_000_000)), ("team",))
     assert option(found, SavingsOption.CACHED).total == Decimal("-0.5")
 
@@ -77,7 +77,7 @@ def test_caching_by_models_whose_price_hangs_on_length(keep: Keep) -> None:
 
 
 def test_what_failed_and_abandoned_calls_cost(keep: Keep) -> None:
-    """Waste is told with its calls, and hidden retries with it."""
+    """Waste has its number of calls and of hidden retries."""
     ledger = keep(
         make_record(LONG, model=SONNET_5),
         make_record(LONG, model=SONNET_5, outcome=Outcome.ABANDONED),
@@ -104,7 +104,7 @@ def test_what_failed_and_abandoned_calls_cost(keep: Keep) -> None:
 
 
 def test_global_ids_instead_of_geo_ones(keep: Keep) -> None:
-    """What has no global price is told; what is global already is left alone."""
+    """Calls without a global price are listed; global ones are ignored."""
     ledger = keep(
         make_record(LONG, model=SONNET_5),
         make_record(LONG, model=GLOBAL_SONNET_5),
@@ -119,7 +119,7 @@ def test_global_ids_instead_of_geo_ones(keep: Keep) -> None:
 
 
 def test_long_prompts_that_hardly_use_the_cache(keep: Keep) -> None:
-    """A chance is told with its evidence; few calls or short prompts are none."""
+    """An option has its evidence; few calls or short prompts are none."""
     short = Usage({Unit.INPUT_TOKEN: 1_000, Unit.OUTPUT_TOKEN: 10})
     ledger = keep(
         *(make_record(LONG, model=SONNET_5, tags={"team": "a"}) for _ in range(100)),
@@ -216,7 +216,7 @@ def test_who_uses_the_cache_already_is_not_told_to(keep: Keep) -> None:
 
 
 def test_a_way_that_costs_more_is_no_chance(keep: Keep) -> None:
-    """It is neither told nor in the total."""
+    """It is neither listed nor in the total."""
     dear = PriceTable.bundled().with_overrides(
         rows=[
             PriceRow(

@@ -175,7 +175,7 @@ def test_the_model_of_these_tests() -> None:
 
 
 def test_a_day_of_25_hours() -> None:
-    """Hours that come twice are told apart; the day is one stretch of 25 hours."""
+    """Hours that occur twice differ; the day is one period of 25 hours."""
     since = datetime(2026, 10, 25, tzinfo=BERLIN)
     until = datetime(2026, 10, 26, tzinfo=BERLIN)
     hours = edges(Step.HOUR, since, until)

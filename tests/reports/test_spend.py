@@ -255,7 +255,7 @@ def test_progress_is_told(keep: Keep) -> None:
 
 
 def test_a_report_as_a_plain_table(keep: Keep) -> None:
-    """Columns by name; a tag that is called as a figure is told apart."""
+    """Columns by name; a tag with the name of a figure is prefixed."""
     ledger = keep(*(make_record(tags={"calls": team}) for team in ("a", "a", "b", "c")))
     table = tabulate_spend(spend_by(ledger, ["tag:calls", "day"], top=1))
     assert table.names == (

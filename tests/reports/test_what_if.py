@@ -77,7 +77,7 @@ def test_priced_another_way(name: str, keep: Keep) -> None:
 
 
 def test_by_tags_and_only_like_with_like(keep: Keep) -> None:
-    """Calls without one of the prices are told, and are in neither sum."""
+    """Calls without one of the prices are listed, and in neither sum."""
     ledger = keep(
         make_record(MILLION, model=SONNET_5, tags={"team": "search"}),
         make_record(MILLION, model=NOVA, tags={"team": "search"}),
@@ -338,11 +338,11 @@ def test_assumptions_are_stated() -> None:
     assert f"{NOVA} (geo) would have the same token counts" in text
     assert "25% of each prompt" in text
     assert "with their geo ids" in text
-    assert "failed calls stay free" in text
+    assert "failed calls remain free" in text
 
 
 def test_an_amount_at_a_price_that_is_only_likely(keep: Keep) -> None:
-    """The part of the other sum whose price nobody confirmed is told."""
+    """The part of the alternative sum with unconfirmed prices is stated."""
     likely = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     ledger = keep(make_record(MILLION, model=SONNET_5))
     total = what_if(ledger, Alternative(model=likely)).total
@@ -352,7 +352,7 @@ def test_an_amount_at_a_price_that_is_only_likely(keep: Keep) -> None:
 
 
 def test_calls_of_which_some_are_gone(keep: Keep) -> None:
-    """Those that are left are priced, the others told with what they cost."""
+    """Remaining calls are priced, the others listed with their cost."""
     early = datetime(2026, 11, 20, tzinfo=UTC)
     ledger = keep(
         *(make_record(MILLION, model=SONNET_5, at=early) for _ in range(2)),
