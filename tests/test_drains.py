@@ -41,8 +41,8 @@ from bedrock_attrib import CallRecord, Recorder, Unit, attribution, instrument
 from bedrock_attrib._config import Config
 from bedrock_attrib._instrument.abandoned_streams import can_be_read_on, read_on
 from bedrock_attrib._model.record import Outcome, PriceStatus
-from bedrock_attrib._runtime.background import Drains
-from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._runtime.background import BackgroundReaders
+from bedrock_attrib._runtime.contained_errors import ContainedErrors
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -365,8 +365,8 @@ def test_a_stream_without_a_connection_is_estimated(sink: ListSink) -> None:
 
 def test_jobs_are_refused_when_too_many_wait() -> None:
     """Where streams are dropped faster than they are read, some are estimated."""
-    faults = Faults()
-    drains = Drains(threads=1, max_s=1, max_events=1, faults=faults)
+    faults = ContainedErrors()
+    drains = BackgroundReaders(threads=1, max_s=1, max_events=1, faults=faults)
     free = threading.Event()
     done: list[int] = []
 

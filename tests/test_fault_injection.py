@@ -23,7 +23,7 @@ from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instru
 from bedrock_attrib._attribution import Spend
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
-from bedrock_attrib._recording.call_target import Routes
+from bedrock_attrib._recording.call_target import CallTargets
 from bedrock_attrib._recording.finalizer import Finalizer
 from bedrock_attrib.pricing._rate_sheet import ModelPricer
 from bedrock_attrib.testing import (
@@ -91,12 +91,12 @@ USES = (converse, invoke, stream, stream_to_the_last, refused, rerank)
 # Every place of ours that works during a call: where, and what breaks there.
 PLACES: dict[str, tuple[Any, str]] = {
     "start of a call": (Recorder, "start"),
-    "routes": (Routes, "__missing__"),
+    "routes": (CallTargets, "__missing__"),
     "a call's own object": (Call, "__init__"),
     "default tags": (recorder_module, "current_attribution"),
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
-    "error status": (Recorder, "turned_away"),
+    "error status": (Recorder, "rejected"),
     "classifying an error": (endings_module, "status_of_refusal"),
     "end of an answer": (Recorder, "answered"),
     "end of a stream": (Recorder, "stream_ended"),

@@ -10,7 +10,7 @@ import threading
 import pytest
 from waiting import HANG_S
 
-from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._runtime.contained_errors import ContainedErrors
 
 
 def raised(error: Exception) -> Exception:
@@ -27,7 +27,7 @@ def _raise(error: Exception) -> None:
 def test_first_of_a_kind_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """A kind is a place and a class; the first of each warns, the rest is DEBUG."""
     caplog.set_level(logging.DEBUG, logger="bedrock_attrib")
-    faults = Faults()
+    faults = ContainedErrors()
     for error in (ValueError("a"), ValueError("b"), KeyError("c")):
         faults.note("reader", raised(error))
     faults.note("sink", raised(ValueError("d")))
@@ -43,7 +43,7 @@ def test_first_of_a_kind_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_message_names_place_not_content(caplog: pytest.LogCaptureFixture) -> None:
     """Class, place and line are told; the error's message may quote a prompt."""
-    Faults().note("reader", raised(ValueError("my secret prompt")))
+    ContainedErrors().note("reader", raised(ValueError("my secret prompt")))
     (record,) = caplog.records
     message = record.getMessage()
     assert message.startswith("contained ValueError in reader (raised at ")
@@ -54,13 +54,13 @@ def test_message_names_place_not_content(caplog: pytest.LogCaptureFixture) -> No
 
 def test_error_that_was_never_raised(caplog: pytest.LogCaptureFixture) -> None:
     """An error without a traceback is told without a place in the code."""
-    Faults().note("reader", ValueError())
+    ContainedErrors().note("reader", ValueError())
     assert "(raised at unknown place)" in caplog.text
 
 
 def test_counts_are_a_copy() -> None:
     """Whoever asks for the counts may keep and change them."""
-    faults = Faults()
+    faults = ContainedErrors()
     faults.counts()["reader"] = 3
     assert faults.counts() == {}
 
@@ -74,7 +74,7 @@ def test_broken_log_handler_is_contained() -> None:
 
     logger, handler = logging.getLogger("bedrock_attrib"), Broken()
     logger.addHandler(handler)
-    faults = Faults()
+    faults = ContainedErrors()
     try:
         faults.note("reader", raised(ValueError()))
         faults.note("reader", raised(ValueError()))
@@ -85,7 +85,7 @@ def test_broken_log_handler_is_contained() -> None:
 
 def test_many_threads() -> None:
     """No fault is lost, however many threads note at once."""
-    faults, error = Faults(), raised(ValueError())
+    faults, error = ContainedErrors(), raised(ValueError())
 
     def note() -> None:
         for _ in range(500):
@@ -101,7 +101,7 @@ def test_many_threads() -> None:
 
 def test_finalizer_in_the_middle() -> None:
     """A finalizer that notes a fault while one is being noted does not wait."""
-    faults = Faults()
+    faults = ContainedErrors()
 
     class Dropped:
         def __init__(self) -> None:
@@ -135,7 +135,7 @@ def test_finalizer_in_the_middle() -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_forked_child_starts_from_nothing() -> None:
     """What was counted before a fork is the parent's."""
-    faults = Faults()
+    faults = ContainedErrors()
     faults.note("reader", ValueError())
     child = os.fork()
     if child == 0:

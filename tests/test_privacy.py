@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from bedrock_attrib import Ledger, Recorder, attribution, instrument
 from bedrock_attrib._config import Config
-from bedrock_attrib._model.record import Reading
+from bedrock_attrib._model.record import UsageReading
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib.metrics import OpenTelemetrySink
 from bedrock_attrib.testing import (
@@ -166,5 +166,5 @@ def test_nothing_is_held_after_a_stream() -> None:
         list(client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"])
         assert len(sink.records) == 1
     gc.collect()
-    held = [each for each in gc.get_objects() if type(each) in (Call, Reading)]
+    held = [each for each in gc.get_objects() if type(each) in (Call, UsageReading)]
     assert held == []

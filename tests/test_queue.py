@@ -16,22 +16,22 @@ import pytest
 from waiting import HANG_S, wait_until
 
 from bedrock_attrib._runtime.batch_queue import BatchQueue
-from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._runtime.contained_errors import ContainedErrors
 
 Batches = list[list[int]]
 
 
 @pytest.fixture
-def faults() -> Faults:
+def faults() -> ContainedErrors:
     """Counts what handlers raise."""
-    return Faults()
+    return ContainedErrors()
 
 
 Make = Callable[..., BatchQueue[int]]
 
 
 @pytest.fixture
-def make(faults: Faults) -> Iterator[Make]:
+def make(faults: ContainedErrors) -> Iterator[Make]:
     """Makes queues, which are closed after the test."""
     made: list[BatchQueue[int]] = []
 
@@ -264,7 +264,7 @@ def test_a_signal_handler_may_drain(make: Make) -> None:
     assert sorted(found) == list(range(100))
 
 
-def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:
+def test_fault_costs_one_batch(make: Make, faults: ContainedErrors) -> None:
     """A handler's exception is noted, its batch is counted as lost, work goes on."""
     batches: Batches = []
 
@@ -284,7 +284,7 @@ def test_fault_costs_one_batch(make: Make, faults: Faults) -> None:
     assert list(faults.counts().values()) == [1]
 
 
-def test_thread_outlives_what_is_no_fault(make: Make, faults: Faults) -> None:
+def test_thread_outlives_what_is_no_fault(make: Make, faults: ContainedErrors) -> None:
     """A handler that raises what is no fault, on the thread, leaves it running."""
     handled: Batches = []
 
@@ -424,7 +424,7 @@ def test_polls(make: Make) -> None:
     assert len(looks) == 2
 
 
-def test_a_poll_that_fails(make: Make, faults: Faults) -> None:
+def test_a_poll_that_fails(make: Make, faults: ContainedErrors) -> None:
     """A poll that raises is noted and not asked again."""
     queue = make(lambda _: None)
     queue.poll_until(lambda: bool(1 // 0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import current_attribution
 from ._recording.recorder import Recorder, lifecycle_of
-from ._runtime.contained_errors import Faults
+from ._runtime.contained_errors import ContainedErrors
 from ._runtime.fork import ResetOrder, after_fork
 from ._sinks.protocols import Guard, LossySink, Sink
 
@@ -140,7 +140,7 @@ def _make(
 
     config = Config.load(settings)
     table = prices if prices is not None else price_table_of(config)
-    faults = Faults()
+    faults = ContainedErrors()
     others = (*_ledger(config), *sinks)
     own: list[Sink] = []
     if config.metrics:
@@ -194,7 +194,7 @@ def _metrics_sink(
     prices: PriceTable,
     meter_provider: MeterProvider | None,
     others: Sequence[Sink],
-    faults: Faults,
+    faults: ContainedErrors,
 ) -> OpenTelemetrySink:
     # As in _make.
     from .metrics import OpenTelemetrySink, semconv_from_opt_in  # noqa: PLC0415

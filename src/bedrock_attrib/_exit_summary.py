@@ -10,7 +10,7 @@ from ._attribution.spend import sums_of
 from ._model.formatting import counted, money
 from ._model.record import CallRecord
 from ._runtime.fork import ResetOrder, after_fork
-from ._runtime.shutdown import when_it_ends
+from ._runtime.shutdown import on_exit
 
 
 class SummarySink:
@@ -65,5 +65,5 @@ def _line(spend: Spend) -> str:
 SUMMARY = SummarySink()
 """The sink of this process."""
 
-when_it_ends(SUMMARY.write_line)
+on_exit(SUMMARY.write_line)
 after_fork(SUMMARY.reset, ResetOrder.FIGURES)

@@ -13,7 +13,7 @@ from waiting import HANG_S, wait_until
 
 from bedrock_attrib._model.record import CallRecord
 from bedrock_attrib._model.tags import Tags
-from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._runtime.contained_errors import ContainedErrors
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv
 from bedrock_attrib.metrics._retired import RetiredSinks
 
@@ -120,7 +120,7 @@ def test_losses_faults_and_folded_tags(
 ) -> None:
     """What was lost stays counted."""
     for number in range(3):
-        faults = Faults()
+        faults = ContainedErrors()
         faults.note("reader", ValueError())
         closed(
             metrics,
@@ -144,7 +144,7 @@ def test_faults_that_a_closed_sink_shares(
     metrics: Any, record: Callable[..., CallRecord]
 ) -> None:
     """They are counted once beside a sink that is in use."""
-    faults = Faults()
+    faults = ContainedErrors()
     faults.note("reader", ValueError())
     over = OpenTelemetrySink(meter_provider=metrics.provider, faults=faults)
     over.close()

@@ -27,7 +27,7 @@ from bedrock_attrib._model.model_id import GUARDRAIL_MODEL, parse_model_id
 from bedrock_attrib._model.record import CallRecord, Outcome, PriceStatus
 from bedrock_attrib._model.tags import Tags
 from bedrock_attrib._model.usage import Unit, Usage
-from bedrock_attrib._runtime.contained_errors import Faults
+from bedrock_attrib._runtime.contained_errors import ContainedErrors
 from bedrock_attrib._sinks.protocols import PullSink
 from bedrock_attrib.metrics import OpenTelemetrySink, SemConv, semconv_from_opt_in
 
@@ -305,7 +305,7 @@ def test_losses_of_every_sink_are_shown(metrics: Metrics) -> None:
 
 def test_contained_faults_are_shown_by_place(metrics: Metrics) -> None:
     """What was kept away from calls can be alerted on."""
-    faults = Faults()
+    faults = ContainedErrors()
     metrics.sink(faults=faults)
     faults.note("reader", ValueError())
     assert metrics.values("bedrock_attrib.faults", "place") == {("reader",): 1}

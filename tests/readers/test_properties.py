@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedrock_attrib._model.model_id import ModelRef, parse_model_id
-from bedrock_attrib._model.record import Reading
+from bedrock_attrib._model.record import UsageReading
 from bedrock_attrib._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from bedrock_attrib._readers import (
     OPERATIONS,
@@ -96,7 +96,7 @@ parsed = st.fixed_dictionaries(
 )
 
 
-def check(reading: Reading | None) -> None:
+def check(reading: UsageReading | None) -> None:
     """A reading holds whole numbers from zero up, or says nothing."""
     if reading is None or reading.counts is None:
         return
@@ -189,16 +189,16 @@ def pieces(draw: Callable[..., Any]) -> bytes:
 def test_bodies_never_raise(body: bytes, model: ModelRef) -> None:
     """Whatever a body holds, reading it gives counts or nothing."""
     for reading in (
-        Reading(),
-        Reading({Unit.INPUT_TOKEN: 3}),
+        UsageReading(),
+        UsageReading({Unit.INPUT_TOKEN: 3}),
         _with_assumed_writes(),
     ):
         read_body(body, reading, model)
         check(reading)
 
 
-def _with_assumed_writes() -> Reading:
-    reading = Reading({Unit.INPUT_TOKEN: 3, Unit.CACHE_WRITE_5M_TOKEN: 100})
+def _with_assumed_writes() -> UsageReading:
+    reading = UsageReading({Unit.INPUT_TOKEN: 3, Unit.CACHE_WRITE_5M_TOKEN: 100})
     reading.assumed = Unit.CACHE_WRITE_5M_TOKEN
     return reading
 
@@ -306,7 +306,7 @@ def test_requests_never_raise(
     facts = read_request(body)
     Usage(facts.counts)
     assert all(facts.counts.values())
-    reading = Reading(stated)
+    reading = UsageReading(stated)
     merge_request(reading, facts)
     check(reading)
     if stated is None and not facts.counts:
@@ -365,7 +365,7 @@ def test_each_token_is_counted_once(
     model: ModelRef,
 ) -> None:
     """Units are disjoint and add up to what was sent and generated."""
-    reading = Reading()
+    reading = UsageReading()
     read_body(encoded(shape(n, o, r, w5, w1)), reading, model)
     assert reading.counts is not None
     usage = Usage(reading.counts)

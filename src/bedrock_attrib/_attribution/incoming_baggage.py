@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from opentelemetry.baggage import get_all
 
 from .._model.tags import NO_TAGS, Tags
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from ..errors import ConfigError
 from . import MAX_VALUE_LENGTH, check_tags
 
@@ -26,7 +26,7 @@ class BaggageTags:
     that fails the check is left out and counted as a fault; nothing raises.
     """
 
-    def __init__(self, keys: Sequence[str], faults: Faults) -> None:
+    def __init__(self, keys: Sequence[str], faults: ContainedErrors) -> None:
         """Accept *keys*, which must be checked."""
         self._keys = tuple(keys)
         self._faults = faults

@@ -13,7 +13,7 @@ from botocore.eventstream import EventStream
 
 from .._readers import is_final
 from .._recording.call import Call
-from .._runtime.background import Drains
+from .._runtime.background import BackgroundReaders
 from .._runtime.contained_errors import logger
 from .botocore_internals import raw_stream_of
 from .observers import StreamObserver, error_name
@@ -96,7 +96,9 @@ class AbandonedStreamObserver(StreamObserver):
 
     __slots__ = ("_drains", "_is_drained", "_stream", "_until")
 
-    def __init__(self, call: Call, stream: EventStream, drains: Drains) -> None:
+    def __init__(
+        self, call: Call, stream: EventStream, drains: BackgroundReaders
+    ) -> None:
         """Observe the stream of *call*.
 
         Args:
@@ -123,7 +125,7 @@ class AbandonedStreamObserver(StreamObserver):
         if self._drains.is_closed:
             self._recorder.call_dropped(call)
         else:
-            self._recorder.look_again(self._is_done)
+            self._recorder.poll_until_over(self._is_done)
 
     def _is_done(self) -> bool:
         """Return whether the call has ended; starts the reading, and bounds it."""

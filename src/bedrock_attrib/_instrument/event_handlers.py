@@ -10,7 +10,7 @@ import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
-from .._readers import OPERATIONS, BodyAnswer, is_turned_away
+from .._readers import OPERATIONS, BodyAnswer, is_rejected
 from .._recording.call import NO_RETRIES, Call
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
@@ -173,7 +173,7 @@ class Handlers:
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
         except Exception as fault:
-            call.recorder.faults.note("send", fault)
+            call.lifecycle.faults.note("send", fault)
 
     def tried(
         self,
@@ -200,7 +200,7 @@ class Handlers:
             if error is not None:
                 call.doubtful_attempts = (*call.doubtful_attempts, error)
         except Exception as fault:
-            call.recorder.faults.note("attempt", fault)
+            call.lifecycle.faults.note("attempt", fault)
 
     def answer(
         self,
@@ -218,7 +218,7 @@ class Handlers:
         try:
             _take_answer(call, http_response.status_code, parsed)
         except Exception as fault:
-            call.recorder.faults.note("answer", fault)
+            call.lifecycle.faults.note("answer", fault)
             _end_without_answer(call)
 
     def fail(self, exception: Exception, context: dict[str, Any], **_: Any) -> None:
@@ -229,9 +229,9 @@ class Handlers:
         try:
             call.attempts = call.retries.get("attempt", 1)
             was_sent = not isinstance(exception, _BEFORE_SENDING)
-            call.recorder.unanswered(call, error_name(exception), was_sent=was_sent)
+            call.lifecycle.unanswered(call, error_name(exception), was_sent=was_sent)
         except Exception as fault:
-            call.recorder.faults.note("fail", fault)
+            call.lifecycle.faults.note("fail", fault)
 
 
 def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
@@ -269,7 +269,7 @@ def _doubtful_error(
         return error_name(exception)
     http_response, parsed = response
     status = http_response.status_code
-    return None if is_turned_away(status) else _error_code(parsed, status)
+    return None if is_rejected(status) else _error_code(parsed, status)
 
 
 def _error_code(parsed: Any, status: int) -> str:
@@ -278,13 +278,13 @@ def _error_code(parsed: Any, status: int) -> str:
 
 def _end_without_answer(call: Call) -> None:
     try:
-        call.recorder.answer_lost(call)
+        call.lifecycle.answer_unreadable(call)
     except Exception as fault:
-        call.recorder.faults.note("answer", fault)
+        call.lifecycle.faults.note("answer", fault)
 
 
 def _take_answer(call: Call, status: int, parsed: Any) -> None:
-    recorder = call.recorder
+    recorder = call.lifecycle
     call.retries = NO_RETRIES  # large, and of no more use
     metadata = parsed.get("ResponseMetadata") or {}
     call.request_id = metadata.get("RequestId")
@@ -292,11 +292,11 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     if retries:
         call.attempts = retries + 1
     if status >= _FIRST_ERROR:
-        recorder.turned_away(call, status, _error_code(parsed, status))
+        recorder.rejected(call, status, _error_code(parsed, status))
         return
-    row = call.route.operation
+    row = call.target.operation
     if row.stream is not None:
-        call.answer = row.read(row.keep(parsed), call.route.model)
+        call.answer = row.read(row.keep(parsed), call.target.model)
         stream = parsed[row.stream]
         observe = (
             observe_aio_stream if is_async_event_stream(stream) else observe_stream
@@ -306,7 +306,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
     kept = row.keep(parsed)
     if row.body is not None and (kept is None or call.has_guardrail):
         headers = metadata.get("HTTPHeaders") or {}
-        answer = BodyAnswer(row, dict(headers), call.route.model)
+        answer = BodyAnswer(row, dict(headers), call.target.model)
         body, length = parsed[row.body], headers.get("content-length")
         observe_it = observe_aio_body if is_async_body(body) else observe_body
         observe_it(body, call, answer, int(length) if length else None)

@@ -9,7 +9,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .._readers import BodyAnswer, Events, is_final
 from .._recording.call import Call
 
@@ -29,12 +29,12 @@ class StreamObserver:
 
     def __init__(self, call: Call) -> None:
         """Observe the stream of *call*."""
-        self._recorder = call.recorder
+        self._recorder = call.lifecycle
         self._call = call
         self.has_span = call.span is not None
         self._iterators: list[None] = []
         self.events = call.events = Events(request_bytes=call.request_bytes)
-        call.recorder.answer_opened(call)
+        call.lifecycle.answer_opened(call)
 
     def __enter__(self) -> None:
         """Note one more iterator; any number may read the stream, by turns."""
@@ -119,9 +119,9 @@ class StreamObserver:
         call = self._call
         if call.was_read and not self._iterators:
             return True
-        read = call.route.operation.read_events
+        read = call.target.operation.read_events
         try:
-            return read is not None and read(self.events, call.route.model) is not None
+            return read is not None and read(self.events, call.target.model) is not None
         except Exception as fault:
             self._recorder.faults.note("stream", fault)
             return False
@@ -154,12 +154,12 @@ class BodyObserver:
             answer: Takes the bytes.
             length: Bytes of the body; None if that is not known.
         """
-        self._recorder = call.recorder
+        self._recorder = call.lifecycle
         self._call = call
         self._answer = call.answer = answer
         self._length = length
         self._seen = 0
-        call.recorder.answer_opened(call)
+        call.lifecycle.answer_opened(call)
 
     def saw(self, chunk: bytes, *, is_last: bool = False) -> None:
         """Note a piece that the caller has read."""
@@ -212,10 +212,10 @@ def end_unobserved(call: Call, what: str) -> None:
     answer = call.answer
     if isinstance(answer, BodyAnswer):
         answer = answer.read()
-    if isinstance(answer, Reading):
+    if isinstance(answer, UsageReading):
         note = f"the {what} is no object of botocore's, so it was not read"
         answer.note = answer.note or note
-        call.recorder.answered(call, answer)
+        call.lifecycle.answered(call, answer)
 
 
 def error_name(error: BaseException) -> str:

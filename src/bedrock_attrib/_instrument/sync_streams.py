@@ -99,7 +99,7 @@ def observe_stream(stream: EventStream, call: Call) -> EventStream:
     if not is_event_stream(stream):
         end_unobserved(call, "stream")
         return stream
-    drains = call.recorder.drains
+    drains = call.lifecycle.drains
     kind = _observed(cast("Hashable", type(stream)), is_drained=drains is not None)
     observed = twin_of(stream, kind)
     observed._bedrock_attrib = (

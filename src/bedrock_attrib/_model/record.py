@@ -172,7 +172,7 @@ class PriceState(NamedTuple):
     code: PriceReason | None = None
 
 
-class Reading:
+class UsageReading:
     """What a reader found in a response; the only value here that changes.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .failures import (
-    is_turned_away,
+    is_rejected,
     status_of_refusal,
     status_without_answer,
     with_earlier_attempts,
@@ -33,7 +33,7 @@ __all__ = [
     "events_of",
     "has_guardrail_in",
     "is_final",
-    "is_turned_away",
+    "is_rejected",
     "merge_request",
     "needs_body",
     "operation_named",

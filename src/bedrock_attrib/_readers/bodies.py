@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._model.model_id import ModelRef
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .._model.usage import Unit
 from .counts import read_fields, split_cache_writes
 from .guardrails import add_units, trace_units
@@ -35,7 +35,7 @@ _NAMES = (
 )
 
 
-def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
+def read_body(body: bytes, reading: UsageReading, model: ModelRef) -> None:
     """Complete *reading*, made from headers, by what the body says.
 
     Only members of the right level count, so that neither an answer nor the input of
@@ -54,7 +54,9 @@ def read_body(body: bytes, reading: Reading, model: ModelRef) -> None:
         complete(document, reading, model)
 
 
-def complete(document: Mapping[str, Any], reading: Reading, model: ModelRef) -> None:
+def complete(
+    document: Mapping[str, Any], reading: UsageReading, model: ModelRef
+) -> None:
     """Complete *reading*, made from headers, by a body that has been parsed.
 
     Args:
@@ -83,7 +85,7 @@ def complete(document: Mapping[str, Any], reading: Reading, model: ModelRef) -> 
 _TIERS = frozenset({"default", "flex", "priority", "reserved"})
 
 
-def read_tier(document: Mapping[str, Any], reading: Reading) -> None:
+def read_tier(document: Mapping[str, Any], reading: UsageReading) -> None:
     """Take the tier that served the call from *document*, if no header told it."""
     if reading.tier is not None:
         return
@@ -93,12 +95,14 @@ def read_tier(document: Mapping[str, Any], reading: Reading) -> None:
         reading.tier = said
 
 
-def add_chunk_trace(chunks: list[bytes], reading: Reading | None) -> Reading | None:
+def add_chunk_trace(
+    chunks: list[bytes], reading: UsageReading | None
+) -> UsageReading | None:
     """Add the guardrail units of the trace that a stream puts into a last chunk."""
     for chunk in chunks:
         units = _trace_units(whole_object(chunk) or {}) if _TRACE_NAME in chunk else {}
         if units:
-            reading = Reading() if reading is None else reading
+            reading = UsageReading() if reading is None else reading
             add_units(reading, units)
     return reading
 
@@ -108,7 +112,7 @@ def _trace_units(document: Mapping[str, Any]) -> dict[Unit, int]:
     return trace_units(trace.get("guardrail")) if isinstance(trace, Mapping) else {}
 
 
-def read_document(document: Mapping[str, Any], model: ModelRef) -> Reading | None:
+def read_document(document: Mapping[str, Any], model: ModelRef) -> UsageReading | None:
     """Read the counts of a body or of a stream's chunk, by the first fitting format."""
     found = find_usage(document)
     return None if found is None else read_fields(*found, model.vendor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .._model.usage import Unit
 from .usage_formats import Fields, UsageFormat, anthropic_lifetimes
 
@@ -25,7 +25,7 @@ _UNSTATED_LIFETIME = {
 
 def read_fields(
     usage_format: UsageFormat, fields: Fields, vendor: str | None
-) -> Reading | None:
+) -> UsageReading | None:
     """Counts of *fields*, spelled as *usage_format*; None if neither side is there.
 
     Cached tokens are taken out of an inclusive input. A negative rest, or counts by
@@ -60,7 +60,7 @@ def read_numbers(
     written: Any,
     lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
-) -> Reading:
+) -> UsageReading:
     """Counts of fields that have been looked up, as `read_fields` says.
 
     Args:
@@ -81,14 +81,14 @@ def read_numbers(
         numbers = (prompt, output, cached, written)
         return _read_odd_numbers(usage_format, numbers, lifetimes, vendor)
     counts: dict[Unit, int] = {}
-    reading = Reading(counts, usage_format.source)
+    reading = UsageReading(counts, usage_format.source)
     if prompt is not None:
         if usage_format.includes_cache:
             total = prompt
             prompt -= (cached or 0) + (written or 0)
             if prompt < 0:
                 why = _impossible(usage_format, total, cached, written)
-                return Reading(None, "", why)
+                return UsageReading(None, "", why)
         counts[_INPUT] = prompt
     if output is not None:
         counts[_OUTPUT] = output
@@ -109,7 +109,7 @@ def _read_odd_numbers(
     numbers: tuple[Any, ...],
     lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
-) -> Reading:
+) -> UsageReading:
     """Read counts that are not all whole numbers from zero up.
 
     Cohere's own interface types its billed units as floats (Chat API reference,
@@ -120,7 +120,7 @@ def _read_odd_numbers(
         for number in numbers
     ]
     if list(map(type, whole)) == list(map(type, numbers)):
-        return Reading(
+        return UsageReading(
             None, "", f"{usage_format.source}: a count is no whole number from zero up"
         )
     prompt, output, cached, written = whole
@@ -140,7 +140,7 @@ def _impossible(
 
 def add_cache_writes(
     counts: dict[Unit, int],
-    reading: Reading,
+    reading: UsageReading,
     written: int,
     lifetimes: Mapping[str, Any] | None,
     vendor: str | None,
@@ -168,13 +168,13 @@ def add_cache_writes(
         reading.assumed = unit if rest else None
 
 
-def _doubt(reading: Reading, note: str) -> None:
+def _doubt(reading: UsageReading, note: str) -> None:
     reading.estimated = True
     reading.note = note
 
 
 def split_cache_writes(
-    counts: dict[Unit, int], reading: Reading, usage: Fields, vendor: str | None
+    counts: dict[Unit, int], reading: UsageReading, usage: Fields, vendor: str | None
 ) -> None:
     """Split cache writes of assumed lifetime, where Anthropic's *usage* tells it."""
     lifetimes = anthropic_lifetimes(usage)

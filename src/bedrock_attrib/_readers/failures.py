@@ -12,7 +12,7 @@ from .._model.record import PriceReason, PriceState, PriceStatus
 _TURNED_AWAY = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 
 
-def is_turned_away(http_status: int) -> bool:
+def is_rejected(http_status: int) -> bool:
     """Whether an answer with this status from 300 up says that no model ran."""
     return http_status in _TURNED_AWAY
 
@@ -24,7 +24,7 @@ def status_of_refusal(http_status: int, error: str) -> PriceState:
         http_status: From 300 up.
         error: AWS error code.
     """
-    if is_turned_away(http_status):
+    if is_rejected(http_status):
         text = f"rejected with {error}; not billed"
         return PriceState(PriceStatus.FREE, text, PriceReason.REJECTED)
     return PriceState(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .._model.usage import Unit
 
 # Counter names: botocore 1.44.5, shape GuardrailUsage, checked 2026-11-23.
@@ -73,7 +73,7 @@ def trace_units(guardrail: object) -> dict[Unit, int]:
     )
 
 
-def add_units(reading: Reading, units: dict[Unit, int]) -> None:
+def add_units(reading: UsageReading, units: dict[Unit, int]) -> None:
     """Add the units of a trace to what else the answer stated."""
     if reading.counts is None:
         reading.source = "guardrail.trace"

@@ -12,7 +12,7 @@ from .._model.model_id import (
     ModelKind,
     ModelRef,
 )
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .responses import (
     Kept,
     Parsed,
@@ -54,12 +54,12 @@ class Operation:
     """
 
     name: str
-    read: Callable[[Any, ModelRef], Reading]
+    read: Callable[[Any, ModelRef], UsageReading]
     members: tuple[str, ...] = ()
     keep: Callable[[Parsed], Kept | None] = keep_nothing
     model: ModelRef = NO_MODEL
     stream: str | None = None
-    read_events: Callable[[Events, ModelRef], Reading | None] | None = None
+    read_events: Callable[[Events, ModelRef], UsageReading | None] | None = None
     body: str | None = None
     request: str | None = None
     guardrail: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._model.model_id import ModelRef
-from .._model.record import Reading
+from .._model.record import UsageReading
 from .bodies import complete, read_body
 from .json_scan import outer_object
 from .operations import Operation
@@ -41,7 +41,7 @@ class BodyAnswer:
         self._headers = headers
         self._pieces: list[bytes] = []
         self._size = 0
-        self._reading: Reading | None = None
+        self._reading: UsageReading | None = None
 
     def add(self, piece: bytes) -> None:
         """Note a piece of the body."""
@@ -52,7 +52,7 @@ class BodyAnswer:
             self._pieces = [body[:_HEAD_BYTES], body[_HEAD_BYTES:][-_TAIL_BYTES:]]
             self._size = _HEAD_BYTES + _TAIL_BYTES
 
-    def read(self) -> Reading:
+    def read(self) -> UsageReading:
         """Read the counts, and forget the body; the same reading each time."""
         reading = self._reading
         if reading is None:
@@ -73,7 +73,7 @@ _MOST_BYTES = 2 * _TAIL_BYTES
 
 def read_headers(
     row: Operation, headers: Mapping[str, str], model: ModelRef
-) -> Reading:
+) -> UsageReading:
     """Read what *headers*, by lower-case name, state before the body is read."""
     if row.body is not None:
         return row.read(header_counts(headers), model)
@@ -81,8 +81,8 @@ def read_headers(
 
 
 def read_http_body(
-    row: Operation, body: bytes, reading: Reading, model: ModelRef
-) -> Reading:
+    row: Operation, body: bytes, reading: UsageReading, model: ModelRef
+) -> UsageReading:
     """Read the body of a plain answer.
 
     Args:
@@ -107,8 +107,8 @@ def has_guardrail_in(row: Operation, body: bytes) -> bool:
 
 
 def read_document_of(
-    row: Operation, document: Mapping[str, Any], reading: Reading, model: ModelRef
-) -> Reading:
+    row: Operation, document: Mapping[str, Any], reading: UsageReading, model: ModelRef
+) -> UsageReading:
     """Read the body of a plain answer that has been parsed; as `read_http_body`."""
     if row.body is not None:
         complete(document, reading, model)

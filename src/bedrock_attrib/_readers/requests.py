@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._model.record import PriceReason, Reading
+from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
 from .json_scan import has_content, last_value, whole_object
 
@@ -258,7 +258,7 @@ _READERS: tuple[tuple[str, RequestReader], ...] = (
 )
 
 
-def merge_request(reading: Reading, facts: RequestFacts) -> None:
+def merge_request(reading: UsageReading, facts: RequestFacts) -> None:
     """Add to *reading* what only the request said.
 
     A rerank is billed by pieces of documents: where the tokens that the answer states

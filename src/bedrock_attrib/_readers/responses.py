@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from .._model.model_id import ModelRef
-from .._model.record import PriceReason, Reading
+from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
 from .counts import read_numbers
 from .guardrails import add_units, check_units, policy_units, trace_units
@@ -130,31 +130,31 @@ def _may_lack(counts: tuple[str | None, ...]) -> bool:
 _LONGEST_COUNT = 16
 
 
-def read_free(_kept: Parsed, _model: ModelRef) -> Reading:
+def read_free(_kept: Parsed, _model: ModelRef) -> UsageReading:
     """Read an answer of an operation that AWS does not bill."""
-    return Reading(counts={}, source="free operation")
+    return UsageReading(counts={}, source="free operation")
 
 
-def read_unknown(_kept: Parsed, _model: ModelRef) -> Reading:
+def read_unknown(_kept: Parsed, _model: ModelRef) -> UsageReading:
     """Read an answer of an operation that this library does not know."""
-    return Reading(
+    return UsageReading(
         note="this operation is not known, so neither is what it bills",
         code=PriceReason.OPERATION_UNKNOWN,
     )
 
 
-def read_nothing(_kept: Parsed, _model: ModelRef) -> Reading:
+def read_nothing(_kept: Parsed, _model: ModelRef) -> UsageReading:
     """Read an answer that states no counts itself."""
-    return Reading()
+    return UsageReading()
 
 
 def read_converse(
     kept: ConverseCounts, model: ModelRef, usage_format: UsageFormat = CONVERSE
-) -> Reading:
+) -> UsageReading:
     """Read an answer of Converse, or the last event of its stream."""
     prompt, output, cached, written, details, tier, mode, trace = kept
     if prompt is None and output is None:
-        reading = Reading()
+        reading = UsageReading()
     else:
         split = converse_lifetimes(details) if details and written is not None else None
         reading = read_numbers(
@@ -167,7 +167,7 @@ def read_converse(
     return reading
 
 
-def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
+def read_converse_metadata(metadata: Parsed, model: ModelRef) -> UsageReading:
     """Read the last event of ConverseStream."""
     reading = read_converse(keep_converse(metadata), model, CONVERSE_STREAM)
     if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
@@ -175,7 +175,7 @@ def read_converse_metadata(metadata: Parsed, model: ModelRef) -> Reading:
     return reading
 
 
-def _read_trace(reading: Reading, trace: Mapping[str, Any]) -> None:
+def _read_trace(reading: UsageReading, trace: Mapping[str, Any]) -> None:
     router = trace.get("promptRouter")
     if router:
         reading.invoked_model = router.get("invokedModelId")
@@ -191,7 +191,7 @@ _DOUBLE_COUNTING_VENDORS = frozenset({"openai"})
 
 
 def _undo_double_count(
-    counts: dict[Unit, int], reading: Reading, usage: Fields
+    counts: dict[Unit, int], reading: UsageReading, usage: Fields
 ) -> None:
     """Take cached tokens out of an input that counts them too; mark a guess."""
     cached = (usage.get("cacheReadInputTokens") or 0) + (
@@ -211,11 +211,11 @@ def _headers(parsed: Parsed) -> Mapping[str, str]:
     return (parsed.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
 
 
-def read_invoke(kept: HeaderCounts, model: ModelRef) -> Reading:
+def read_invoke(kept: HeaderCounts, model: ModelRef) -> UsageReading:
     """Read an answer of InvokeModel, by its headers alone."""
     prompt, output, cached, written, tier, mode = kept
     if prompt is None and output is None:
-        reading = Reading()
+        reading = UsageReading()
     else:
         reading = read_numbers(
             HEADERS,
@@ -239,9 +239,9 @@ def _number(text: str | None) -> Any:
         return text
 
 
-def read_invoke_stream(kept: HeaderCounts, _model: ModelRef) -> Reading:
+def read_invoke_stream(kept: HeaderCounts, _model: ModelRef) -> UsageReading:
     """Read an answer of InvokeModelWithResponseStream, before its first event."""
-    reading = Reading()
+    reading = UsageReading()
     reading.tier = kept.tier
     reading.latency_mode = kept.latency_mode
     return reading
@@ -252,20 +252,20 @@ _TIER = "x-amzn-bedrock-service-tier"
 _LATENCY_MODE = "x-amzn-bedrock-performanceconfig-latency"
 
 
-def read_guardrail(usage: Parsed, _model: ModelRef) -> Reading:
+def read_guardrail(usage: Parsed, _model: ModelRef) -> UsageReading:
     """Read the usage of ApplyGuardrail."""
     return _guardrail(policy_units([usage]))
 
 
-def read_guardrail_checks(usage: Parsed, _model: ModelRef) -> Reading:
+def read_guardrail_checks(usage: Parsed, _model: ModelRef) -> UsageReading:
     """Read the usage of InvokeGuardrailChecks."""
     return _guardrail(check_units(usage))
 
 
-def _guardrail(units: dict[Unit, int]) -> Reading:
+def _guardrail(units: dict[Unit, int]) -> UsageReading:
     if not units:
-        return Reading(
+        return UsageReading(
             note="the answer states no guardrail units",
             code=PriceReason.GUARDRAIL_NOT_STATED,
         )
-    return Reading(units, "guardrail.usage")
+    return UsageReading(units, "guardrail.usage")

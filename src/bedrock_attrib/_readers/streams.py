@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._model.model_id import ModelRef
-from .._model.record import PriceReason, Reading
+from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
 from .bodies import add_chunk_trace, find_usage, read_tier
 from .counts import read_fields, split_cache_writes
@@ -64,7 +64,7 @@ def is_final(event: Event) -> bool:
     return "metadata" in event or _METRICS_NAME in _chunk(event)
 
 
-def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
+def read_converse_events(events: Events, model: ModelRef) -> UsageReading | None:
     """Read the final counts of ConverseStream; None before they came."""
     for event in reversed(events.tail):
         if "metadata" in event:
@@ -72,7 +72,7 @@ def read_converse_events(events: Events, model: ModelRef) -> Reading | None:
     return None
 
 
-def read_invoke_events(events: Events, model: ModelRef) -> Reading | None:
+def read_invoke_events(events: Events, model: ModelRef) -> UsageReading | None:
     """Read the final counts of InvokeModelWithResponseStream; None before they came."""
     chunks = [_chunk(event) for event in events.tail]
     for chunk in reversed(chunks):
@@ -101,7 +101,7 @@ def _metrics(chunk: bytes) -> Mapping[str, Any] | None:
 
 def _correct_by_anthropic(
     counts: dict[Unit, int],
-    reading: Reading,
+    reading: UsageReading,
     events: Events,
     chunks: list[bytes],
     model: ModelRef,
@@ -137,7 +137,7 @@ def _anthropic_usage(chunk: bytes) -> Fields:
 
 def _read_own_end(
     events: Events, chunks: list[bytes], model: ModelRef
-) -> Reading | None:
+) -> UsageReading | None:
     """Final counts in the family's own words, where the stream ends without metrics.
 
     Both input and output must have been stated, in a chunk that is the last to speak.
@@ -182,7 +182,7 @@ _ENDS: tuple[Callable[[Mapping[str, Any]], Any], ...] = (
 
 def _read_with_first(
     document: Mapping[str, Any], events: Events, model: ModelRef
-) -> Reading | None:
+) -> UsageReading | None:
     """Counts of a late chunk, over what the first one stated in the same spelling."""
     found = find_usage(document)
     if found is None:
@@ -198,7 +198,7 @@ def _read_with_first(
 
 def read_unfinished(
     events: Events, model: ModelRef, *, tokens_per_event: float, tokens_per_byte: float
-) -> Reading:
+) -> UsageReading:
     """Estimate what a stream used that ended before its final statement.
 
     What the events did say is kept: Anthropic states input and cache in its first
@@ -224,7 +224,7 @@ def read_unfinished(
         else:
             missing = "input tokens"
     source = f"{said.source} + " if said is not None and said.source else ""
-    reading = Reading(
+    reading = UsageReading(
         counts,
         f"{source}estimate",
         "the stream ended before its final counts; output is a lower bound",
@@ -235,7 +235,7 @@ def read_unfinished(
     return reading
 
 
-def _said_so_far(events: Events, model: ModelRef) -> Reading | None:
+def _said_so_far(events: Events, model: ModelRef) -> UsageReading | None:
     """What the latest chunk with counts says, over the first one."""
     for event in reversed([events.first, *events.tail]):
         document = whole_object(_chunk(event)) if event is not None else None

@@ -8,17 +8,17 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .call_target import Route
+from .call_target import CallTarget
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from .._attribution import AttributionContext
-    from .._model.record import Outcome, PriceState, Reading
+    from .._model.record import Outcome, PriceState, UsageReading
     from .._model.tags import Tags
     from .._readers import BodyAnswer, Events, Kept, RequestFacts
-    from .._runtime.background import Drains
-    from .._runtime.contained_errors import Faults
+    from .._runtime.background import BackgroundReaders
+    from .._runtime.contained_errors import ContainedErrors
     from .._sinks.protocols import Reservation
 
 NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
@@ -34,18 +34,21 @@ class Lifecycle(Protocol):
     """
 
     owner: object
-    faults: Faults
-    drains: Drains | None
+    faults: ContainedErrors
+    drains: BackgroundReaders | None
 
     def answered(
-        self, call: Call, answer: Reading | Kept | BodyAnswer, error: str | None = None
+        self,
+        call: Call,
+        answer: UsageReading | Kept | BodyAnswer,
+        error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts."""
 
-    def answer_lost(self, call: Call) -> None:
+    def answer_unreadable(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
 
-    def turned_away(self, call: Call, http_status: int, error: str) -> None:
+    def rejected(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
@@ -63,11 +66,11 @@ class Lifecycle(Protocol):
     def call_dropped(self, call: Call) -> None:
         """End a call that is collected as garbage; waits for nothing."""
 
-    def look_again(self, is_over: Callable[[], bool]) -> None:
+    def poll_until_over(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every batch, until it is true; waits for nothing."""
 
-    def look_soon(self, is_over: Callable[[], bool]) -> None:
-        """As `look_again`, within a second or so; not from a finalizer."""
+    def poll_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `poll_until_over`, within a second or so; not from a finalizer."""
 
     def start_again(self, failed: Call) -> Call:
         """Open a call of the request of *failed*, which has ended."""
@@ -80,11 +83,11 @@ class Call:
     without having ended, it hands itself back to its lifecycle.
 
     Attributes:
-        recorder: Lifecycle that takes its end.
+        lifecycle: Takes its end.
         owner: Mark of the process that opened it; a forked child has another one, and
             leaves the call to its parent.
-        route: Operation, model and region.
-        scope: Attribution in force at the start, whose spends it is added to.
+        target: Operation, model and region.
+        context: Attribution in force at the start, whose spends it is added to.
         tags: The caller's tags when the call started.
         started_at: Aware UTC, or seconds since the epoch.
         started: ``perf_counter`` at the start, in seconds.
@@ -122,7 +125,7 @@ class Call:
     attempts: int = 1
     doubtful_attempts: tuple[str, ...] = ()
     request_id: str | None = None
-    answer: Reading | Kept | BodyAnswer | None = None
+    answer: UsageReading | Kept | BodyAnswer | None = None
     events: Events | None = None
     time_to_first_chunk_s: float | None = None
     span: Span | None = None
@@ -139,17 +142,17 @@ class Call:
     def __init__(
         self,
         lifecycle: Lifecycle,
-        route: Route,
-        scope: AttributionContext,
+        target: CallTarget,
+        context: AttributionContext,
         tags: Tags,
         started_at: datetime | float,
     ) -> None:
         """Open a call that starts now."""
         self._right_to_end = [None]
-        self.recorder = lifecycle
+        self.lifecycle = lifecycle
         self.owner = lifecycle.owner
-        self.route = route
-        self.scope = scope
+        self.target = target
+        self.context = context
         self.tags = tags
         self.started_at = started_at
         self.started = perf_counter()
@@ -170,7 +173,7 @@ class Call:
         Returns:
             True for exactly one caller.
         """
-        if self.owner is not self.recorder.owner:
+        if self.owner is not self.lifecycle.owner:
             return False
         try:
             # list.pop is atomic, so only one of several threads gets the item.
@@ -184,4 +187,4 @@ class Call:
 
     def __del__(self) -> None:
         if self._right_to_end:
-            self.recorder.call_dropped(self)
+            self.lifecycle.call_dropped(self)

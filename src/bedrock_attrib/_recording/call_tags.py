@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._attribution import AttributionContext, with_changes
 from .._model.tags import NO_TAGS, Tags
 from .._runtime.bounded_cache import BoundedCache
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 
 if TYPE_CHECKING:
     from .._attribution.incoming_baggage import BaggageTags
@@ -25,7 +25,7 @@ class CallTags:
         baggage_out: Keys of the tags that may be sent on as W3C baggage.
     """
 
-    def __init__(self, config: Config | None, faults: Faults) -> None:
+    def __init__(self, config: Config | None, faults: ContainedErrors) -> None:
         """Take default tags and admitted baggage keys from *config*."""
         self._default = Tags(config.tags) if config is not None else NO_TAGS
         self._baggage = (
@@ -54,7 +54,7 @@ class CallTags:
         return merged
 
 
-def _baggage_tags(keys: Sequence[str], faults: Faults) -> BaggageTags:
+def _baggage_tags(keys: Sequence[str], faults: ContainedErrors) -> BaggageTags:
     # Baggage takes some milliseconds to import, for those who let it in.
     from .._attribution.incoming_baggage import BaggageTags  # noqa: PLC0415
 

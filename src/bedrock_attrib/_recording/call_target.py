@@ -18,12 +18,12 @@ from .._runtime.bounded_cache import BoundedCache
 
 if TYPE_CHECKING:
     from .._model.call_groups import CallGroup
-    from .._model.record import Reading
+    from .._model.record import UsageReading
     from ..pricing._rate_sheet import Pricer
 
 
 @dataclass(slots=True)
-class Route:
+class CallTarget:
     """What all calls of one operation to one model id have in common.
 
     Attributes:
@@ -50,7 +50,7 @@ class Route:
         default_factory=lambda: BoundedCache(_MOST_GROUPS)
     )
 
-    def learn(self, events: Events, reading: Reading) -> None:
+    def learn(self, events: Events, reading: UsageReading) -> None:
         """Learn the ratios from a stream that came to its final counts."""
         if not events.count or reading.counts is None:
             return
@@ -70,25 +70,25 @@ _MOST_ROUTES = 4096
 _MOST_GROUPS = 1024
 
 
-class Routes:
+class CallTargets:
     """Routes by operation, ``modelId`` (None where it has none) and calling region."""
 
     def __init__(self) -> None:
         """Start with none; each is made when it is first looked up."""
-        self._routes: BoundedCache[tuple[str, object, str], Route]
+        self._routes: BoundedCache[tuple[str, object, str], CallTarget]
         self._routes = BoundedCache(_MOST_ROUTES)
 
-    def of(self, operation: str, model_id: object, region: str) -> Route:
-        """Return the route of a call."""
+    def of(self, operation: str, model_id: object, region: str) -> CallTarget:
+        """Return the target of a call."""
         key = (operation, model_id, region)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._routes[key] = _new_route(*key)
-        return route
+        target = self._routes.get(key)
+        if target is None:
+            target = self._routes[key] = _new_route(*key)
+        return target
 
 
-def _new_route(operation: str, model_id: object, region: str) -> Route:
+def _new_route(operation: str, model_id: object, region: str) -> CallTarget:
     row = operation_named(operation)
     model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
     reader = request_reader(model.model_id) if row.request is not None else None
-    return Route(row, model, region, reader)
+    return CallTarget(row, model, region, reader)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from .._attribution import AttributionContext
 from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.model_id import ModelKind
-from .._model.record import CallRecord, Outcome, PriceReason, Reading
+from .._model.record import CallRecord, Outcome, PriceReason, UsageReading
 from .._model.record_ids import IDS
 from .._model.usage import Unit
 from .._readers import BodyAnswer
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import GroupedSink, Sink
 from .call import Call
@@ -48,7 +48,7 @@ class Finalizer:
     """
 
     def __init__(
-        self, prices: PriceTable | None, sinks: Sequence[Sink], faults: Faults
+        self, prices: PriceTable | None, sinks: Sequence[Sink], faults: ContainedErrors
     ) -> None:
         """Price by *prices* (None for the bundled ones) and write to *sinks*."""
         self.profiles: ProfilePricing | None = None
@@ -77,7 +77,7 @@ class Finalizer:
                 except BaseException as fault:  # see the class
                     self._faults.note("finalizing", fault)
                 if len(entries) > len(contexts):
-                    contexts.append(item.scope)
+                    contexts.append(item.context)
         self._add_to_spends(batch, contexts)
         if batch.entries:
             for name, write in self._writers:
@@ -94,7 +94,7 @@ class Finalizer:
         key = _group_key(call, reading)
         counts = reading.counts
         try:
-            group = None if key is None else call.route.groups.get(key)
+            group = None if key is None else call.target.groups.get(key)
         except TypeError:  # a broken answer names no tier but a list or the like
             key = group = None
         if group is not None and counts and group.holds(call.started_at, counts):
@@ -107,14 +107,14 @@ class Finalizer:
         if call.span is not None:
             _mark_span(call.span, record, self._faults)
         if has_to_wait and self.profiles is not None:
-            self.profiles.remember(record, reading, call.scope.spends)
+            self.profiles.remember(record, reading, call.context.spends)
         for reservation in call.reservations:
             try:
                 reservation.settle(record)
             except BaseException as fault:  # see the class
                 self._faults.note(type(reservation).__name__, fault)
 
-    def _record_of(self, call: Call, reading: Reading) -> tuple[CallRecord, bool]:
+    def _record_of(self, call: Call, reading: UsageReading) -> tuple[CallRecord, bool]:
         """Build the record of *call*; whether it waits for a look-up of its profile."""
         try:
             record = build_record(call, reading, self._prices or self.prices())
@@ -125,25 +125,25 @@ class Finalizer:
         profiles, prices = self.profiles, self._prices
         if profiles is None or prices is None or record.model.kind is not _PROFILE:
             return record, False
-        return profiles.price(call.route, reading, record, prices)
+        return profiles.price(call.target, reading, record, prices)
 
-    def _reading_of(self, call: Call) -> Reading:
+    def _reading_of(self, call: Call) -> UsageReading:
         answer = call.answer
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if isinstance(answer, (Reading, BodyAnswer)):
+            if isinstance(answer, (UsageReading, BodyAnswer)):
                 call.outcome = call.outcome or Outcome.ABANDONED
-                return answer if isinstance(answer, Reading) else answer.read()
+                return answer if isinstance(answer, UsageReading) else answer.read()
             if answer is not None:
-                return call.route.operation.read(answer, call.route.model)
+                return call.target.operation.read(answer, call.target.model)
         except BaseException as fault:  # see the class
             self._faults.note("reader", fault)
             call.outcome = call.outcome or Outcome.ABANDONED
-            return Reading(note=NOT_READ, code=PriceReason.USAGE_UNREADABLE)
+            return UsageReading(note=NOT_READ, code=PriceReason.USAGE_UNREADABLE)
         if call.outcome is None:
             judge_dropped(call)
-        return Reading()
+        return UsageReading()
 
     def _add_to_spends(
         self, batch: FinishedCalls, contexts: list[AttributionContext]
@@ -176,7 +176,7 @@ class Finalizer:
             self.profiles.correct_some(answer, self._prices)
 
 
-def _writer(sink: Sink, faults: Faults) -> Callable[[FinishedCalls], None]:
+def _writer(sink: Sink, faults: ContainedErrors) -> Callable[[FinishedCalls], None]:
     """Return what writes a batch to *sink*: at once if it takes that, or one by one."""
     # What a class has inherited is no word of its own; see `GroupedSink`.
     if vars(type(sink)).get("accepts_groups") and isinstance(sink, GroupedSink):
@@ -192,7 +192,7 @@ def _writer(sink: Sink, faults: Faults) -> Callable[[FinishedCalls], None]:
     return write_each
 
 
-def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
+def _group_key(call: Call, reading: UsageReading) -> tuple[object, ...] | None:
     """Return what calls of one group share; None for a call that belongs to none."""
     if (
         call.outcome is not _OK
@@ -206,7 +206,7 @@ def _group_key(call: Call, reading: Reading) -> tuple[object, ...] | None:
         or call.attempts > 1
         or call.reservations
         or not call.is_timed
-        or call.route.read_request is not None
+        or call.target.read_request is not None
         or not reading.counts
         or reading.estimated
         or reading.missing
@@ -232,21 +232,21 @@ def _grouped(call: Call, group: CallGroup, counts: dict[Unit, int]) -> GroupedCa
 
 
 def _learn_group(
-    call: Call, key: tuple[object, ...], record: CallRecord, reading: Reading
+    call: Call, key: tuple[object, ...], record: CallRecord, reading: UsageReading
 ) -> None:
     """Find the group of calls like *call*, if there are any like it.
 
     The first of a kind is only noted: it may be the only one. What was known before
     stays known unless something else holds now, as after a change of prices.
     """
-    groups = call.route.groups
+    groups = call.target.groups
     if key in groups:
-        groups[key] = group_of(record, reading, call.route.pricer) or groups[key]
+        groups[key] = group_of(record, reading, call.target.pricer) or groups[key]
     else:
         groups[key] = None
 
 
-def _mark_span(span: Span, record: CallRecord, faults: Faults) -> None:
+def _mark_span(span: Span, record: CallRecord, faults: ContainedErrors) -> None:
     """Put the cost on the span, under the names proposed for the conventions.
 
     Names: open-telemetry/semantic-conventions-genai, pull request 443, 2026-08.

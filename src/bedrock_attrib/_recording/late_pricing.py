@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .._model.model_id import ModelRef
-from .._model.record import CallRecord, Outcome, PriceReason, Quote, Reading
+from .._model.record import CallRecord, Outcome, PriceReason, Quote, UsageReading
 from .._model.usage import Unit, Usage
 from .._readers import request_reader
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import CorrectingSink, Sink
-from .call_target import Route
+from .call_target import CallTarget
 from .price_state import price_state
 from .record_builder import price_again
 
@@ -88,7 +88,7 @@ class Waiting(NamedTuple):
     """
 
     record: CallRecord
-    reading: Reading
+    reading: UsageReading
     spends: tuple[weakref.ref[SpendSums], ...]
 
 
@@ -104,7 +104,7 @@ class ProfilePricing:
     """
 
     def __init__(
-        self, source: ProfileSource, sinks: Iterable[Sink], faults: Faults
+        self, source: ProfileSource, sinks: Iterable[Sink], faults: ContainedErrors
     ) -> None:
         """Prepare.
 
@@ -129,12 +129,16 @@ class ProfilePricing:
         self._count = 0
 
     def price(
-        self, route: Route, reading: Reading, record: CallRecord, prices: PriceTable
+        self,
+        target: CallTarget,
+        reading: UsageReading,
+        record: CallRecord,
+        prices: PriceTable,
     ) -> tuple[CallRecord, bool]:
         """Price *record* if it lacks a price for want of its model.
 
         Args:
-            route: Route of the call; later calls on it know their model from the start.
+            target: Route of the call; later calls on it know their model from the start.
             reading: What the answer stated.
             record: The record, as priced without the model.
             prices: The price table.
@@ -147,7 +151,7 @@ class ProfilePricing:
         try:
             model = self._source.model_of(record.model.requested, record.region)
             if model is not None:
-                _teach(route, model)
+                _teach(target, model)
                 return price_again(record, reading, model, prices), False
             if record.usage is None:
                 return record, False
@@ -170,7 +174,7 @@ class ProfilePricing:
     def remember(
         self,
         record: CallRecord,
-        reading: Reading,
+        reading: UsageReading,
         spends: tuple[weakref.ref[SpendSums], ...],
     ) -> None:
         """Store a call, which was written, until its profile is known."""
@@ -244,7 +248,7 @@ def _lacks_model(record: CallRecord, prices: PriceTable) -> bool:
     return False
 
 
-def _explained(record: CallRecord, reading: Reading, why: str) -> CallRecord:
+def _explained(record: CallRecord, reading: UsageReading, why: str) -> CallRecord:
     """*record* with *why* as its reason; a pending look-up where that is empty."""
     code = PriceReason.PROFILE_UNKNOWN if why else PriceReason.PROFILE_PENDING
     quote = Quote(record.cost, record.price_status, why or _UNDER_WAY, code)
@@ -252,8 +256,8 @@ def _explained(record: CallRecord, reading: Reading, why: str) -> CallRecord:
     return record._replace(price_reason=state.reason, price_reason_code=state.code)
 
 
-def _teach(route: Route, model: ModelRef) -> None:
-    """Let later calls on *route* be read and priced as calls of *model*."""
-    if route.operation.request is not None:
-        route.read_request = request_reader(model.model_id)
-    route.model = model
+def _teach(target: CallTarget, model: ModelRef) -> None:
+    """Let later calls on *target* be read and priced as calls of *model*."""
+    if target.operation.request is not None:
+        target.read_request = request_reader(model.model_id)
+    target.model = model

@@ -20,21 +20,21 @@ from .._model.record import (
     PriceReason,
     PriceState,
     PriceStatus,
-    Reading,
+    UsageReading,
     moment,
 )
 from .._readers import BodyAnswer, Kept, status_of_refusal, status_without_answer
 from .._readers.request_size import request_size
-from .._runtime.background import Drains
+from .._runtime.background import BackgroundReaders
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import is_ending
 from .._sinks.protocols import Guard, Reservation
 from ..errors import RefusedError
 from .call import Call
 from .call_tags import CallTags
-from .call_target import Routes
+from .call_target import CallTargets
 from .finalizer import Ended
 from .manual import Report, fill, params_of
 from .price_state import USAGE_UNREADABLE
@@ -75,7 +75,7 @@ class CallLifecycle:
         queue: BatchQueue[Ended],
         guards: Sequence[Guard],
         config: Config | None,
-        faults: Faults,
+        faults: ContainedErrors,
         clock: Callable[[], datetime] | None,
     ) -> None:
         """Put calls that ended into *queue*; the rest is as for `Recorder`."""
@@ -87,7 +87,7 @@ class CallLifecycle:
         # Of two clocks at the start of a call, the system's plain seconds are the
         # cheaper one by a microsecond.
         self._clock: Callable[[], datetime | float] = time if clock is None else clock
-        self._routes = Routes()
+        self._routes = CallTargets()
         self._current_span = (
             _current_span_getter() if config is not None and config.span_cost else None
         )
@@ -128,21 +128,21 @@ class CallLifecycle:
         Raises:
             RefusedError: If a guard refuses the call.
         """
-        route = self._routes.of(operation, params.get("modelId"), region)
+        target = self._routes.of(operation, params.get("modelId"), region)
         context = current_attribution()
         tags = self.tags.of(context) if self.tags.is_needed else context.tags
-        call = Call(self, route, context, tags, self._clock())
-        if route.operation.guardrail in params:
+        call = Call(self, target, context, tags, self._clock())
+        if target.operation.guardrail in params:
             call.has_guardrail = True
         if context.spends and self._pull not in context.pulls:
             context.pull_with(self._pull)
-        if self._has_more_to_start or route.read_request is not None:
+        if self._has_more_to_start or target.read_request is not None:
             self._start_more(call, params)
         return call
 
     def start_again(self, failed: Call) -> Call:
         """Open a call of the request of *failed*, which has ended; asks no guard."""
-        call = Call(self, failed.route, failed.scope, failed.tags, self._clock())
+        call = Call(self, failed.target, failed.context, failed.tags, self._clock())
         call.facts = failed.facts
         call.has_guardrail = failed.has_guardrail
         call.request_hash = failed.request_hash
@@ -152,10 +152,10 @@ class CallLifecycle:
 
     def _start_more(self, call: Call, params: Mapping[str, Any]) -> None:
         """Do what few calls need before they are sent."""
-        route = call.route
-        if route.read_request is not None and route.operation.request is not None:
+        target = call.target
+        if target.read_request is not None and target.operation.request is not None:
             try:
-                call.facts = route.read_request(params.get(route.operation.request))
+                call.facts = target.read_request(params.get(target.operation.request))
             except Exception as fault:
                 self.faults.note("request reader", fault)
         if self._current_span is not None:
@@ -168,7 +168,7 @@ class CallLifecycle:
             self._ask_guards(call, params)
 
     def _hash_request(self, call: Call, params: Mapping[str, Any] | None) -> None:
-        row = call.route.operation
+        row = call.target.operation
         if self._hasher is None or params is None or row.is_free:
             return
         try:
@@ -179,11 +179,11 @@ class CallLifecycle:
     def _ask_guards(self, call: Call, params: Mapping[str, Any]) -> None:
         # They may look at sinks, where the calls before this one have to be.
         self._queue.drain(_GUARD_WAIT_S)
-        route = call.route
+        target = call.target
         start = CallStart(
-            route.operation.name,
-            route.model,
-            route.region,
+            target.operation.name,
+            target.model,
+            target.region,
             call.tags,
             moment(call.started_at),
             partial(request_size, params),
@@ -219,16 +219,16 @@ class CallLifecycle:
         Raises:
             ConfigError: If an argument is not as documented.
         """
-        route = self._routes.of(operation, model_id, region)
-        report.check(route)
+        target = self._routes.of(operation, model_id, region)
+        report.check(target)
         context = current_attribution()
         own = with_changes(self.tags.of(context), check_tags(tags))
-        call = Call(self, route, context, own, report.start(moment(self._clock())))
+        call = Call(self, target, context, own, report.start(moment(self._clock())))
         if context.spends and self._pull not in context.pulls:
             context.pull_with(self._pull)
         if self._hasher is not None:
             request = report.request
-            self._hash_request(call, params_of(route.operation, model_id, request))
+            self._hash_request(call, params_of(target.operation, model_id, request))
         if self._current_span is not None:
             call.span = self._current_span()
         outcome = _OK if report.error is None else _ERROR
@@ -243,7 +243,10 @@ class CallLifecycle:
     # A call ends.
 
     def answered(
-        self, call: Call, answer: Reading | Kept | BodyAnswer, error: str | None = None
+        self,
+        call: Call,
+        answer: UsageReading | Kept | BodyAnswer,
+        error: str | None = None,
     ) -> None:
         """End a call whose answer states its counts.
 
@@ -255,12 +258,12 @@ class CallLifecycle:
         call.answer = answer
         self._end(call, _OK if error is None else _ERROR, error)
 
-    def answer_lost(self, call: Call) -> None:
+    def answer_unreadable(self, call: Call) -> None:
         """End a call whose answer came and could not be taken."""
         call.failure = USAGE_UNREADABLE
         self._end(call, _OK)
 
-    def turned_away(self, call: Call, http_status: int, error: str) -> None:
+    def rejected(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
         call.failure = status_of_refusal(http_status, error)
         self._end(call, _ERROR, error)
@@ -296,12 +299,12 @@ class CallLifecycle:
         if call.end(None, call.error, call.paused):
             self._queue.put_from_finalizer(call)
 
-    def look_again(self, is_over: Callable[[], bool]) -> None:
+    def poll_until_over(self, is_over: Callable[[], bool]) -> None:
         """Ask *is_over* with every batch, until it is true; waits for nothing."""
         self._queue.poll_until(is_over)
 
-    def look_soon(self, is_over: Callable[[], bool]) -> None:
-        """As `look_again`, within a second or so; not from a finalizer."""
+    def poll_soon(self, is_over: Callable[[], bool]) -> None:
+        """As `poll_until_over`, within a second or so; not from a finalizer."""
         self._queue.start()
         self._queue.poll_until(is_over)
 
@@ -368,10 +371,12 @@ class CallLifecycle:
                 continue
 
 
-def _drains_of(config: Config | None, faults: Faults) -> Drains | None:
+def _drains_of(
+    config: Config | None, faults: ContainedErrors
+) -> BackgroundReaders | None:
     if config is None or config.abandoned_streams == "estimate":
         return None
-    return Drains(
+    return BackgroundReaders(
         threads=config.drain_threads,
         max_s=config.drain_max_s,
         max_events=config.drain_max_events,

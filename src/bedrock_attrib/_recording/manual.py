@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
 from .._model.model_id import GUARDRAIL_MODEL
-from .._model.record import Outcome, Reading
+from .._model.record import Outcome, UsageReading
 from .._model.usage import Usage
 from .._readers import (
     Operation,
@@ -23,7 +23,7 @@ from .._readers import (
 )
 from ..errors import ConfigError
 from .call import Call
-from .call_target import Route
+from .call_target import CallTarget
 from .record_builder import read_stream
 
 Event: TypeAlias = Mapping[str, Any] | bytes | str
@@ -59,8 +59,8 @@ class Report(NamedTuple):
     error: str | None
     http_status: int | None
 
-    def check(self, route: Route) -> None:
-        """Check that the report makes sense for *route*.
+    def check(self, target: CallTarget) -> None:
+        """Check that the report makes sense for *target*.
 
         Raises:
             ConfigError: If a time has no zone, a duration is negative, or the answer is
@@ -75,7 +75,7 @@ class Report(NamedTuple):
             raise ConfigError(
                 f"duration_s is {self.duration_s}; expected seconds, 0 or more"
             )
-        row = route.operation
+        row = target.operation
         if self.is_stream and row.read_events is None:
             raise ConfigError(
                 f"{row.name} has no stream; expected its answer as a mapping, as the "
@@ -130,11 +130,11 @@ def _take_request(call: Call, request: Mapping[str, Any] | bytes | str | None) -
         return
     text = json.dumps(request) if isinstance(request, Mapping) else request
     body = text.encode() if isinstance(text, str) else text
-    route = call.route
+    target = call.target
     call.request_bytes = len(body)
-    call.has_guardrail = has_guardrail_in(route.operation, body)
-    if route.read_request is not None and route.operation.request is not None:
-        call.facts = route.read_request(body)
+    call.has_guardrail = has_guardrail_in(target.operation, body)
+    if target.read_request is not None and target.operation.request is not None:
+        call.facts = target.read_request(body)
 
 
 def params_of(
@@ -166,9 +166,9 @@ _GUARDRAIL = "guardrailIdentifier"
 
 
 def _take_answer(call: Call, report: Report, headers: Mapping[str, str]) -> None:
-    row, model, answer = call.route.operation, call.route.model, report.answer
+    row, model, answer = call.target.operation, call.target.model, report.answer
     if isinstance(answer, Usage):
-        reading = Reading(dict(answer), REPORTED)
+        reading = UsageReading(dict(answer), REPORTED)
     elif answer is None:
         reading = read_headers(row, headers, model)
     elif isinstance(answer, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._model.record import PriceReason, PriceState, PriceStatus, Quote, Reading
+from .._model.record import PriceReason, PriceState, PriceStatus, Quote, UsageReading
 from .._readers import with_earlier_attempts
 
 NOT_READ = "the usage could not be read; see the log"
@@ -15,7 +15,7 @@ REQUEST_NOT_READ = "billed by values in the request, which was not inspected"
 
 
 def price_state(
-    reading: Reading,
+    reading: UsageReading,
     quote: Quote | None,
     failure: PriceState | None,
     earlier_attempts: Sequence[str],
@@ -39,13 +39,13 @@ def price_state(
     return with_earlier_attempts(state, earlier_attempts)
 
 
-def _without_quote(reading: Reading) -> PriceState:
+def _without_quote(reading: UsageReading) -> PriceState:
     reason = reading.note or reading.missing or "the answer states no usage"
     code = reading.code or PriceReason.USAGE_NOT_STATED
     return PriceState(PriceStatus.UNPRICED, reason, code)
 
 
-def _with_uncertain_usage(quote: Quote, reading: Reading) -> PriceState:
+def _with_uncertain_usage(quote: Quote, reading: UsageReading) -> PriceState:
     """Price state of counts that are estimated or not all known."""
     if quote.cost is None or quote.status is PriceStatus.PARTIAL:
         return PriceState(quote.status, quote.reason, quote.code)

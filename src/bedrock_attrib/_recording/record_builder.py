@@ -14,7 +14,7 @@ from .._model.record import (
     PriceState,
     PriceStatus,
     Quote,
-    Reading,
+    UsageReading,
     moment,
 )
 from .._model.record_ids import IDS
@@ -28,7 +28,7 @@ from .._readers import (
     status_without_answer,
 )
 from .call import Call
-from .call_target import Route
+from .call_target import CallTarget
 from .price_state import REQUEST_NOT_READ, price_state
 
 if TYPE_CHECKING:
@@ -36,34 +36,34 @@ if TYPE_CHECKING:
     from ..pricing._rate_sheet import Pricer
 
 
-def read_stream(call: Call, events: Events) -> Reading:
+def read_stream(call: Call, events: Events) -> UsageReading:
     """Read the events of *call*, and judge how it ended where that is open."""
-    route, opening = call.route, call.answer
-    read = route.operation.read_events
-    reading = read(events, route.model) if read is not None else None
+    target, opening = call.target, call.answer
+    read = target.operation.read_events
+    reading = read(events, target.model) if read is not None else None
     if reading is not None:
-        route.learn(events, reading)
+        target.learn(events, reading)
         call.outcome = call.outcome or _OK
     else:
-        reading = _read_unfinished(route, events)
+        reading = _read_unfinished(target, events)
         call.outcome = call.outcome or (_OK if call.was_read else Outcome.ABANDONED)
-    if isinstance(opening, Reading):
+    if isinstance(opening, UsageReading):
         reading.tier = reading.tier or opening.tier
         reading.latency_mode = reading.latency_mode or opening.latency_mode
     return reading
 
 
-def _read_unfinished(route: Route, events: Events) -> Reading:
+def _read_unfinished(target: CallTarget, events: Events) -> UsageReading:
     if events.first is None:
-        return Reading(
+        return UsageReading(
             note="the stream ended before its first event",
             code=PriceReason.STREAM_UNFINISHED,
         )
     return read_unfinished(
         events,
-        route.model,
-        tokens_per_event=route.tokens_per_event,
-        tokens_per_byte=route.tokens_per_byte,
+        target.model,
+        tokens_per_event=target.tokens_per_event,
+        tokens_per_byte=target.tokens_per_byte,
     )
 
 
@@ -75,7 +75,9 @@ def judge_dropped(call: Call) -> None:
     call.failure = status_without_answer(call.error, was_sent=was_sent)
 
 
-def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> CallRecord:
+def build_record(
+    call: Call, reading: UsageReading, prices: PriceTable | None
+) -> CallRecord:
     """Build the record of *call*, which has ended, priced as far as it can be.
 
     Args:
@@ -84,15 +86,15 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
         prices: The price table; None to leave the call unpriced.
     """
     outcome = call.outcome or _OK
-    route = call.route
+    target = call.target
     at = moment(call.started_at)
     if call.facts is not None and call.failure is None:
         merge_request(reading, call.facts)
-    elif route.read_request is not None and outcome is _OK:
+    elif target.read_request is not None and outcome is _OK:
         _mark_request_not_read(reading)
     if call.has_guardrail and call.failure is None:
         _mark_unknown_guardrail(reading)
-    model = route.model
+    model = target.model
     if reading.invoked_model is not None:
         model = routed(model, reading.invoked_model)
     tier = reading.tier or "default"
@@ -100,20 +102,20 @@ def build_record(call: Call, reading: Reading, prices: PriceTable | None) -> Cal
     counts = reading.counts
     usage = None if counts is None else Usage.of(counts)
     if usage is not None and call.failure is None and prices is not None:
-        pricer = route.pricer
+        pricer = target.pricer
         if pricer is None or pricer.model is not model:
-            pricer = route.pricer = _pricer_of(model, route.region, prices)
+            pricer = target.pricer = _pricer_of(model, target.region, prices)
         quote = pricer.quote(usage, tier, latency_mode, at, reading.assumed)
     else:
         quote = None
-    earlier = () if route.operation.is_free else _earlier_attempts(call)
+    earlier = () if target.operation.is_free else _earlier_attempts(call)
     status, reason, code = price_state(reading, quote, _failure(call), earlier)
     return CallRecord(
         id=IDS.text(IDS.take()),
         started_at=at,
-        operation=route.operation.name,
+        operation=target.operation.name,
         model=model,
-        region=route.region,
+        region=target.region,
         tier=tier,
         latency_mode=latency_mode,
         tags=call.tags,
@@ -141,7 +143,7 @@ def _duration_s(call: Call) -> float | None:
 
 
 def group_of(
-    record: CallRecord, reading: Reading, pricer: Pricer | None
+    record: CallRecord, reading: UsageReading, pricer: Pricer | None
 ) -> CallGroup | None:
     """Return the group of calls like the one of *record*; None if it has none."""
     cost, usage = record.cost, record.usage
@@ -173,7 +175,7 @@ def _pricer_of(model: ModelRef, region: str, prices: PriceTable) -> Pricer:
 
 def _failure(call: Call) -> PriceState | None:
     failure = call.failure
-    if failure is not None and call.route.operation.is_free:
+    if failure is not None and call.target.operation.is_free:
         return failure._replace(status=PriceStatus.FREE)
     return failure
 
@@ -188,7 +190,7 @@ def _earlier_attempts(call: Call) -> tuple[str, ...]:
 
 
 def price_again(
-    record: CallRecord, reading: Reading, model: ModelRef, prices: PriceTable
+    record: CallRecord, reading: UsageReading, model: ModelRef, prices: PriceTable
 ) -> CallRecord:
     """Return *record* as a call of *model*, which was unknown when its answer was read.
 
@@ -256,13 +258,13 @@ def _may_count_twice(record: CallRecord, usage: Usage, model: ModelRef) -> bool:
     )
 
 
-def _mark_request_not_read(reading: Reading) -> None:
+def _mark_request_not_read(reading: UsageReading) -> None:
     if not reading.missing:
         reading.missing = REQUEST_NOT_READ
         reading.code = PriceReason.REQUEST_NOT_READ
 
 
-def _mark_unknown_guardrail(reading: Reading) -> None:
+def _mark_unknown_guardrail(reading: UsageReading) -> None:
     if reading.counts is None or not GUARDRAIL_UNITS.isdisjoint(reading.counts):
         return
     if not reading.missing:

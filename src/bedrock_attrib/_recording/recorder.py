@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.model_id import ModelRef
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults
-from .._runtime.shutdown import when_it_ends
+from .._runtime.contained_errors import ContainedErrors
+from .._runtime.shutdown import on_exit
 from .._sinks.protocols import Guard, PullSink, Sink
 from .finalizer import Ended, Finalizer
 from .late_pricing import ProfileAnswer, ProfilePricing, ProfileSource
@@ -52,7 +52,7 @@ class Recorder:
         *,
         profiles: ProfileSource | None = None,
         clock: Callable[[], datetime] | None = None,
-        faults: Faults | None = None,
+        faults: ContainedErrors | None = None,
     ) -> None:
         """Wire a recorder.
 
@@ -69,7 +69,7 @@ class Recorder:
         """
         self.sinks = tuple(sinks)
         self.guards = tuple(guards)
-        self._faults = Faults() if faults is None else faults
+        self._faults = ContainedErrors() if faults is None else faults
         self._finalizer = Finalizer(prices, sinks, self._faults)
         self._queue: BatchQueue[Ended] = BatchQueue(
             self._finalizer.finalize,
@@ -97,7 +97,7 @@ class Recorder:
         return self._finalizer.prices()
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> ContainedErrors:
         """Contained errors."""
         return self._faults
 
@@ -271,4 +271,4 @@ def _close_all() -> None:
         recorder.close()
 
 
-when_it_ends(_close_all)
+on_exit(_close_all)

@@ -6,11 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from .contained_errors import Faults
+from .contained_errors import ContainedErrors
 from .fork import ResetOrder, after_fork
 
 
-class Drains:
+class BackgroundReaders:
     """Runs jobs in the background, so many at a time, and refuses what is too much.
 
     A thread starts with a job and ends when there is none left, so that an application
@@ -24,7 +24,7 @@ class Drains:
     """
 
     def __init__(
-        self, *, threads: int, max_s: float, max_events: int, faults: Faults
+        self, *, threads: int, max_s: float, max_events: int, faults: ContainedErrors
     ) -> None:
         """Prepare; nothing runs yet.
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Generic, TypeVar
 
-from .contained_errors import Faults
+from .contained_errors import ContainedErrors
 from .fork import ResetOrder, after_fork
 
 Item = TypeVar("Item")
@@ -40,7 +40,7 @@ class BatchQueue(Generic[Item]):
         handle: Callable[[list[Item]], Sequence[Item] | None],
         *,
         name: str,
-        faults: Faults,
+        faults: ContainedErrors,
         max_pending: int = 100_000,
         interval_s: float = 1.0,
         may_drop: bool = True,

@@ -10,7 +10,7 @@ from threading import RLock
 logger = logging.getLogger("bedrock_attrib")
 
 
-class Faults:
+class ContainedErrors:
     """Counts of contained errors by place.
 
     A contained error is an exception of this library, or of a sink or guard, that did
@@ -72,9 +72,9 @@ def _origin(error: BaseException) -> str:
     return f"{code.co_filename}:{traceback.tb_lineno}"
 
 
-_EVERY: weakref.WeakSet[Faults] = weakref.WeakSet()
+_EVERY: weakref.WeakSet[ContainedErrors] = weakref.WeakSet()
 
-PROCESS_ERRORS = Faults()
+PROCESS_ERRORS = ContainedErrors()
 """Errors that were contained outside of a recorder; its metric shows them too."""
 
 

@@ -79,7 +79,7 @@ class _End:
 _END = _End()
 
 
-def when_it_ends(function: Callable[[], None]) -> None:
+def on_exit(function: Callable[[], None]) -> None:
     """Have *function* called when this process ends, and each forked child of it.
 
     Functions are called in the order in which they were given. Twice in a process is
@@ -88,10 +88,10 @@ def when_it_ends(function: Callable[[], None]) -> None:
     _END.add(function, only_in_pools=False)
 
 
-def when_a_pool_child_ends(function: Callable[[], None]) -> None:
+def on_pool_child_exit(function: Callable[[], None]) -> None:
     """Have *function* called where `multiprocessing` leaves out others' exit handlers.
 
-    It is called after those of `when_it_ends`.
+    It is called after those of `on_exit`.
     """
     _END.add(function, only_in_pools=True)
 

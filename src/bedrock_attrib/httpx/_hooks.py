@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .._default_recorder import get_recorder
-from .._model.record import PriceReason, PriceState, PriceStatus, Reading
+from .._model.record import PriceReason, PriceState, PriceStatus, UsageReading
 from .._readers import (
     BodyAnswer,
     Operation,
@@ -123,8 +123,8 @@ class Hooks:
                 call = _open_again(call)
             _take_answer(call, response)
         except Exception as fault:
-            call.recorder.faults.note("answer", fault)
-            call.recorder.answer_lost(call)
+            call.lifecycle.faults.note("answer", fault)
+            call.lifecycle.answer_unreadable(call)
 
 
 def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
@@ -186,8 +186,8 @@ def _open_again(failed: Call) -> Call:
 
     No guard is asked, as the request was sent; it is not known when.
     """
-    call = failed.recorder.start_again(failed)
-    if failed.route.region == _UNKNOWN:
+    call = failed.lifecycle.start_again(failed)
+    if failed.target.region == _UNKNOWN:
         call.failure = _NO_REGION
     call.retries = SENT
     call.is_timed = False
@@ -204,17 +204,17 @@ def _content_of(message: Any) -> bytes | None:
 
 
 def _take_answer(call: Call, response: Any) -> None:
-    recorder, status = call.recorder, response.status_code
+    recorder, status = call.lifecycle, response.status_code
     headers = {name.lower(): value for name, value in response.headers.items()}
     call.request_id = next(
         (headers[name] for name in _REQUEST_IDS if name in headers), None
     )
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         code = headers.get("x-amzn-errortype", "").partition(":")[0]
-        recorder.turned_away(call, status, code or str(status))
+        recorder.rejected(call, status, code or str(status))
         return
-    row = call.route.operation
-    reading = read_headers(row, headers, call.route.model)
+    row = call.target.operation
+    reading = read_headers(row, headers, call.target.model)
     kind = headers.get("content-type", "")
     is_stream = kind.startswith((_EVENT_STREAM, _SERVER_SENT))
     is_told = row.body == "body" and row.request is not None and not needs_body(headers)
@@ -242,12 +242,12 @@ def _take_answer(call: Call, response: Any) -> None:
 
 
 def _observer_of(
-    call: Call, kind: str, reading: Reading, headers: dict[str, str]
+    call: Call, kind: str, reading: UsageReading, headers: dict[str, str]
 ) -> Observer:
     call.answer = reading
     if kind.startswith(_EVENT_STREAM):
         return HttpStreamObserver(call, frames)
     if kind.startswith(_SERVER_SENT):
         return HttpStreamObserver(call, server_sent)
-    answer = BodyAnswer(call.route.operation, headers, call.route.model)
+    answer = BodyAnswer(call.target.operation, headers, call.target.model)
     return HttpBodyObserver(call, answer)

@@ -49,13 +49,13 @@ class HttpStreamObserver:
         )
         self._buffer = bytearray()
         self._is_done = False
-        call.recorder.answer_opened(call)
+        call.lifecycle.answer_opened(call)
 
     def _decode(self, data: bytes) -> dict[str, Any]:
         try:
             return self._read(data)[0]
         except Exception as fault:
-            self._call.recorder.faults.note("httpx stream", fault)
+            self._call.lifecycle.faults.note("httpx stream", fault)
             return {}
 
     def saw(self, data: bytes) -> None:
@@ -85,7 +85,7 @@ class HttpStreamObserver:
 
     def ended(self, error: str | None = None, *, was_read: bool = False) -> None:
         """End the call: read to its end, given up, or broken with *error*."""
-        recorder = self._call.recorder
+        recorder = self._call.lifecycle
         if self._call.ended is not None:
             return  # read to its end, and closed after that
         self._call.was_read = was_read or self._is_done
@@ -191,7 +191,7 @@ class HttpBodyObserver:
         """Observe the body of *call*; *answer* takes the bytes."""
         self._call = call
         self._answer = call.answer = answer
-        call.recorder.answer_opened(call)
+        call.lifecycle.answer_opened(call)
 
     def saw(self, data: bytes) -> None:
         """Note bytes that the caller gets."""
@@ -205,7 +205,7 @@ class HttpBodyObserver:
         """End the call: read to its end, given up, or broken with *error*."""
         del was_read  # a body that is given up half read was answered all the same
         if self._call.ended is None:
-            self._call.recorder.answered(self._call, self._answer, error)
+            self._call.lifecycle.answered(self._call, self._answer, error)
 
 
 class UnpackingObserver:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from ._observers import Observer
 
 
@@ -15,7 +15,7 @@ class ContainedObserver:
 
     __slots__ = ("_faults", "_observer")
 
-    def __init__(self, observer: Observer, faults: Faults) -> None:
+    def __init__(self, observer: Observer, faults: ContainedErrors) -> None:
         """Call *observer*; what it raises is noted in *faults*."""
         self._observer = observer
         self._faults = faults

@@ -92,7 +92,7 @@ class Trace:
                 self._traced.add(self._host)
             self._take(call, name, info)
         except Exception as fault:
-            call.recorder.faults.note("trace", fault)
+            call.lifecycle.faults.note("trace", fault)
 
     async def wait(self, name: str, info: Mapping[str, Any]) -> None:
         """As `note`, for async clients."""
@@ -158,7 +158,7 @@ class Trace:
         """
         self._has_retried = False
         self._failed_attempts += 1
-        call.recorder.look_soon(
+        call.lifecycle.poll_soon(
             partial(_is_over, weakref.ref(self), self._failed_attempts)
         )
 
@@ -167,7 +167,7 @@ class Trace:
         call = self._call
         is_last = self._failed_attempts == failed_attempts and not self._has_retried
         if is_last and call is not None and call.ended is None:
-            call.recorder.call_dropped(call)
+            call.lifecycle.call_dropped(call)
         return True
 
 
@@ -177,11 +177,11 @@ def _fail(call: Call, error: BaseException, *, was_sent: bool) -> None:
     else:  # the caller no longer waits, as when a task is cancelled
         call.error = None
         call.retries = SENT if was_sent else _NOT_SENT
-        call.recorder.call_dropped(call)
+        call.lifecycle.call_dropped(call)
 
 
 def _end(call: Call, error: str, *, was_sent: bool) -> None:
-    call.recorder.unanswered(call, error, was_sent=was_sent)
+    call.lifecycle.unanswered(call, error, was_sent=was_sent)
 
 
 def _is_over(traced: weakref.ref[Trace], failed_attempts: int) -> bool:

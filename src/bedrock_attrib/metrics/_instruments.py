@@ -22,7 +22,7 @@ from opentelemetry.metrics import (
     Observation,
 )
 
-from .._runtime.contained_errors import PROCESS_ERRORS, Faults
+from .._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors
 from . import names
 from ._attributes import Pairs, clean
 from ._otel_internals import forget_recordings, is_seen
@@ -64,7 +64,7 @@ class Source:
     totals: SeriesTotals
     catch_up: Callable[[], None]
     semconv: Collection[names.SemConv]
-    faults: Faults
+    faults: ContainedErrors
     losses: Callable[[], Mapping[str, int]]
     price_table_age_s: Callable[[], float] | None
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
 from .._runtime.fork import ResetOrder, after_fork
-from .._runtime.shutdown import when_a_pool_child_ends
+from .._runtime.shutdown import on_pool_child_exit
 from . import names
 from ._export_now import push
 from ._instruments import Instruments, NewMeter, Source
@@ -113,5 +113,5 @@ def _push_in_pool() -> None:  # pragma: no cover -- runs in a child
 
 
 _PUSH_WITHIN_S = 5.0
-when_a_pool_child_ends(_push_in_pool)
+on_pool_child_exit(_push_in_pool)
 after_fork(_METERS.after_fork, ResetOrder.EXPORT)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from .._model.cost import ZERO, add
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from ._series import Labels
 from ._totals import SeriesSnapshot, SeriesTotals
 
@@ -19,7 +19,7 @@ class _RetiredSink(NamedTuple):
 
     owner: weakref.ref[object]
     totals: SeriesTotals
-    faults: Faults
+    faults: ContainedErrors
     wants_inference: bool
 
 
@@ -53,7 +53,7 @@ class RetiredSinks:
         self,
         owner: object,
         totals: SeriesTotals,
-        faults: Faults,
+        faults: ContainedErrors,
         *,
         losses: Mapping[str, int],
         wants_inference: bool,
@@ -100,7 +100,7 @@ class RetiredSinks:
             tags = self._tags.union(*(each.tags for each in totals))
             return tags, self._spilled + sum(each.spilled for each in totals)
 
-    def fault_counts(self, unless: Collection[Faults]) -> Counter[str]:
+    def fault_counts(self, unless: Collection[ContainedErrors]) -> Counter[str]:
         """Return faults by place, without those that are counted elsewhere."""
         with self._lock:
             self._fold()

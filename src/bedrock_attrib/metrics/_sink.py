@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import Faults
+from .._runtime.contained_errors import ContainedErrors
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
@@ -74,7 +74,7 @@ class OpenTelemetrySink:
         semconv: Collection[names.SemConv] = _V1_44_ONLY,
         histograms: bool | Literal["auto"] = "auto",
         price_table_age_s: Callable[[], float] | None = None,
-        faults: Faults | None = None,
+        faults: ContainedErrors | None = None,
         losses: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         """Register the instruments.
@@ -106,7 +106,7 @@ class OpenTelemetrySink:
         self._totals = SeriesTotals(labels, max_series=max_series)
         self._losses_of_others = losses
         self._pulls: tuple[Callable[[], None], ...] = ()
-        self._faults = faults = Faults() if faults is None else faults
+        self._faults = faults = ContainedErrors() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record,
             name="bedrock-attrib-metrics",

@@ -167,7 +167,7 @@ def _html(asked: Asked) -> tuple[str, ...]:
 
 
 def _focus(asked: Asked) -> tuple[str, ...]:
-    with progress_bar("Reading") as progress:
+    with progress_bar("UsageReading") as progress:
         table = focus_table(
             asked.ledger,
             asked.selection,
