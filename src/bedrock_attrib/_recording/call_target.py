@@ -66,7 +66,7 @@ class CallTarget:
 
 _LEARNING = 0.25
 _MOST_ROUTES = 4096
-# Kinds of calls on one route; tags may differ with every call.
+# Kinds of calls to one target; tags may differ with every call.
 _MOST_GROUPS = 1024
 
 

@@ -138,7 +138,7 @@ class ProfilePricing:
         """Price *record* if it lacks a price for want of its model.
 
         Args:
-            target: Route of the call; later calls on it know their model from the start.
+            target: Target of the call; later calls on it know the model at once.
             reading: What the answer stated.
             record: The record, as priced without the model.
             prices: The price table.
