@@ -10,7 +10,7 @@ import pytest
 from kept_records import NOON, make_record
 
 from bedrock_attrib import ConfigError, Ledger, Unit, Usage
-from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome, PriceReason, PriceStatus
 from bedrock_attrib.reports import (
     select,
     tabulate_unattributed,
@@ -101,6 +101,37 @@ def test_calls_without_a_price_by_reason(keep: Keep) -> None:
     assert unknown.advice.startswith("the response did not state its usage")
     table = tabulate_unpriced(report)
     assert next(iter(table.rows))[6] == "input_token=200 output_token=100"
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (PriceReason.USAGE_NOT_STATED, "the response did not state its usage"),
+        (PriceReason.STREAM_UNFINISHED, "read streams to their end"),
+        (PriceReason.GUARDRAIL_NOT_STATED, "enable the trace of guardrails"),
+        (PriceReason.PROFILE_UNKNOWN, "configure(profiles=ProfileResolver())"),
+        (PriceReason.CUSTOM_MODEL, "under [base_models]"),
+        (PriceReason.PRICING_FAILED, "look for the error in the log"),
+        (PriceReason.MODEL_NOT_LISTED, "add the price under [[prices]]"),
+    ],
+)
+def test_advice_follows_the_reason_code(
+    code: PriceReason, advice: str, keep: Keep
+) -> None:
+    """The code decides, whatever the text says, and stays when calls are pruned."""
+    unpriced_call = {
+        "price_status": PriceStatus.UNPRICED,
+        "price_reason": "any text",
+        "price_reason_code": code,
+        "cost": None,
+    }
+    ledger = keep(make_record(**unpriced_call), make_record(at=NOON + DAY))
+    (row,) = unpriced(ledger).rows
+    assert (row.reason, row.reason_code) == ("any text", code)
+    assert advice in row.advice
+    ledger.prune(calls_before=NOON + timedelta(hours=1))
+    (pruned,) = unpriced(ledger).rows
+    assert (pruned.reason_code, pruned.advice) == (code, row.advice)
 
 
 def test_reasons_of_forgotten_calls_are_not_made_up(keep: Keep) -> None:

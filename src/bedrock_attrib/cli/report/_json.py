@@ -150,6 +150,7 @@ def unpriced_json(report: UnpricedReport) -> JsonObject:
         "rows": [
             {
                 "reason": row.reason,
+                "reason_code": row.reason_code,
                 "status": row.status.value,
                 "model": row.model,
                 "region": row.region,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..._model.model_id import ModelKind
-from ..._model.record import PriceStatus
+from ..._model.record import PriceReason, PriceStatus
 from ..._model.usage import Unit
 from ...ledger import Aggregate, CallDimensions, Ledger, Reader
 from .._selection import Selection
@@ -16,7 +16,7 @@ from .table import Column, ColumnType, Table
 
 DELETED = "unknown: the single calls were deleted"
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
-Key = tuple[str, str, str, str, PriceStatus]
+Key = tuple[str, PriceReason | None, str, str, str, PriceStatus]
 
 
 @dataclass(slots=True)
@@ -24,7 +24,8 @@ class UnpricedRow:
     """Calls of one model and region that are not fully priced for the same reason.
 
     Attributes:
-        reason: Reason that was recorded with the calls.
+        reason: Reason that was recorded with the calls, for people.
+        reason_code: Its code; None if unknown.
         status: ``unpriced``, or ``partial`` where a part has a price.
         model: Model id, or the requested model where the id is unknown.
         region: Calling region.
@@ -36,6 +37,7 @@ class UnpricedRow:
     """
 
     reason: str
+    reason_code: PriceReason | None
     status: PriceStatus
     model: str
     region: str
@@ -79,7 +81,7 @@ def unpriced(ledger: Ledger, selection: Selection | None = None) -> UnpricedRepo
     """Find calls that are not fully priced, by reason.
 
     Reasons are stored with single calls, which are read if any call lacks a price; the
-    reason of deleted calls is unknown.
+    reason text of deleted calls is unknown, its code is not.
 
     Args:
         ledger: The ledger to read.
@@ -146,11 +148,18 @@ def _without(part: Aggregate, known: list[Aggregate]) -> Aggregate | None:
 def _add(rows: dict[Key, UnpricedRow], reason: str, part: Aggregate) -> None:
     kind = part.dimensions
     model = kind.model.model_id or kind.model.requested
-    key = (reason, model, kind.region, kind.tier, kind.price_status)
+    code = kind.price_reason_code
+    key = (reason, code, model, kind.region, kind.tier, kind.price_status)
     row = rows.get(key)
     if row is None:
         row = rows[key] = UnpricedRow(
-            reason, kind.price_status, model, kind.region, kind.tier, advice(kind)
+            reason,
+            code,
+            kind.price_status,
+            model,
+            kind.region,
+            kind.tier,
+            advice(kind),
         )
     row.add(part)
 
@@ -161,31 +170,46 @@ def _by_calls(row: UnpricedRow) -> tuple[object, ...]:
 
 def advice(kind: CallDimensions) -> str:
     """Return what to do about calls of *kind* that are not fully priced."""
+    code = kind.price_reason_code
+    if code is not None and code in _BY_CODE:
+        return _BY_CODE[code]
     if not kind.usage_source:
-        return (
-            "the response did not state its usage, so a price would not help: read "
-            "streams to their end; enable the trace of guardrails"
-        )
+        return _NO_USAGE
     if kind.model.model_id is None:
-        return _BY_KIND.get(kind.model.kind, _NO_MODEL)
+        return _BY_KIND.get(kind.model.kind, _MAP_MODEL)
     return (
         "add the price under [[prices]] in a file named by the setting "
         "price_overrides, or import the AWS price list: bedrock-attrib prices import"
     )
 
 
-_NO_MODEL = "map it to its model id under [models] in the setting price_overrides"
+_NO_USAGE = (
+    "the response did not state its usage, so a price would not help: read streams to "
+    "their end; enable the trace of guardrails"
+)
+_MAP_MODEL = "map it to its model id under [models] in the setting price_overrides"
+_RESOLVE_PROFILE = (
+    "resolve it with configure(profiles=ProfileResolver()), or map the ARN to its "
+    "model id under [models] in the setting price_overrides"
+)
+_MAP_CUSTOM_MODEL = "map the ARN to its base model under [base_models]"
+_BY_CODE = {
+    PriceReason.USAGE_NOT_STATED: _NO_USAGE,
+    PriceReason.STREAM_UNFINISHED: "read streams to their end",
+    PriceReason.GUARDRAIL_NOT_STATED: "enable the trace of guardrails",
+    PriceReason.PROFILE_PENDING: _RESOLVE_PROFILE,
+    PriceReason.PROFILE_UNKNOWN: _RESOLVE_PROFILE,
+    PriceReason.CUSTOM_MODEL: _MAP_CUSTOM_MODEL,
+    PriceReason.PRICING_FAILED: "look for the error in the log, and report it",
+}
 _BY_KIND = {
-    ModelKind.APPLICATION_INFERENCE_PROFILE: (
-        "resolve it with configure(profiles=ProfileResolver()), or map the ARN to "
-        "its model id under [models] in the setting price_overrides"
-    ),
+    ModelKind.APPLICATION_INFERENCE_PROFILE: _RESOLVE_PROFILE,
     ModelKind.PROVISIONED: "add its hourly cost under [[commitments]]",
     ModelKind.IMPORTED: "billed by the minute: add its cost under [[commitments]]",
     ModelKind.MARKETPLACE_ENDPOINT: (
         "billed by instance hours, which calls do not state"
     ),
-    ModelKind.CUSTOM: "map the ARN to its base model under [base_models]",
+    ModelKind.CUSTOM: _MAP_CUSTOM_MODEL,
 }
 
 
