@@ -14,6 +14,7 @@ import pytest
 from botocore.client import BaseClient
 
 from bedrock_attrib import Recorder, instrument
+from bedrock_attrib._runtime.contained_errors import PROCESS_ERRORS
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
 pytest_plugins = ["bedrock_attrib.testing.fixtures"]
@@ -83,6 +84,12 @@ def _collect_dropped_streams(request: pytest.FixtureRequest) -> None:
     """Collect what a test of dropped streams left, while its warnings are expected."""
     if request.node.get_closest_marker("drops_streams"):
         request.getfixturevalue("quick_collections")
+
+
+@pytest.fixture(autouse=True)
+def _own_errors_only() -> None:
+    """Count the process's contained errors anew for each test."""
+    PROCESS_ERRORS.reset()
 
 
 @pytest.fixture(scope="session")

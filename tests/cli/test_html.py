@@ -100,10 +100,10 @@ def test_a_report_can_be_a_page(tmp_path: Path) -> None:
     [
         ((), "no ledger is named"),
         (("--ledger", "none.db"), "there is no ledger none.db"),
-        (("--ledger", "calls.db", "--by", "day"), "the page does not go by day"),
-        (("--ledger", "calls.db", "--since", "soon"), "'soon' is no moment"),
+        (("--ledger", "calls.db", "--by", "day"), "the page cannot be grouped by day"),
+        (("--ledger", "calls.db", "--since", "soon"), "'soon' is not a moment"),
         (("--ledger", "calls.db", "-o", "no/folder.html"), "cannot write"),
-        (("--ledger", "calls.db", "--where", "x"), "'x' is no filter"),
+        (("--ledger", "calls.db", "--where", "x"), "'x' is not a filter"),
     ],
 )
 def test_what_cannot_be_done_is_told(arguments: tuple[str, ...], message: str) -> None:

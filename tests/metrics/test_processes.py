@@ -12,6 +12,7 @@ import pytest
 from waiting import HANG_S
 
 CONFTEST = Path(__file__).with_name("conftest.py")
+SUPPORT = Path(__file__).parents[1] / "support"
 PRELUDE = """
 import json, os, runpy, sys, threading
 from opentelemetry import metrics
@@ -44,7 +45,7 @@ def run(program: str) -> dict[str, object]:
         [sys.executable, "-c", PRELUDE + program, CONFTEST],
         capture_output=True,
         check=False,
-        env=os.environ | {"PYTHONWARNINGS": "error"},
+        env=os.environ | {"PYTHONWARNINGS": "error", "PYTHONPATH": str(SUPPORT)},
         text=True,
         timeout=HANG_S,
     )
