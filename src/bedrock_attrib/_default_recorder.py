@@ -76,7 +76,7 @@ def get_recorder() -> Recorder:
 
 
 def has_recorder() -> bool:
-    """Whether the default recorder has been made."""
+    """Return whether the default recorder has been made."""
     return _DEFAULT.recorder is not None
 
 

@@ -17,7 +17,7 @@ from .._runtime.fork import ResetOrder, after_fork
 
 
 class Spend:
-    """What a block of code has spent so far, at list price.
+    """Spend of a block of code so far, at list price.
 
     Counts every call that started inside the block, in inner blocks and in streams
     that are read after the block has ended too. Safe to read from any thread.

@@ -17,7 +17,7 @@ from botocore.response import StreamingBody
 
 def is_event_stream(stream: object) -> bool:
     """Return whether *stream* is botocore's event stream, or of a subclass."""
-    # By its type, as a mock claims to be an instance of what it stands in for.
+    # By its type, as a mock claims to be an instance of what it replaces.
     kind = type(stream)
     if kind is EventStream:
         return "_event_generator" in vars(stream)

@@ -64,7 +64,7 @@ class Handlers:
     """
 
     def __init__(self, recorder: Recorder | None, *, is_implicit: bool = False) -> None:
-        """Make handlers that tell *recorder*."""
+        """Make handlers for *recorder*."""
         self.recorder = recorder
         self.is_implicit = is_implicit
         self.is_on = True
@@ -76,7 +76,7 @@ class Handlers:
         Parameters are seen after all other handlers have changed them, answers before
         any other handler has replaced their streams.
         """
-        self.unregister(events)  # what stands there has the same ids and is in the way
+        self.unregister(events)  # handlers with the same ids would be in the way
         events.register_last(_START, self.start, _id_of(_START))
         for event in _SEND:
             events.register_last(event, self.send, _id_of(event))
@@ -99,8 +99,8 @@ class Handlers:
         """These handlers: a copy of a session is metered by the same recorder."""
         return self
 
-    def tells(self, recorder: Recorder | None) -> bool:
-        """Whether calls go to *recorder*, None standing for the default one."""
+    def is_for(self, recorder: Recorder | None) -> bool:
+        """Return whether calls go to *recorder*, None for the default one."""
         return is_same_recorder(self.recorder, recorder)
 
     def who(self, **_kwargs: Any) -> Handlers:
@@ -235,7 +235,7 @@ class Handlers:
 
 
 def is_same_recorder(one: Recorder | None, other: Recorder | None) -> bool:
-    """Whether *one* is *other*, None standing for the default one."""
+    """Return whether *one* is *other*, None for the default one."""
     return (one or get_recorder()) is (other or get_recorder())
 
 
@@ -262,7 +262,7 @@ def _id_of(event: str) -> str:
 def _doubtful_error(
     response: tuple[Any, Any] | None, exception: Exception | None
 ) -> str | None:
-    """What failed in an attempt; None where AWS has not billed it."""
+    """Return what failed in an attempt; None where AWS has not billed it."""
     if response is None:
         if exception is None or isinstance(exception, _BEFORE_SENDING):
             return None

@@ -122,7 +122,7 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
     current = current_handlers(events)
     if current is None:
         Handlers(recorder).register(events)
-    elif current.tells(recorder):
+    elif current.is_for(recorder):
         return
     elif current.is_implicit:
         Handlers(recorder).register(events)  # which removes the others
@@ -134,7 +134,7 @@ def _instrument_one(target: Any, recorder: Recorder | None) -> None:
 
 
 class ProcessWideInstrumentation:
-    """What ``instrument()`` without a target has reached, and will reach.
+    """Targets that ``instrument()`` without a target reaches, now and later.
 
     Attributes:
         is_undone: Whether ``uninstrument()`` was called last.

@@ -111,7 +111,7 @@ class StreamObserver:
             self._iterators.pop()
 
     def _is_over(self) -> bool:
-        """Whether no iterator can get anything more that counts.
+        """Return whether no iterator can get anything more that counts.
 
         Of two iterators, the one that hears of the end need not be the one that was
         given the last events.
@@ -196,7 +196,7 @@ class BodyObserver:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the call has ended."""
+        """Return whether the call has ended."""
         return self._call.ended is not None
 
 

@@ -49,7 +49,7 @@ class CallGroup:
         self.most = most
 
     def holds(self, started_at: datetime | float, counts: dict[Unit, int]) -> bool:
-        """Whether a call that started then, with these counts, has the same rates."""
+        """Return whether a call then, with these counts, has the same rates."""
         if not isinstance(started_at, float):
             started_at = started_at.timestamp()
         return (

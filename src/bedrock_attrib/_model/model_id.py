@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Scope(StrEnum):
-    """Where a call may be served, which decides its list price."""
+    """Regions in which a call may be served, which decide its list price."""
 
     REGIONAL = "regional"
     GEO = "geo"
@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 
 class ModelKind(StrEnum):
-    """What a model id refers to."""
+    """Kind of thing that a model id refers to."""
 
     FOUNDATION_MODEL = "foundation_model"
     INFERENCE_PROFILE = "inference_profile"

@@ -17,7 +17,7 @@ from .usage import Unit, Usage
 
 
 class PriceStatus(StrEnum):
-    """How far an amount can be trusted."""
+    """Reliability of an amount."""
 
     PRICED = "priced"
     FREE = "free"
@@ -70,7 +70,7 @@ class PriceReason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a call ended."""
+    """End of a call."""
 
     OK = "ok"
     ERROR = "error"
@@ -147,7 +147,7 @@ class CallRecord(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why a price status is not a plain ``priced``.
+    """Reason why a price status is not ``priced``.
 
     Attributes:
         code: What code decides by.
@@ -159,7 +159,7 @@ class Reason(NamedTuple):
 
 
 class PriceState(NamedTuple):
-    """How far an amount can be trusted, and why.
+    """Reliability of an amount, with its reason.
 
     Attributes:
         status: Price status.
@@ -173,7 +173,7 @@ class PriceState(NamedTuple):
 
 
 class UsageReading:
-    """What a reader found in a response; the only value here that changes.
+    """Usage found in a response; the only mutable value here.
 
     Attributes:
         counts: Counts by unit, or None when the response says none.
@@ -222,7 +222,7 @@ class UsageReading:
 
 
 class Quote(NamedTuple):
-    """What a price table answers for one call.
+    """Answer of a price table for one call.
 
     Attributes:
         cost: The amount, or None when nothing could be priced.

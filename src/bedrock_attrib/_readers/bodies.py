@@ -86,7 +86,7 @@ _TIERS = frozenset({"default", "flex", "priority", "reserved"})
 
 
 def read_tier(document: Mapping[str, Any], reading: UsageReading) -> None:
-    """Take the tier that served the call from *document*, if no header told it."""
+    """Take the tier that served the call from *document*, if no header stated it."""
     if reading.tier is not None:
         return
     response = document.get("response")
@@ -119,7 +119,7 @@ def read_document(document: Mapping[str, Any], model: ModelRef) -> UsageReading 
 
 
 def find_usage(document: Mapping[str, Any]) -> tuple[UsageFormat, Fields] | None:
-    """Where the counts of *document* stand, and in which spelling."""
+    """Find the counts of *document* and their spelling."""
     for path, formats in BODY_FORMATS:
         fields: Any = document
         for name in path:

@@ -176,7 +176,7 @@ def _doubt(reading: UsageReading, note: str) -> None:
 def split_cache_writes(
     counts: dict[Unit, int], reading: UsageReading, usage: Fields, vendor: str | None
 ) -> None:
-    """Split cache writes of assumed lifetime, where Anthropic's *usage* tells it."""
+    """Split cache writes of assumed lifetime, where Anthropic's *usage* states it."""
     lifetimes = anthropic_lifetimes(usage)
     if lifetimes is not None and reading.assumed is not None:
         written = counts.pop(reading.assumed)

@@ -1,4 +1,4 @@
-"""Whether a call that failed was billed."""
+"""Billing state of failed calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TURNED_AWAY = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 
 
 def is_rejected(http_status: int) -> bool:
-    """Whether an answer with this status from 300 up says that no model ran."""
+    """Return whether an answer with this status from 300 up says that no model ran."""
     return http_status in _TURNED_AWAY
 
 

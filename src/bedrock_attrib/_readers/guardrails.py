@@ -1,4 +1,4 @@
-"""Which billable guardrail units an answer or a trace reports."""
+"""Guardrail units that an answer or a trace reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one field is found in JSON text without parsing the whole of it."""
+"""Search for one member of a JSON object without parsing all of the text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def last_value(text: bytes, key: str) -> Any:
 
     Only real members are seen: inside a JSON string a quote is escaped, so a prompt or
     an answer that quotes the key is passed over. *text* may be a piece of a document.
-    The level at which the member stands is not looked at.
+    The nesting level of the member is not checked.
 
     Args:
         text: UTF-8 JSON, whole or in part.
@@ -36,7 +36,7 @@ def last_value(text: bytes, key: str) -> Any:
 
 
 def has_content(text: bytes, key: str) -> bool:
-    """Whether a member named *key* of *text* holds a string or object, however long."""
+    """Return whether member *key* of *text* holds a string or object of any length."""
     return any(text[start : start + 1] in _OPENINGS for _, start in _members(text, key))
 
 

@@ -37,7 +37,7 @@ NO_MODEL = ModelRef("none", None, None, None, ModelKind.FOUNDATION_MODEL)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """How one operation of bedrock-runtime is metered.
+    """Metering of one operation of bedrock-runtime.
 
     Attributes:
         name: As AWS spells it.
@@ -66,7 +66,7 @@ class Operation:
 
     @property
     def is_free(self) -> bool:
-        """Whether AWS charges nothing for the operation, however it ends."""
+        """Return whether AWS charges nothing for the operation, however it ends."""
         return self.read is read_free
 
 

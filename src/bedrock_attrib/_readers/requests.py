@@ -1,4 +1,4 @@
-"""What only a request says: counts of images, seconds and searches.
+"""Counts that only the request states: images, seconds and searches.
 
 The one place where a request is looked at, and only for the models of this table,
 whose answers do not say what is billed.
@@ -30,7 +30,7 @@ class RequestFacts:
     Attributes:
         counts: Counts by unit; empty when the request states none.
         replaces_tokens: Whether the model is not billed by token at all.
-        missing: What is billed and stands neither in request nor answer.
+        missing: What is billed and is stated neither by request nor answer.
         estimated: True when a count may differ from what is billed.
         note: Why.
         documents: Number of documents to rank, of a rerank request.
@@ -86,7 +86,7 @@ def _object(body: Any, key: str) -> Mapping[str, Any]:
 
 
 def _has(body: Any, key: str) -> bool:
-    """Whether there is a member *key* that holds something, such as an image."""
+    """Return whether there is a member *key* that holds something, such as an image."""
     if isinstance(body, Mapping):
         return bool(_value(body, key))
     text = _text_of(body)

@@ -53,7 +53,7 @@ class HeaderCounts(NamedTuple):
 
 
 Kept: TypeAlias = "Parsed | ConverseCounts | HeaderCounts"
-"""What is stored of an answer until it is read."""
+"""Stored members of an answer, until it is read."""
 
 _NOTHING: Parsed = {}
 
@@ -110,12 +110,12 @@ def header_counts(headers: Mapping[str, str]) -> HeaderCounts:
 
 
 def needs_body(headers: Mapping[str, str]) -> bool:
-    """Whether the body may say more than *headers* do: counts, or lifetimes."""
+    """Return whether the body may say more than *headers* do: counts, or lifetimes."""
     return _may_lack(tuple(map(headers.get, TOKEN_HEADERS)))
 
 
 def _may_lack(counts: tuple[str | None, ...]) -> bool:
-    """Whether *counts*, of which the last is that of cache writes, may not be all."""
+    """Return whether *counts*, ending with cache writes, may be incomplete."""
     said = [text for text in counts if text is not None]
     if counts[-1] is not None and counts[-1] != "0":
         return True

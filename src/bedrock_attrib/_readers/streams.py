@@ -164,7 +164,7 @@ def _ends_choices(document: Mapping[str, Any]) -> bool:
 
 
 # OpenAI's Responses API: its API reference, streaming events, checked 2026-11-25.
-# (No set: what stands there may be anything, and not all of it can be hashed.)
+# (No set: the value may be of any type, hashable or not.)
 _RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 # By what the last chunk with counts is known: real streams of 2025 and 2026, checked
@@ -236,7 +236,7 @@ def read_unfinished(
 
 
 def _said_so_far(events: Events, model: ModelRef) -> UsageReading | None:
-    """What the latest chunk with counts says, over the first one."""
+    """Merge the latest chunk with counts over the first one."""
     for event in reversed([events.first, *events.tail]):
         document = whole_object(_chunk(event)) if event is not None else None
         said = _read_with_first(document, events, model) if document else None

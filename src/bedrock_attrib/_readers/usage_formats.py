@@ -20,7 +20,7 @@ class UsageFormat:
         cache_read: Field of the tokens read from the cache.
         cache_write: Field of the tokens written to the cache.
         includes_cache: Whether ``input`` counts the cached tokens as well.
-        lifetimes: Finds cache writes by lifetime (``{"5m": 120}``), where told apart.
+        lifetimes: Finds cache writes by lifetime (``{"5m": 120}``), where stated.
         flatten: Brings nested fields to the top, where the format nests them.
     """
 
@@ -40,7 +40,7 @@ def _converse_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
 
 
 def converse_lifetimes(details: list[Fields]) -> Mapping[str, Any] | None:
-    """Cache writes by lifetime, as ``cacheDetails`` of Converse tells them apart."""
+    """Cache writes by lifetime, from ``cacheDetails`` of Converse."""
     lifetimes: dict[str, Any] = {}
     try:
         for detail in details:
@@ -52,7 +52,7 @@ def converse_lifetimes(details: list[Fields]) -> Mapping[str, Any] | None:
 
 
 def anthropic_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
-    """Cache writes by lifetime, as Anthropic's ``usage`` tells them apart."""
+    """Cache writes by lifetime, from Anthropic's ``usage``."""
     creation = fields.get("cache_creation")
     if not creation or not isinstance(creation, Mapping):
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class CallTarget:
-    """What all calls of one operation to one model id have in common.
+    """Common facts of all calls of one operation to one model id.
 
     Attributes:
         operation: Row of the table of operations.

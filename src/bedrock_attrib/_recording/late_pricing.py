@@ -51,7 +51,7 @@ class ProfileSource(Protocol):
         """
 
     def why_unknown(self, arn: str) -> str:
-        """Why no model of *arn* is to be expected; empty while it is looked up."""
+        """Return why no model of *arn* will be known; empty while it is looked up."""
 
     def on_answer(self, callback: Callable[[str, ModelRef | None], None]) -> None:
         """Call *callback* after each look-up with ARN and model, None for none.
@@ -67,7 +67,7 @@ class ProfileSource(Protocol):
 
 
 class ProfileAnswer(NamedTuple):
-    """What a look-up came to.
+    """Result of a look-up.
 
     Attributes:
         arn: ARN of the profile.
@@ -162,7 +162,7 @@ class ProfilePricing:
         return _explained(record, reading, why), not why
 
     def _why_none(self, arn: str) -> str:
-        """Why a call through *arn* need not be remembered; empty if it is to be."""
+        """Return why a call through *arn* is not remembered; empty if it is."""
         why = self._source.why_unknown(arn)
         if why:
             return why
@@ -231,7 +231,7 @@ class ProfilePricing:
 
 
 def _lacks_model(record: CallRecord, prices: PriceTable) -> bool:
-    """Whether *record* lacks a price because its ARN names no model.
+    """Return whether *record* lacks a price because its ARN names no model.
 
     A profile may instead be mapped to a model that has no price.
     """

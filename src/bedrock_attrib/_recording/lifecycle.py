@@ -112,7 +112,7 @@ class CallLifecycle:
 
     @property
     def hashes_requests(self) -> bool:
-        """Whether `start` needs all parameters, as it hashes them."""
+        """Return whether `start` needs all parameters, as it hashes them."""
         return self._hasher is not None
 
     def start(self, operation: str, params: Mapping[str, Any], region: str) -> Call:
@@ -360,7 +360,7 @@ class CallLifecycle:
 
     @property
     def has_open_streams(self) -> bool:
-        """Whether a caller may still read on."""
+        """Return whether a caller may still read on."""
         return bool(self._streaming())
 
     def _streaming(self) -> list[Call]:

@@ -28,14 +28,14 @@ from .record_builder import read_stream
 
 Event: TypeAlias = Mapping[str, Any] | bytes | str
 Answered: TypeAlias = Usage | Mapping[str, Any] | bytes | str | Iterable[Event] | None
-"""What came back: counts, a body, a parsed answer, or the events of a stream."""
+"""Answer of a reported call: counts, a body, a parsed answer, or stream events."""
 
 REPORTED = "reported"
 _FIRST_ERROR_STATUS = 300
 
 
 class Report(NamedTuple):
-    """What a caller reports of a call beside its operation, model and region.
+    """Facts that a caller reports about a call, besides operation, model and region.
 
     Attributes:
         answer: What came back; None for nothing.
@@ -88,7 +88,7 @@ class Report(NamedTuple):
 
     @property
     def is_stream(self) -> bool:
-        """Whether the answer is the events of a stream."""
+        """Return whether the answer is the events of a stream."""
         return self.answer is not None and not isinstance(
             self.answer, (Usage, *_DOCUMENTS)
         )

@@ -246,7 +246,7 @@ def _bills_by_request(operation: str, model: ModelRef) -> bool:
 
 
 def _may_count_twice(record: CallRecord, usage: Usage, model: ModelRef) -> bool:
-    """Whether the reader of streams would have looked closer, had it known *model*.
+    """Return whether knowing *model* would have changed how a stream was read.
 
     Streams of OpenAI models through Converse can count cached tokens twice:
     maximhq/bifrost pull request 6942, 2026-09-07.

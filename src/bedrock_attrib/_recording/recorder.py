@@ -103,7 +103,7 @@ class Recorder:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called."""
+        """Return whether `close` was called."""
         return self._is_closed
 
     def record(  # noqa: PLR0913 -- the facts about a call, nearly all of them optional

@@ -1,6 +1,6 @@
-"""Whether two requests are the same, told without keeping a word of them.
+"""Keyed hash of a request, equal for equal requests; no text is stored.
 
-A hash under a secret key: whoever has the hashes and not the key cannot try guesses.
+A hash under a secret key: without the key, nobody can test guesses against the hashes.
 """
 
 from __future__ import annotations

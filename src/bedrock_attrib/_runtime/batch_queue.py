@@ -231,7 +231,7 @@ class BatchQueue(Generic[Item]):
                 return
 
     def _has_ended(self) -> bool:
-        """Whether the thread may end: nothing has come since it was idle."""
+        """Return whether the thread may end: nothing has come since it was idle."""
         with self._starting:
             self._thread = None
             self._is_awake = False

@@ -1,4 +1,4 @@
-"""When a process ends: what is then still to be delivered, in every way Python ends."""
+"""Exit hooks: delivery of what is pending, in every way in which Python ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AFTER_OTHERS = -100
 
 
 class _End:
-    """What is called when this process ends.
+    """Functions to call when this process ends.
 
     Python's own exit handlers are enough for most processes. They are not for children
     that `multiprocessing` forks, a `ProcessPoolExecutor` among them: those leave by
@@ -97,7 +97,7 @@ def on_pool_child_exit(function: Callable[[], None]) -> None:
 
 
 def is_ending() -> bool:
-    """Whether Python is past its last line: all that is left are exit handlers.
+    """Return whether Python is past its last line: all that is left are exit handlers.
 
     The main thread is over then, and with it every thread that Python waits for.
     """

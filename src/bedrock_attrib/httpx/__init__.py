@@ -68,7 +68,7 @@ def instrument(
         get_recorder()  # fail here on invalid settings, not during a call
     current = _current_hooks(hooks)
     if current is not None:
-        if not current.tells(recorder):
+        if not current.is_for(recorder):
             raise ConfigError(
                 f"{type(client).__name__} is instrumented with another recorder; call "
                 f"uninstrument() on it first"

@@ -43,7 +43,7 @@ _REQUEST_IDS = ("x-amzn-requestid", "x-request-id")
 _UNKNOWN = "unknown"
 _NO_REGION = PriceState(
     PriceStatus.UNPRICED,
-    "neither address nor signature tells the calling region; name it where the client "
+    "neither address nor signature states the calling region; name it where the client "
     "is instrumented",
     PriceReason.REGION_UNKNOWN,
 )
@@ -85,7 +85,7 @@ class Hooks:
     async def _answer_async(self, response: Any) -> None:
         self.answer(response)
 
-    def tells(self, recorder: Recorder | None) -> bool:
+    def is_for(self, recorder: Recorder | None) -> bool:
         """Return whether calls go to *recorder*; None is the default one."""
         return (self.recorder or get_recorder()) is (recorder or get_recorder())
 

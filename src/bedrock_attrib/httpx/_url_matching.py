@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class MatchedCall(NamedTuple):
-    """Which operation a request asks for, of which model, and from where.
+    """Operation, model and region of a request.
 
     Attributes:
         operation: Name as AWS spells it, or that of the interface.

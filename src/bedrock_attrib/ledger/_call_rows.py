@@ -40,7 +40,7 @@ _MAX_MONTHS = 100_000
 
 
 class RowBatch(NamedTuple):
-    """What one transaction writes.
+    """Rows of one transaction.
 
     Attributes:
         calls: Rows of `FRESH_COLUMNS`.

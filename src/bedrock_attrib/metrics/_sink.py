@@ -1,4 +1,4 @@
-"""How finished calls reach OpenTelemetry."""
+"""Sink that exports finished calls to OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class OpenTelemetrySink:
             )
 
     def _is_shown(self, series: CallSeries) -> bool:
-        """Whether calls of *series* are shown one by one, in histograms."""
+        """Return whether calls of *series* are shown one by one, in histograms."""
         # The first call in a forked child is, whatever it is: the queue's thread makes
         # its instruments, which must not happen on the caller's.
         return self._instruments.is_outdated or (

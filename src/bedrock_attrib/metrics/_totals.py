@@ -1,4 +1,4 @@
-"""What all calls so far add up to, exactly, by attribute set."""
+"""Exact totals of all calls so far, by attribute set."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class SeriesTotals:
                 cell.cost = add(cell.cost, amount)
 
     def read(self) -> list[SeriesSnapshot]:
-        """Every series as it stands, or stood before what this thread is adding."""
+        """Return every series, without what this thread is adding at the moment."""
         with self._lock:
             if self._is_adding:  # on this very thread, as nobody else gets in
                 return self._last_read
@@ -228,7 +228,7 @@ class SeriesTotals:
         return route
 
     def _open_in(self, route: SeriesRoute, unit: Unit) -> UnitTotal:
-        """Where *route* counts *unit*, which it has not counted before."""
+        """Return the total in which *route* counts *unit* for the first time."""
         cell = route.series.cells.get(unit)
         if cell is None:
             cell, is_elsewhere = self._open_cell(route.series, unit)

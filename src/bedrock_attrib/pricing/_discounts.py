@@ -58,7 +58,7 @@ class Discount:
 
     @property
     def rank(self) -> int:
-        """How specific it is: 2 for a model, 1 for a vendor, 0 for everything."""
+        """Return its specificity: 2 for a model, 1 for a vendor, 0 for everything."""
         return 2 if self.model is not None else int(self.vendor is not None)
 
     def covers(self, model_id: str, day: date) -> bool:

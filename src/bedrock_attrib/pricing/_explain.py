@@ -19,7 +19,7 @@ from ._rows import PriceRow
 
 @dataclass(frozen=True, slots=True)
 class UnitExplanation:
-    """How one unit was priced.
+    """Pricing of one unit.
 
     Attributes:
         unit: What was counted.
@@ -56,7 +56,7 @@ class UnitExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a call was priced; ``str()`` of it is a text for people.
+    """Pricing of a call; ``str()`` of it is a readable text.
 
     Attributes:
         requested: The model as the caller named it.

@@ -68,7 +68,7 @@ class RowMatch:
 
 
 class _Terms(NamedTuple):
-    """What a search names besides the model, the context band and the unit."""
+    """Properties that a search names besides model, context band and unit."""
 
     region: str
     scope: str

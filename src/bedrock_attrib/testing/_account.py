@@ -30,7 +30,7 @@ class InferenceProfile:
 
     @property
     def is_application(self) -> bool:
-        """Whether a user created it, not AWS."""
+        """Return whether a user created it, not AWS."""
         return _APPLICATION in self.arn
 
 

@@ -153,7 +153,7 @@ class Reply:
     token_headers: bool = True
     metrics_usage: Usage | None = None
     error: str | None = None
-    error_message: str = "The simulator was told to fail."
+    error_message: str = "The simulator was set to fail."
     status: int | None = None
     fault: Fault | None = None
     extra: Mapping[str, object] = field(default_factory=dict)

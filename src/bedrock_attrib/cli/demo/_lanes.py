@@ -55,7 +55,7 @@ class Lanes:
 
     @property
     def is_running(self) -> bool:
-        """Whether calls are still to be made."""
+        """Return whether calls are still to be made."""
         return any(thread.is_alive() for thread in self._running)
 
     def stop(self) -> None:

@@ -67,7 +67,7 @@ class Results:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every planned call was made."""
+        """Return whether every planned call was made."""
         return self.calls == self.planned
 
     def sums(self) -> set[Decimal]:

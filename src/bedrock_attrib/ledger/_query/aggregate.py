@@ -18,7 +18,7 @@ Value = Tags | CallDimensions | datetime | Decimal | str | float | int | None
 
 
 class Aggregate(NamedTuple):
-    """What calls with the same dimensions, and the same tags or values, add up to.
+    """Sum of calls with the same dimensions, and the same tags or values.
 
     Attributes:
         tags: The tags that they share; empty where `Reader.totals` grouped them.

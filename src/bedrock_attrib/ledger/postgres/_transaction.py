@@ -95,7 +95,7 @@ _key_of = columns_of("key", "origin", "number")
 
 
 class PostgresTransaction:
-    """What is to be written: gathered first, so that no lock waits for Python.
+    """Rows to write, gathered first so that no lock waits for Python.
 
     Shared texts get their ids at once, each in a transaction of its own, so that hosts
     which write the same texts in another order never deadlock. The rest is written at

@@ -56,8 +56,8 @@ def _read_table(lines: Iterator[list[str]], path: Path) -> Iterator[Sku]:
     missing = [name for name in _NEEDED if name not in names]
     twice = [name for name in {*_NEEDED, *_COLUMNS} if names.count(name) > 1]
     if missing or twice:
-        told = "lacks" if missing else "has twice"
-        raise ConfigError(f"{path}: its table {told} {', '.join(missing or twice)}")
+        problem = "lacks" if missing else "has twice"
+        raise ConfigError(f"{path}: its table {problem} {', '.join(missing or twice)}")
     for number, values in enumerate(lines, start=1):
         if not values:
             continue

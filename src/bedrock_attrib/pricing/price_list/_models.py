@@ -259,7 +259,7 @@ MODELS = (
     ),
     ModelNames("qwen.qwen3-coder-480b-a35b-v1:0", "Qwen3 Coder 480B A35B"),
     ModelNames("qwen.qwen3-coder-next", "Qwen3 Coder Next"),
-    # One name, two ids, two prices: the usage type tells which one is meant.
+    # One name, two ids, two prices: the usage type says which one is meant.
     ModelNames("qwen.qwen3-next-80b-a3b", "Qwen3 Next 80B A3B", "Qwen3Next-80B-A3B"),
     ModelNames("qwen.qwen3-next-80b-a3b-instruct", "Qwen3 Next 80B A3B"),
     ModelNames("qwen.qwen3-vl-235b-a22b", "Qwen3 VL 235B A22B", "Qwen3-VL-235B-A22B"),

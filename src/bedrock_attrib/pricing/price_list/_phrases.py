@@ -115,7 +115,7 @@ MEASURES: Mapping[Phrase, Measure] = {
         },
     ),
 }
-"""What is counted, by the words that say so."""
+"""Measure by the words that name it."""
 
 COUNTED_BY_NOTHING = frozenset(
     tuple(phrase.split())
@@ -157,7 +157,7 @@ DRAWN: Mapping[tuple[str, str], Measure] = {
         for k, u in _REEL.items()
     },
 }
-"""What is counted of images and videos that a model makes, by stem and rest."""
+"""Measure of generated images and videos, by stem and rest."""
 
 _TEXT = (Piece.TEXT_UNIT,)
 GUARDRAILS: Mapping[str, Measure] = {
@@ -193,7 +193,7 @@ GUARDRAILS: Mapping[str, Measure] = {
         Unit.GUARDRAIL_CHECKS_SENSITIVE_INFORMATION_TEXT_UNIT, _TEXT
     ),
 }
-"""What a guardrail counts, by the usage type after its region code."""
+"""Measure of a guardrail, by the usage type after its region code."""
 
 
 class Term(NamedTuple):

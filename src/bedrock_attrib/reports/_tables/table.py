@@ -60,6 +60,6 @@ class Table:
 
 
 def key_columns(by: Iterable[str], others: Iterable[Column]) -> tuple[Column, ...]:
-    """Return columns of dimensions; ``tag:`` tells a tag from a column of that name."""
+    """Return columns of dimensions; ``tag:`` marks a tag with the name of a column."""
     taken = {column.name for column in others}
     return tuple(Column(f"tag:{name}" if name in taken else name) for name in by)

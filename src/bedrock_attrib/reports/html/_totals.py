@@ -34,7 +34,7 @@ class PricedCount:
 
 @dataclass(frozen=True, slots=True)
 class PriceKey:
-    """What is priced, and the price.
+    """Unit and price of a charge.
 
     Attributes:
         model: The model.
