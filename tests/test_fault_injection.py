@@ -16,15 +16,15 @@ import bedrock_attrib._instrument.event_handlers as client_module
 import bedrock_attrib._readers.raw_http as raw_http_module
 import bedrock_attrib._readers.responses as responses_module
 import bedrock_attrib._readers.streams as events_module
-import bedrock_attrib._recording.finalizer as settler_module
-import bedrock_attrib._recording.lifecycle as endings_module
-import bedrock_attrib._recording.recorder as recorder_module
+import bedrock_attrib._recording.finalizer as finalizer_module
+import bedrock_attrib._recording.lifecycle as lifecycle_module
 from bedrock_attrib import CallRecord, PriceTable, Recorder, attribution, instrument
-from bedrock_attrib._attribution import Spend
+from bedrock_attrib._attribution.spend import SpendSums
 from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib._recording.call import Call
 from bedrock_attrib._recording.call_target import CallTargets
 from bedrock_attrib._recording.finalizer import Finalizer
+from bedrock_attrib._recording.lifecycle import CallLifecycle
 from bedrock_attrib.pricing._rate_sheet import ModelPricer
 from bedrock_attrib.testing import (
     ListSink,
@@ -90,30 +90,30 @@ USES = (converse, invoke, stream, stream_to_the_last, refused, rerank)
 
 # Every place of ours that works during a call: where, and what breaks there.
 PLACES: dict[str, tuple[Any, str]] = {
-    "start of a call": (Recorder, "start"),
-    "routes": (CallTargets, "__missing__"),
+    "start of a call": (CallLifecycle, "start"),
+    "call targets": (CallTargets, "of"),
     "a call's own object": (Call, "__init__"),
-    "default tags": (recorder_module, "current_attribution"),
+    "attribution in force": (lifecycle_module, "current_attribution"),
     "attempts": (client_module, "_doubtful_error"),
     "answer": (client_module, "_take_answer"),
-    "error status": (Recorder, "rejected"),
-    "classifying an error": (endings_module, "status_of_refusal"),
-    "end of an answer": (Recorder, "answered"),
-    "end of a stream": (Recorder, "stream_ended"),
-    "dropped call": (Recorder, "call_dropped"),
+    "error status": (CallLifecycle, "rejected"),
+    "classifying an error": (lifecycle_module, "status_of_refusal"),
+    "end of an answer": (CallLifecycle, "answered"),
+    "end of a stream": (CallLifecycle, "stream_ended"),
+    "dropped call": (CallLifecycle, "call_dropped"),
     "opening a stream": (client_module, "observe_stream"),
     "opening a body": (client_module, "observe_body"),
     "need of a body": (responses_module, "_may_lack"),
-    "open streams": (Recorder, "answer_opened"),
+    "open streams": (CallLifecycle, "answer_opened"),
     "reading a body": (raw_http_module, "read_body"),
     "counts of a stream": (events_module, "read_fields"),
-    "reading a stream": (settler_module, "read_stream"),
-    "building a record": (settler_module, "build_record"),
-    "spend": (Spend, "add"),
+    "reading a stream": (finalizer_module, "read_stream"),
+    "building a record": (finalizer_module, "build_record"),
+    "spend": (SpendSums, "add"),
     "price look-up": (ModelPricer, "quote"),
     "loading prices": (PriceTable, "bundled"),
     "finalizing": (Finalizer, "_finalize_one"),
-    "end": (Recorder, "_end"),
+    "end": (CallLifecycle, "_end"),
 }
 
 
@@ -127,8 +127,8 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_to_settle() -> Iterator[None]:
-    """Streams that a test dropped are settled before the next test breaks things."""
+def _nothing_left_pending() -> Iterator[None]:
+    """Finalize streams that a test dropped before the next test breaks things."""
     yield
     gc.collect()
     for recorder in [each for each in gc.get_objects() if type(each) is Recorder]:
