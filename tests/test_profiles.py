@@ -723,7 +723,7 @@ def offer(recorder: Recorder, times: int, arn: str = ARN) -> None:
     answer = {"usage": {"inputTokens": 12, "outputTokens": 8}}
     for _ in range(times):
         call = lifecycle_of(recorder).start("Converse", {"modelId": arn}, "us-east-1")
-        call.lifecycle.answered(call, answer)
+        call.lifecycle.answered(call, call.target.operation.keep(answer))
     recorder.flush()
 
 
@@ -859,7 +859,8 @@ def test_amounts_never_fall() -> None:
     prices = PriceTable.bundled()
     recorder = Recorder(prices, sinks=[metrics.sink, sink], profiles=source)
     call = lifecycle_of(recorder).start("Converse", {"modelId": MODEL}, "us-east-1")
-    call.lifecycle.answered(call, {"usage": {"inputTokens": 12, "outputTokens": 8}})
+    answer = {"usage": {"inputTokens": 12, "outputTokens": 8}}
+    call.lifecycle.answered(call, call.target.operation.keep(answer))
     recorder.flush()
     (before,) = sink.records
     fewer = prices.quote(
