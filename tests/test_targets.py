@@ -372,7 +372,7 @@ def test_an_emitter_that_is_awaited(recorder: Recorder) -> None:
         instrument(session, recorder=recorder)
     with pytest.raises(ConfigError, match="another recorder"):
         instrument(session, recorder=Recorder())
-    assert _handlers_on(boto3.Session(botocore_session=session)) == [2, 0, 1, 1]
+    assert _handlers_on(boto3.Session(botocore_session=session)) == [1, 0, 1, 1]
     uninstrument(session)
     assert _handlers_on(boto3.Session(botocore_session=session)) == [0, 0, 0, 0]
 
@@ -384,7 +384,7 @@ def test_an_awaited_emitter_that_does_not_tell(recorder: Recorder) -> None:
     session = BotocoreSession(event_hooks=emitter, include_builtin_handlers=False)
     for each in (Recorder(), recorder):
         instrument(session, recorder=each)
-    assert _handlers_on(boto3.Session(botocore_session=session)) == [2, 0, 1, 1]
+    assert _handlers_on(boto3.Session(botocore_session=session)) == [1, 0, 1, 1]
 
 
 def test_a_client_that_is_still_to_be_entered() -> None:
