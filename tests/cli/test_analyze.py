@@ -19,7 +19,7 @@ from kept_records import make_record
 from kept_spend import HAIKU
 from waiting import HANG_S
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from bedrock_attrib import Cost, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus

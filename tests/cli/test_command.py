@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 import pytest
 from clicking import command_runner
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 import click
 

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from bedrock_attrib import PriceTable
 from bedrock_attrib._model.model_id import parse_model_id

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kept_records import NOON, make_record
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from click.testing import Result
 from clicking import command_runner

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kept_records import NOON, make_record
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from bedrock_attrib import CallRecord, Unit, Usage
 from bedrock_attrib._model.record import PriceStatus

@@ -18,7 +18,7 @@ from subprocess import CompletedProcess
 import pytest
 from waiting import HANG_S
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from clicking import command_runner
 from kept_records import NOON, make_record

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from offers import as_csv, as_json, product, sold
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from bedrock_attrib.cli import commands
 

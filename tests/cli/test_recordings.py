@@ -20,7 +20,7 @@ import pytest
 
 from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator, tokens
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 Run = Callable[..., CompletedProcess[str]]
 Running = Callable[..., AbstractContextManager[Popen[str]]]

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from waiting import HANG_S
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from kept_records import NOON, make_record
 

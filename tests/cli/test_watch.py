@@ -15,7 +15,7 @@ import pytest
 from kept_records import make_record
 from waiting import HANG_S
 
-pytest.importorskip("rich", reason="needs the extra cli")
+pytest.importorskip("click", reason="needs the extra cli")
 
 from click.testing import Result
 from clicking import command_runner
