@@ -12,11 +12,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from clicking import command_runner
 
 pytest.importorskip("click", reason="needs the extra cli")
 
 import click
+from clicking import command_runner
 
 from bedrock_attrib._run import option_parser
 from bedrock_attrib.cli import commands
