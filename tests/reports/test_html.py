@@ -28,6 +28,8 @@ from bedrock_attrib.reports.html._collect import collect
 from bedrock_attrib.reports.html._details import priced_counts
 from bedrock_attrib.reports.html._totals import MOST_SHOWN
 
+pytest.importorskip("jinja2", reason="needs the extra reports")
+
 Keep = Callable[..., Ledger]
 PACKAGE = Path(package.__file__).parent
 NOW = datetime(2026, 11, 25, 13, 0, tzinfo=UTC)
