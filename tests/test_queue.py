@@ -322,6 +322,29 @@ def test_full_queue_behind_a_stuck_batch(make: Make) -> None:
     assert (handled, queue.dropped) == (list(range(1000)), 0)
 
 
+def test_items_dropped_behind_a_stuck_batch_are_noted() -> None:
+    """The last bound of a queue that drops nothing shows each loss as a fault."""
+    began, go = threading.Event(), threading.Event()
+
+    def handle(_batch: list[int]) -> None:
+        began.set()
+        assert go.wait(HANG_S)
+
+    faults = ContainedErrors()
+    queue = BatchQueue(
+        handle, name="calls", faults=faults, max_pending=2, may_drop=False
+    )
+    queue.put(0)
+    queue.hurry()
+    assert began.wait(HANG_S)
+    for number in range(100_003):  # of which one waits for a second
+        queue.put(number)
+    assert (len(queue), queue.dropped) == (100_000, 3)
+    assert faults.counts() == {"calls (queue full)": 3}
+    go.set()
+    queue.close()
+
+
 def test_full_queue_drops(make: Make) -> None:
     """Above the bound the newest items are dropped and counted; nothing waits."""
     batches: Batches = []

@@ -16,6 +16,10 @@ from .fork import ResetOrder, after_fork
 Item = TypeVar("Item")
 
 
+class _QueueFullError(Exception):
+    """A queue that drops nothing has reached its last bound behind a stuck handler."""
+
+
 class BatchQueue(Generic[Item]):
     """Items put without waiting, handled in batches by one daemon thread.
 
@@ -57,7 +61,8 @@ class BatchQueue(Generic[Item]):
                 hundreds come within it.
             may_drop: Whether items above *max_pending*, or after `close`, are dropped.
                 If not, `put` then waits for the thread, for a second at most, and
-                `close` only ends the thread until the next item.
+                `close` only ends the thread until the next item. Behind a handler that
+                is stuck, items above 100,000 are dropped and each is noted in *faults*.
         """
         self._handle = handle
         self._name = name
@@ -192,8 +197,12 @@ class BatchQueue(Generic[Item]):
         return bool(self._pending or self._polls or self._handler is not None)
 
     def _put_in_excess(self, item: Item) -> None:
-        if self._may_drop or len(self._pending) >= _MOST_WHILE_STUCK:
+        if self._may_drop:
             self.dropped += 1
+            return
+        if len(self._pending) >= _MOST_WHILE_STUCK:
+            self.dropped += 1
+            self._faults.note(f"{self._name} (queue full)", _QueueFullError())
             return
         self._pending.append(item)
         if not self._is_stuck:
