@@ -136,6 +136,22 @@ def test_a_page_runs_and_prints_what_it_shows(
     assert shown == [(line, outputs[str(line)]) for line, _ in shown]
 
 
+def test_shown_output_is_compared() -> None:
+    """Text right below a block that runs is marked as its output."""
+    unmarked = [
+        f"{page_id(page)}:{shown.line}"
+        for page in PAGES
+        for before, shown in pairwise(read_blocks(page))
+        if before.language in RUNNABLE
+        and not before.not_run
+        and shown.language in {"text", "json", "csv"}
+        and not (shown.is_output or shown.not_run or shown.title)
+        # Closing fence, empty line, opening fence.
+        and shown.line == before.line + before.code.count("\n") + 3
+    ]
+    assert unmarked == []
+
+
 NOT_RUN = [
     pytest.param(block.not_run, id=f"{page_id(page)}:{block.line}")
     for page in PAGES
