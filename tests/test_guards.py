@@ -255,11 +255,45 @@ def test_size_of_a_body(body: str, max_tokens: int | None) -> None:
     assert request_size({"body": body}) == expected
 
 
-def test_a_body_in_a_file() -> None:
-    """A body that would have to be read is not measured."""
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"body": iter(())},
+        {"modelId": "arn:prompt", "promptVariables": {"topic": {"text": "x"}}},
+        {"messages": [], "promptVariables": {"topic": {"text": "x"}}},
+        {"guardrailIdentifier": "g", "content": [{"text": {"text": "long"}}]},
+        {"modelId": "amazon.nova-reel-v1:1", "modelInput": {"prompt": "x"}},
+    ],
+    ids=["file", "prompt", "prompt and messages", "guardrail", "async invoke"],
+)
+def test_a_size_that_is_not_known(params: dict[str, Any]) -> None:
+    """A request that cannot be measured has no size, rather than one of zero."""
     from bedrock_attrib._readers.request_size import request_size  # noqa: PLC0415
 
-    assert request_size({"body": iter(())}) == RequestSize()
+    assert request_size(params) is None
+
+
+def test_size_of_documents_as_text() -> None:
+    """A document may be given as text or as parts, and both are its bytes."""
+    from bedrock_attrib._readers.request_size import request_size  # noqa: PLC0415
+
+    sources = [
+        {"text": "Grüße"},
+        {"content": [{"text": "ab"}, {"text": "c"}]},
+        {"s3Location": {"uri": "s3://bucket/key"}},
+    ]
+    content = [{"document": {"name": "d", "source": source}} for source in sources]
+    found = request_size({"messages": [{"role": "user", "content": content}]})
+    assert found == RequestSize(documents=3, document_bytes=10)
+
+
+def test_the_highest_of_two_limits_is_the_bound() -> None:
+    """An upper bound holds whichever limit of a body a model goes by."""
+    from bedrock_attrib._readers.request_size import request_size  # noqa: PLC0415
+
+    body = '{"max_tokens": 5, "max_completion_tokens": 900}'
+    expected = RequestSize(max_tokens=900, text_bytes=47)
+    assert request_size({"body": body}) == expected
 
 
 def test_a_start_that_is_stored(simulator: Simulator) -> None:

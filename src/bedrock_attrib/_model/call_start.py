@@ -66,7 +66,7 @@ class CallStart:
         region: str,
         tags: Tags,
         started_at: datetime,
-        read_size: Callable[[], RequestSize] | None = None,
+        read_size: Callable[[], RequestSize | None] | None = None,
     ) -> None:
         """Describe a call.
 
@@ -91,8 +91,8 @@ class CallStart:
     def request_size(self) -> RequestSize | None:
         """Size of the request, measured when this is first read.
 
-        None where it cannot be measured, and after the guards have been asked: nothing
-        of a request outlives its call.
+        None where it is not known, as of a body in a file, and after the guards have
+        been asked: nothing of a request outlives its call. Unknown is never zero.
         """
         if self._size is None and self._read_size is not None:
             self._size = self._read_size()

@@ -19,20 +19,27 @@ _NESTED_LIMITS = (
 )
 
 
-def request_size(params: Mapping[str, Any]) -> RequestSize:
+def request_size(params: Mapping[str, Any]) -> RequestSize | None:
     """Measure the request that *params* make, for any operation.
 
     Args:
         params: Parameters as botocore takes them. Those of Converse are measured block
             by block; the body of InvokeModel counts as text as a whole.
+
+    Returns:
+        The size; None where it is not known: for a body in a file, which is not read, a
+        prompt of Prompt management, whose text AWS adds, and other operations.
     """
-    body = params.get("body")
-    return _size_of_converse(params) if body is None else _size_of_body(body)
+    if "body" in params:
+        return _size_of_body(params["body"])
+    if "messages" not in params or "promptVariables" in params:
+        return None
+    return _size_of_converse(params)
 
 
-def _size_of_body(body: Any) -> RequestSize:
-    if not isinstance(body, (bytes, bytearray, str)):  # a file, which is not read
-        return RequestSize()
+def _size_of_body(body: Any) -> RequestSize | None:
+    if not isinstance(body, (bytes, bytearray, str)):
+        return None
     try:
         document = json.loads(body)
     except ValueError:
@@ -48,7 +55,8 @@ def _limit_of(document: object) -> int | None:
     for outer, inner in _NESTED_LIMITS:
         nested = document.get(outer)
         stated += [nested.get(inner)] if isinstance(nested, Mapping) else []
-    return next((limit for limit in stated if type(limit) is int), None)
+    # The bound has to hold, whichever of two limits the model goes by.
+    return max((limit for limit in stated if type(limit) is int), default=None)
 
 
 def _size_of_converse(params: Mapping[str, Any]) -> RequestSize:
@@ -86,8 +94,7 @@ def _measure(block: Mapping[str, Any], counts: dict[str, int]) -> None:
             counts["text_bytes"] += len(str(value).encode())
         elif kind in {"image", "document"}:
             counts[f"{kind}s"] += 1
-            source = value.get("source") or {}
-            counts[f"{kind}_bytes"] += len(source.get("bytes") or b"")
+            counts[f"{kind}_bytes"] += _source_bytes(value.get("source") or {})
         elif kind == "toolResult":
             for inner in value.get("content") or ():
                 _measure(inner, counts)
@@ -95,6 +102,16 @@ def _measure(block: Mapping[str, Any], counts: dict[str, int]) -> None:
             counts["text_bytes"] += _json_bytes(value)
         elif kind != "cachePoint":
             counts["others"] += 1
+
+
+def _source_bytes(source: Mapping[str, Any]) -> int:
+    """Return the bytes that a request holds itself of an image or a document."""
+    texts = [
+        source.get("text"),
+        *(part.get("text") for part in source.get("content") or ()),
+    ]
+    held = sum(len(text.encode()) for text in texts if isinstance(text, str))
+    return len(source.get("bytes") or b"") + held
 
 
 def _json_bytes(value: object) -> int:
