@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from opentelemetry.baggage import get_all
 
 from .._model.tags import NO_TAGS, Tags
+from .._runtime.bounded_cache import BoundedCache
 from .._runtime.contained_errors import ContainedErrors
 from ..errors import ConfigError
 from . import MAX_VALUE_LENGTH, check_tags
@@ -30,7 +31,9 @@ class BaggageTags:
         """Accept *keys*, which must be checked."""
         self._keys = tuple(keys)
         self._faults = faults
-        self._known: dict[tuple[str | None, ...], _Checked] = {}  # by received values
+        # By received values.
+        self._known: BoundedCache[tuple[str | None, ...], _Checked]
+        self._known = BoundedCache(_MOST_KNOWN)
 
     def read(self, carried: Mapping[str, object]) -> Tags:
         """Return the tags of a call that starts now.
@@ -54,8 +57,6 @@ class BaggageTags:
         values = tuple([_without_properties(baggage.get(key)) for key in self._keys])
         known = self._known.get(values)
         if known is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
             known = self._known[values] = self._check(values)
         return known
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO
 
 import click
 from rich.console import Console, RenderableType
 
+from ..._runtime.atomic_file import written_atomically
 from ...errors import ConfigError
 from ...reports import Table, write_csv, write_json
 from ...reports.parquet import write_parquet
@@ -195,31 +194,8 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(os.path.realpath(name))  # a link stays one
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as file:
-                yield file
-            return
-        with NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                yield cast("BinaryIO", file)
-            except BaseException:
-                file.close()
-                with suppress(OSError):
-                    temporary.unlink()
-                raise
-        _give_usual_mode(temporary)
-        temporary.replace(path)
+        with written_atomically(Path(name)) as file:
+            yield file
     except OSError as error:
         raise ConfigError(f"cannot write {name}: {error.strerror or error}") from error
-
-
-def _give_usual_mode(path: Path) -> None:
-    """Give a temporary file, which is private, the mode of any new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
