@@ -22,9 +22,9 @@ MODEL = "us.amazon.nova-micro-v1:0"
 class AttributionMiddleware:
     """Attribute the Bedrock calls of each request, also while its response streams.
 
-    The header must be set, and a client's own be taken away, by what stands in front of
-    the application. Unknown teams are ``other``: a free value would be a new series of
-    metrics, and an impossible one an error.
+    A proxy in front of the application must set the header and remove a client's own.
+    Unknown teams become ``other``: a free value would be a new series of metrics, and
+    an invalid one an error.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class AttributionMiddleware:
         Args:
             app: The application.
             teams: The teams that there are.
-            header: Name of the header that tells the team.
+            header: Name of the header with the team.
             **tags: Further tags of every request.
         """
         self._app = app

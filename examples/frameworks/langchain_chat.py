@@ -12,7 +12,7 @@ SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 def main() -> None:
     """Ask a question on this machine; without its two lines, AWS is asked."""
-    instrument()  # whatever client is made from now on, whoever makes it
+    instrument()  # every client that is created from now on
     with bedrock_simulator() as simulator:
         os.environ.update(simulator.environment)
         model = ChatBedrockConverse(model=SONNET)

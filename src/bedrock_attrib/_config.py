@@ -83,8 +83,8 @@ class Config(BaseModel):
     )
     immediate: bool = Field(
         default=False,
-        description="Whether to finalize each call on the caller's thread before it "
-        "returns, instead of within a second on a thread of the recorder.",
+        description="Whether each call waits until the recorder's thread has recorded "
+        "it, instead of being recorded within a second.",
     )
     summary: bool = Field(
         default=False,
