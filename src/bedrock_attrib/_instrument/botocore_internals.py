@@ -38,7 +38,9 @@ def _is_event_stream(stream: object) -> bool:
 
 def is_body(body: object) -> bool:
     """Return whether *body* is botocore's body, which reads from ``_raw_stream``."""
-    return issubclass(type(body), StreamingBody) and raw_stream_of(body) is not None
+    kind = type(body)
+    is_known = kind is StreamingBody or issubclass(kind, StreamingBody)
+    return is_known and raw_stream_of(body) is not None
 
 
 def is_async_body(body: object) -> bool:

@@ -48,14 +48,14 @@ class ObservedBody:
     def read(self, *args: Any, **kwargs: Any) -> bytes:
         """Read at most as many bytes as asked for, or all."""
         try:
-            chunk = self._bedrock_attrib_raw.read(*args, **kwargs)
+            chunk: bytes = self._bedrock_attrib_raw.read(*args, **kwargs)
         except BaseException as error:
             self._bedrock_attrib.ended(error)
             raise
         asked = _asked_for(args, kwargs)
         is_last = asked is None or (not chunk and asked != 0)
-        self._bedrock_attrib.saw(bytes(chunk), is_last=is_last)
-        return bytes(chunk)
+        self._bedrock_attrib.saw(chunk, is_last=is_last)
+        return chunk
 
     def read1(self, *args: Any, **kwargs: Any) -> bytes:
         """Read what has arrived, at most as many bytes as asked for."""
@@ -152,8 +152,10 @@ def _asked_for(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
     """Return how many bytes a reader asks for; None for all of them."""
     if args:
         amount = args[0]
-    else:
+    elif kwargs:
         amount = next((kwargs[name] for name in _AMOUNTS if name in kwargs), None)
+    else:
+        return None
     return None if amount is None or amount < 0 else int(amount)
 
 
