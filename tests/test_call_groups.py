@@ -482,7 +482,7 @@ def test_an_interrupt_while_waiting(simulator: Simulator, wait: str) -> None:
     class Waiting(ListSink):
         def write(self, record: CallRecord) -> None:
             began.set()
-            assert go.wait(100)
+            assert go.wait(HANG_S)
             super().write(record)
 
     def interrupt(*_: object) -> None:
@@ -491,7 +491,7 @@ def test_an_interrupt_while_waiting(simulator: Simulator, wait: str) -> None:
             raise KeyboardInterrupt
 
     def press() -> None:
-        began.wait(100)
+        began.wait(HANG_S)
         while not pressed.wait(0.05):  # Python may miss one just before it waits
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutError
 from botocore.session import Session as BotocoreSession
 from botocore.stub import Stubber
+from waiting import HANG_S
 
 from bedrock_attrib import (
     CallStart,
@@ -269,9 +270,9 @@ def test_read_timeout_may_be_billed(
 ) -> None:
     """A call without an answer is unpriced, not free: AWS may have billed it."""
     client = instrument(
-        simulator.client(config=Config(read_timeout=1)), recorder=recorder
+        simulator.client(config=Config(read_timeout=0.5)), recorder=recorder
     )
-    simulator.reply(Reply(latency_s=2), times=1)
+    simulator.reply(Reply(latency_s=HANG_S), times=1)
     with pytest.raises(ReadTimeoutError):
         client.converse(modelId=MODEL, messages=MESSAGES)
     (record,) = sink.records

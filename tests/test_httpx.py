@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from waiting import wait_until
 
 from bedrock_attrib import (
     CallStart,
@@ -296,13 +295,20 @@ def test_cancellation(
     """A task that is cancelled in the middle of a stream leaves one record."""
     simulator.reply(Reply(text="Sunny.", usage=USAGE, chunk_interval_s=600))
     caller = Caller(package, "async", simulator, recorder)
+    is_reading = asyncio.Event()
+    path, body, _ = ASKED["ConverseStream"]
+
+    async def read(client: Any) -> None:
+        url = simulator.endpoint_url + path
+        async with client.stream("POST", url, json=body) as response:
+            async for _ in response.aiter_bytes():
+                is_reading.set()
 
     async def main() -> None:
         async with caller.client() as client:
             with attribution(team="search"):
-                task = asyncio.create_task(caller.read("ConverseStream", client))
-            await asyncio.to_thread(wait_until, lambda: simulator.requests)
-            await asyncio.sleep(1)  # until the first events are there
+                task = asyncio.create_task(read(client))
+            await is_reading.wait()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -148,7 +148,7 @@ def test_an_interrupt_ends_the_wait_and_not_the_work(make: Make) -> None:
 
     def handle(batch: list[int]) -> None:
         began.set()
-        assert go.wait(100)
+        assert go.wait(HANG_S)
         handled.extend(batch)
 
     def interrupt(*_: object) -> None:
@@ -157,7 +157,7 @@ def test_an_interrupt_ends_the_wait_and_not_the_work(make: Make) -> None:
             raise KeyboardInterrupt
 
     def press() -> None:
-        began.wait(100)
+        began.wait(HANG_S)
         while not pressed.wait(0.05):  # Python may miss one just before it waits
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
 
@@ -308,13 +308,13 @@ def test_full_queue_behind_a_stuck_batch(make: Make) -> None:
 
     def handle(batch: list[int]) -> None:
         began.set()
-        assert go.wait(100)
+        assert go.wait(HANG_S)
         handled.extend(batch)
 
     queue = make(handle, max_pending=2, may_drop=False)
     queue.put(0)
     queue.hurry()
-    assert began.wait(100)
+    assert began.wait(HANG_S)
     for number in range(1, 1000):  # of which one waits for a second
         queue.put(number)
     go.set()

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.client import BaseClient
-from botocore.config import Config
 from botocore.exceptions import IncompleteReadError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
@@ -222,8 +221,8 @@ def test_a_timeout_while_reading(
     """A body that falls silent raises botocore's error, which the record names."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=1)
-    body = body_of(instrument(simulator.client(config=config), recorder=recorder))
+    body = body_of(instrument(simulator.client(), recorder=recorder))
+    body.set_socket_timeout(0.3)
     with pytest.raises(ReadTimeoutError):
         body.read()
     (record,) = sink.records
@@ -241,10 +240,10 @@ def test_a_timeout_between_raw_pieces(
     """What breaks underneath breaks the call."""
     fault = Fault(FaultKind.STALL, after=1)
     simulator.reply(Reply(usage=WRITES, fault=fault), times=1)
-    config = Config(read_timeout=1)
-    client = instrument(simulator.client(config=config), recorder=recorder)
+    body = body_of(instrument(simulator.client(), recorder=recorder))
+    body.set_socket_timeout(0.3)
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
-        read(body_of(client))
+        read(body)
     (record,) = sink.records
     assert (record.outcome, record.error) == (Outcome.ERROR, "ReadTimeoutError")
 

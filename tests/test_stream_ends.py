@@ -17,6 +17,7 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.client import BaseClient
 from stream_ends import ENDS, PARAMS, PLACES, REPLY, check, is_at
+from waiting import HANG_S
 
 from bedrock_attrib import Recorder, instrument
 from bedrock_attrib.testing import ListSink, Reply, Simulator
@@ -211,7 +212,7 @@ def cells_of(program: str) -> list[str]:
         capture_output=True,
         check=False,
         text=True,
-        timeout=300,
+        timeout=HANG_S,
     )
     assert "Error" not in done.stderr, done.stderr
     return sorted(done.stdout.splitlines())

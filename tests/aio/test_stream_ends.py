@@ -17,6 +17,7 @@ pytest.importorskip("aiobotocore", reason="needs the extra aio")
 
 from aio_clients import client_of
 from stream_ends import ENDS, PARAMS, PLACES, REPLY, check, is_at
+from waiting import HANG_S
 
 from bedrock_attrib import CallRecord, Recorder, instrument
 from bedrock_attrib.testing import Simulator
@@ -208,7 +209,7 @@ def test_what_was_read_is_recorded_at_exit(simulator: Simulator) -> None:
         capture_output=True,
         check=False,
         text=True,
-        timeout=300,
+        timeout=HANG_S,
     )
     assert "contained" not in done.stderr, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from waiting import HANG_S
 
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = ROOT / "tests" / "support"
@@ -59,7 +60,7 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
         cwd=tmp_path,
         env=environment,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = example.read_text("utf-8").partition("\n# Prints:\n")[2]
