@@ -26,8 +26,12 @@ demo: $(READY) ## Watch three teams' spend on Bedrock grow, on this machine alon
 	@$(BIN)/bedrock-attrib demo --ledger demo.db $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run the tests; ARGS="-k price" runs some of them, without coverage
-	@$(BIN)/pytest --numprocesses 2 $(if $(ARGS),$(ARGS),--cov)
+test: $(READY) ## Run the tests; ARGS="-k price" runs some of them
+	@$(BIN)/pytest --numprocesses 2 $(ARGS)
+
+.PHONY: coverage
+coverage: $(READY) ## Run the tests and show the branches that none of them takes
+	@$(BIN)/pytest --numprocesses 2 --cov $(ARGS)
 
 .PHONY: lint typing docs wheel
 lint typing docs wheel: $(READY)
