@@ -7,16 +7,15 @@ import importlib
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from pages import read_blocks
-from waiting import HANG_S
+from warm_python import WarmPython
 
 import bedrock_attrib
 from bedrock_attrib.errors import MissingExtraError
@@ -48,36 +47,42 @@ def endpoint_url() -> Iterator[str]:
         yield simulator.endpoint_url
 
 
-@pytest.fixture
-def environment(endpoint_url: str, tmp_path: Path) -> dict[str, str]:
-    """A newcomer's shell: dummy credentials, and Bedrock on this machine."""
+def newcomers_shell() -> dict[str, str]:
+    """Environment with dummy credentials, which keeps to this machine."""
     return os.environ | {
         "AWS_ACCESS_KEY_ID": "simulated",
         "AWS_SECRET_ACCESS_KEY": "simulated",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint_url,
-        "HOME": str(tmp_path),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")]),
         "PYTHONWARNINGS": "error",
     }
 
 
+@pytest.fixture
 def run(
-    *arguments: str | Path, cwd: Path, environment: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
-    """Run Python with *arguments*; the test fails if it fails."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        check=False,
-        cwd=cwd,
-        env=environment,
-        text=True,
-        timeout=HANG_S,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+    endpoint_url: str, tmp_path: Path, warm_python: WarmPython
+) -> Callable[..., str]:
+    """Run a script with arguments in a newcomer's shell; return what it printed."""
+    environment = newcomers_shell() | {
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": endpoint_url,
+        "HOME": str(tmp_path),
+    }
+
+    def run(*arguments: str | Path, cwd: Path) -> str:
+        done = warm_python.run(arguments, cwd, environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def warm_python() -> Iterator[WarmPython]:
+    """A process that forks for each page, as importing boto3 takes half its time."""
+    python = WarmPython(newcomers_shell())
+    yield python
+    python.close()
 
 
 # What a block that uses an extra says, the extra, and a module that comes with it.
@@ -114,7 +119,7 @@ def has_module(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_a_page_runs_and_prints_what_it_shows(
-    page: Path, environment: dict[str, str], tmp_path: Path
+    page: Path, run: Callable[..., str], tmp_path: Path
 ) -> None:
     """Every block of a page runs, in order, and output that is shown is exact."""
     blocks = read_blocks(page)
@@ -126,7 +131,7 @@ def test_a_page_runs_and_prints_what_it_shows(
     results = tmp_path / "results.json"
     work = tmp_path / "work"
     work.mkdir()
-    run(SUPPORT / "run_page.py", page, results, cwd=work, environment=environment)
+    run(SUPPORT / "run_page.py", page, results, cwd=work)
     outputs = json.loads(results.read_text("utf-8"))
     shown = [
         (before.line, output.code)
@@ -168,14 +173,14 @@ def test_a_block_that_is_not_run_says_why(reason: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=page_id)
 def test_an_example_runs(
-    example: Path, environment: dict[str, str], tmp_path: Path
+    example: Path, run: Callable[..., str], tmp_path: Path
 ) -> None:
     """An example needs no account, and prints what its last comment says."""
     if missing := missing_extras([example.read_text("utf-8")]):
         pytest.skip(f"{page_id(example)} needs the extra {', '.join(missing)}")
-    done = run(example, cwd=tmp_path, environment=environment)
+    printed = run(example, cwd=tmp_path)
     shown = example.read_text("utf-8").partition("\n# Prints:\n")[2]
-    assert re.sub(r"^# ?", "", shown, flags=re.MULTILINE) == done.stdout
+    assert re.sub(r"^# ?", "", shown, flags=re.MULTILINE) == printed
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=page_id)
