@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,8 +46,13 @@ def module_name(path: Path) -> str:
 NAMES = {module_name(path): path for path in MODULES}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Absolute dotted names that *path* imports, in functions and for types too."""
+@cache
+def imported(name: str) -> frozenset[str]:
+    """Absolute dotted names that module *name* imports, in functions and for types."""
+    return frozenset(_imported(NAMES[name]))
+
+
+def _imported(path: Path) -> Iterator[str]:
     package = ("bedrock_attrib", *path.relative_to(PACKAGE).parent.parts)
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -60,7 +66,7 @@ def imported(path: Path) -> Iterator[str]:
 def own_imports(name: str) -> set[str]:
     """Modules of the package that *name* imports; the root is ``__init__``."""
     found = set()
-    for target in imported(NAMES[name]):
+    for target in imported(name):
         if target.partition(".")[0] != "bedrock_attrib":
             continue
         parts = target.split(".")[1:]
@@ -73,7 +79,7 @@ def own_imports(name: str) -> set[str]:
 def outside_imports(name: str) -> set[str]:
     """Dotted names from other packages that *name* imports."""
     own = "bedrock_attrib"
-    return {target for target in imported(NAMES[name]) if target.split(".")[0] != own}
+    return {target for target in imported(name) if target.split(".")[0] != own}
 
 
 def top(name: str) -> str:
