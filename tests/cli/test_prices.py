@@ -336,7 +336,7 @@ def test_list_filters() -> None:
     assert {row["model"].split(".")[0] for row in cohere} == {"cohere"}
     assert {row["independent_sources"] for row in single} == {1}
     assert all(row["disputed"] for row in disputed)
-    assert (len(single), len(disputed)) == (3168, 154)
+    assert (len(single), len(disputed)) == (3168, 174)
     assert july["on"] == "2026-07-15"
     assert len(july["rows"]) < len(everything)
 
@@ -423,9 +423,9 @@ def test_check() -> None:
         "models": 195,
         "regions": 35,
         "single_source": 3168,
-        "disputed": 154,
+        "disputed": 174,
         "unconfirmed": 25,
-        "sources": 30,
+        "sources": 34,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
     assert shown.startswith("Valid\n  gathered: 2026-11-30")

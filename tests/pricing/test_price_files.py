@@ -194,7 +194,7 @@ def test_rows_tell_how_well_they_are_known(bundled: PriceTable):
     """Rows state whether they have one source, are disputed or unconfirmed."""
     rows = list(bundled.rows())
     assert 3168 == sum(each.is_single_source for each in rows)
-    assert 154 == sum(bool(each.disputed) for each in rows)
+    assert 174 == sum(bool(each.disputed) for each in rows)
     (cache_read,) = bundled.rows(
         model="anthropic.claude-3-7-sonnet-20250219-v1:0",
         scope="regional",

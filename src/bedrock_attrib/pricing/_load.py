@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ._price_list import PriceList, RawRow
+from ._price_list import FreeUnit, PriceList, RawRow
 
 _BUNDLED = Path(__file__).with_name("prices.json")
 
@@ -63,5 +63,9 @@ def _read(content: dict[str, Any]) -> LoadedPrices:
         source_ids={code: source["id"] for code, source in sources.items()},
         sources={source["id"]: source["about"] for source in sources.values()},
         currency=currency,
+        aliases={
+            alias: known for alias, (known, _) in content.get("aliases", {}).items()
+        },
+        free=[FreeUnit(*each) for each in content.get("free", ())],
     )
     return LoadedPrices(prices, date.fromisoformat(content["generated"]), currency)

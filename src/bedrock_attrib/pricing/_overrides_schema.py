@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from .._model.model_id import Scope
+from .._model.model_id import Scope, parse_model_id
 from .._model.usage import Unit, Usage, is_token_unit
 from ..errors import ConfigError
 from ._commitments import Commitment
@@ -44,7 +44,7 @@ class OwnPrice(Strict):
     price: PriceText
     per: Per | None = None
     region: Name = DEFAULT_REGION
-    scope: Scope = Scope.REGIONAL
+    scope: Scope | None = None
     tier: Name = "default"
     latency_mode: LatencyMode = "standard"
     context_band: Band = ""
@@ -59,10 +59,11 @@ class OwnPrice(Strict):
     def to_row(self, source: str) -> PriceRow:
         """Return its row, with *source* unless it states another."""
         per = self.per or (1_000_000 if is_token_unit(self.unit) else 1)
+        scope = self.scope or parse_model_id(self.model).scope or Scope.REGIONAL
         return PriceRow(
             self.model,
             self.region,
-            self.scope.value,
+            scope.value,
             self.tier,
             self.latency_mode,
             self.context_band,

@@ -149,8 +149,9 @@ class RateSheets:
         self, model: ModelRef, region: str, tier: str, latency_mode: str, day: date
     ) -> PriceQuery:
         priced_model, reason = self._sources.priced_model(model)
+        listed = self._sources.listed_id(priced_model.model_id)
         return PriceQuery(
-            model_id=priced_model.model_id,
+            model_id=listed.model_id if listed else priced_model.model_id,
             scope=priced_model.scope,
             geography=priced_model.geography,
             # A broken response may state something else than text: it has no price.
@@ -159,6 +160,7 @@ class RateSheets:
             latency_mode=str(latency_mode),
             day=day,
             unpriceable_reason=reason,
+            doubt=listed.doubt if listed else "",
         )
 
 

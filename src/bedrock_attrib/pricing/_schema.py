@@ -28,6 +28,7 @@ Span = TypeVar("Span", bound=Dated)
 
 Price = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,18})?$")]
 Name = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=256)]
+Codes = Annotated[str, StringConstraints(min_length=1)]
 Band = Annotated[str, StringConstraints(pattern=r"^(over-[1-9]\d{0,6}k)?$")]
 LatencyMode = Literal["standard", "optimized"]
 # Powers of ten alone divide any decimal price without a remainder.
@@ -67,6 +68,7 @@ class RemarksFile(Strict):
     priced_in: str = ""
     disputed: tuple[tuple[Price, Name], ...] = ()
     unconfirmed: bool = False
+    until: tuple[date, Name] | None = None
 
 
 class RowFile(Strict):
@@ -83,7 +85,7 @@ class RowFile(Strict):
     per: Per
     valid_from: date | None
     valid_to: date | None
-    sources: Annotated[str, StringConstraints(min_length=1)]
+    sources: Codes
     independent_sources: Annotated[int, Field(ge=1)]
     remarks: RemarksFile
 
@@ -122,6 +124,8 @@ class PriceFile(Strict):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     sources: dict[Name, SourceFile]
     columns: tuple[str, ...]
+    aliases: dict[Name, tuple[Name, Codes]] = Field(default_factory=dict)
+    free: tuple[tuple[Name, Unit, Codes], ...] = ()
     rows: list[Annotated[RowFile, BeforeValidator(_name_values)]]
 
     @model_validator(mode="after")
@@ -133,14 +137,26 @@ class PriceFile(Strict):
         return self
 
     def _problems(self) -> Iterator[str]:
+        models = {row.model for row in self.rows}
+        for alias, (model, codes) in self.aliases.items():
+            if alias in models or model not in models:
+                yield f"aliases.{alias}: expected another id of a model with rows"
+            yield from self._unknown_codes(f"aliases.{alias}", codes)
+        for model, unit, codes in self.free:
+            if model not in models:
+                yield f"free: {model} has no rows"
+            yield from self._unknown_codes(f"free: {model} {unit}", codes)
         seen: set[tuple[object, ...]] = set()
         for number, row in enumerate(self.rows):
-            for code in row.sources.split():
-                if code.partition(":")[0] not in self.sources:
-                    yield f"rows[{number}].sources: {code!r} is not under sources"
+            yield from self._unknown_codes(f"rows[{number}].sources", row.sources)
             if (*row.key, row.valid_from) in seen:
                 yield f"rows[{number}]: prices {' '.join(row.key)} a second time"
             seen.add((*row.key, row.valid_from))
+
+    def _unknown_codes(self, where: str, codes: str) -> Iterator[str]:
+        for code in codes.split():
+            if code.partition(":")[0] not in self.sources:
+                yield f"{where}: {code!r} is not under sources"
 
 
 def check_price_file(content: object, *, path: Path | str) -> PriceFile:

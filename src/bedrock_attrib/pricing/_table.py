@@ -12,13 +12,14 @@ from .._model.cost import ZERO, Cost
 from .._model.model_id import ModelRef, parse_model_id
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
-from ..errors import PriceNotFoundError
+from .._runtime.contained_errors import logger
+from ..errors import ConfigError, PriceNotFoundError
 from ._commitments import Commitment
 from ._compare import PriceChange, compare_lists
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
-from ._overrides import Overrides, check_overrides, read_overrides
+from ._overrides import Overrides, read_overrides
 from ._price_sources import PriceSources
 from ._rate_sheet import ModelPricer, Pricer, RateSheets
 from ._resolved_rates import ResolvedRates
@@ -100,9 +101,9 @@ class PriceTable:
         )
         sources = self._sources
         if file is not None:
-            sources = sources.with_overrides(read_overrides(file))
-        sources = sources.with_overrides(check_overrides(given))
-        return PriceTable(self._loaded, sources)
+            sources = _with_file(sources, file)
+        _warn(sources.doubts_of(given))
+        return PriceTable(self._loaded, sources.with_overrides(given))
 
     @property
     def generated_on(self) -> date:
@@ -124,6 +125,19 @@ class PriceTable:
         """Base ids of all models that have a row, in order."""
         lists = self._sources.lists
         return tuple(sorted({name for each in lists for name in each.model_ids}))
+
+    def listed_id(self, model_id: str) -> str | None:
+        """Return the id under which the model of *model_id* has prices, or None.
+
+        AWS serves some models under several ids, for example
+        ``moonshot.kimi-k2-thinking`` and ``moonshotai.kimi-k2-thinking``.
+
+        Args:
+            model_id: A model id, inference profile id or ARN, as given to Bedrock.
+        """
+        base = parse_model_id(model_id).model_id or model_id
+        found = self._sources.listed_id(base)
+        return None if found is None else found.model_id
 
     @property
     def commitments(self) -> tuple[Commitment, ...]:
@@ -334,6 +348,20 @@ def pricer_of(table: PriceTable, model: ModelRef, region: str) -> Pricer:
         return _TablePricer(table, model, region)
     sheets, currency = table._sheets, table._loaded.currency  # noqa: SLF001 -- of this module; no part of the public table
     return ModelPricer(sheets, model, region, currency)
+
+
+def _with_file(sources: PriceSources, file: Path | str) -> PriceSources:
+    more = read_overrides(file)
+    try:
+        _warn(f"{file}: {doubt}" for doubt in sources.doubts_of(more))
+        return sources.with_overrides(more)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def _warn(doubts: Iterable[str]) -> None:
+    for doubt in doubts:
+        logger.warning("price overrides: %s", doubt)
 
 
 def _aware(at: datetime) -> datetime:
