@@ -130,6 +130,9 @@ def test_price_as_json() -> None:
     assert found["units"][0]["looked_for"][-1] == {
         "region": "default",
         "scope": "geo",
+        "tier": "default",
+        "latency_mode": "standard",
+        "context_band": "",
         "own": False,
         "outcome": "used",
     }
@@ -406,7 +409,9 @@ def test_show_what_is_not_known() -> None:
 
 def test_show_where_there_is_none() -> None:
     """A known model without a price in a region is told apart."""
-    done = call("prices", "show", "amazon.rerank-v1:0", "--region", "eu-west-3", code=1)
+    done = call(
+        "prices", "show", "amazon.rerank-v1:0", "--region", "us-gov-west-1", code=1
+    )
     assert done.stderr == (
         "amazon.rerank-v1:0 has no price in that region on that day.\n"
     )
@@ -454,14 +459,109 @@ def test_check_overrides() -> None:
     assert asked_json("prices", "check", "own.toml") == {
         "file": "own.toml",
         "prices": 1,
+        "discounts": 1,
         "commitments": 0,
-        "models_not_in_the_bundled_table": 1,
+        "mapped_arns": 0,
+        "models_not_in_the_bundled_table": ["acme.model"],
+        "doubts": [],
     }
+    assert "models not in the bundled table: acme.model\n" in (
+        call("prices", "check", "own.toml").stdout
+    )
     write("own.toml", "[[prices]]\nmodel = 1\n")
     assert (
         "own.toml: prices[0].model: "
         in call("prices", "check", "own.toml", code=2).stderr
     )
+
+
+def test_check_overrides_in_doubt() -> None:
+    """What is valid but may not do what was meant is a warning and code 1."""
+    write(
+        "own.toml",
+        '[[discounts]]\npercent = 0.15\nvendor = "anthropic"\n'
+        '[[prices]]\nmodel = "amazon.nova-mikro-v1:0"\nunit = "input_token"\n'
+        'price = 1\nregion = "eu-centrl-1"\ntier = "prioritty"\n',
+    )
+    done = call("prices", "check", "own.toml", code=1)
+    price = "price of amazon.nova-mikro-v1:0 input_token"
+    assert done.stderr.splitlines() == [
+        f"Warning: own.toml: {doubt}"
+        for doubt in (
+            (
+                "discount for anthropic is 0.15 percent, less than one; write 15 if "
+                "15 % is meant"
+            ),
+            f"{price}: unknown region 'eu-centrl-1'; did you mean 'eu-central-1'?",
+            f"{price}: unknown tier 'prioritty'; did you mean 'priority'?",
+            (
+                f"{price}: the model is not in the price table; did you mean "
+                "'amazon.nova-micro-v1:0'?"
+            ),
+        )
+    ]
+    assert len(asked_json("prices", "check", "own.toml", code=1)["doubts"]) == 4
+
+
+def test_quote_at_a_discount() -> None:
+    """List prices stay list prices where a discount or an own price applies."""
+    write(
+        "own.toml",
+        '[[discounts]]\npercent = 10\nvendor = "anthropic"\n'
+        '[[prices]]\nmodel = "anthropic.claude-sonnet-4-5-20250929-v1:0"\n'
+        'unit = "output_token"\nprice = 15\n',
+    )
+    asked = ("prices", "quote", SONNET, *CALL, "--input", "1000", "--output", "100")
+    shown = call(*asked, "--price-overrides", "own.toml").stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    times = "\N{MULTIPLICATION SIGN}"
+    per = "per 1,000,000"
+    assert lines[3] == f"unit list price count {times} price = amount price of"
+    assert lines[5:7] == [
+        f"input_token $3.30 {per} 1,000 $2.97 {per} $0.00297 default geo",
+        f"output_token $16.50 {per} 100 $15.00 {per} $0.00150 default regional",
+    ]
+    units = asked_json(*asked, "--price-overrides", "own.toml")["units"]
+    assert [(each["price"], each["list_price"]) for each in units] == [
+        ("2.97", "3.3"),
+        ("15", "16.5"),
+    ]
+
+
+def test_quote_names_every_term_of_a_search() -> None:
+    """Tier, latency mode and context band of each search are shown."""
+    model = "us.amazon.nova-pro-v1:0"
+    flex = call("prices", "quote", model, *CALL, "--input", "5", "--tier", "flex")
+    assert "looked up us-east-1 geo flex: no row" in flex.stdout
+    assert "looked up default geo flex: used" in flex.stdout
+
+
+def test_prices_of_a_region() -> None:
+    """A region shows the prices that hold there, those of `default` included."""
+    asked = ("prices", "list", "--model", "sonnet-4-5", "--unit", "input_token")
+    rows = asked_json(*asked, "--region", "us-east-1", "--tier", "default")["rows"]
+    assert {row["scope"]: row["price"] for row in rows if not row["context_band"]} == {
+        "geo": "3.3",
+        "regional": "3.3",
+        "global": "3",
+    }
+    frankfurt = ("--region", "eu-central-1", "--tier", "default")
+    nova = ("prices", "list", "--model", "nova-lite-v1", "--unit", "input_token")
+    (row,) = asked_json(*nova, *frankfurt)["rows"]
+    assert (row["region"], row["price"]) == ("eu-central-1", "0.078")
+    shown = call("prices", "show", "qwen.qwen3-32b", "--region", "us-east-1").stdout
+    assert shown.startswith("qwen.qwen3-32b-v1:0\n")
+    gov = ("prices", "show", "amazon.nova-premier-v1:0", "--region", "us-gov-west-1")
+    assert "has no price in that region" in call(*gov, code=1).stderr
+
+
+def test_region_that_no_price_names() -> None:
+    """A region that may be a slip gets the nearest name."""
+    asked = ("prices", "list", "--model", "nova-lite", "--region", "eu-centrl-1")
+    hint = "No price names the region 'eu-centrl-1'. Did you mean eu-central-1?\n"
+    assert call(*asked).stderr.endswith(hint)
+    shown = call("prices", "show", "amazon.nova-lite-v1:0", "--region", "eu-centrl-1")
+    assert shown.stderr.endswith(hint)
 
 
 def test_import() -> None:

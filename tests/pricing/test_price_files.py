@@ -98,7 +98,7 @@ BAD_CONTENT = [
     (content(currency="dollar"), "currency: "),
     (content(columns=COLUMNS[:3]), "columns must be model, region"),
     (content(extra=1), "extra: "),
-    (content(rows=[["acme.own-model"]]), "rows[0]: Value error, has 1 values"),
+    (content(rows=[["acme.own-model"]]), "rows[0]: has 1 values"),
     (content(rows=["acme.own-model"]), "rows[0]: "),
     (content(rows=[row(), row(price=2.5)]), "rows[1].price: "),
     (content(rows=[row(price="-1")]), "rows[0].price: "),

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from .._config import Config
 from .._model.formatting import counted, digits
 from ..pricing import PriceRow, PriceTable
+from ..pricing._override_checks import similar_regions
 from ._console import results
 from ._json import JsonObject
 
@@ -59,6 +60,16 @@ def named_table(name: str) -> PriceTable:
         ConfigError: If the file is invalid.
     """
     return PriceTable.bundled() if name == BUNDLED else _load(Path(name))
+
+
+def unknown_region(table: PriceTable, region: str | None) -> str:
+    """Return what to say of a region that no price names; empty if one does."""
+    known = sorted({row.region for row in table.rows()})
+    if region is None or region in known:
+        return ""
+    near = similar_regions(region, known)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"No price names the region {region!r}.{hint}"
 
 
 def _load(path: Path) -> PriceTable:
@@ -137,4 +148,5 @@ def row_json(row: PriceRow) -> JsonObject:
             {"price": digits(price), "source": source} for price, source in row.disputed
         ],
         "unconfirmed": row.is_unconfirmed,
+        "until": day_text(row.until) or None,
     }

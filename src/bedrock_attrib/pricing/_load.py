@@ -12,6 +12,9 @@ from typing import Any
 from ..errors import ConfigError
 from ._price_list import FreeUnit, PriceList, RawRow
 
+MAX_PRICE_FILE_BYTES = 64 << 20
+"""Size of a price file at most; the bundled one has about 1 MB."""
+
 _BUNDLED = Path(__file__).with_name("prices.json")
 
 
@@ -30,6 +33,20 @@ class LoadedPrices:
     currency: str
 
 
+def read_bounded(path: Path | str, max_bytes: int = MAX_PRICE_FILE_BYTES) -> bytes:
+    """Read a file that is not larger than *max_bytes*.
+
+    Raises:
+        ConfigError: If it is larger.
+        OSError: If it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ConfigError(f"{path}: is larger than {max_bytes:,} bytes")
+    return content
+
+
 @lru_cache(maxsize=1)
 def load_bundled() -> LoadedPrices:
     """Read the file of this version, which was checked when it was built."""
@@ -46,8 +63,8 @@ def load_prices(path: Path | str) -> LoadedPrices:
     from ._schema import check_price_file  # noqa: PLC0415
 
     try:
-        content = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+        content = json.loads(read_bounded(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON: {error}") from error
     check_price_file(content, path=path)
     return _read(content)
@@ -58,14 +75,13 @@ def _read(content: dict[str, Any]) -> LoadedPrices:
     for raw in content["rows"]:
         raw_by_model.setdefault(raw[0], []).append(raw)
     sources, currency = content["sources"], content["currency"]
+    aliases = content.get("aliases", {})
     prices = PriceList(
         raw_by_model,
         source_ids={code: source["id"] for code, source in sources.items()},
         sources={source["id"]: source["about"] for source in sources.values()},
         currency=currency,
-        aliases={
-            alias: known for alias, (known, _) in content.get("aliases", {}).items()
-        },
+        aliases={alias: known for alias, (known, _) in aliases.items()},
         free=[FreeUnit(*each) for each in content.get("free", ())],
     )
     return LoadedPrices(prices, date.fromisoformat(content["generated"]), currency)

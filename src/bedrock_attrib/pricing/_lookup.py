@@ -103,10 +103,7 @@ def find_row(
                 return RowMatch(row, is_own, uncertainty, tuple(steps))
         free = rows.free.get(unit)
         if free is not None and _is_on_demand(query):
-            terms = (DEFAULT_REGION, free.scope, query.tier, query.latency_mode)
-            steps.append(
-                LookupStep(*terms, band, is_own=False, row=free, passed_over="")
-            )
+            steps.append(_free_step(query, free, band))
             return RowMatch(free, is_own=False, uncertainty="", steps=tuple(steps))
     return RowMatch(None, is_own=False, uncertainty="", steps=tuple(steps))
 
@@ -130,6 +127,19 @@ def _query_of(query: PriceQuery, unit: Unit, band: str) -> tuple[PriceQuery, str
         unpriceable_reason=None,
     )
     return guardrail, ""
+
+
+def _free_step(query: PriceQuery, free: PriceRow, band: str) -> LookupStep:
+    return LookupStep(
+        free.region,
+        free.scope,
+        query.tier,
+        query.latency_mode,
+        band,
+        is_own=False,
+        row=free,
+        passed_over="",
+    )
 
 
 def _is_on_demand(query: PriceQuery) -> bool:
@@ -201,6 +211,21 @@ def _is_priced_by_continent(rows: ModelRows, day: date) -> bool:
 
 
 def _uncertainty(query: PriceQuery, rows: ModelRows, row: PriceRow) -> str:
+    doubt = _doubt_of_sources(query, row)
+    if doubt:
+        return doubt
+    region = query.region
+    if row.region != DEFAULT_REGION or region in row.same_price_regions:
+        return ""
+    if row.priced_in and row.priced_in != region:
+        return f"price of {row.priced_in}; none is known for {region}"
+    if region not in _HOME_REGIONS and _differs_in(rows, region, query):
+        return f"US price; other prices of the model in {region} differ from the US"
+    return ""
+
+
+def _doubt_of_sources(query: PriceQuery, row: PriceRow) -> str:
+    """Return why the sources of *row* leave its price uncertain."""
     if row.is_unconfirmed:
         return "no source of AWS confirms this price"
     if row.until is not None and row.until < query.day:
@@ -210,13 +235,6 @@ def _uncertainty(query: PriceQuery, rows: ModelRows, row: PriceRow) -> str:
         )
     if row.open_disputes:
         return f"sources disagree: {_other_prices(row)}"
-    region = query.region
-    if row.region != DEFAULT_REGION or region in row.same_price_regions:
-        return ""
-    if row.priced_in and row.priced_in != region:
-        return f"price of {row.priced_in}; none is known for {region}"
-    if region not in _HOME_REGIONS and _differs_in(rows, region, query):
-        return f"US price; other prices of the model in {region} differ from the US"
     return ""
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from .._model.model_id import ModelKind, Scope, parse_model_id
 from ..errors import ConfigError
 from ._discounts import Discount
+from ._listed_ids import ListedId
 from ._overrides import Overrides, check_overrides
 from ._price_list import PriceList
 from ._rows import DEFAULT_REGION, PriceRow
@@ -26,16 +27,23 @@ class KnownPrices:
     """What a table has prices of."""
 
     def __init__(
-        self, lists: Sequence[PriceList], listed_id: Callable[[str], str | None]
+        self,
+        lists: Sequence[PriceList],
+        find_listed: Callable[[str], ListedId | None],
     ) -> None:
         """Describe *lists*.
 
         Args:
             lists: Price lists, the user's own among them.
-            listed_id: Returns the id under which a model has prices, or None.
+            find_listed: Returns the id under which a model has prices, or None.
         """
         self._lists = lists
-        self.listed_id = listed_id
+        self._find_listed = find_listed
+
+    def listed_id(self, model_id: str) -> str | None:
+        """Return the id under which a model has prices, or None."""
+        found = self._find_listed(model_id)
+        return None if found is None else found.model_id
 
     @cached_property
     def list_models(self) -> list[str]:
@@ -150,7 +158,7 @@ def _doubts_of_discounts(discounts: Iterable[Discount]) -> Iterator[str]:
 def _doubts_of_row(row: PriceRow, known: KnownPrices) -> Iterator[str]:
     where = f"price of {row.model_id} {row.unit}"
     if row.region != DEFAULT_REGION and row.region not in known.regions:
-        near = get_close_matches(row.region, known.regions, 1, _SIMILAR)
+        near = similar_regions(row.region, known.regions)
         if near or not _REGION.fullmatch(row.region):
             yield f"{where}: unknown region {row.region!r}{_did_you_mean(near)}"
     if row.tier != _DEFAULT_TIER and row.tier not in known.tiers:
@@ -160,6 +168,19 @@ def _doubts_of_row(row: PriceRow, known: KnownPrices) -> Iterator[str]:
         near = similar_model_ids(row.model_id, known.list_models, limit=1)
         if near and _digits(near[0]) == _digits(row.model_id):
             yield f"{where}: the model is not in the price table{_did_you_mean(near)}"
+
+
+def similar_regions(region: str, known: Iterable[str]) -> list[str]:
+    """Return the region of *known* that *region* may be a slip of, if any.
+
+    It is one of the same continent and number: AWS opens new regions.
+    """
+    alike = [each for each in known if _ends(each) == _ends(region)]
+    return get_close_matches(region, alike, 1, _SIMILAR)
+
+
+def _ends(region: str) -> tuple[str, str]:
+    return region[:2], region[-1:]
 
 
 def _digits(model_id: str) -> str:

@@ -22,6 +22,7 @@ from ._schema import (
     Per,
     Price,
     Strict,
+    Text,
     days_in_order,
     describe_problems,
 )
@@ -29,10 +30,15 @@ from ._schema import (
 
 def _text_of(value: object) -> object:
     """Return a TOML number as text; it comes as Decimal or int, never as float."""
-    is_number = type(value) is int or isinstance(value, Decimal)
-    return format(Decimal(str(value)), "f") if is_number else value
+    if type(value) is not int and not isinstance(value, Decimal):
+        return value
+    number = Decimal(value)
+    # Written out, 1e999999999 would fill the memory.
+    is_writable = number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS
+    return format(number, "f") if is_writable else str(number)
 
 
+_MOST_DIGITS = 40
 PriceText = Annotated[Price, BeforeValidator(_text_of)]
 
 
@@ -50,7 +56,7 @@ class OwnPrice(Strict):
     context_band: Band = ""
     valid_from: date | None = None
     valid_to: date | None = None
-    source: str = ""
+    source: Text = ""
 
     @model_validator(mode="after")
     def _check_days(self) -> OwnPrice:
@@ -108,7 +114,7 @@ class OwnCommitment(Strict):
     model: Name
     region: Name
     usd_per_hour: PriceText | None = None
-    hourly_usage: dict[Unit, Annotated[int, Field(ge=0)]] | None = None
+    hourly_usage: dict[Unit, Annotated[int, Field(ge=0, le=10**15)]] | None = None
     tier: Name = "default"
     valid_from: date | None = None
     valid_to: date | None = None
@@ -153,4 +159,4 @@ def check_overrides_file(content: object, *, path: Path | str) -> OverridesFile:
     try:
         return OverridesFile.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(describe_problems(error, path=path)) from error
+        raise ConfigError(describe_problems(error, OverridesFile, path=path)) from error

@@ -73,11 +73,7 @@ class PriceSources:
         """Return what has prices here, list prices of *more* included."""
         listed = PriceList.from_rows(more.list_rows, "", is_own=False)
         both = replace(self, lists=(listed, *more.lists, *self.lists))
-        return KnownPrices(both.lists, both._listed_name)
-
-    def _listed_name(self, model_id: str) -> str | None:
-        found = self.listed_id(model_id)
-        return None if found is None else found.model_id
+        return KnownPrices(both.lists, both.listed_id)
 
     def listed_id(self, model_id: str | None) -> ListedId | None:
         """Return the id under which *model_id* has prices, or None."""

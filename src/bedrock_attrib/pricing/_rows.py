@@ -149,12 +149,10 @@ class ModelRows:
         self.bands = tuple(
             sorted(((band_threshold(name), name) for name in names), reverse=True)
         )
-        ends = (row.until for row in self.rows if row.until is not None)
-        self.change_days = tuple(
-            sorted(
-                {*change_days(self.rows), *(day + timedelta(days=1) for day in ends)}
-            )
-        )
+        after_ends = {
+            row.until + timedelta(days=1) for row in self.rows if row.until is not None
+        }
+        self.change_days = tuple(sorted({*change_days(self.rows), *after_ends}))
 
     def row_on(self, key: RowKey, day: date) -> PriceRow | None:
         """Return the newest row of *key* that holds on *day*."""

@@ -15,7 +15,7 @@ from .._model.usage import Unit, Usage
 from .._runtime.contained_errors import logger
 from ..errors import ConfigError, PriceNotFoundError
 from ._commitments import Commitment
-from ._compare import PriceChange, compare_lists
+from ._compare import PriceChange, compare_lists, rows_in_region
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
@@ -101,9 +101,29 @@ class PriceTable:
         )
         sources = self._sources
         if file is not None:
-            sources = _with_file(sources, file)
+            sources, doubts = self._sources_with(file)
+            _warn(doubts)
         _warn(sources.doubts_of(given))
         return PriceTable(self._loaded, sources.with_overrides(given))
+
+    def checked_overrides(self, file: Path | str) -> tuple[PriceTable, list[str]]:
+        """Return another table as `with_overrides` does, and doubts about *file*.
+
+        Doubts are what is valid, but may not do what was meant, in sentences.
+
+        Raises:
+            ConfigError: As `with_overrides`.
+        """
+        sources, doubts = self._sources_with(file)
+        return PriceTable(self._loaded, sources), doubts
+
+    def _sources_with(self, file: Path | str) -> tuple[PriceSources, list[str]]:
+        more = read_overrides(file)
+        try:
+            doubts = [f"{file}: {each}" for each in self._sources.doubts_of(more)]
+            return self._sources.with_overrides(more), doubts
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from error
 
     @property
     def generated_on(self) -> date:
@@ -307,7 +327,22 @@ class PriceTable:
         """
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
         values = {name: value for name, value in wanted.items() if value is not None}
-        yield from self._sources.search(model, values, on)
+        listed = None if model is None else self.listed_id(model) or model
+        yield from self._sources.search(listed, values, on)
+
+    def rows_in(
+        self, region: str, *, model: str | None = None, on: date
+    ) -> Iterator[PriceRow]:
+        """Yield the rows that price calls from *region*, those of ``default`` included.
+
+        Args:
+            region: Calling region.
+            model: Model id; None for all.
+            on: Day of the calls, UTC.
+        """
+        known = self.model_ids if model is None else (self.listed_id(model),)
+        for model_id in filter(None, known):
+            yield from rows_in_region(self._sources.lists, model_id, region, on)
 
 
 class _TablePricer:
@@ -348,15 +383,6 @@ def pricer_of(table: PriceTable, model: ModelRef, region: str) -> Pricer:
         return _TablePricer(table, model, region)
     sheets, currency = table._sheets, table._loaded.currency  # noqa: SLF001 -- of this module; no part of the public table
     return ModelPricer(sheets, model, region, currency)
-
-
-def _with_file(sources: PriceSources, file: Path | str) -> PriceSources:
-    more = read_overrides(file)
-    try:
-        _warn(f"{file}: {doubt}" for doubt in sources.doubts_of(more))
-        return sources.with_overrides(more)
-    except ConfigError as error:
-        raise ConfigError(f"{file}: {error}") from error
 
 
 def _warn(doubts: Iterable[str]) -> None:

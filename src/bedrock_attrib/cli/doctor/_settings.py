@@ -140,11 +140,13 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
 
 
 def _overrides(table: PriceTable, path: Path) -> Finding:
+    step = f"Check the file: bedrock-attrib prices check {path}"
     try:
-        table.with_overrides(file=path)
+        _, doubts = table.checked_overrides(path)
     except ConfigError as error:
-        step = f"Check the file: bedrock-attrib prices check {path}"
         return Finding(_PRICES, State.PROBLEM, str(error), step)
+    if doubts:
+        return Finding(_PRICES, State.WARNING, "; ".join(doubts), step)
     return Finding(_PRICES, State.OK, f"overrides from {path} take precedence")
 
 

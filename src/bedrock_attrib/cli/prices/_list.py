@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from ..._model.formatting import digits
 from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
+from ...pricing._rows import DEFAULT_REGION
 from .._console import remarks
 from .._price_table import (
     DAY,
@@ -25,6 +26,7 @@ from .._price_table import (
     print_block,
     print_json,
     row_json,
+    unknown_region,
 )
 from .._tables import Column, new_table
 
@@ -34,7 +36,11 @@ _UNITS = [unit.value for unit in Unit]
 @click.command("list")
 @click.option("--model", metavar="PART", help="Part of the model id.")
 @click.option("--vendor", metavar="NAME", help="First part of the model id.")
-@click.option("--region", metavar="REGION", help="AWS region, or default.")
+@click.option(
+    "--region",
+    metavar="REGION",
+    help="Calling region, for the prices that hold there; or default.",
+)
 @click.option(
     "--unit",
     type=click.Choice(_UNITS),
@@ -76,8 +82,10 @@ def list_prices(  # noqa: PLR0913 - one for each option
     wanted = Unit(unit) if unit else None
     rows = [
         row
-        for row in table.rows(region=region, tier=tier, unit=wanted, on=day)
+        for row in _rows(table, region, day)
         if (model or "").lower() in row.model_id
+        and tier in {None, row.tier}
+        and wanted in {None, row.unit}
         and vendor in {None, row.model_id.partition(".")[0]}
         and (row.is_single_source or not single_source)
         and (row.disputed or not conflicts)
@@ -88,6 +96,18 @@ def list_prices(  # noqa: PLR0913 - one for each option
     if rows:
         print_block(_table_of(rows))
     remarks().print(f"{len(rows):,} prices. {age_line(table)}", soft_wrap=True)
+    if hint := unknown_region(table, region):
+        remarks().print(hint, soft_wrap=True)
+
+
+def _rows(
+    table: PriceTable, region: str | None, day: date | None
+) -> Iterable[PriceRow]:
+    if region is None or region == DEFAULT_REGION:
+        return table.rows(region=region, on=day)
+    if day is not None:
+        return table.rows_in(region, on=day)
+    return (row for row in table.rows() if row.region in {region, DEFAULT_REGION})
 
 
 def _as_json(rows: list[PriceRow], table: PriceTable, day: date | None) -> object:
