@@ -14,6 +14,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from offer_server import offer_server
 from offers import as_csv, as_json, product, sold
 
 pytest.importorskip("click", reason="needs the extra cli")
@@ -257,6 +258,12 @@ WRONG_USE = [
         ("prices", "list", "--any-day", "--at", "2026-11-01"),
         "--any-day and --at exclude each other",
     ),
+    (("prices", "update", "-o", "x.toml"), "expected a name that ends in .json"),
+    (
+        ("prices", "update", "--from", ".", "--url", "http://127.0.0.1:1"),
+        "--from and --url exclude each other",
+    ),
+    (("prices", "update", "--from", "."), "has no offer files"),
     (("prices", "import"), "expected offer files, --from-api or --rate-cards"),
     (("prices", "import", "x", "--from-api"), "expected offer files, --from-api or"),
     (("prices", "import", "x", "--output", "x.csv"), "expected the suffix .json or"),
@@ -562,6 +569,51 @@ def test_region_that_no_price_names() -> None:
     assert call(*asked).stderr.endswith(hint)
     shown = call("prices", "show", "amazon.nova-lite-v1:0", "--region", "eu-centrl-1")
     assert shown.stderr.endswith(hint)
+
+
+def test_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer files become the price file of the settings, and changes are shown."""
+    Path("offers").mkdir()
+    write("offers/a.json", as_json([NOVA]))
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_FILE", "aws.json")
+    done = call("prices", "update", "--from", "offers")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[2:] == [
+        f"changed amazon.nova-lite-v1:0 us-east-1 {scope} input_token $0.06 {per} "
+        f"$0.07 {per}"
+        for scope in ("geo", "regional")
+        for per in ("per 1,000,000",)
+    ]
+    assert done.stderr.splitlines() == [
+        "Price lists: AmazonBedrock of 2026-10-08.",
+        "2 prices changed; 0 lines not understood.",
+        "1 price written to aws.json.",
+    ]
+    again = call("prices", "update", "--from", "offers")
+    assert (again.stdout, again.stderr.splitlines()[-1]) == (
+        "",
+        "aws.json is up to date.",
+    )
+    nova = ("prices", "quote", "amazon.nova-lite-v1:0", "--region", "us-east-1")
+    assert asked_json(*nova, "--input", "1000000")["total"] == "0.07"
+    found = asked_json("prices", "update", "--from", "offers", "-o", "other.json")
+    assert (found["written"], found["prices"], len(found["changes"])) == (True, 1, 2)
+    hint = call("prices", "update", "--from", "offers", "-o", "more.json").stderr
+    assert hint.endswith("To use it, set BEDROCK_ATTRIB_PRICE_FILE=more.json\n")
+
+
+def test_update_from_a_server() -> None:
+    """A server is asked for what has changed; one that is away is code 1."""
+    with offer_server() as server:
+        server.publish("1", {"AmazonBedrock": {"us-east-1": as_json([NOVA])}})
+        asked = ("prices", "update", "--url", server.url, "--output", "aws.json")
+        assert "4 files downloaded, 0 unchanged." in call(*asked).stderr
+        assert "0 files downloaded, 4 unchanged." in call(*asked).stderr
+        server.documents.clear()
+        done = call(*asked, code=1)
+    assert done.stderr.endswith("HTTP 404 Not Found\n")
+    assert done.stderr.startswith(f"Error: {server.url}/offers/v1.0/aws/")
+    assert asked_json("prices", "check", "aws.json", "--max-age-days", "9999")
 
 
 def test_import() -> None:

@@ -346,7 +346,7 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  usage: 100 input_token, 50 output_token\n"
         "  what to do: add the price under [[prices]] in a file named by the setting "
-        "price_overrides, or import the AWS price list: bedrock-attrib prices import\n"
+        "price_overrides, or fetch the AWS price list: bedrock-attrib prices update\n"
     )
     found = json.loads(
         run("report", "unpriced", "--ledger", str(ledger), "--json").stdout

@@ -11,6 +11,7 @@ import click
 from rich.console import RenderableType
 
 from .._config import Config
+from .._default_recorder import price_table_of
 from .._model.formatting import counted, digits
 from ..pricing import PriceRow, PriceTable
 from ..pricing._override_checks import similar_regions
@@ -44,10 +45,7 @@ def price_table(overrides: Iterable[Path]) -> PriceTable:
     Raises:
         ConfigError: If a setting or a file is invalid.
     """
-    config = Config.load()
-    table = PriceTable.bundled() if config.prices is None else _load(config.prices)
-    if config.price_overrides is not None:
-        table = table.with_overrides(file=config.price_overrides)
+    table = price_table_of(Config.load())
     for path in overrides:
         table = table.with_overrides(file=path)
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -105,6 +106,21 @@ class PriceTable:
             _warn(doubts)
         _warn(sources.doubts_of(given))
         return PriceTable(self._loaded, sources.with_overrides(given))
+
+    def with_list(self, newer: PriceTable) -> PriceTable:
+        """Return another table, in which the lists of *newer* come before these.
+
+        The user's own prices stay first. It is as old as the newer of the two.
+
+        Raises:
+            ConfigError: If the currencies differ.
+        """
+        lists = tuple(each for each in newer._sources.lists if not each.is_own)
+        generated_on = max(self.generated_on, newer.generated_on)
+        return PriceTable(
+            replace(self._loaded, generated_on=generated_on),
+            self._sources.with_overrides(Overrides(lists=lists)),
+        )
 
     def checked_overrides(self, file: Path | str) -> tuple[PriceTable, list[str]]:
         """Return another table as `with_overrides` does, and doubts about *file*.
@@ -343,6 +359,25 @@ class PriceTable:
         known = self.model_ids if model is None else (self.listed_id(model),)
         for model_id in filter(None, known):
             yield from rows_in_region(self._sources.lists, model_id, region, on)
+
+
+class UpdatingPriceTable(PriceTable):
+    """Price table whose prices may be replaced by newer ones.
+
+    Calls of a kind that was priced before get new prices from the next day on, UTC.
+    """
+
+    def __init__(self, table: PriceTable) -> None:
+        """Start with the prices of *table*."""
+        loaded, sources = table._loaded, table._sources  # noqa: SLF001 -- of this module
+        super().__init__(loaded, sources)
+        self._sheets = RateSheets(self._sources, is_daily=True)
+
+    def replace(self, newer: PriceTable) -> None:
+        """Take the prices of *newer* from now on."""
+        loaded, sources = newer._loaded, newer._sources  # noqa: SLF001 -- of this module
+        self._loaded, self._sources = loaded, sources
+        self._sheets.replace(sources)
 
 
 class _TablePricer:
