@@ -681,3 +681,18 @@ def test_file_without_an_end(bundled: PriceTable):
     """A file that is too large is not read into memory."""
     with pytest.raises(ConfigError, match="is larger than 67,108,864 bytes"):
         bundled.with_overrides(file="/dev/zero")
+
+
+def test_list_price_of_a_profile(bundled: PriceTable, tmp_path: Path):
+    """A list price of a profile is one of its scope; one of a continent is refused."""
+    text = (
+        "[[list_prices]]\nmodel = '{}.amazon.nova-2-lite-v1:0'\nunit = 'input_token'\n"
+        "price = 9\n"
+    )
+    table = bundled.with_overrides(file=write(tmp_path, text.format("global")))
+    assert Decimal(9) == cost_of(table, "global.amazon.nova-2-lite-v1:0")
+    assert Decimal("0.33") == cost_of(table, "us.amazon.nova-2-lite-v1:0")
+    table = bundled.with_overrides(file=write(tmp_path, text.format("us")))
+    assert Decimal(9) == cost_of(table, "us.amazon.nova-2-lite-v1:0")
+    with pytest.raises(ConfigError, match="expected a model id; name the region"):
+        bundled.with_overrides(file=write(tmp_path, text.format("eu")))

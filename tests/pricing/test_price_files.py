@@ -99,6 +99,10 @@ BAD_CONTENT = [
     (content(columns=COLUMNS[:3]), "columns must be model, region"),
     (content(extra=1), "extra: "),
     (content(rows=[["acme.own-model"]]), "rows[0]: has 1 values"),
+    (
+        content(rows=[["us.amazon.nova-pro-v1:0", *content()["rows"][0][1:]]]),
+        "rows[0]: model 'us.amazon.nova-pro-v1:0' is a profile id; expected 'amazon.",
+    ),
     (content(rows=["acme.own-model"]), "rows[0]: "),
     (content(rows=[row(), row(price=2.5)]), "rows[1].price: "),
     (content(rows=[row(price="-1")]), "rows[0].price: "),

@@ -21,6 +21,8 @@ _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-[0-9]{1,2}")
 _SIMILAR = 0.6
 _ONE_PERCENT = 1
 _DEFAULT_TIER = "default"
+# Prices of `default` and `geo` are those of this profile.
+_US = "us"
 
 
 class KnownPrices:
@@ -75,6 +77,7 @@ def with_listed_ids(overrides: Overrides, known: KnownPrices) -> Overrides:
     named = replace(
         overrides,
         rows=tuple(_listed_row(row, known) for row in overrides.rows),
+        list_rows=tuple(_listed_list_row(row, known) for row in overrides.list_rows),
         discounts=tuple(_listed_discount(each, known) for each in overrides.discounts),
     )
     return check_overrides(named)
@@ -95,6 +98,17 @@ def _listed_row(row: PriceRow, known: KnownPrices) -> PriceRow:
     return replace(row, model_id=listed, profile=profile)
 
 
+def _listed_list_row(row: PriceRow, known: KnownPrices) -> PriceRow:
+    """Return a list price with the listed id; a list has no price of one profile."""
+    listed = _listed_row(row, known)
+    if listed.profile and listed.profile != _US:
+        raise ConfigError(
+            f"list price of {row.model_id}: expected a model id; name the region whose "
+            "calls have this price instead of the profile"
+        )
+    return replace(listed, profile="")
+
+
 def _listed_discount(discount: Discount, known: KnownPrices) -> Discount:
     if discount.vendor is not None:
         vendors = {name.partition(".")[0] for name in known.list_models}
@@ -110,10 +124,10 @@ def _listed_discount(discount: Discount, known: KnownPrices) -> Discount:
     base = model.model_id or discount.model
     listed = known.listed_id(base)
     if listed is None or listed not in known.list_models:
-        near = similar_model_ids(base, known.list_models, limit=1)
+        alike = similar_model_ids(base, known.list_models, limit=1)
         raise ConfigError(
             f"discount of {discount.percent}% has no effect: model {discount.model!r} "
-            f"has no list price{_did_you_mean(near)}"
+            f"has no list price{_did_you_mean(alike)}"
         )
     if model.kind is not ModelKind.INFERENCE_PROFILE:
         return replace(discount, model=listed)
@@ -135,10 +149,10 @@ def find_doubts(overrides: Overrides, known: KnownPrices) -> Iterator[str]:
         base = parse_model_id(target).model_id or target
         own = {row.model_id for row in overrides.rows}
         if base not in own and known.listed_id(base) is None:
-            near = similar_model_ids(base, known.list_models, limit=1)
+            alike = similar_model_ids(base, known.list_models, limit=1)
             yield (
                 f"{arn} is mapped to {target!r}, which is not in the price table"
-                f"{_did_you_mean(near)}"
+                f"{_did_you_mean(alike)}"
             )
 
 
@@ -165,9 +179,9 @@ def _doubts_of_row(row: PriceRow, known: KnownPrices) -> Iterator[str]:
         near = get_close_matches(row.tier, known.tiers, 1, _SIMILAR)
         yield f"{where}: unknown tier {row.tier!r}{_did_you_mean(near)}"
     if known.listed_id(row.model_id) is None:
-        near = similar_model_ids(row.model_id, known.list_models, limit=1)
-        if near and _digits(near[0]) == _digits(row.model_id):
-            yield f"{where}: the model is not in the price table{_did_you_mean(near)}"
+        alike = similar_model_ids(row.model_id, known.list_models, limit=1)
+        if alike and _digits(alike[0]) == _digits(row.model_id):
+            yield f"{where}: the model is not in the price table{_did_you_mean(alike)}"
 
 
 def similar_regions(region: str, known: Iterable[str]) -> list[str]:

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from .._model.model_id import Scope
+from .._model.model_id import Scope, parse_model_id
 from .._model.usage import Unit
 from ..errors import ConfigError
 from ._price_list import COLUMNS
@@ -114,7 +114,10 @@ class RowFile(Strict):
     remarks: RemarksFile
 
     @model_validator(mode="after")
-    def _check_days(self) -> RowFile:
+    def _check_row(self) -> RowFile:
+        base = parse_model_id(self.model).model_id
+        if base not in {None, self.model}:
+            raise ValueError(f"model {self.model!r} is a profile id; expected {base!r}")
         return days_in_order(self)
 
     @property

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # pragma: no cover -- Windows: two updates then do the work twice
-    fcntl = None  # type: ignore[assignment] # as the comment above says
 
 
 @contextmanager
@@ -27,8 +26,8 @@ def locked(folder: Path, *, waits: bool) -> Iterator[bool]:
         OSError: If the lock file cannot be opened.
     """
     with (folder / ".lock").open("ab") as file:
-        if fcntl is None:  # pragma: no cover -- as above
-            yield True
+        if sys.platform == "win32":  # pragma: no cover
+            yield True  # two updates at once then do the work twice
             return
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
