@@ -562,6 +562,25 @@ def test_prices_of_a_region() -> None:
     assert "has no price in that region" in call(*gov, code=1).stderr
 
 
+def test_prices_of_a_region_on_any_day() -> None:
+    """With every day, those of the region and the default ones are listed."""
+    asked = ("prices", "list", "--model", "gpt-5.6-sol", "--unit", "input_token")
+    rows = asked_json(*asked, "--region", "us-east-1", "--any-day")["rows"]
+    assert {row["region"] for row in rows} == {"default"}
+    assert None in {row["valid_to"] for row in rows}
+    assert "2026-08-20" in {row["valid_to"] for row in rows}
+
+
+def test_announced_end_is_shown() -> None:
+    """The announced end of a price is shown with it."""
+    model = "openai.gpt-5.6-sol"
+    shown = call("prices", "show", model, "--region", "us-east-1").stdout
+    assert "Announced until\n  2026-11-21\n" in shown
+    asked = ("prices", "quote", model, *CALL, "--input", "5")
+    assert "  announced until 2026-11-21 (aws-news-20260821)\n" in call(*asked).stdout
+    assert asked_json(*asked)["units"][0]["row"]["until"] == "2026-11-21"
+
+
 def test_region_that_no_price_names() -> None:
     """A region that may be a slip gets the nearest name."""
     asked = ("prices", "list", "--model", "nova-lite", "--region", "eu-centrl-1")

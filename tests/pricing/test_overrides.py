@@ -696,3 +696,14 @@ def test_list_price_of_a_profile(bundled: PriceTable, tmp_path: Path):
     assert Decimal(9) == cost_of(table, "us.amazon.nova-2-lite-v1:0")
     with pytest.raises(ConfigError, match="expected a model id; name the region"):
         bundled.with_overrides(file=write(tmp_path, text.format("eu")))
+
+
+def test_list_price_beside_an_own_price(bundled: PriceTable):
+    """The rate of an own price has the list price of as many units."""
+    row = own_row(price=Decimal("0.0041"), per=1000)
+    table = bundled.with_overrides(rows=[row])
+    cost = table.price(OPUS, MILLION, region="us-east-1", at=NOV)
+    rate = cost.rates[Unit.INPUT_TOKEN]
+    assert (Decimal("0.0041"), 1000) == (rate.price, rate.per)
+    assert Decimal("0.0055") == rate.list_price
+    assert Decimal("0.0000055") == rate.list_amount

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from email.message import Message
 from pathlib import Path
 
 import pytest
 from offer_server import (
     OfferServer,
+    another_part,
     cut,
+    moved,
     offer_server,
     other,
     status,
 )
 from offers import as_csv, as_json, product, sold
-from waiting import HANG_S
+from waiting import HANG_S, wait_until
 
-from bedrock_attrib import ConfigError, PriceTable, Unit, Usage, configure
+from bedrock_attrib import (
+    ConfigError,
+    PriceTable,
+    Recorder,
+    Unit,
+    Usage,
+    configure,
+)
 from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._runtime.contained_errors import PROCESS_ERRORS
 from bedrock_attrib.pricing._table import UpdatingPriceTable, pricer_of
 from bedrock_attrib.pricing.price_updates import (
     PriceUpdate,
@@ -35,6 +48,8 @@ from bedrock_attrib.pricing.price_updates import (
 )
 from bedrock_attrib.pricing.price_updates import _download as download
 from bedrock_attrib.pricing.price_updates._daily import DailyPriceUpdates
+from bedrock_attrib.pricing.price_updates._lock import locked
+from bedrock_attrib.testing import ListSink
 
 TODAY = date(2026, 12, 1)
 MARKETPLACE = "AmazonBedrockFoundationModels"
@@ -169,6 +184,7 @@ BREAKS = [
     [cut(100), cut(10), cut(5)],
     [status(503), status(429), status(500)],
     [cut(300), status(416)],
+    [cut(300), another_part],
 ]
 
 
@@ -270,6 +286,36 @@ def test_too_large(server: OfferServer, path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(download, "MAX_BYTES", 400)
     with pytest.raises(PriceUpdateError, match="is larger than 400 bytes"):
         update(path, server)
+
+
+def test_redirect(server: OfferServer, path: Path):
+    """A redirect is followed, but never from HTTPS to HTTP."""
+    server.documents["/elsewhere"] = LIST.encode()
+    server.faults[NOVA_PATH] = [moved("/elsewhere")]
+    assert update(path, server).prices == 2
+    request = urllib.request.Request("https://pricing.example/x")
+    with pytest.raises(PriceUpdateError, match="is redirected to plain HTTP"):
+        download.SafeRedirects().redirect_request(
+            request, io.BytesIO(), 302, "", Message(), "http://pricing.example/x"
+        )
+
+
+def test_too_slow(server: OfferServer, path: Path):
+    """All files together have a deadline, and what came by then is stored."""
+    fetching = download.Downloader(deadline_s=-1)
+    with pytest.raises(PriceUpdateError, match="took too long; the next run resumes"):
+        fetching.fetch(server.url + NOVA_PATH, path)
+
+
+def test_another_process_is_at_it(server: OfferServer, path: Path):
+    """Who does not wait for another process does nothing."""
+    folder = path.parent / "aws.offers"
+    folder.mkdir(parents=True)
+    with locked(folder, waits=True):
+        assert update_from_aws(path, today=TODAY, base_url=server.url, waits=False) is (
+            None
+        )
+    assert server.requests == []
 
 
 def test_stored_file_that_was_damaged(server: OfferServer, path: Path):
@@ -409,6 +455,20 @@ def test_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert default_price_file() == Path("/home/me/.cache/bedrock-attrib/prices.json")
 
 
+def test_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Without a home folder, a price file has to be named, and nothing else fails."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", _no_home)
+    with pytest.raises(ConfigError, match="name one by the setting price_file"):
+        default_price_file()
+    table = settings_of(tmp_path, price_update="daily")
+    assert price_of(table) == Decimal("0.06")
+
+
+def _no_home() -> Path:
+    raise RuntimeError
+
+
 def daily(
     server: OfferServer, path: Path, now: float = 1e9
 ) -> tuple[UpdatingPriceTable, DailyPriceUpdates]:
@@ -419,7 +479,12 @@ def daily(
         table.replace(PriceTable.bundled().with_list(PriceTable.load(path)))
 
     updates = DailyPriceUpdates(
-        table, reload, path, base_url=server.url, clock=lambda: now
+        table,
+        reload,
+        path,
+        base_url=server.url,
+        clock=lambda: now,
+        sleep=lambda _: None,
     )
     return table, updates
 
@@ -469,6 +534,56 @@ def test_daily_thread(server: OfferServer, path: Path):
     )
     thread.join(HANG_S)
     assert not thread.is_alive()
+
+
+def test_daily_update_that_fails(path: Path, caplog: pytest.LogCaptureFixture):
+    """What fails is counted and logged, and the thread goes on."""
+    with offer_server() as closed:
+        pass
+    _, updates = daily(closed, path)
+    before = PROCESS_ERRORS.counts().get("price update", 0)
+    with caplog.at_level("INFO", "bedrock_attrib"):
+        updates.start()
+        wait_until(lambda: PROCESS_ERRORS.counts().get("price update", 0) == before + 1)
+        wait_until(lambda: "prices were not updated" in caplog.text)
+    updates.stop()
+    assert price_of(updates.table) == Decimal("0.06")
+
+
+def test_clock_that_was_set_back(server: OfferServer, path: Path):
+    """A clock that was set back does not put updates off for ever."""
+    update(path, server)
+    server.requests.clear()
+    _, updates = daily(server, path, now=0.0)
+    updates.update()
+    assert server.requests == []
+
+
+def test_recorded_calls_have_new_prices(server: OfferServer, path: Path):
+    """A recorder prices the calls of the next day by the prices that came."""
+    table, updates = daily(server, path)
+    sink = ListSink()
+    recorder = Recorder(table, [sink])
+
+    def call(at: datetime) -> Decimal | None:
+        recorder.record(
+            "Converse",
+            {"usage": {"inputTokens": 1_000_000, "outputTokens": 0}},
+            model_id="amazon.nova-lite-v1:0",
+            region="us-east-1",
+            started_at=at,
+        )
+        recorder.flush()
+        cost = sink.records[-1].cost
+        return None if cost is None else cost.total
+
+    today = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    tomorrow = datetime(2026, 12, 1, tzinfo=UTC)
+    before = [call(today), call(today), call(today)]
+    updates.update()
+    after = [call(tomorrow), call(tomorrow), call(tomorrow)]
+    recorder.close()
+    assert (before, after) == ([Decimal("0.06")] * 3, [Decimal("0.07")] * 3)
 
 
 def settings_of(tmp_path: Path, **settings: object) -> PriceTable:

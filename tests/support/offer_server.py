@@ -151,6 +151,29 @@ def other(content: bytes, **headers: str) -> Fault:
     return answer
 
 
+def another_part(handler: _Handler, content: bytes) -> None:
+    """Answer with another part than was asked for."""
+    handler.send_response(206)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("ETag", etag(content))
+    handler.send_header("Content-Range", f"bytes 7-9/{len(content)}")
+    handler.send_header("Content-Length", "3")
+    handler.end_headers()
+    handler.wfile.write(content[7:10])
+
+
+def moved(to: str) -> Fault:
+    """Redirect to another address."""
+
+    def answer(handler: _Handler, _content: bytes) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", to)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
 @contextmanager
 def offer_server() -> Iterator[OfferServer]:
     """Run a server of offer files on the loopback interface."""

@@ -46,7 +46,8 @@ def find_listed_id(
     model with the same name; an id that states another version is another model.
 
     Args:
-        model_id: Base model id, without profile prefix and context suffix.
+        model_id: Base model id without prices of its own, and without profile prefix
+            and context suffix.
         known: Ids that have prices.
         aliases: Ids that have prices by other ids of the same models.
 
@@ -57,8 +58,6 @@ def find_listed_id(
         >>> find_listed_id("qwen.qwen3-32b", ["qwen.qwen3-32b-v1:0"], {})
         ListedId(model_id='qwen.qwen3-32b-v1:0', doubt='')
     """
-    if model_id in known:
-        return ListedId(model_id)
     if model_id in aliases:
         return ListedId(aliases[model_id])
     asked = _parts_of(model_id)

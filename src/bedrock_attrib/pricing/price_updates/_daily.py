@@ -35,6 +35,7 @@ class DailyPriceUpdates:
         *,
         base_url: str = BASE_URL,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -44,12 +45,14 @@ class DailyPriceUpdates:
             path: The price file.
             base_url: Where the offer files are.
             clock: Seconds since the epoch.
+            sleep: Waits between attempts; None to wait until `stop`.
         """
         self.table = table
         self._reload = reload
         self._path = path
         self._base_url = base_url
         self._clock = clock
+        self._sleep = sleep or self._wait
         self._stopped = threading.Event()
         self._seen = _version_of(path)
 
@@ -101,12 +104,15 @@ class DailyPriceUpdates:
                 today=today,
                 base_url=self._base_url,
                 waits=False,
-                sleep=self._stopped.wait,
+                sleep=self._sleep,
             )
         version = _version_of(self._path)
         if version != self._seen:
             self._reload()
             self._seen = version
+
+    def _wait(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
 
     def _wait_s(self) -> float:
         checked = checked_at(self._path)

@@ -57,7 +57,7 @@ class _Facts:
     sha256: str = ""
 
 
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+class SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from HTTPS to anything else."""
 
     def redirect_request(
@@ -102,7 +102,7 @@ class Downloader:
         named = (os.environ.get(name) for name in _CERTIFICATES)
         bundle = next(filter(None, named), None)
         self._opener = urllib.request.build_opener(
-            _SafeRedirects,
+            SafeRedirects,
             urllib.request.HTTPSHandler(
                 context=ssl.create_default_context(cafile=bundle)
             ),
@@ -124,8 +124,7 @@ class Downloader:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(_PAUSE_S * 2 ** (attempt - 1))
-            if time.monotonic() > self._deadline:
-                raise PriceUpdateError(f"{url}: took too long; the next run resumes it")
+            self._check_time(url)
             try:
                 self._fetch_once(url, path)
             except _BrokenDownloadError as error:
@@ -199,19 +198,26 @@ class Downloader:
             _store_facts(part, facts)
         expected = headers.get("Content-Length", "")
         with part.open("ab" if starts else "wb") as file:
-            came = self._copy(answer, file, url)
+            came = self._copy(answer, file)
+        if _size_of(part) > MAX_BYTES:
+            _forget(part)
+            raise PriceUpdateError(f"{url}: is larger than {MAX_BYTES:,} bytes")
+        self._check_time(url)
         if expected.isdigit() and came < int(expected):
             raise _BrokenDownloadError(f"{came} bytes came of {expected}")
 
-    def _copy(self, answer: Any, file: IO[bytes], url: str) -> int:  # noqa: ANN401 - as above
+    def _check_time(self, url: str) -> None:
+        if time.monotonic() > self._deadline:
+            raise PriceUpdateError(f"{url}: took too long; the next run resumes it")
+
+    def _copy(self, answer: Any, file: IO[bytes]) -> int:  # noqa: ANN401 - as above
         came = 0
-        while chunk := answer.read(_CHUNK_BYTES):
+        # Not `read`, which waits for a whole chunk from a server that trickles.
+        while chunk := answer.read1(_CHUNK_BYTES):
             file.write(chunk)
             came += len(chunk)
-            if file.tell() > MAX_BYTES:
-                raise PriceUpdateError(f"{url}: is larger than {MAX_BYTES:,} bytes")
-            if time.monotonic() > self._deadline:
-                raise PriceUpdateError(f"{url}: took too long; the next run resumes it")
+            if file.tell() > MAX_BYTES or time.monotonic() > self._deadline:
+                break
         return came
 
 
