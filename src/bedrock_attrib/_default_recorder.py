@@ -228,11 +228,13 @@ def price_table_of(config: Config) -> PriceTable:
         else PriceTable.bundled()
     )
     path = price_file_of(config)
-    if path is not None and (path.exists() or config.price_update == "off"):
+    if path is not None:
         try:
             table = table.with_list(PriceTable.load(path))
         except ConfigError as error:
-            logger.warning("price_file is not used: %s", error)
+            is_missing = isinstance(error.__cause__, FileNotFoundError)
+            if not is_missing or config.price_update == "off":
+                logger.warning("price_file is not used: %s", error)
     if config.price_overrides is not None:
         table = table.with_overrides(file=config.price_overrides)
     return table

@@ -455,13 +455,13 @@ def test_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert default_price_file() == Path("/home/me/.cache/bedrock-attrib/prices.json")
 
 
-def test_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_no_home(monkeypatch: pytest.MonkeyPatch):
     """Without a home folder, a price file has to be named, and nothing else fails."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", _no_home)
     with pytest.raises(ConfigError, match="name one by the setting price_file"):
         default_price_file()
-    table = settings_of(tmp_path, price_update="daily")
+    table = settings_of(price_update="daily")
     assert price_of(table) == Decimal("0.06")
 
 
@@ -586,7 +586,7 @@ def test_recorded_calls_have_new_prices(server: OfferServer, path: Path):
     assert (before, after) == ([Decimal("0.06")] * 3, [Decimal("0.07")] * 3)
 
 
-def settings_of(tmp_path: Path, **settings: object) -> PriceTable:
+def settings_of(**settings: object) -> PriceTable:
     """The table of a recorder with *settings*."""
     recorder = configure(metrics=False, **settings)  # type: ignore[arg-type] # as above
     try:
@@ -595,10 +595,10 @@ def settings_of(tmp_path: Path, **settings: object) -> PriceTable:
         configure(metrics=False)
 
 
-def test_price_file_setting(server: OfferServer, path: Path, tmp_path: Path):
+def test_price_file_setting(server: OfferServer, path: Path):
     """The price file of the settings goes before the bundled table."""
     update(path, server)
-    table = settings_of(tmp_path, price_file=path)
+    table = settings_of(price_file=path)
     assert price_of(table) == Decimal("0.07")
     assert price_of(table, "amazon.nova-micro-v1:0") == Decimal("0.035")
     assert table.generated_on == date(2026, 11, 30)
@@ -612,21 +612,27 @@ def test_price_file_that_is_no_good(
     path = tmp_path / "aws.json"
     if text is not None:
         path.write_text(text)
-    table = settings_of(tmp_path, price_file=path)
+    table = settings_of(price_file=path)
     assert price_of(table) == Decimal("0.06")
     (message,) = caplog.messages
     assert message.startswith(f"price_file is not used: {path}: ")
 
 
 def test_daily_setting(
-    server: OfferServer, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: OfferServer, path: Path, caplog: pytest.LogCaptureFixture
 ):
     """With price_update, a recorder has a table that can be brought up to date."""
     update(path, server)
-    table = settings_of(tmp_path, price_file=path, price_update="daily")
+    table = settings_of(price_file=path, price_update="daily")
     assert isinstance(table, UpdatingPriceTable)
     assert price_of(table) == Decimal("0.07")
     assert caplog.messages == []
+
+
+def test_given_table_is_not_updated():
+    """A table that is given is taken as it is."""
+    table = settings_of(prices=PriceTable.bundled(), price_update="daily")
+    assert table is PriceTable.bundled()
 
 
 def test_nothing_by_itself():

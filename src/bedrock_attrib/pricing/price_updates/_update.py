@@ -189,8 +189,6 @@ def _write(path: Path, found: ImportedPrices, today: date) -> PriceUpdate:
 
 def _table_of(path: Path) -> PriceTable | None:
     """Return the price file as it is; None when there is none that can be read."""
-    if not path.exists():
-        return None
     try:
         return PriceTable.load(path)
     except ConfigError:
