@@ -224,10 +224,10 @@ def _aliases(models: set[str], notes: Mapping[str, Any]) -> dict[str, list[str]]
     }
 
 
-def _free(models: set[str], notes: Mapping[str, Any]) -> list[list[str]]:
-    """Return model, unit and source of what is listed at zero."""
+def _free(models: set[str], notes: Mapping[str, Any]) -> list[Row]:
+    """Return model, unit and source of what is free, and whether AWS confirms it."""
     return [
-        [model, unit, note["source"]]
+        [model, unit, note["source"], not note.get("unconfirmed", False)]
         for note in notes.get("free", ())
         for model in note["models"]
         if model in models

@@ -437,7 +437,7 @@ def test_check() -> None:
         "single_source": 3168,
         "disputed": 174,
         "unconfirmed": 25,
-        "sources": 34,
+        "sources": 35,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
     assert shown.startswith("Valid\n  gathered: 2026-11-30")

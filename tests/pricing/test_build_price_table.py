@@ -176,7 +176,7 @@ def test_notes(tmp_path: Path):
     assert "aliases changed\nfree changed\n4 rows\n" in done.stdout
     whole = json.loads((tmp_path / "prices.json").read_text())
     assert {"a.other": ["a.model", "x"]} == whole["aliases"]
-    assert [["b.model", "cache_write_5m_token", "x"]] == whole["free"]
+    assert [["b.model", "cache_write_5m_token", "x", True]] == whole["free"]
     assert "a-list" == whole["sources"]["x"]["id"]
     assert {
         "unconfirmed": True,

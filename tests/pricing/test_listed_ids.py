@@ -139,7 +139,6 @@ NOVA = [
     "us.amazon.nova-lite-v1:0",
     "eu.amazon.nova-lite-v1:0",
     "us.amazon.nova-pro-v1:0",
-    "us.amazon.nova-premier-v1:0",
     "global.amazon.nova-2-lite-v1:0",
 ]
 
@@ -158,6 +157,14 @@ def test_cache_writes_at_zero(bundled: PriceTable, model: str):
     rate = with_writes.cost.rates[Unit.CACHE_WRITE_5M_TOKEN]
     assert rate.price == 0
     assert rate.sources
+
+
+def test_cache_writes_that_are_taken_for_zero(bundled: PriceTable):
+    """Where AWS does not confirm the zero, the price is an estimate."""
+    found = quote(bundled, "us.amazon.nova-premier-v1:0", WRITES)
+    assert found.cost is not None
+    assert (found.status, found.cost.unpriced_units) == (PriceStatus.ESTIMATED, ())
+    assert found.reason == "no source of AWS confirms this price"
 
 
 @pytest.mark.parametrize("tier", ["flex", "batch", "priority"])
@@ -263,7 +270,7 @@ def test_price_file_with_all_of_it(tmp_path: Path):
     """Aliases, units at zero and announced ends can be in anybody's price file."""
     content = _file(
         aliases={"acme.b": ["acme.a-v1:0", "x"]},
-        free=[["acme.a-v1:0", "output_token", "x"]],
+        free=[["acme.a-v1:0", "output_token", "x", True]],
     )
     content["rows"][0][13]["until"] = ["2026-11-14", "x"]  # type: ignore[index]
     path = tmp_path / "prices.json"
@@ -282,8 +289,11 @@ def test_price_file_with_all_of_it(tmp_path: Path):
         ({"aliases": {"acme.b": ["acme.c", "x"]}}, "aliases.acme.b: expected another"),
         ({"aliases": {"acme.a-v1:0": ["acme.a-v1:0", "x"]}}, "expected another id"),
         ({"aliases": {"acme.b": ["acme.a-v1:0", "y"]}}, "'y' is not under sources"),
-        ({"free": [["acme.c", "output_token", "x"]]}, "free: acme.c has no rows"),
-        ({"free": [["acme.a-v1:0", "output_token", "y"]]}, "'y' is not under sources"),
+        ({"free": [["acme.c", "output_token", "x", True]]}, "free: acme.c has no rows"),
+        (
+            {"free": [["acme.a-v1:0", "output_token", "y", True]]},
+            "'y' is not under sources",
+        ),
     ],
 )
 def test_wrong_notes(tmp_path: Path, changes: dict[str, object], problem: str):

@@ -104,7 +104,10 @@ def find_row(
         free = rows.free.get(unit)
         if free is not None and _is_on_demand(query):
             steps.append(_free_step(query, free, band))
-            return RowMatch(free, is_own=False, uncertainty="", steps=tuple(steps))
+            uncertainty = _doubt_of_sources(query, free)
+            return RowMatch(
+                free, is_own=False, uncertainty=uncertainty, steps=tuple(steps)
+            )
     return RowMatch(None, is_own=False, uncertainty="", steps=tuple(steps))
 
 

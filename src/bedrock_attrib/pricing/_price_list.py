@@ -56,11 +56,13 @@ class FreeUnit(NamedTuple):
         model: Base model id.
         unit: What is free.
         sources: Codes of the sources, separated by spaces.
+        is_confirmed: Whether a source of AWS says so.
     """
 
     model: str
     unit: str
     sources: str
+    is_confirmed: bool
 
 
 class PriceList:
@@ -147,6 +149,7 @@ class PriceList:
             1_000_000 if is_token_unit(Unit(free.unit)) else 1,
             sources=sources,
             independent_sources=len(sources),
+            is_unconfirmed=not free.is_confirmed,
             currency=self.currency,
         )
 

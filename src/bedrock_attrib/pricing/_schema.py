@@ -152,7 +152,7 @@ class PriceFile(Strict):
     sources: dict[Name, SourceFile]
     columns: tuple[str, ...]
     aliases: dict[Name, tuple[Name, Codes]] = Field(default_factory=dict)
-    free: tuple[tuple[Name, Unit, Codes], ...] = ()
+    free: tuple[tuple[Name, Unit, Codes, bool], ...] = ()
     rows: list[Annotated[RowFile, BeforeValidator(_name_values)]]
 
     @model_validator(mode="after")
@@ -169,7 +169,7 @@ class PriceFile(Strict):
             if alias in models or model not in models:
                 yield f"aliases.{alias}: expected another id of a model with rows"
             yield from self._unknown_codes(f"aliases.{alias}", codes)
-        for model, unit, codes in self.free:
+        for model, unit, codes, _ in self.free:
             if model not in models:
                 yield f"free: {model} has no rows"
             yield from self._unknown_codes(f"free: {model} {unit}", codes)
