@@ -248,6 +248,15 @@ WRONG_USE = [
         "--unit a=-1: expected NAME=COUNT",
     ),
     (("prices", "quote", "x", *CALL, "--unit", "images=1"), "unknown unit 'images'"),
+    (
+        ("prices", "quote", "x", *CALL, "--unit", "input_tokens=1"),
+        "unknown unit 'input_tokens'; did you mean 'input_token'?",
+    ),
+    (
+        ("prices", "list", "--unit", "input_tokens"),
+        "unknown unit 'input_tokens'; did you mean 'input_token'?",
+    ),
+    (("prices", "list", "--unit", "zzz"), "unknown unit 'zzz'\n"),
     (("prices", "quote", "x", *CALL, "--input", "-1"), "-1 is not in the range x>=0"),
     (("prices", "quote", "x", "--input", "1"), "Missing option '--region'"),
     (
@@ -349,6 +358,20 @@ def test_list_filters() -> None:
     assert (len(single), len(disputed)) == (3168, 174)
     assert july["on"] == "2026-07-15"
     assert len(july["rows"]) < len(everything)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--vendor", "Antropic"), "vendor 'Antropic'. Did you mean anthropic?"),
+        (("--tier", "prioritty"), "tier 'prioritty'. Did you mean priority?"),
+        (("--tier", "zzz"), "tier 'zzz'."),
+        (("--model", "nova-mikro"), "model 'nova-mikro'. Did you mean amazon.nova-m"),
+    ],
+)
+def test_list_of_a_slip(arguments: tuple[str, ...], hint: str) -> None:
+    """A name that no price has gets the nearest one."""
+    assert f"No price names the {hint}" in call("prices", "list", *arguments).stderr
 
 
 def test_list_of_nothing() -> None:

@@ -216,6 +216,17 @@ def test_announced_end(bundled: PriceTable):
     )
 
 
+def test_announced_end_of_the_calendar(tmp_path: Path):
+    """The last day of the calendar can be the announced end of a price."""
+    content = _file()
+    content["rows"][0][13]["until"] = ["9999-12-31", "x"]  # type: ignore[index]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    usage = Usage({Unit.INPUT_TOKEN: 5})
+    found = quote(PriceTable.load(path), "acme.a-v1:0", usage)
+    assert found.status is PriceStatus.PRICED
+
+
 def test_disputed_by_aws(bundled: PriceTable):
     """Where two sources of AWS disagree, the price is an estimate and names both."""
     found = quote(bundled, "us.anthropic.claude-3-5-sonnet-20241022-v2:0")

@@ -150,7 +150,9 @@ class ModelRows:
             sorted(((band_threshold(name), name) for name in names), reverse=True)
         )
         after_ends = {
-            row.until + timedelta(days=1) for row in self.rows if row.until is not None
+            row.until + timedelta(days=1)
+            for row in self.rows
+            if row.until is not None and row.until < date.max
         }
         self.change_days = tuple(sorted({*change_days(self.rows), *after_ends}))
 

@@ -10,7 +10,7 @@ from .._model.model_id import parse_model_id
 from ._listed_ids import name_of
 
 _LIKE = 0.7
-_VERY_LIKE = 0.9
+_VERY_LIKE = 0.85
 _SHORTEST = 3
 
 
@@ -34,7 +34,11 @@ def similar_model_ids(
     ids = {_plain(model_id): model_id for model_id in known}
     inside = sorted((each for each in ids if plain in each), key=lambda x: (len(x), x))
     # An id without its release is compared too, or the shortest id would be closest.
-    names = {_plain(name_of(model_id)): model_id for model_id in reversed(known)}
+    names = {
+        _plain(name): model_id
+        for model_id in reversed(known)
+        for name in (name_of(model_id), name_of(model_id).partition(".")[2])
+    }
     named = get_close_matches(plain, names, n=1, cutoff=_VERY_LIKE)
     close = get_close_matches(plain, ids, n=limit, cutoff=_LIKE)
     found = [ids[each] for each in inside] + [names[each] for each in named]
