@@ -131,6 +131,18 @@ def test_nothing_new(server: OfferServer, path: Path):
     assert "" not in conditions
 
 
+def test_import_that_was_broken_off(server: OfferServer, path: Path):
+    """What a run fetched and did not import, the next one imports."""
+    update(path, server)
+    path.write_text("{}")
+    (path.parent / "aws.offers" / ".checked").unlink()
+    done = update(path, server)
+    assert (done.is_written, done.fetched) == (True, 0)
+    os.utime(path.parent / "aws.offers" / ".checked", (1e9, 1e9))
+    assert update(path, server).found is not None
+    assert update(path, server).found is None
+
+
 def test_new_list(server: OfferServer, path: Path):
     """A price that changed is reported against the last file, and the past stays."""
     update(path, server)
@@ -412,6 +424,10 @@ def test_folder_of_offers(tmp_path: Path, path: Path):
     (folder / "region_index.json").write_text("{}")
     done = update_from_folder(path, folder, today=TODAY)
     assert (done.is_written, done.prices) == (True, 2)
+    # The price file may be in the same folder.
+    for is_new in (True, False):
+        done = update_from_folder(folder / "aws.json", folder, today=TODAY)
+        assert done.is_written is is_new
 
 
 def test_folder_of_downloads(server: OfferServer, tmp_path: Path):

@@ -131,14 +131,16 @@ def _print(done: PriceUpdate, *, is_used: bool) -> None:
     if done.changes:
         print_block(changes_table(done.changes))
     out = remarks()
-    lists = ", ".join(f"{offer} of {day}" for offer, day in done.found.published)
-    out.print(f"Price lists: {lists}.", soft_wrap=True)
+    if done.found is not None:
+        lists = ", ".join(f"{offer} of {day}" for offer, day in done.found.published)
+        out.print(f"Price lists: {lists}.", soft_wrap=True)
     if done.fetched or done.unchanged:
         came = counted(done.fetched, "file")
         out.print(f"{came} downloaded, {done.unchanged:,} unchanged.", soft_wrap=True)
+    unmapped = 0 if done.found is None else done.found.unmapped
     out.print(
         f"{counted(len(done.changes), 'price')} changed; "
-        f"{counted(done.found.unmapped, 'line')} not understood.",
+        f"{counted(unmapped, 'line')} not understood.",
         soft_wrap=True,
     )
     if not done.is_written:
@@ -160,11 +162,11 @@ def _as_json(done: PriceUpdate) -> JsonObject:
         "prices": done.prices,
         "lists": [
             {"offer": offer, "published": day.isoformat()}
-            for offer, day in done.found.published
+            for offer, day in (done.found.published if done.found else ())
         ],
         "downloaded": done.fetched,
         "unchanged": done.unchanged,
-        "lines": done.found.lines,
-        "unmapped": done.found.unmapped,
+        "lines": done.found.lines if done.found else 0,
+        "unmapped": done.found.unmapped if done.found else 0,
         "changes": changes_json(done.changes),
     }

@@ -104,6 +104,7 @@ class DailyPriceUpdates:
                 today=today,
                 base_url=self._base_url,
                 waits=False,
+                compares=False,
                 sleep=self._sleep,
             )
         version = _version_of(self._path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, groupby
 from pathlib import Path
@@ -32,7 +32,8 @@ class PriceUpdate:
     Attributes:
         path: The price file.
         is_written: Whether it was written; False when nothing is new.
-        found: What the offer files had.
+        found: What the offer files had; None when they were not read, as none of
+            them had changed.
         prices: Number of rows of the price file.
         changes: Prices of calls on the day of the update that are different now.
         fetched: Files that were downloaded.
@@ -41,7 +42,7 @@ class PriceUpdate:
 
     path: Path
     is_written: bool
-    found: ImportedPrices
+    found: ImportedPrices | None
     prices: int
     changes: tuple[PriceChange, ...]
     fetched: int = 0
@@ -55,6 +56,7 @@ def update_from_aws(
     regions: Collection[str] = (),
     base_url: str = BASE_URL,
     waits: bool = True,
+    compares: bool = True,
     sleep: Callable[[float], object] = time.sleep,
 ) -> PriceUpdate | None:
     """Fetch AWS's public offer files and import them into a price file.
@@ -68,6 +70,7 @@ def update_from_aws(
         regions: Regions to fetch; empty for all.
         base_url: Another server with the same files, such as a mirror.
         waits: Whether to wait for another process that updates the same file.
+        compares: Whether to find out which prices changed.
         sleep: Waits between attempts.
 
     Returns:
@@ -91,20 +94,28 @@ def update_from_aws(
                 raise PriceUpdateError(
                     f"{base_url}: has no offer file of {', '.join(regions)}"
                 )
-            found = collect(_read_downloads(files), regions=regions)
-            update = _write(path, found, today)
+            update = _unchanged(path, files) if not downloader.fetched else None
+            if update is None:
+                found = collect(_read_downloads(files), regions=regions)
+                update = _write(path, found, today if compares else None)
             (folder / _CHECKED).touch()
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written: {error}") from error
-    return PriceUpdate(
-        path,
-        update.is_written,
-        found,
-        update.prices,
-        update.changes,
-        downloader.fetched,
-        downloader.unchanged,
-    )
+    return replace(update, fetched=downloader.fetched, unchanged=downloader.unchanged)
+
+
+def _unchanged(path: Path, files: Iterable[Path]) -> PriceUpdate | None:
+    """Return a result without news; None if the files have to be imported.
+
+    They have to be if there is no price file, or if the run that fetched them ended
+    before it had imported them.
+    """
+    old, imported_at = _table_of(path), checked_at(path)
+    newest = max(file.stat().st_mtime for file in files)
+    if old is None or imported_at is None or imported_at < newest:
+        return None
+    rows = sum(1 for _ in old.rows())
+    return PriceUpdate(path, is_written=False, found=None, prices=rows, changes=())
 
 
 def update_from_folder(
@@ -122,7 +133,7 @@ def update_from_folder(
         ConfigError: If there is no offer file, one cannot be read, or the price file
             cannot be written.
     """
-    files = stored_offers(folder)
+    files = [each for each in stored_offers(folder) if not _is_same(each, path)]
     if not files:
         raise ConfigError(f"{folder}: has no offer files; expected *.json or *.csv")
     found = collect(chain.from_iterable(map(read_offer_file, files)), regions=regions)
@@ -131,6 +142,10 @@ def update_from_folder(
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error}") from error
     return _write(path, found, today)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def download_folder(path: Path) -> Path:
@@ -155,7 +170,7 @@ def _read_downloads(files: Iterable[Path]) -> Iterator[Sku]:
             raise PriceUpdateError(f"{error}; the next run fetches it anew") from error
 
 
-def _write(path: Path, found: ImportedPrices, today: date) -> PriceUpdate:
+def _write(path: Path, found: ImportedPrices, today: date | None) -> PriceUpdate:
     if not found.rows or found.as_of is None:
         raise PriceUpdateError(
             f"no line of the offer files gave a price; {path} is as before"
@@ -178,13 +193,15 @@ def _write(path: Path, found: ImportedPrices, today: date) -> PriceUpdate:
         content = make_price_file(rows, generated=newest, sources=sources_of(rows))
         check_price_file(content, path=path)
         write_text(path, render_price_file(content))
-    # What the price file lacks, the bundled table still prices.
-    changes = tuple(
-        change
-        for change in effective.compare(PriceTable.load(path), on=today)
-        if change.after is not None
-    )
+    changes = () if today is None else _changes(effective, path, today)
     return PriceUpdate(path, is_written, found, len(rows), changes)
+
+
+def _changes(before: PriceTable, path: Path, today: date) -> tuple[PriceChange, ...]:
+    """Return the prices of calls that a price file changes."""
+    changes = before.compare(PriceTable.load(path), on=today)
+    # What the price file lacks, the bundled table still prices.
+    return tuple(change for change in changes if change.after is not None)
 
 
 def _table_of(path: Path) -> PriceTable | None:
