@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -141,6 +142,18 @@ def test_import_that_was_broken_off(server: OfferServer, path: Path):
     os.utime(path.parent / "aws.offers" / ".checked", (1e9, 1e9))
     assert update(path, server).found is not None
     assert update(path, server).found is None
+
+
+def test_checksum(server: OfferServer, path: Path):
+    """A price file is as it was checked when it was written, or is checked again."""
+    update(path, server)
+    line = (path.parent / "aws.json.sha256").read_text()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert line == f"{digest}  aws.json\n"
+    assert price_of(PriceTable.load(path)) == Decimal("0.07")
+    path.write_text(path.read_text().replace('"per"', '"pro"'))
+    with pytest.raises(ConfigError, match="columns must be model"):
+        PriceTable.load(path)
 
 
 def test_new_list(server: OfferServer, path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
@@ -59,15 +60,35 @@ def load_prices(path: Path | str) -> LoadedPrices:
     Raises:
         ConfigError: If it cannot be read or is not as documented.
     """
-    # Pydantic takes 150 ms to import: only users of own files need it.
-    from ._schema import check_price_file  # noqa: PLC0415
-
     try:
-        content = json.loads(read_bounded(path))
+        data = read_bounded(path)
+        content = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON: {error}") from error
-    check_price_file(content, path=path)
+    if not _was_checked(Path(path), data):
+        # Pydantic takes 150 ms to import, and a second for the prices of all regions.
+        from ._schema import check_price_file  # noqa: PLC0415
+
+        check_price_file(content, path=path)
     return _read(content)
+
+
+def checksum_path(path: Path) -> Path:
+    """Return the file with the SHA-256 of a price file that was checked."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def checksum_line(path: Path, data: bytes) -> str:
+    """Return the line of *data*, the content of *path*, as ``sha256sum`` writes it."""
+    return f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+
+
+def _was_checked(path: Path, data: bytes) -> bool:
+    """Return whether the program that wrote *path* has checked what is there now."""
+    try:
+        return checksum_path(path).read_text("utf-8") == checksum_line(path, data)
+    except (OSError, ValueError):
+        return False
 
 
 def _read(content: dict[str, Any]) -> LoadedPrices:

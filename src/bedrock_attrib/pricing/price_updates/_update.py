@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...errors import ConfigError
 from .._compare import PriceChange
+from .._load import checksum_line, checksum_path
 from .._price_file import make_price_file, render_price_file, write_text
 from .._rows import PriceRow
 from .._table import PriceTable
@@ -192,7 +193,9 @@ def _write(path: Path, found: ImportedPrices, today: date | None) -> PriceUpdate
 
         content = make_price_file(rows, generated=newest, sources=sources_of(rows))
         check_price_file(content, path=path)
-        write_text(path, render_price_file(content))
+        text = render_price_file(content)
+        write_text(path, text)
+        write_text(checksum_path(path), checksum_line(path, text.encode()))
     changes = () if today is None else _changes(effective, path, today)
     return PriceUpdate(path, is_written, found, len(rows), changes)
 
