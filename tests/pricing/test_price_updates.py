@@ -306,11 +306,12 @@ def test_truncated_for_ever(server: OfferServer, path: Path):
     assert not path.exists()
 
 
-def test_too_large(server: OfferServer, path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_too_large(server: OfferServer, path: Path):
     """A file without an end is not downloaded for ever."""
-    monkeypatch.setattr(download, "MAX_BYTES", 400)
+    fetching = download.Downloader(deadline_s=HANG_S, max_bytes=400)
     with pytest.raises(PriceUpdateError, match="is larger than 400 bytes"):
-        update(path, server)
+        fetching.fetch(server.url + NOVA_PATH, path)
+    assert [each.name for each in path.parent.iterdir()] == []
 
 
 def test_redirect(server: OfferServer, path: Path):
@@ -372,6 +373,13 @@ def test_other_schemes(path: Path, url: str):
     """Files of this machine are no offers of a server."""
     with pytest.raises(PriceUpdateError, match="expected an address of HTTP or HTTPS"):
         update_from_aws(path, today=TODAY, base_url=url)
+
+
+def test_password_in_the_address(path: Path):
+    """A password in an address is refused, and shown nowhere."""
+    with pytest.raises(PriceUpdateError) as caught:
+        update_from_aws(path, today=TODAY, base_url="https://me:secret@127.0.0.1")
+    assert str(caught.value) == "expected an address without user and password"
 
 
 def test_proxy(server: OfferServer, path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -87,14 +87,20 @@ class Downloader:
     """
 
     def __init__(
-        self, *, deadline_s: float, sleep: Callable[[float], object] = time.sleep
+        self,
+        *,
+        deadline_s: float,
+        sleep: Callable[[float], object] = time.sleep,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         """Prepare.
 
         Args:
             deadline_s: Seconds for all files together.
             sleep: Waits between attempts.
+            max_bytes: Size of a file at most.
         """
+        self._max_bytes = max_bytes
         self.fetched = 0
         self.unchanged = 0
         self._deadline = time.monotonic() + deadline_s
@@ -117,7 +123,11 @@ class Downloader:
             PriceUpdateError: If the file cannot be had; *path* is then as before.
             OSError: If the folder cannot be written.
         """
-        if urlsplit(url).scheme not in {"http", "https"}:
+        address = urlsplit(url)
+        if address.username is not None or address.password is not None:
+            # Not shown: messages and logs quote addresses.
+            raise PriceUpdateError("expected an address without user and password")
+        if address.scheme not in {"http", "https"}:
             raise PriceUpdateError(f"{url}: expected an address of HTTP or HTTPS")
         path.parent.mkdir(parents=True, exist_ok=True)
         problem = ""
@@ -199,9 +209,9 @@ class Downloader:
         expected = headers.get("Content-Length", "")
         with part.open("ab" if starts else "wb") as file:
             came = self._copy(answer, file)
-        if _size_of(part) > MAX_BYTES:
+        if _size_of(part) > self._max_bytes:
             _forget(part)
-            raise PriceUpdateError(f"{url}: is larger than {MAX_BYTES:,} bytes")
+            raise PriceUpdateError(f"{url}: is larger than {self._max_bytes:,} bytes")
         self._check_time(url)
         if expected.isdigit() and came < int(expected):
             raise _BrokenDownloadError(f"{came} bytes came of {expected}")
@@ -216,7 +226,7 @@ class Downloader:
         while chunk := answer.read1(_CHUNK_BYTES):
             file.write(chunk)
             came += len(chunk)
-            if file.tell() > MAX_BYTES or time.monotonic() > self._deadline:
+            if file.tell() > self._max_bytes or time.monotonic() > self._deadline:
                 break
         return came
 
