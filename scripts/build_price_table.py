@@ -5,7 +5,8 @@
 
 The facts have one row per price, with the columns model_id, region, geography,
 service_tier, dimension, unit, price_usd, effective_from, effective_to, sources,
-n_independent and note. The same facts always give the same file.
+n_independent and note. `price_notes.toml` adds what facts cannot say: aliases, units at
+zero, announced ends, disputes. The same facts and notes always give the same file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import csv
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +28,7 @@ from bedrock_attrib.pricing._price_list import COLUMNS, SCHEMA_VERSION
 from bedrock_attrib.pricing._schema import check_price_file
 
 TARGET = Path(__file__).parents[1] / "src/bedrock_attrib/pricing/prices.json"
+NOTES = Path(__file__).with_name("price_notes.toml")
 
 Row = list[Any]
 
@@ -164,33 +167,98 @@ _PRICED_IN = re.compile(r"default is the price of ([a-z0-9-]+)")
 _UNCONFIRMED = re.compile(r"^unconfirmed\b|\bis unresolved\b")
 
 
-def build(facts: Iterable[Mapping[str, str]], *, generated: str) -> dict[str, Any]:
-    """Return the content of a price file made from *facts*.
+def build(
+    facts: Iterable[Mapping[str, str]], notes: Mapping[str, Any], *, generated: str
+) -> dict[str, Any]:
+    """Return the content of a price file made from *facts* and *notes*.
+
+    Notes on models that no fact has are left out.
 
     Raises:
         ConfigError: If the content does not match the schema.
     """
     rows = sorted((_row(fact) for fact in facts), key=_order)
+    models = {row[0] for row in rows}
+    _note_disputes(rows, notes)
+    ends = _note_ends(rows, notes)
+    aliases, free = _aliases(models, notes), _free(models, notes)
     used = {code.partition(":")[0] for row in rows for code in row[11].split()}
     used |= {
         code.partition(":")[0]
         for row in rows
         for _, code in row[13].get("disputed", ())
     }
-    content = {
+    used |= {code for _, code in aliases.values()} | {each[2] for each in free} | ends
+    sources = (*SOURCES, *_noted_sources(notes))
+    content: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "generated": generated,
         "currency": "USD",
         "sources": {
             source.code: {"id": source.id, "about": source.about, "seen": source.seen}
-            for source in SOURCES
+            for source in sources
             if source.code in used
         },
         "columns": list(COLUMNS),
         "rows": rows,
     }
+    if aliases:
+        content["aliases"] = aliases
+    if free:
+        content["free"] = free
     check_price_file(content, path="facts")
     return content
+
+
+def _noted_sources(notes: Mapping[str, Any]) -> list[Source]:
+    return [Source(code, **known) for code, known in notes.get("sources", {}).items()]
+
+
+def _aliases(models: set[str], notes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return model and source by the other ids of a model."""
+    return {
+        alias: [note["model"], note["source"]]
+        for note in notes.get("aliases", ())
+        if note["model"] in models
+        for alias in note["ids"]
+    }
+
+
+def _free(models: set[str], notes: Mapping[str, Any]) -> list[Row]:
+    """Return model, unit and source of what is free, and whether AWS confirms it."""
+    return [
+        [model, unit, note["source"], not note.get("unconfirmed", False)]
+        for note in notes.get("free", ())
+        for model in note["models"]
+        if model in models
+        for unit in note["units"]
+    ]
+
+
+def _note_ends(rows: list[Row], notes: Mapping[str, Any]) -> set[str]:
+    """Add announced ends to the remarks of *rows*; return the sources in use."""
+    used: set[str] = set()
+    for note in notes.get("until", ()):
+        start = note["valid_from"].isoformat()
+        for row in rows:
+            if (row[0], row[9]) == (note["model"], start):
+                row[13]["until"] = [note["until"].isoformat(), note["source"]]
+                used.add(note["source"])
+    return used
+
+
+def _note_disputes(rows: list[Row], notes: Mapping[str, Any]) -> None:
+    """Add the prices of other tiers to the remarks of *rows* that they dispute."""
+    by_terms = {(*row[:2], row[3], row[6]): row for row in rows}
+    for note in notes.get("disputed", ()):
+        for row in rows:
+            other_tier = note["other_tiers"].get(row[3])
+            if row[0] not in note["models"] or row[1] != note["region"]:
+                continue
+            other = by_terms.get((*row[:2], other_tier, row[6]))
+            if other is not None:
+                disputed = [[other[7], code] for code in other[11].split()]
+                row[13].setdefault("disputed", []).extend(disputed)
 
 
 def _row(fact: Mapping[str, str]) -> Row:
@@ -266,6 +334,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _differences_of_notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    keys = ("aliases", "free")
+    return [f"{key} changed" for key in keys if old.get(key) != new.get(key)]
+
+
 def _by_key(content: Mapping[str, Any]) -> dict[tuple[str, ...], Row]:
     return {(*row[:7], row[9] or ""): row for row in content.get("rows", ())}
 
@@ -290,6 +363,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Build, compare and write; with ``--check`` only compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("facts", type=Path, help="table of price facts, CSV")
+    parser.add_argument("--notes", type=Path, default=NOTES, help="notes, TOML")
     parser.add_argument("--target", type=Path, default=TARGET, help="file to write")
     parser.add_argument("--generated", help="day of the facts, YYYY-MM-DD")
     parser.add_argument("--check", action="store_true", help="write nothing")
@@ -301,11 +375,12 @@ def main(arguments: list[str] | None = None) -> int:
     if generated is None:
         parser.error("--generated is needed for a first build")
     date.fromisoformat(generated)
+    notes = tomllib.loads(options.notes.read_text(encoding="utf-8"))
     with options.facts.open(newline="", encoding="utf-8") as file:
-        new = build(csv.DictReader(file), generated=generated)
+        new = build(csv.DictReader(file), notes, generated=generated)
     text = render_price_file(new)
 
-    changes = differences(old, new)
+    changes = [*differences(old, new), *_differences_of_notes(old, new)]
     print(*changes, f"{len(new['rows'])} rows", sep="\n")
     if options.check:
         return int(text != committed)

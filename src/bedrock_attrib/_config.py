@@ -117,6 +117,16 @@ class Config(BaseModel):
         default=None,
         description="Price file (TOML or JSON) that takes precedence over the table.",
     )
+    price_file: Path | None = Field(
+        default=None,
+        description="Price file that bedrock-attrib prices update writes (JSON). It "
+        "takes precedence over the table, and is not needed to be there.",
+    )
+    price_update: Literal["off", "daily"] = Field(
+        default="off",
+        description="Whether to fetch AWS's public price list once a day in the "
+        "background, into price_file or a file in the user's cache folder.",
+    )
     ledger: str | None = Field(
         default=None,
         description="Ledger in which the default recorder stores every call: a SQLite "

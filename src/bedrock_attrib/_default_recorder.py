@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import current_attribution
 from ._recording.recorder import Recorder, lifecycle_of
-from ._runtime.contained_errors import ContainedErrors
+from ._runtime.contained_errors import ContainedErrors, logger
 from ._runtime.fork import ResetOrder, after_fork
 from ._sinks.protocols import Guard, LossySink, Sink
+from .errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from opentelemetry.metrics import MeterProvider
 
     from ._config import Config
     from ._recording.late_pricing import ProfileSource
     from .metrics import OpenTelemetrySink
     from .pricing import PriceTable
+    from .pricing.price_updates._daily import DailyPriceUpdates
 
 
 class _Default:
@@ -139,7 +143,7 @@ def _make(
     from ._config import Config  # noqa: PLC0415
 
     config = Config.load(settings)
-    table = prices if prices is not None else price_table_of(config)
+    table = _prices_of(config, prices)
     faults = ContainedErrors()
     others = (*_ledger(config), *sinks)
     own: list[Sink] = []
@@ -157,11 +161,64 @@ def _make(
     )
 
 
+class _DailyPrices:
+    """The daily price updates of the default recorder, if it has any."""
+
+    def __init__(self) -> None:
+        self.running: DailyPriceUpdates | None = None
+
+    def replace(self, updates: DailyPriceUpdates | None) -> None:
+        before, self.running = self.running, updates
+        if before is not None:
+            before.stop()
+        if updates is not None:
+            updates.start()
+
+
+_DAILY_PRICES = _DailyPrices()
+
+
+def _prices_of(config: Config, given: PriceTable | None) -> PriceTable:
+    """Return *given*, or the table of *config*, which may be updated daily."""
+    table = price_table_of(config) if given is None else given
+    if given is not None or config.price_update == "off":
+        _DAILY_PRICES.replace(None)
+        return table
+    # Only here: the network's modules take 20 ms to import.
+    from .pricing._table import UpdatingPriceTable  # noqa: PLC0415
+    from .pricing.price_updates._daily import DailyPriceUpdates  # noqa: PLC0415
+
+    path = price_file_of(config)
+    if path is None:
+        return table
+    updating = UpdatingPriceTable(table)
+    _DAILY_PRICES.replace(
+        DailyPriceUpdates(
+            updating, lambda: updating.replace(price_table_of(config)), path
+        )
+    )
+    return updating
+
+
+def price_file_of(config: Config) -> Path | None:
+    """Return the price file that updates write, or None where none is used."""
+    if config.price_file is not None or config.price_update == "off":
+        return config.price_file
+    from .pricing.price_updates import default_price_file  # noqa: PLC0415 -- see _make
+
+    try:
+        return default_price_file()
+    except ConfigError as error:
+        logger.warning("prices are not updated: %s", error)
+        return None
+
+
 def price_table_of(config: Config) -> PriceTable:
     """Return the price table that *config* names.
 
     Raises:
-        ConfigError: If a file cannot be read or is not as documented.
+        ConfigError: If a file cannot be read or is not as documented. Without
+            `price_file`, which a program writes, the table is used as it is.
     """
     from .pricing import PriceTable  # noqa: PLC0415 -- see _make
 
@@ -170,6 +227,14 @@ def price_table_of(config: Config) -> PriceTable:
         if config.prices is not None
         else PriceTable.bundled()
     )
+    path = price_file_of(config)
+    if path is not None:
+        try:
+            table = table.with_list(PriceTable.load(path))
+        except ConfigError as error:
+            is_missing = isinstance(error.__cause__, FileNotFoundError)
+            if not is_missing or config.price_update == "off":
+                logger.warning("price_file is not used: %s", error)
     if config.price_overrides is not None:
         table = table.with_overrides(file=config.price_overrides)
     return table

@@ -163,6 +163,7 @@ def test_the_tree() -> None:
         "prices list",
         "prices quote",
         "prices show",
+        "prices update",
         "report charges",
         "report spend",
         "report unattributed",

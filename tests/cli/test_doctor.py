@@ -342,6 +342,32 @@ def test_prices_of_ones_own_are_told(
     assert ("ok", "overrides from own.toml take precedence") in Told().of("prices")
 
 
+def test_overrides_in_doubt_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Overrides that may not do what was meant are a warning."""
+    (tmp_path / "own.toml").write_text("[[discounts]]\npercent = 0.15\n")
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_OVERRIDES", "own.toml")
+    ((state, what),) = Told().of("prices")[1:]
+    assert (state, what.count("write 15 if 15 % is meant")) == ("warning", 1)
+
+
+def test_the_price_file_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A price file is used, missing, or broken."""
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_FILE", "new.json")
+    assert Told().of("prices")[0] == (
+        "warning",
+        "price file new.json is not there yet; the table is used without it",
+    )
+    (tmp_path / "new.json").write_text("{")
+    assert Told().of("prices")[0][0] == "problem"
+    bundled = files("bedrock_attrib.pricing").joinpath("prices.json").read_text("utf-8")
+    (tmp_path / "new.json").write_text(bundled, "utf-8")
+    assert Told().of("prices")[0] == ("ok", "price file new.json takes precedence")
+
+
 def test_an_old_price_table_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from offer_server import offer_server
 from offers import as_csv, as_json, product, sold
 
 pytest.importorskip("click", reason="needs the extra cli")
@@ -130,6 +131,9 @@ def test_price_as_json() -> None:
     assert found["units"][0]["looked_for"][-1] == {
         "region": "default",
         "scope": "geo",
+        "tier": "default",
+        "latency_mode": "standard",
+        "context_band": "",
         "own": False,
         "outcome": "used",
     }
@@ -244,6 +248,15 @@ WRONG_USE = [
         "--unit a=-1: expected NAME=COUNT",
     ),
     (("prices", "quote", "x", *CALL, "--unit", "images=1"), "unknown unit 'images'"),
+    (
+        ("prices", "quote", "x", *CALL, "--unit", "input_tokens=1"),
+        "unknown unit 'input_tokens'; did you mean 'input_token'?",
+    ),
+    (
+        ("prices", "list", "--unit", "input_tokens"),
+        "unknown unit 'input_tokens'; did you mean 'input_token'?",
+    ),
+    (("prices", "list", "--unit", "zzz"), "unknown unit 'zzz'\n"),
     (("prices", "quote", "x", *CALL, "--input", "-1"), "-1 is not in the range x>=0"),
     (("prices", "quote", "x", "--input", "1"), "Missing option '--region'"),
     (
@@ -254,6 +267,12 @@ WRONG_USE = [
         ("prices", "list", "--any-day", "--at", "2026-11-01"),
         "--any-day and --at exclude each other",
     ),
+    (("prices", "update", "-o", "x.toml"), "expected a name that ends in .json"),
+    (
+        ("prices", "update", "--from", ".", "--url", "http://127.0.0.1:1"),
+        "--from and --url exclude each other",
+    ),
+    (("prices", "update", "--from", "."), "has no offer files"),
     (("prices", "import"), "expected offer files, --from-api or --rate-cards"),
     (("prices", "import", "x", "--from-api"), "expected offer files, --from-api or"),
     (("prices", "import", "x", "--output", "x.csv"), "expected the suffix .json or"),
@@ -336,9 +355,23 @@ def test_list_filters() -> None:
     assert {row["model"].split(".")[0] for row in cohere} == {"cohere"}
     assert {row["independent_sources"] for row in single} == {1}
     assert all(row["disputed"] for row in disputed)
-    assert (len(single), len(disputed)) == (3168, 154)
+    assert (len(single), len(disputed)) == (3168, 174)
     assert july["on"] == "2026-07-15"
     assert len(july["rows"]) < len(everything)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--vendor", "Antropic"), "vendor 'Antropic'. Did you mean anthropic?"),
+        (("--tier", "prioritty"), "tier 'prioritty'. Did you mean priority?"),
+        (("--tier", "zzz"), "tier 'zzz'."),
+        (("--model", "nova-mikro"), "model 'nova-mikro'. Did you mean amazon.nova-m"),
+    ],
+)
+def test_list_of_a_slip(arguments: tuple[str, ...], hint: str) -> None:
+    """A name that no price has gets the nearest one."""
+    assert f"No price names the {hint}" in call("prices", "list", *arguments).stderr
 
 
 def test_list_of_nothing() -> None:
@@ -406,7 +439,9 @@ def test_show_what_is_not_known() -> None:
 
 def test_show_where_there_is_none() -> None:
     """A known model without a price in a region is told apart."""
-    done = call("prices", "show", "amazon.rerank-v1:0", "--region", "eu-west-3", code=1)
+    done = call(
+        "prices", "show", "amazon.rerank-v1:0", "--region", "us-gov-west-1", code=1
+    )
     assert done.stderr == (
         "amazon.rerank-v1:0 has no price in that region on that day.\n"
     )
@@ -423,9 +458,9 @@ def test_check() -> None:
         "models": 195,
         "regions": 35,
         "single_source": 3168,
-        "disputed": 154,
+        "disputed": 174,
         "unconfirmed": 25,
-        "sources": 30,
+        "sources": 35,
     }
     shown = call("prices", "check", "--max-age-days", "99999").stdout
     assert shown.startswith("Valid\n  gathered: 2026-11-30")
@@ -454,14 +489,173 @@ def test_check_overrides() -> None:
     assert asked_json("prices", "check", "own.toml") == {
         "file": "own.toml",
         "prices": 1,
+        "discounts": 1,
         "commitments": 0,
-        "models_not_in_the_bundled_table": 1,
+        "mapped_arns": 0,
+        "models_not_in_the_bundled_table": ["acme.model"],
+        "doubts": [],
     }
+    assert "models not in the bundled table: acme.model\n" in (
+        call("prices", "check", "own.toml").stdout
+    )
     write("own.toml", "[[prices]]\nmodel = 1\n")
     assert (
         "own.toml: prices[0].model: "
         in call("prices", "check", "own.toml", code=2).stderr
     )
+
+
+def test_check_overrides_in_doubt() -> None:
+    """What is valid but may not do what was meant is a warning and code 1."""
+    write(
+        "own.toml",
+        '[[discounts]]\npercent = 0.15\nvendor = "anthropic"\n'
+        '[[prices]]\nmodel = "amazon.nova-mikro-v1:0"\nunit = "input_token"\n'
+        'price = 1\nregion = "eu-centrl-1"\ntier = "prioritty"\n',
+    )
+    done = call("prices", "check", "own.toml", code=1)
+    price = "price of amazon.nova-mikro-v1:0 input_token"
+    assert done.stderr.splitlines() == [
+        f"Warning: own.toml: {doubt}"
+        for doubt in (
+            (
+                "discount for anthropic is 0.15 percent, less than one; write 15 if "
+                "15 % is meant"
+            ),
+            f"{price}: unknown region 'eu-centrl-1'; did you mean 'eu-central-1'?",
+            f"{price}: unknown tier 'prioritty'; did you mean 'priority'?",
+            (
+                f"{price}: the model is not in the price table; did you mean "
+                "'amazon.nova-micro-v1:0'?"
+            ),
+        )
+    ]
+    assert len(asked_json("prices", "check", "own.toml", code=1)["doubts"]) == 4
+
+
+def test_quote_at_a_discount() -> None:
+    """List prices stay list prices where a discount or an own price applies."""
+    write(
+        "own.toml",
+        '[[discounts]]\npercent = 10\nvendor = "anthropic"\n'
+        '[[prices]]\nmodel = "anthropic.claude-sonnet-4-5-20250929-v1:0"\n'
+        'unit = "output_token"\nprice = 15\n',
+    )
+    asked = ("prices", "quote", SONNET, *CALL, "--input", "1000", "--output", "100")
+    shown = call(*asked, "--price-overrides", "own.toml").stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    times = "\N{MULTIPLICATION SIGN}"
+    per = "per 1,000,000"
+    assert lines[3] == f"unit list price count {times} price = amount price of"
+    assert lines[5:7] == [
+        f"input_token $3.30 {per} 1,000 $2.97 {per} $0.00297 default geo",
+        f"output_token $16.50 {per} 100 $15.00 {per} $0.00150 default regional",
+    ]
+    units = asked_json(*asked, "--price-overrides", "own.toml")["units"]
+    assert [(each["price"], each["list_price"]) for each in units] == [
+        ("2.97", "3.3"),
+        ("15", "16.5"),
+    ]
+
+
+def test_quote_names_every_term_of_a_search() -> None:
+    """Tier, latency mode and context band of each search are shown."""
+    model = "us.amazon.nova-pro-v1:0"
+    flex = call("prices", "quote", model, *CALL, "--input", "5", "--tier", "flex")
+    assert "looked up us-east-1 geo flex: no row" in flex.stdout
+    assert "looked up default geo flex: used" in flex.stdout
+
+
+def test_prices_of_a_region() -> None:
+    """A region shows the prices that hold there, those of `default` included."""
+    asked = ("prices", "list", "--model", "sonnet-4-5", "--unit", "input_token")
+    rows = asked_json(*asked, "--region", "us-east-1", "--tier", "default")["rows"]
+    assert {row["scope"]: row["price"] for row in rows if not row["context_band"]} == {
+        "geo": "3.3",
+        "regional": "3.3",
+        "global": "3",
+    }
+    frankfurt = ("--region", "eu-central-1", "--tier", "default")
+    nova = ("prices", "list", "--model", "nova-lite-v1", "--unit", "input_token")
+    (row,) = asked_json(*nova, *frankfurt)["rows"]
+    assert (row["region"], row["price"]) == ("eu-central-1", "0.078")
+    shown = call("prices", "show", "qwen.qwen3-32b", "--region", "us-east-1").stdout
+    assert shown.startswith("qwen.qwen3-32b-v1:0\n")
+    gov = ("prices", "show", "amazon.nova-premier-v1:0", "--region", "us-gov-west-1")
+    assert "has no price in that region" in call(*gov, code=1).stderr
+
+
+def test_prices_of_a_region_on_any_day() -> None:
+    """With every day, those of the region and the default ones are listed."""
+    asked = ("prices", "list", "--model", "gpt-5.6-sol", "--unit", "input_token")
+    rows = asked_json(*asked, "--region", "us-east-1", "--any-day")["rows"]
+    assert {row["region"] for row in rows} == {"default"}
+    assert None in {row["valid_to"] for row in rows}
+    assert "2026-08-20" in {row["valid_to"] for row in rows}
+
+
+def test_announced_end_is_shown() -> None:
+    """The announced end of a price is shown with it."""
+    model = "openai.gpt-5.6-sol"
+    shown = call("prices", "show", model, "--region", "us-east-1").stdout
+    assert "Announced until\n  2026-11-21\n" in shown
+    asked = ("prices", "quote", model, *CALL, "--input", "5")
+    assert "  announced until 2026-11-21 (aws-news-20260821)\n" in call(*asked).stdout
+    assert asked_json(*asked)["units"][0]["row"]["until"] == "2026-11-21"
+
+
+def test_region_that_no_price_names() -> None:
+    """A region that may be a slip gets the nearest name."""
+    asked = ("prices", "list", "--model", "nova-lite", "--region", "eu-centrl-1")
+    hint = "No price names the region 'eu-centrl-1'. Did you mean eu-central-1?\n"
+    assert call(*asked).stderr.endswith(hint)
+    shown = call("prices", "show", "amazon.nova-lite-v1:0", "--region", "eu-centrl-1")
+    assert shown.stderr.endswith(hint)
+
+
+def test_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer files become the price file of the settings, and changes are shown."""
+    Path("offers").mkdir()
+    write("offers/a.json", as_json([NOVA]))
+    monkeypatch.setenv("BEDROCK_ATTRIB_PRICE_FILE", "aws.json")
+    done = call("prices", "update", "--from", "offers")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[2:] == [
+        f"changed amazon.nova-lite-v1:0 us-east-1 {scope} input_token $0.06 {per} "
+        f"$0.07 {per}"
+        for scope in ("geo", "regional")
+        for per in ("per 1,000,000",)
+    ]
+    assert done.stderr.splitlines() == [
+        "Price lists: AmazonBedrock of 2026-10-08.",
+        "2 prices changed; 0 lines not understood.",
+        "1 price written to aws.json.",
+    ]
+    again = call("prices", "update", "--from", "offers")
+    assert (again.stdout, again.stderr.splitlines()[-1]) == (
+        "",
+        "aws.json is up to date.",
+    )
+    nova = ("prices", "quote", "amazon.nova-lite-v1:0", "--region", "us-east-1")
+    assert asked_json(*nova, "--input", "1000000")["total"] == "0.07"
+    found = asked_json("prices", "update", "--from", "offers", "-o", "other.json")
+    assert (found["written"], found["prices"], len(found["changes"])) == (True, 1, 2)
+    hint = call("prices", "update", "--from", "offers", "-o", "more.json").stderr
+    assert hint.endswith("To use it, set BEDROCK_ATTRIB_PRICE_FILE=more.json\n")
+
+
+def test_update_from_a_server() -> None:
+    """A server is asked for what has changed; one that is away is code 1."""
+    with offer_server() as server:
+        server.publish("1", {"AmazonBedrock": {"us-east-1": as_json([NOVA])}})
+        asked = ("prices", "update", "--url", server.url, "--output", "aws.json")
+        assert "4 files downloaded, 0 unchanged." in call(*asked).stderr
+        assert "0 files downloaded, 4 unchanged." in call(*asked).stderr
+        server.documents.clear()
+        done = call(*asked, code=1)
+    assert done.stderr.endswith("HTTP 404 Not Found\n")
+    assert done.stderr.startswith(f"Error: {server.url}/offers/v1.0/aws/")
+    assert asked_json("prices", "check", "aws.json", "--max-age-days", "9999")
 
 
 def test_import() -> None:

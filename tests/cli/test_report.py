@@ -25,10 +25,11 @@ pytest.importorskip("click", reason="needs the extra cli")
 
 from kept_records import NOON, make_record
 
-from bedrock_attrib import Cost, Ledger, Unit, Usage
+from bedrock_attrib import Cost, Ledger, PriceTable, Unit, Usage
 from bedrock_attrib._model.record import Outcome, PriceStatus
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import check_ledger
+from bedrock_attrib.pricing import Discount
 
 Run = Callable[..., CompletedProcess[str]]
 InTerminal = Callable[..., AbstractContextManager]
@@ -345,7 +346,7 @@ def test_unpriced(run: Run, ledger: Path) -> None:
         "  reason: model 'acme.unheard-of-v1:0' is not in the price table\n"
         "  usage: 100 input_token, 50 output_token\n"
         "  what to do: add the price under [[prices]] in a file named by the setting "
-        "price_overrides, or import the AWS price list: bedrock-attrib prices import\n"
+        "price_overrides, or fetch the AWS price list: bedrock-attrib prices update\n"
     )
     found = json.loads(
         run("report", "unpriced", "--ledger", str(ledger), "--json").stdout
@@ -709,7 +710,33 @@ def test_charges_as_data(run: Run, ledger: Path) -> None:
         "per": "1000000",
         "amount": "0.0009900",
         "currency": "USD",
+        "list_price": "3.3",
     }
+
+
+def test_charges_at_a_discount(run: Run, tmp_path: Path) -> None:
+    """List prices have a column of their own where the price is another."""
+    path = tmp_path / "discount.db"
+    prices = PriceTable.bundled().with_overrides(
+        discounts=[Discount(Decimal(10), vendor="anthropic")]
+    )
+    record = make_record()
+    quote = prices.quote(
+        record.model,
+        record.usage or Usage({}),
+        region="us-east-1",
+        at=record.started_at,
+    )
+    with closing(Ledger(path)) as kept:
+        kept.write(record._replace(cost=quote.cost))
+    done = run("report", "charges", "--ledger", str(path))
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    times = "\N{MULTIPLICATION SIGN}"
+    assert lines[1] == f"model and unit list price count {times} price = amount"
+    assert lines[4:6] == [
+        "input_token $3.30 per 1,000,000 100 $2.97 per 1,000,000, geo $0.0002970",
+        "output_token $16.50 per 1,000,000 50 $14.85 per 1,000,000, geo $0.0007425",
+    ]
 
 
 def test_charges_that_were_given_have_no_price(run: Run, tmp_path: Path) -> None:

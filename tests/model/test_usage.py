@@ -54,7 +54,16 @@ def test_no_other_counts(count: object) -> None:
     assert str(caught.value).startswith(expected)
 
 
-@pytest.mark.parametrize("unit", ["input_tokens", "", "INPUT_TOKEN", None, 3])
+def test_near_unit() -> None:
+    """A unit that is nearly a known one is refused with its name."""
+    with pytest.raises(ConfigError) as caught:
+        Usage({"input_tokens": 1})  # type: ignore[dict-item]  # what is refused
+    assert str(caught.value) == (
+        "unknown unit 'input_tokens'; did you mean 'input_token'?"
+    )
+
+
+@pytest.mark.parametrize("unit", ["", "INPUT_TOKEN", None, 3])
 def test_no_other_units(unit: object) -> None:
     """A unit that is not known is refused, and a known one is named."""
     with pytest.raises(ConfigError) as caught:

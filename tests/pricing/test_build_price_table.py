@@ -8,7 +8,10 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from bedrock_attrib.pricing import PriceTable
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_price_table.py"
 HEADER = (
@@ -125,6 +128,78 @@ def test_changed_rows_need_their_day(tmp_path: Path):
     run(tmp_path, FACTS, "--generated", "2026-11-23")
     changed = FACTS.replace("1M tokens,3,", "1M tokens,4,")
     assert "state their day with --generated" in run(tmp_path, changed).stderr
+
+
+NOTES = """
+[sources.x]
+id = "a-list"
+about = "a test"
+seen = "2026"
+
+[[aliases]]
+model = "a.model"
+ids = ["a.other"]
+source = "x"
+
+[[aliases]]
+model = "no.model"
+ids = ["no.other"]
+source = "x"
+
+[[free]]
+models = ["b.model", "no.model"]
+units = ["cache_write_5m_token"]
+source = "x"
+
+[[until]]
+model = "b.model"
+valid_from = 2026-07-30
+until = 2026-12-31
+source = "x"
+
+[[disputed]]
+models = ["b.model"]
+region = "default"
+other_tiers = { flex = "batch" }
+"""
+
+
+def test_notes(tmp_path: Path):
+    """What facts cannot say comes from notes; those of other models are left out."""
+    notes = tmp_path / "notes.toml"
+    notes.write_text(NOTES)
+    facts = FACTS + (
+        "b.model,default,geo,batch,output_text_token,1M tokens,45,,,portkey,1,\n"
+    )
+    done = run(tmp_path, facts, "--generated", "2026-11-23", "--notes", str(notes))
+    assert 0 == done.returncode
+    assert "aliases changed\nfree changed\n4 rows\n" in done.stdout
+    whole = json.loads((tmp_path / "prices.json").read_text())
+    assert {"a.other": ["a.model", "x"]} == whole["aliases"]
+    assert [["b.model", "cache_write_5m_token", "x", True]] == whole["free"]
+    assert "a-list" == whole["sources"]["x"]["id"]
+    assert {
+        "unconfirmed": True,
+        "disputed": [["45", "portkey"]],
+        "until": ["2026-12-31", "x"],
+    } == whole["rows"][-1][13]
+
+
+def test_every_note_is_used():
+    """Each note is of a model in the bundled table, and each source has a note."""
+    notes = tomllib.loads(SCRIPT.with_name("price_notes.toml").read_text())
+    table = PriceTable.bundled()
+    models = {
+        model
+        for kind in ("aliases", "free", "until", "disputed")
+        for note in notes[kind]
+        for model in note.get("models", [note.get("model")])
+    }
+    assert set() == models - {*table.model_ids}
+    named = {
+        note["source"] for kind in notes for note in notes[kind] if "source" in note
+    }
+    assert named == {*notes["sources"]}
 
 
 def test_bundled_table_is_up_to_date(price_facts: Path):

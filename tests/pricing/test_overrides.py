@@ -341,6 +341,10 @@ def test_arguments_come_before_the_file(bundled: PriceTable, tmp_path: Path):
     assert Decimal(7) == cost_of(table, "acme.own-model")
 
 
+OWN_NOVA = (
+    "[[prices]]\nmodel = 'amazon.nova-micro-v1:0'\nunit = '{unit}'\nprice = {price}\n"
+)
+DISCOUNT = "[[discounts]]\npercent = 10\n{}\n"
 BAD_FILES = [
     ("[[prices]\n", "cannot be read as TOML"),
     ("[[prices]]\nmodel = 'm'\nunit = 'input_token'\n", "prices[0].price: "),
@@ -361,12 +365,12 @@ BAD_FILES = [
             "[[prices]]\nmodel = 'm'\nunit = 'input_token'\nprice = 1\n"
             "valid_from = 2026-02-01\nvalid_to = 2026-01-01\n"
         ),
-        "prices[0]: Value error, valid_to 2026-01-01 comes before",
+        "prices[0]: valid_to 2026-01-01 comes before",
     ),
-    ("[[discounts]]\npercent = 101\n", "discounts[0]: Value error, discount of"),
+    ("[[discounts]]\npercent = 101\n", "discounts[0]: discount of"),
     (
         "[[discounts]]\npercent = 1\nmodel = 'm'\nvendor = 'v'\n",
-        "discounts[0]: Value error, a discount is for a model or",
+        "discounts[0]: a discount is for a model or",
     ),
     (
         "[[discounts]]\npercent = 1\n[[discounts]]\npercent = 2\n",
@@ -375,7 +379,7 @@ BAD_FILES = [
     ("[models]\n'arn:x' = 'arn:aws:bedrock:::prompt/a'\n", "which names no model"),
     (
         "[[commitments]]\nname = 'x'\nmodel = 'm'\nregion = 'r'\n",
-        "commitments[0]: Value error, commitment 'x': give",
+        "commitments[0]: commitment 'x': give",
     ),
     (
         (
@@ -384,7 +388,33 @@ BAD_FILES = [
         ),
         "commitments[0].hourly_usage.a",
     ),
-    ("[price]\n", "price: Extra inputs are not permitted"),
+    ("[[price]]\n", "price: unknown key; did you mean 'prices'?"),
+    (OWN_NOVA.format(unit="input_tokens", price=1), "did you mean 'input_token'?"),
+    (OWN_NOVA.format(unit="zzz", price=1), "unknown unit 'zzz'; see Unit for all"),
+    (OWN_NOVA.format(unit="input_token", price=-0.05), "expected a number from 0 on"),
+    (OWN_NOVA.format(unit="input_token", price="1e999999999"), "at most 12 digits"),
+    (OWN_NOVA.format(unit="input_token", price="nan"), "expected a number from 0 on"),
+    ("[[prices]]\nmodle = 'x'\n", "prices[0].modle: unknown key; did you mean 'model'"),
+    ("[[prices]]\nmodel = 'x y'\n", "prices[0].model: expected a name without spaces"),
+    ("a = " + "[" * 20_000, "cannot be read as TOML"),
+    (DISCOUNT.format("vendor = 'Anthropic'"), "did you mean 'anthropic'?"),
+    (DISCOUNT.format("vendor = 'antropic'"), "did you mean 'anthropic'?"),
+    (DISCOUNT.format("vendor = 'xxxx'"), "no model of vendor 'xxxx' has a list price"),
+    (
+        DISCOUNT.format("model = 'us.anthropic.claude-sonet-4-5'"),
+        "has no list price; did you mean 'anthropic.claude-sonnet-4-5-20250929-v1:0'?",
+    ),
+    (DISCOUNT.format("model = 'arn:aws:bedrock:::prompt/a'"), "has no list price"),
+    (
+        DISCOUNT.format("model = 'qwen.qwen3-32b'")
+        + DISCOUNT.format("model = 'qwen.qwen3-32b-v1:0'"),
+        "for qwen.qwen3-32b-v1:0 hold on the same days",
+    ),
+    (
+        OWN_NOVA.format(unit="input_token", price=1).replace("'am", "'us.am")
+        + "scope = 'regional'\n",
+        "the id is that of a geo profile, and the scope is 'regional'",
+    ),
 ]
 
 
@@ -518,3 +548,162 @@ def test_tokens_are_priced_by_the_million(bundled: PriceTable, tmp_path: Path):
     usage = Usage({Unit.EVALUATION_INPUT_TOKEN_BUILT_IN: 1000})
     cost = table.price("acme.judge", usage, region="us-east-1", at=NOV)
     assert Decimal("0.003") == cost.total
+
+
+def test_discount_of_a_profile(bundled: PriceTable, tmp_path: Path):
+    """A profile id is accepted, and means calls through that profile."""
+    path = write(tmp_path, DISCOUNT.format(f"model = '{OPUS}'"))
+    table = bundled.with_overrides(file=path)
+    base = OPUS.removeprefix("us.")
+    prices = [cost_of(table, f"{prefix}{base}") for prefix in ("us.", "eu.", "global.")]
+    assert [Decimal("4.95"), Decimal("5.5"), Decimal(5)] == prices
+    assert Decimal("5.5") == cost_of(table, base)
+
+
+def test_discount_of_a_profile_is_the_most_specific(bundled: PriceTable):
+    """A discount for one profile goes before that of its model."""
+    base = OPUS.removeprefix("us.")
+    table = bundled.with_overrides(
+        discounts=[
+            Discount(Decimal(20), model=f"global.{base}"),
+            Discount(Decimal(50), model=base),
+        ]
+    )
+    assert Decimal(4) == cost_of(table, f"global.{base}")
+    assert Decimal("2.75") == cost_of(table, OPUS)
+
+
+@pytest.mark.parametrize(
+    ("named", "called"),
+    [
+        ("us.amazon.nova-micro-v1:0", ["us."]),
+        ("eu.amazon.nova-micro-v1:0", ["eu."]),
+        ("apac.amazon.nova-micro-v1:0", ["apac."]),
+        ("amazon.nova-micro-v1:0", ["us.", "eu.", "apac.", ""]),
+        ("global.amazon.nova-2-lite-v1:0", ["global."]),
+        ("jp.amazon.nova-2-lite-v1:0", ["jp."]),
+    ],
+)
+def test_own_price_of_a_profile(
+    bundled: PriceTable, tmp_path: Path, named: str, called: list[str]
+):
+    """An own price that names a profile holds for calls through it."""
+    text = f"[[prices]]\nmodel = '{named}'\nunit = 'input_token'\nprice = 9\n"
+    table = bundled.with_overrides(file=write(tmp_path, text))
+    model = parse_model_id(named).model_id
+    prefixes = ["us.", "eu.", "apac.", "jp.", "global.", ""]
+    found = [
+        prefix
+        for prefix in prefixes
+        if table.quote(
+            parse_model_id(f"{prefix}{model}"), MILLION, region="us-east-1", at=NOV
+        ).cost
+        is not None
+        and cost_of(table, f"{prefix}{model}") == Decimal(9)
+    ]
+    assert {*called} <= {*found}
+    assert "global." in called or "global." not in found
+    if named.partition(".")[0] != "amazon":
+        assert called == found
+
+
+def test_own_price_of_a_govcloud_profile(bundled: PriceTable, tmp_path: Path):
+    """An own price of a `us-gov.` profile holds in GovCloud."""
+    text = (
+        "[[prices]]\nmodel = 'us-gov.amazon.nova-lite-v1:0'\nunit = 'input_token'\n"
+        "price = 9\n"
+    )
+    table = bundled.with_overrides(file=write(tmp_path, text))
+    call = {"region": "us-gov-west-1", "at": NOV}
+    assert (
+        Decimal(9) == table.price("us-gov.amazon.nova-lite-v1:0", MILLION, **call).total
+    )  # type: ignore[arg-type] # as above
+
+
+def test_own_price_of_another_id_of_a_model(bundled: PriceTable):
+    """An own price under one id of a model holds under its other ids too."""
+    row = own_row(model_id="qwen.qwen3-32b", scope="regional", price=Decimal(9))
+    table = bundled.with_overrides(rows=[row])
+    assert Decimal(9) == cost_of(table, "qwen.qwen3-32b-v1:0")
+    assert Decimal(9) == cost_of(table, "qwen.qwen3-32b")
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (
+            "[[discounts]]\npercent = 0.15\n",
+            "discount for everything is 0.15 percent, less than one; write 15 if 15 %",
+        ),
+        ("[[discounts]]\npercent = 0\n", "of 0 percent for everything has no effect"),
+        (
+            "[models]\n'arn:x' = 'amazon.nova-mikro-v1:0'\n",
+            "not in the price table; did you mean 'amazon.nova-micro-v1:0'?",
+        ),
+        (
+            OWN_NOVA.format(unit="input_token", price=1) + "region = 'somewhere'\n",
+            "unknown region 'somewhere'",
+        ),
+    ],
+)
+def test_doubtful_file(
+    bundled: PriceTable,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+    doubt: str,
+):
+    """What is valid but may not do what was meant is warned of."""
+    bundled.with_overrides(file=write(tmp_path, text))
+    (message,) = caplog.messages
+    assert doubt in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[discounts]]\npercent = 1\n",
+        "[[discounts]]\npercent = 0\nmodel = 'amazon.nova-micro-v1:0'\n",
+        # Models and regions that are new, and not like a known one.
+        OWN_NOVA.format(unit="input_token", price=1).replace("micro", "max-9")
+        + "region = 'mx-central-1'\n",
+    ],
+)
+def test_undoubted_file(
+    bundled: PriceTable, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+):
+    """What is unusual but sensible is not warned of."""
+    bundled.with_overrides(file=write(tmp_path, text))
+    assert [] == caplog.messages
+
+
+def test_file_without_an_end(bundled: PriceTable):
+    """A file that is too large is not read into memory."""
+    with pytest.raises(ConfigError, match="is larger than 67,108,864 bytes"):
+        bundled.with_overrides(file="/dev/zero")
+
+
+def test_list_price_of_a_profile(bundled: PriceTable, tmp_path: Path):
+    """A list price of a profile is one of its scope; one of a continent is refused."""
+    text = (
+        "[[list_prices]]\nmodel = '{}.amazon.nova-2-lite-v1:0'\nunit = 'input_token'\n"
+        "price = 9\n"
+    )
+    table = bundled.with_overrides(file=write(tmp_path, text.format("global")))
+    assert Decimal(9) == cost_of(table, "global.amazon.nova-2-lite-v1:0")
+    assert Decimal("0.33") == cost_of(table, "us.amazon.nova-2-lite-v1:0")
+    table = bundled.with_overrides(file=write(tmp_path, text.format("us")))
+    assert Decimal(9) == cost_of(table, "us.amazon.nova-2-lite-v1:0")
+    with pytest.raises(ConfigError, match="expected a model id; name the region"):
+        bundled.with_overrides(file=write(tmp_path, text.format("eu")))
+
+
+def test_list_price_beside_an_own_price(bundled: PriceTable):
+    """The rate of an own price has the list price of as many units."""
+    row = own_row(price=Decimal("0.0041"), per=1000)
+    table = bundled.with_overrides(rows=[row])
+    cost = table.price(OPUS, MILLION, region="us-east-1", at=NOV)
+    rate = cost.rates[Unit.INPUT_TOKEN]
+    assert (Decimal("0.0041"), 1000) == (rate.price, rate.per)
+    assert Decimal("0.0055") == rate.list_price
+    assert Decimal("0.0000055") == rate.list_amount

@@ -98,7 +98,11 @@ BAD_CONTENT = [
     (content(currency="dollar"), "currency: "),
     (content(columns=COLUMNS[:3]), "columns must be model, region"),
     (content(extra=1), "extra: "),
-    (content(rows=[["acme.own-model"]]), "rows[0]: Value error, has 1 values"),
+    (content(rows=[["acme.own-model"]]), "rows[0]: has 1 values"),
+    (
+        content(rows=[["us.amazon.nova-pro-v1:0", *content()["rows"][0][1:]]]),
+        "rows[0]: model 'us.amazon.nova-pro-v1:0' is a profile id; expected 'amazon.",
+    ),
     (content(rows=["acme.own-model"]), "rows[0]: "),
     (content(rows=[row(), row(price=2.5)]), "rows[1].price: "),
     (content(rows=[row(price="-1")]), "rows[0].price: "),
@@ -194,7 +198,7 @@ def test_rows_tell_how_well_they_are_known(bundled: PriceTable):
     """Rows state whether they have one source, are disputed or unconfirmed."""
     rows = list(bundled.rows())
     assert 3168 == sum(each.is_single_source for each in rows)
-    assert 154 == sum(bool(each.disputed) for each in rows)
+    assert 174 == sum(bool(each.disputed) for each in rows)
     (cache_read,) = bundled.rows(
         model="anthropic.claude-3-7-sonnet-20250219-v1:0",
         scope="regional",

@@ -12,6 +12,7 @@ CASES = [
     ("us.anthropic.claude-sonet-4-6", "anthropic.claude-sonnet-4-6"),
     ("Claude Sonnet 4.5", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("anthropic.claude-haiku-4-5", "anthropic.claude-haiku-4-5-20251001-v1:0"),
+    ("anthropic.claude-sonet-4-5", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("nova lite", "amazon.nova-lite-v1:0"),
     ("openai.gpt-oss-120b", "openai.gpt-oss-120b-1:0"),
     ("amazon.titan-embed-text-v2", "amazon.titan-embed-text-v2:0"),

@@ -95,12 +95,16 @@ def test_refusals(replayed: Replayed) -> None:
 
 
 def test_every_call_is_priced_or_free(replayed: Replayed) -> None:
-    """Each model of the recordings has a price, old as some are."""
+    """Each model of the recordings has a price, old as some are.
+
+    Of Claude 3.5 Sonnet, AWS's own sources state two.
+    """
     statuses = {record.price_status for _, (record,) in replayed}
     assert statuses <= {PriceStatus.PRICED, PriceStatus.FREE, PriceStatus.ESTIMATED}
     unpriced = [
         (record.model.requested, record.price_reason)
         for _, (record,) in replayed
         if record.price_status not in {PriceStatus.PRICED, PriceStatus.FREE}
+        and not record.price_reason.startswith("sources disagree: ")
     ]
     assert unpriced == []

@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 from kept_records import NOON, make_record
 
-from bedrock_attrib import ConfigError, Cost, Ledger, Unit, Usage
+from bedrock_attrib import ConfigError, Cost, Ledger, PriceTable, Unit, Usage
 from bedrock_attrib._model.record import PriceStatus
+from bedrock_attrib.pricing import Discount, PriceRow
 from bedrock_attrib.reports import select
 from bedrock_attrib.reports.focus import Account, focus_table, unit_noun
 
@@ -238,3 +239,55 @@ def test_periods_before_and_after_the_ledger_are_not_looked_at(keep: Keep) -> No
     )
     assert len(list(table.rows)) == 2
     assert steps == [(1, 1)]
+
+
+def test_list_prices_under_discounts_and_own_prices(keep: Keep) -> None:
+    """List columns have the list price, whatever the user pays."""
+    own = PriceRow(
+        SONNET,
+        *("default", "geo", "default", "standard", ""),
+        Unit.OUTPUT_TOKEN,
+        Decimal(15),
+        1_000_000,
+    )
+    prices = PriceTable.bundled().with_overrides(
+        rows=[own], discounts=[Discount(Decimal(10), vendor="anthropic")]
+    )
+    record = make_record()
+    usage = record.usage or Usage({})
+    quote = prices.quote(record.model, usage, region="us-east-1", at=record.started_at)
+    ledger = keep(record._replace(cost=quote.cost))
+    table = focus_table(ledger, account=ACCOUNT)
+    rows = {row["x_Unit"]: row for row in table.records()}
+    assert [
+        [rows[unit][name] for name in ("ListUnitPrice", "ListCost", "ContractedCost")]
+        for unit in ("input_token", "output_token")
+    ] == [
+        [Decimal("0.0000033"), Decimal("0.00033"), Decimal("0.000297")],
+        [Decimal("0.0000165"), Decimal("0.000825"), Decimal("0.00075")],
+    ]
+    (basis,) = {row["x_CostBasis"] for row in rows.values()}
+    assert basis == "estimate from discounts and own prices"
+    assert all(row["BilledCost"] == row["ContractedCost"] for row in rows.values())
+
+
+def test_own_price_of_an_unlisted_model(keep: Keep) -> None:
+    """Where no list has a price, the own price is the list price too."""
+    own = PriceRow(
+        "acme.model",
+        *("default", "regional", "default", "standard", ""),
+        Unit.INPUT_TOKEN,
+        Decimal(7),
+        1_000_000,
+    )
+    prices = PriceTable.bundled().with_overrides(rows=[own])
+    record = make_record(Usage({Unit.INPUT_TOKEN: 100}), model="acme.model")
+    quote = prices.quote(
+        record.model, record.usage or Usage({}), region="us-east-1", at=NOON
+    )
+    ledger = keep(record._replace(cost=quote.cost, price_status=quote.status))
+    (row,) = focus_table(ledger, account=ACCOUNT).records()
+    assert (row["ListUnitPrice"], row["ListCost"]) == (
+        Decimal("0.000007"),
+        Decimal("0.0007"),
+    )

@@ -107,14 +107,14 @@ def test_the_page_shows_what_was_spent_by_whom(keep: Keep) -> None:
 
 
 def test_every_amount_can_be_checked_by_hand(keep: Keep) -> None:
-    """Counts times list prices come to the total, with all digits."""
+    """Counts times prices come to the total, with all digits."""
     cached = Usage(
         {Unit.INPUT_TOKEN: 7, Unit.CACHE_READ_TOKEN: 3, Unit.OUTPUT_TOKEN: 0}
     )
     ledger = keep(make_record(), make_record(cached, region="us-west-2"))
     rows = Reader(render(ledger, now=NOW)).rows
     model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
-    start = rows.index(["model", "unit", "count", "× list price", "= amount"])  # noqa: RUF001
+    start = rows.index(["model", "unit", "count", "× price", "= amount"])  # noqa: RUF001
     assert rows[start + 1 : start + 5] == [
         [model, "output_token", "50", "$16.50 per million", "$0.00082500"],
         [model, "input_token", "107", "$3.30 per million", "$0.00035310"],

@@ -111,6 +111,15 @@ def test_parquet_has_types_and_exact_amounts() -> None:
     assert parquet.read_table(empty).num_rows == 0
 
 
+@pytest.mark.parametrize("amount", [Decimal(10) ** 30, Decimal("-1e20")])
+def test_parquet_refuses_an_amount_without_room(amount: Decimal) -> None:
+    """An amount of more digits than a column has is refused in plain words."""
+    pytest.importorskip("pyarrow", reason="needs the extra reports")
+    table = Table((Column("cost_usd", ColumnType.AMOUNT),), [(amount,)])
+    with pytest.raises(ConfigError, match="does not fit into the 20 digits of an"):
+        write_parquet(table, io.BytesIO())
+
+
 def test_parquet_of_many_rows_comes_in_groups() -> None:
     """Rows may come one by one, and more of them than memory should hold."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra reports")

@@ -66,6 +66,8 @@ class Rate(NamedTuple):
         valid_to: Last day of validity; None while it is valid.
         sources: Where the price was read.
         independent_sources: Number of these that observed it independently.
+        list_price: List price of ``per`` units, before discounts and the user's own
+            prices; None where no list has one.
     """
 
     unit: Unit
@@ -82,6 +84,14 @@ class Rate(NamedTuple):
     valid_to: date | None
     sources: tuple[str, ...]
     independent_sources: int
+    list_price: Decimal | None = None
+
+    @property
+    def list_amount(self) -> Decimal:
+        """List price of one unit, exact; the price itself where no list has one."""
+        if self.list_price is None:
+            return self.amount
+        return divide_evenly(self.list_price, self.per)
 
 
 class Rates(Mapping[Unit, Rate]):

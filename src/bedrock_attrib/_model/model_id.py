@@ -72,14 +72,16 @@ GUARDRAIL_CHECKS_MODEL = ModelRef(
 # geography prefix that is not listed below from a vendor.
 _VENDORS = frozenset(
     "ai21 amazon anthropic bedrock cohere deepseek google luma meta minimax mistral "
-    "moonshotai nvidia openai qwen stability twelvelabs writer xai zai".split()
+    "moonshot moonshotai nvidia openai qwen stability twelvelabs writer xai zai".split()
 )
 # Prefixes of system inference profiles: AWS, "Supported Regions and models for
 # inference profiles", checked 2026-11-23.
 _GEOGRAPHIES = frozenset("us us-gov eu apac ap jp au ca in".split())
 
-# Context-length suffix of a base id, as in amazon.titan-embed-text-v1:2:8k.
-_CONTEXT_SUFFIX = re.compile(r":\d+k$")
+# Suffix of a base id that names a variant for provisioned throughput, as in
+# amazon.titan-embed-text-v1:2:8k, cohere.embed-english-v3:0:512 and
+# amazon.nova-premier-v1:0:mm: ListFoundationModels, as of 2026-11.
+_CONTEXT_SUFFIX = re.compile(r":\d+k$|(?<=:\d):(?:\d+|mm)$")
 
 _ARN = re.compile(r"arn:[^:]+:(bedrock|sagemaker):[^:]*:[^:]*:([a-z-]+)/(.+)")
 

@@ -289,10 +289,15 @@ def _known_unit(unit: str) -> Unit:
     try:
         return Unit(unit)
     except ValueError:
-        raise ConfigError(
-            f"unknown unit {unit!r}; expected one of bedrock_attrib.Unit, such as "
-            f"{Unit.INPUT_TOKEN.value!r}"
-        ) from None
+        # Only here, as it is imported for nothing else.
+        from difflib import get_close_matches  # noqa: PLC0415
+
+        near = get_close_matches(str(unit), [each.value for each in Unit], 1)
+        example = Unit.INPUT_TOKEN.value
+        hint = f"expected one of bedrock_attrib.Unit, such as {example!r}"
+        if near:
+            hint = f"did you mean {near[0]!r}?"
+        raise ConfigError(f"unknown unit {unit!r}; {hint}") from None
 
 
 def _checked_count(unit: str, count: int) -> int:

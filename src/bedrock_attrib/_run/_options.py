@@ -22,7 +22,7 @@ from ._errors import WRONG_USE, LaunchError
 PREFIX = "BEDROCK_ATTRIB_"
 SWITCHES = frozenset({"-h", "--help", "--summary", "--dry-run", "--json"})
 """Options that take no value."""
-_FILES = frozenset({"config", "prices", "price_overrides", "ledger"})
+_FILES = frozenset({"config", "prices", "price_overrides", "price_file", "ledger"})
 _OWN_OPTIONS = frozenset({"tags", "config", "summary"})
 
 _USAGE = "bedrock-attrib run [OPTIONS] [--] COMMAND [ARGUMENTS]..."

@@ -11,8 +11,10 @@ import click
 from rich.console import RenderableType
 
 from .._config import Config
+from .._default_recorder import price_table_of
 from .._model.formatting import counted, digits
 from ..pricing import PriceRow, PriceTable
+from ..pricing._override_checks import similar_regions
 from ._console import results
 from ._json import JsonObject
 
@@ -43,10 +45,7 @@ def price_table(overrides: Iterable[Path]) -> PriceTable:
     Raises:
         ConfigError: If a setting or a file is invalid.
     """
-    config = Config.load()
-    table = PriceTable.bundled() if config.prices is None else _load(config.prices)
-    if config.price_overrides is not None:
-        table = table.with_overrides(file=config.price_overrides)
+    table = price_table_of(Config.load())
     for path in overrides:
         table = table.with_overrides(file=path)
     return table
@@ -59,6 +58,16 @@ def named_table(name: str) -> PriceTable:
         ConfigError: If the file is invalid.
     """
     return PriceTable.bundled() if name == BUNDLED else _load(Path(name))
+
+
+def unknown_region(table: PriceTable, region: str | None) -> str:
+    """Return what to say of a region that no price names; empty if one does."""
+    known = sorted({row.region for row in table.rows()})
+    if region is None or region in known:
+        return ""
+    near = similar_regions(region, known)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"No price names the region {region!r}.{hint}"
 
 
 def _load(path: Path) -> PriceTable:
@@ -137,4 +146,5 @@ def row_json(row: PriceRow) -> JsonObject:
             {"price": digits(price), "source": source} for price, source in row.disputed
         ],
         "unconfirmed": row.is_unconfirmed,
+        "until": day_text(row.until) or None,
     }

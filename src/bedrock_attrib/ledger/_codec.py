@@ -59,8 +59,13 @@ def _rate(unit: str, known: Mapping[str, Any]) -> Rate:
             "valid_from": _day(known["valid_from"]),
             "valid_to": _day(known["valid_to"]),
             "sources": tuple(known["sources"]),
+            "list_price": _amount(known["list_price"]),
         }
     )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _day(text: str | None) -> date | None:

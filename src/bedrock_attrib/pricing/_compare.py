@@ -75,6 +75,33 @@ def compare_lists(
                 yield PriceChange(key, old, new)
 
 
+def rows_in_region(
+    lists: tuple[PriceList, ...], model_id: str, region: str, on: date
+) -> Iterator[PriceRow]:
+    """Yield the rows that price calls of a model from a region, each once."""
+    seen: set[int] = set()
+    for row in _rows(lists, model_id, on):
+        if row.region not in {region, DEFAULT_REGION}:
+            continue
+        key = _key_in(region, row)
+        found = row if row.profile and row.region == region else _find(lists, key, on)
+        if found is not None and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+
+
+def _key_in(region: str, row: PriceRow) -> PriceKey:
+    return PriceKey(
+        row.model_id,
+        region,
+        row.scope,
+        row.tier,
+        row.latency_mode,
+        row.context_band,
+        row.unit,
+    )
+
+
 def _rows(lists: tuple[PriceList, ...], model_id: str, on: date) -> list[PriceRow]:
     found = [rows for each in lists if (rows := each.of(model_id))]
     return [row for rows in found for row in rows.rows if row.holds_on(on)]
@@ -89,15 +116,7 @@ def _keys(before: list[PriceRow], after: list[PriceRow]) -> Iterator[PriceKey]:
             is_default = row.region == DEFAULT_REGION
             is_spread = is_default and bool(others) and DEFAULT_REGION not in others
             for region in stated & (others if is_spread else {row.region}):
-                yield PriceKey(
-                    row.model_id,
-                    region,
-                    row.scope,
-                    row.tier,
-                    row.latency_mode,
-                    row.context_band,
-                    row.unit,
-                )
+                yield _key_in(region, row)
 
 
 def _find(lists: tuple[PriceList, ...], key: PriceKey, on: date) -> PriceRow | None:

@@ -48,7 +48,9 @@ class UnitExplanation:
             yield f"    read in {', '.join(self.rate.sources)}"
         for step in self.steps:
             whose = "own " if step.is_own else ""
-            where = f"{step.region}/{step.scope}/{step.tier}"
+            special = [step.latency_mode] if step.latency_mode != "standard" else []
+            special += [step.context_band] if step.context_band else []
+            where = "/".join([step.region, step.scope, step.tier, *special])
             yield f"    {whose}{where}: {step.passed_over or 'used'}"
         if self.remark:
             yield f"    {self.remark}"

@@ -20,6 +20,9 @@ from ._rows import DEFAULT_REGION, ModelRows, PriceRow
 # and the isolated partitions have price lists of their own.
 _COMMERCIAL = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+")
 
+# Tiers of calls that are billed by what they use.
+_ON_DEMAND = frozenset({"default", "flex", "priority", "batch"})
+
 # Regions whose prices the default rows state, so that these are exact there.
 _HOME_REGIONS = frozenset({"us-east-1", "us-west-2", "us-east-2"})
 
@@ -37,6 +40,8 @@ class LookupStep:
         region: Region searched for.
         scope: Scope searched for.
         tier: Tier searched for.
+        latency_mode: Latency mode searched for.
+        context_band: Context band searched for, empty for the ordinary price.
         is_own: True for the user's own rows.
         row: The row found, if any.
         passed_over: Why there is no row or it was not taken; empty for the row taken.
@@ -45,6 +50,8 @@ class LookupStep:
     region: str
     scope: str
     tier: str
+    latency_mode: str
+    context_band: str
     is_own: bool
     row: PriceRow | None
     passed_over: str
@@ -86,14 +93,21 @@ def find_row(
         rows = price_list.of(query.model_id) if query.model_id else None
         if rows is None:
             continue
-        for terms in _search_order(query, unit):
+        is_own = price_list.is_own
+        for terms in _search_order(query, unit, is_own=is_own):
             row = rows.row_on((*terms, band, unit), query.day)
             why = _passed_over(query, rows, row)
-            is_own = price_list.is_own
-            steps.append(LookupStep(*terms[:3], is_own, row, why))
+            steps.append(LookupStep(*terms, band, is_own, row, why))
             if row is not None and not why:
                 uncertainty = "" if is_own else _uncertainty(query, rows, row)
                 return RowMatch(row, is_own, uncertainty, tuple(steps))
+        free = rows.free.get(unit)
+        if free is not None and _is_on_demand(query):
+            steps.append(_free_step(query, free, band))
+            uncertainty = _doubt_of_sources(query, free)
+            return RowMatch(
+                free, is_own=False, uncertainty=uncertainty, steps=tuple(steps)
+            )
     return RowMatch(None, is_own=False, uncertainty="", steps=tuple(steps))
 
 
@@ -118,14 +132,41 @@ def _query_of(query: PriceQuery, unit: Unit, band: str) -> tuple[PriceQuery, str
     return guardrail, ""
 
 
-def _search_order(query: PriceQuery, unit: Unit) -> Iterable[_Terms]:
+def _free_step(query: PriceQuery, free: PriceRow, band: str) -> LookupStep:
+    return LookupStep(
+        free.region,
+        free.scope,
+        query.tier,
+        query.latency_mode,
+        band,
+        is_own=False,
+        row=free,
+        passed_over="",
+    )
+
+
+def _is_on_demand(query: PriceQuery) -> bool:
+    """Return whether units that AWS lists at zero are free for *query*."""
+    is_priceable = not query.unpriceable_reason and query.scope is not None
+    return is_priceable and query.tier in _ON_DEMAND and _may_take_default_price(query)
+
+
+def _search_order(
+    query: PriceQuery, unit: Unit, *, is_own: bool = False
+) -> Iterable[_Terms]:
     """Return the terms under which a row of *unit* is searched for, in order."""
     if query.unpriceable_reason or query.scope is None:
         return ()
+    profiles = [query.geography] if is_own and query.geography else []
+    of_profile = [
+        _Terms(region, profile, query.tier, query.latency_mode)
+        for profile in profiles
+        for region in (query.region, DEFAULT_REGION)
+    ]
     regions = [query.region]
     if _may_take_default_price(query):
         regions.append(DEFAULT_REGION)
-    terms = [
+    terms = of_profile + [
         _Terms(region, scope, query.tier, query.latency_mode)
         for region in regions
         for scope in _scopes(query)
@@ -154,7 +195,7 @@ def _may_take_default_price(query: PriceQuery) -> bool:
 def _passed_over(query: PriceQuery, rows: ModelRows, row: PriceRow | None) -> str:
     if row is None:
         return "no row"
-    if row.region != DEFAULT_REGION or query.scope is not Scope.GEO:
+    if row.region != DEFAULT_REGION or query.scope is not Scope.GEO or row.profile:
         return ""
     if query.geography == "us" or query.region in row.same_price_regions:
         return ""
@@ -173,8 +214,9 @@ def _is_priced_by_continent(rows: ModelRows, day: date) -> bool:
 
 
 def _uncertainty(query: PriceQuery, rows: ModelRows, row: PriceRow) -> str:
-    if row.is_unconfirmed:
-        return "no source of AWS confirms this price"
+    doubt = _doubt_of_sources(query, row)
+    if doubt:
+        return doubt
     region = query.region
     if row.region != DEFAULT_REGION or region in row.same_price_regions:
         return ""
@@ -183,6 +225,24 @@ def _uncertainty(query: PriceQuery, rows: ModelRows, row: PriceRow) -> str:
     if region not in _HOME_REGIONS and _differs_in(rows, region, query):
         return f"US price; other prices of the model in {region} differ from the US"
     return ""
+
+
+def _doubt_of_sources(query: PriceQuery, row: PriceRow) -> str:
+    """Return why the sources of *row* leave its price uncertain."""
+    if row.is_unconfirmed:
+        return "no source of AWS confirms this price"
+    if row.until is not None and row.until < query.day:
+        return (
+            f"this price was announced until {row.until} ({row.until_source}); no "
+            "later one is known"
+        )
+    if row.open_disputes:
+        return f"sources disagree: {_other_prices(row)}"
+    return ""
+
+
+def _other_prices(row: PriceRow) -> str:
+    return ", ".join(f"{price:f} in {source}" for price, source in row.open_disputes)
 
 
 def _differs_in(rows: ModelRows, region: str, query: PriceQuery) -> bool:

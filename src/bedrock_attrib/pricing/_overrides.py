@@ -15,7 +15,7 @@ from .._model.usage import Unit
 from ..errors import ConfigError
 from ._commitments import Commitment, check_amount
 from ._discounts import Discount
-from ._load import load_prices
+from ._load import load_prices, read_bounded
 from ._price_list import PriceList
 from ._rows import PriceRow
 
@@ -54,9 +54,9 @@ def read_overrides(path: Path | str) -> Overrides:
     from ._overrides_schema import check_overrides_file  # noqa: PLC0415
 
     try:
-        with Path(path).open("rb") as file:
-            content = tomllib.load(file, parse_float=Decimal)
-    except (OSError, ValueError) as error:
+        text = read_bounded(path).decode()
+        content = tomllib.loads(text, parse_float=Decimal)
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
     checked = check_overrides_file(content, path=path)
     source = f"file:{Path(path).name}"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from .._model.model_id import Scope
+from .._model.model_id import Scope, parse_model_id
 from .._model.usage import Unit, Usage, is_token_unit
 from ..errors import ConfigError
 from ._commitments import Commitment
@@ -22,6 +22,7 @@ from ._schema import (
     Per,
     Price,
     Strict,
+    Text,
     days_in_order,
     describe_problems,
 )
@@ -29,10 +30,15 @@ from ._schema import (
 
 def _text_of(value: object) -> object:
     """Return a TOML number as text; it comes as Decimal or int, never as float."""
-    is_number = type(value) is int or isinstance(value, Decimal)
-    return format(Decimal(str(value)), "f") if is_number else value
+    if type(value) is not int and not isinstance(value, Decimal):
+        return value
+    number = Decimal(value)
+    # Written out, 1e999999999 would fill the memory.
+    is_writable = number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS
+    return format(number, "f") if is_writable else str(number)
 
 
+_MOST_DIGITS = 40
 PriceText = Annotated[Price, BeforeValidator(_text_of)]
 
 
@@ -44,13 +50,13 @@ class OwnPrice(Strict):
     price: PriceText
     per: Per | None = None
     region: Name = DEFAULT_REGION
-    scope: Scope = Scope.REGIONAL
+    scope: Scope | None = None
     tier: Name = "default"
     latency_mode: LatencyMode = "standard"
     context_band: Band = ""
     valid_from: date | None = None
     valid_to: date | None = None
-    source: str = ""
+    source: Text = ""
 
     @model_validator(mode="after")
     def _check_days(self) -> OwnPrice:
@@ -59,10 +65,11 @@ class OwnPrice(Strict):
     def to_row(self, source: str) -> PriceRow:
         """Return its row, with *source* unless it states another."""
         per = self.per or (1_000_000 if is_token_unit(self.unit) else 1)
+        scope = self.scope or parse_model_id(self.model).scope or Scope.REGIONAL
         return PriceRow(
             self.model,
             self.region,
-            self.scope.value,
+            scope.value,
             self.tier,
             self.latency_mode,
             self.context_band,
@@ -107,7 +114,7 @@ class OwnCommitment(Strict):
     model: Name
     region: Name
     usd_per_hour: PriceText | None = None
-    hourly_usage: dict[Unit, Annotated[int, Field(ge=0)]] | None = None
+    hourly_usage: dict[Unit, Annotated[int, Field(ge=0, le=10**15)]] | None = None
     tier: Name = "default"
     valid_from: date | None = None
     valid_to: date | None = None
@@ -152,4 +159,4 @@ def check_overrides_file(content: object, *, path: Path | str) -> OverridesFile:
     try:
         return OverridesFile.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(describe_problems(error, path=path)) from error
+        raise ConfigError(describe_problems(error, OverridesFile, path=path)) from error

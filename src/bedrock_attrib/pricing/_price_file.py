@@ -71,14 +71,18 @@ def render_price_file(content: Mapping[str, Any]) -> str:
     lines = ["{"]
     head = ("schema", "generated", "currency", "columns")
     lines += [f"{json.dumps(key)}: {json.dumps(content[key])}," for key in head]
-    lines += ['"sources": {', *_comma(_source_lines(content)), "},"]
+    lines += ['"sources": {', *_comma(_pairs(content["sources"])), "},"]
+    if content.get("aliases"):
+        lines += ['"aliases": {', *_comma(_pairs(content["aliases"])), "},"]
+    if content.get("free"):
+        lines += ['"free": [', *_comma(map(_compact, content["free"])), "],"]
     lines += ['"rows": [', *_comma(_compact(row) for row in content["rows"]), "]", "}"]
     return "\n".join(lines) + "\n"
 
 
-def _source_lines(content: Mapping[str, Any]) -> Iterator[str]:
-    for code, source in content["sources"].items():
-        yield f"{json.dumps(code)}: {json.dumps(source)}"
+def _pairs(content: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in content.items():
+        yield f"{json.dumps(key)}: {json.dumps(value)}"
 
 
 def _compact(row: object) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
-from .._model.usage import Unit
-from ._rows import ModelRows, PriceRow
+from .._model.usage import Unit, is_token_unit
+from ._rows import DEFAULT_REGION, ModelRows, PriceRow
 
 SCHEMA_VERSION = 1
 """Version of the format of price files."""
@@ -39,6 +39,7 @@ class Remarks(TypedDict, total=False):
     priced_in: str
     disputed: list[tuple[str, str]]
     unconfirmed: bool
+    until: tuple[str, str]
 
 
 RawRow = tuple[
@@ -48,6 +49,22 @@ RawRow = tuple[
 """Row of a price file, its values in the order of `COLUMNS`."""
 
 
+class FreeUnit(NamedTuple):
+    """A unit that AWS lists at zero for a model, under all on-demand terms.
+
+    Attributes:
+        model: Base model id.
+        unit: What is free.
+        sources: Codes of the sources, separated by spaces.
+        is_confirmed: Whether a source of AWS says so.
+    """
+
+    model: str
+    unit: str
+    sources: str
+    is_confirmed: bool
+
+
 class PriceList:
     """Rows of one origin, compiled per model at its first look-up.
 
@@ -55,6 +72,7 @@ class PriceList:
         is_own: True for the user's own rows, which no discount touches.
         sources: Description of each source, by its id.
         currency: ISO 4217 code of every price.
+        aliases: Base model id by another id under which AWS serves the model.
     """
 
     def __init__(
@@ -64,9 +82,15 @@ class PriceList:
         source_ids: Mapping[str, str],
         sources: Mapping[str, str],
         currency: str,
+        aliases: Mapping[str, str] | None = None,
+        free: Iterable[FreeUnit] = (),
     ) -> None:
         self.is_own = False
         self.sources = sources
+        self.aliases = aliases or {}
+        self._free: dict[str, list[FreeUnit]] = {}
+        for each in free:
+            self._free.setdefault(each.model, []).append(each)
         self._raw_by_model = raw_by_model
         self._source_ids = source_ids
         self.currency = currency
@@ -91,14 +115,43 @@ class PriceList:
         """Ids of all models that have a row, in order."""
         return sorted({*self._raw_by_model, *self._compiled})
 
+    def has(self, model_id: str) -> bool:
+        """Return whether *model_id* has a row."""
+        return model_id in self._compiled or model_id in self._raw_by_model
+
     def of(self, model_id: str) -> ModelRows | None:
         """Return the rows of *model_id*, or None when the list has none."""
         compiled = self._compiled.get(model_id)
         if compiled is None and model_id in self._raw_by_model:
             raw_rows = self._raw_by_model[model_id]
-            compiled = ModelRows(tuple(self._read_row(raw) for raw in raw_rows))
+            compiled = ModelRows(
+                tuple(self._read_row(raw) for raw in raw_rows),
+                free=self._free_rows(model_id),
+            )
             self._compiled[model_id] = compiled
         return compiled
+
+    def _free_rows(self, model_id: str) -> dict[Unit, PriceRow]:
+        found = self._free.get(model_id, ())
+        return {Unit(each.unit): self._free_row(each) for each in found}
+
+    def _free_row(self, free: FreeUnit) -> PriceRow:
+        sources = tuple(map(self._source_id, free.sources.split()))
+        return PriceRow(
+            free.model,
+            DEFAULT_REGION,
+            "regional",
+            "default",
+            "standard",
+            "",
+            Unit(free.unit),
+            Decimal(0),
+            1_000_000 if is_token_unit(Unit(free.unit)) else 1,
+            sources=sources,
+            independent_sources=len(sources),
+            is_unconfirmed=not free.is_confirmed,
+            currency=self.currency,
+        )
 
     def __iter__(self) -> Iterator[PriceRow]:
         for model_id in self.model_ids:
@@ -109,6 +162,7 @@ class PriceList:
         # The file was checked when it was built or loaded, so values are trusted.
         (model, region, scope, tier, latency_mode, band, unit), rest = raw[:7], raw[7:]
         price, per, valid_from, valid_to, codes, independent, remarks = rest
+        until, until_source = remarks.get("until", (None, ""))
         return PriceRow(
             model,
             region,
@@ -130,6 +184,8 @@ class PriceList:
                 for other, code in remarks.get("disputed", ())
             ),
             is_unconfirmed=remarks.get("unconfirmed", False),
+            until=_read_day(until),
+            until_source=self._source_id(until_source),
             currency=self.currency,
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from .._model.model_id import ModelRef, parse_model_id
@@ -11,6 +12,8 @@ from .._model.record import PriceReason, Reason
 from ..errors import ConfigError
 from ._commitments import Commitment
 from ._discounts import Discount
+from ._listed_ids import ListedId, find_listed_id
+from ._override_checks import KnownPrices, find_doubts, with_listed_ids
 from ._overrides import Overrides
 from ._price_list import PriceList
 from ._query import unpriceable_reason
@@ -39,7 +42,8 @@ class PriceSources:
         The user's own rows come before every list, whichever was added last.
 
         Raises:
-            ConfigError: If a price list of *more* is in another currency.
+            ConfigError: If a price list of *more* is in another currency, a discount
+                can have no effect, or a price contradicts the profile that it names.
         """
         currency = self.lists[-1].currency
         for each in more.lists:
@@ -48,6 +52,7 @@ class PriceSources:
                     f"a price list in {each.currency} cannot come before one in "
                     f"{currency}"
                 )
+        more = with_listed_ids(more, self.known_prices(more))
         own = PriceList.from_rows(more.rows, currency)
         listed = PriceList.from_rows(more.list_rows, currency, is_own=False)
         given = [each for each in (own, listed) if each.model_ids]
@@ -58,6 +63,27 @@ class PriceSources:
             commitments=(*more.commitments, *self.commitments),
             priced_as={**self.priced_as, **more.priced_as},
         )
+
+    def doubts_of(self, more: Overrides) -> list[str]:
+        """Return what is valid in *more* but may not do what was meant."""
+        known = self.known_prices(more)
+        return list(find_doubts(with_listed_ids(more, known), known))
+
+    def known_prices(self, more: Overrides) -> KnownPrices:
+        """Return what has prices here, list prices of *more* included."""
+        listed = PriceList.from_rows(more.list_rows, "", is_own=False)
+        both = replace(self, lists=(listed, *more.lists, *self.lists))
+        return KnownPrices(both.lists, both.listed_id)
+
+    def listed_id(self, model_id: str | None) -> ListedId | None:
+        """Return the id under which *model_id* has prices, or None."""
+        if model_id is None:
+            return None
+        if any(each.has(model_id) for each in self.lists):
+            return ListedId(model_id)
+        known = {name for each in self.lists for name in each.model_ids}
+        aliases = ChainMap(*(dict(each.aliases) for each in self.lists))
+        return find_listed_id(model_id, known, aliases)
 
     def priced_model(self, model: ModelRef) -> tuple[ModelRef, Reason | None]:
         """Return the model whose rows price *model*, and why no row can.

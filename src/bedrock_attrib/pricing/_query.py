@@ -53,6 +53,7 @@ class PriceQuery:
         latency_mode: ``standard`` or ``optimized``.
         day: Day of the call, UTC.
         unpriceable_reason: Why no row can price it, or None.
+        doubt: Why ``model_id`` may not be the model of the call; empty when it is.
     """
 
     model_id: str | None
@@ -63,6 +64,7 @@ class PriceQuery:
     latency_mode: str
     day: date
     unpriceable_reason: Reason | None = None
+    doubt: str = ""
 
 
 def unpriceable_reason(model: ModelRef) -> Reason | None:

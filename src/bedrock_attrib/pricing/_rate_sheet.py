@@ -19,9 +19,12 @@ from ._rows import change_days
 _START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
+_ONE_DAY = timedelta(days=1)
 _NO_LIMIT = 1 << 100
 _MAX_SHEETS = 4096
 _MAX_RESOLVED = 256
+# Periods of one kind of call; a price changes a few times a year.
+_MAX_SHEETS_OF_A_KIND = 64
 
 
 class RateSheet:
@@ -44,12 +47,22 @@ class RateSheet:
         "starts",
     )
 
-    def __init__(self, sources: PriceSources, query: PriceQuery) -> None:
-        """Prepare the sheet of *query*; rates are resolved when they are needed."""
+    def __init__(
+        self, sources: PriceSources, query: PriceQuery, *, is_daily: bool = False
+    ) -> None:
+        """Prepare the sheet of *query*; rates are resolved when they are needed.
+
+        Args:
+            sources: Where prices come from.
+            query: Terms of the calls.
+            is_daily: Whether it holds on the day of *query* alone.
+        """
         bands = find_bands(sources.lists, query)
         self._limit = bands[-1].threshold if bands else _NO_LIMIT
         self.query = query
         self.starts, self.ends = _span(sources, query)
+        if is_daily:
+            self.starts, self.ends = _day_of_query(query)
         validity = RateValidity(self.starts, self.ends, self._limit)
         self.ordinary = RateResolver(sources, query, validity=validity)
         self._long = tuple(
@@ -111,6 +124,12 @@ def _span(sources: PriceSources, query: PriceQuery) -> tuple[datetime, datetime]
     )
 
 
+def _day_of_query(query: PriceQuery) -> tuple[datetime, datetime]:
+    starts = _midnight(query.day)
+    is_last = query.day == date.max
+    return starts, _END_OF_TIME if is_last else starts + _ONE_DAY - _INSTANT
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=UTC)
 
@@ -122,10 +141,21 @@ class RateSheets:
     one twice does no harm.
     """
 
-    __slots__ = ("_sheets", "_sources")
+    __slots__ = ("_is_daily", "_sheets", "_sources")
 
-    def __init__(self, sources: PriceSources) -> None:
-        """Make sheets from *sources*."""
+    def __init__(self, sources: PriceSources, *, is_daily: bool = False) -> None:
+        """Make sheets from *sources*.
+
+        Args:
+            sources: Where prices come from.
+            is_daily: Whether a sheet holds for one day at most, UTC, so that sources
+                may be replaced.
+        """
+        self._is_daily = is_daily
+        self.replace(sources)
+
+    def replace(self, sources: PriceSources) -> None:
+        """Take prices from *sources* from now on."""
         self._sources = sources
         self._sheets: BoundedCache[
             tuple[ModelRef, str, str, str], tuple[RateSheet, ...]
@@ -141,16 +171,17 @@ class RateSheets:
             if sheet.starts <= at <= sheet.ends:
                 return sheet
         query = self._query(model, region, tier, latency_mode, _day_of(at))
-        sheet = RateSheet(self._sources, query)
-        self._sheets[key] = (*sheets, sheet)
+        sheet = RateSheet(self._sources, query, is_daily=self._is_daily)
+        self._sheets[key] = (sheet, *sheets[: _MAX_SHEETS_OF_A_KIND - 1])
         return sheet
 
     def _query(
         self, model: ModelRef, region: str, tier: str, latency_mode: str, day: date
     ) -> PriceQuery:
         priced_model, reason = self._sources.priced_model(model)
+        listed = self._sources.listed_id(priced_model.model_id)
         return PriceQuery(
-            model_id=priced_model.model_id,
+            model_id=listed.model_id if listed else priced_model.model_id,
             scope=priced_model.scope,
             geography=priced_model.geography,
             # A broken response may state something else than text: it has no price.
@@ -159,6 +190,7 @@ class RateSheets:
             latency_mode=str(latency_mode),
             day=day,
             unpriceable_reason=reason,
+            doubt=listed.doubt if listed else "",
         )
 
 

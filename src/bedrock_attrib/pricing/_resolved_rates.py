@@ -167,8 +167,13 @@ class RateResolver:
         match, uncertainty = self._find(unit), ""
         if is_assumed:
             match, uncertainty = self._find_assumed(unit, match)
-        uncertainty = uncertainty or match.uncertainty
+        uncertainty = uncertainty or match.uncertainty or self._doubt_of(match)
         return match, uncertainty or self._uncertainty_of_length(unit, match)
+
+    def _doubt_of(self, match: RowMatch) -> str:
+        """Return why the row may be another model's; guardrails have their own."""
+        is_of_model = match.row and match.row.model_id == self._query.model_id
+        return self._query.doubt if is_of_model else ""
 
     def why_unpriced(self, unit: Unit) -> Reason:
         """Return why *unit* has no price."""
@@ -226,17 +231,29 @@ class RateResolver:
 
     def _rate(self, row: PriceRow, *, is_own: bool) -> Rate:
         """Return the rate of *row*, less a discount where one applies."""
-        discount = None
-        if not is_own:
-            discounts, day = self._sources.discounts, self._query.day
-            discount = find_discount(discounts, row.model_id, day)
+        if is_own:
+            return _make_rate(row, row.price, self._list_price(row))
+        discount = find_discount(self._sources.discounts, row.model_id, self._query)
         if discount is None:
-            return _make_rate(row, row.price)
+            return _make_rate(row, row.price, row.price)
         price = EXACT.multiply(row.price, discount.factor)
-        return _make_rate(row, price, remark=f"discount:{discount.percent}%")
+        remark = f"discount:{discount.percent}%"
+        return _make_rate(row, price, row.price, remark=remark)
+
+    def _list_price(self, own: PriceRow) -> Decimal | None:
+        """Return the list price of what the user's own row prices, per its units."""
+        lists = [each for each in self._sources.lists if not each.is_own]
+        match = find_row(lists, self._query, own.unit, own.context_band)
+        if match.row is None:
+            return None
+        if match.row.per == own.per:
+            return match.row.price
+        return EXACT.multiply(match.row.amount, Decimal(own.per))
 
 
-def _make_rate(row: PriceRow, price: Decimal, *, remark: str = "") -> Rate:
+def _make_rate(
+    row: PriceRow, price: Decimal, list_price: Decimal | None, *, remark: str = ""
+) -> Rate:
     """Return the rate of *row* at *price*; *remark* is added to the sources."""
     return Rate(
         unit=row.unit,
@@ -253,4 +270,5 @@ def _make_rate(row: PriceRow, price: Decimal, *, remark: str = "") -> Rate:
         valid_to=row.valid_to,
         sources=(*row.sources, remark) if remark else row.sources,
         independent_sources=row.independent_sources,
+        list_price=list_price,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -50,6 +50,11 @@ class PriceRow:
         priced_in: Region of the price of a ``default`` row when it is not a US price.
         disputed: Other values, each with its source.
         is_unconfirmed: True when no source of AWS confirms it.
+        until: Day until which the price was announced, such as the end of a
+            promotion; None when none was. It may hold longer.
+        until_source: Source of ``until``; empty without one.
+        profile: Profile prefix (``us``, ``eu``) when it prices calls through that
+            profile alone; empty for all calls of its scope.
         currency: ISO 4217 code.
     """
 
@@ -70,6 +75,9 @@ class PriceRow:
     priced_in: str = ""
     disputed: tuple[tuple[Decimal, str], ...] = ()
     is_unconfirmed: bool = False
+    until: date | None = None
+    until_source: str = ""
+    profile: str = ""
     currency: str = "USD"
 
     @property
@@ -77,7 +85,7 @@ class PriceRow:
         """Terms of a look-up besides model and date."""
         return (
             self.region,
-            self.scope,
+            self.profile or self.scope,
             self.tier,
             self.latency_mode,
             self.context_band,
@@ -88,6 +96,17 @@ class PriceRow:
     def amount(self) -> Decimal:
         """Price of one unit, exact."""
         return divide_evenly(self.price, self.per)
+
+    @property
+    def open_disputes(self) -> tuple[tuple[Decimal, str], ...]:
+        """Other values that no newer or better source has refuted.
+
+        A dispute is open if the other value is AWS's own, or if a single source that
+        is not AWS's states the price.
+        """
+        if self.is_single_source and not any(map(_is_of_aws, self.sources)):
+            return self.disputed
+        return tuple(each for each in self.disputed if _is_of_aws(each[1]))
 
     @property
     def is_single_source(self) -> bool:
@@ -101,18 +120,24 @@ class PriceRow:
         )
 
 
+def _is_of_aws(source: str) -> bool:
+    return source.startswith("aws-")
+
+
 @dataclass(slots=True)
 class ModelRows:
     """All rows of one model in one list, indexed for look-up.
 
     Attributes:
         rows: Every row.
+        free: Row of each unit that AWS lists at zero under all on-demand terms.
         by_key: Rows of a key, the newest first.
         bands: Long-context bands with their thresholds, the highest first.
         change_days: Days on which some price starts or has ended, ascending.
     """
 
     rows: tuple[PriceRow, ...]
+    free: Mapping[Unit, PriceRow] = field(default_factory=dict)
     by_key: dict[RowKey, list[PriceRow]] = field(default_factory=dict)
     bands: tuple[tuple[int, str], ...] = ()
     change_days: tuple[date, ...] = ()
@@ -124,7 +149,12 @@ class ModelRows:
         self.bands = tuple(
             sorted(((band_threshold(name), name) for name in names), reverse=True)
         )
-        self.change_days = change_days(self.rows)
+        after_ends = {
+            row.until + timedelta(days=1)
+            for row in self.rows
+            if row.until is not None and row.until < date.max
+        }
+        self.change_days = tuple(sorted({*change_days(self.rows), *after_ends}))
 
     def row_on(self, key: RowKey, day: date) -> PriceRow | None:
         """Return the newest row of *key* that holds on *day*."""

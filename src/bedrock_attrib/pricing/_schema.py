@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from .._model.model_id import Scope
+from .._model.model_id import Scope, parse_model_id
 from .._model.usage import Unit
 from ..errors import ConfigError
 from ._price_list import COLUMNS
@@ -26,9 +28,32 @@ from ._rows import Dated
 
 Span = TypeVar("Span", bound=Dated)
 
-Price = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,18})?$")]
-Name = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=256)]
-Band = Annotated[str, StringConstraints(pattern=r"^(over-[1-9]\d{0,6}k)?$")]
+
+def _shaped(pattern: str, expected: str) -> AfterValidator:
+    """Return a check that a text has a shape, which *expected* describes."""
+    shape = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not shape.fullmatch(text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+Price = Annotated[
+    str,
+    _shaped(
+        r"[0-9]{1,12}(\.[0-9]{1,18})?",
+        "a number from 0 on, with at most 12 digits before and 18 after the point",
+    ),
+]
+Name = Annotated[str, _shaped(r"\S{1,256}", "a name without spaces")]
+Codes = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Text = Annotated[str, StringConstraints(max_length=1000)]
+Band = Annotated[
+    str, _shaped(r"(over-[1-9][0-9]{0,6}k)?", "a context band such as over-200k")
+]
 LatencyMode = Literal["standard", "optimized"]
 # Powers of ten alone divide any decimal price without a remainder.
 Per = Literal[1, 1_000, 1_000_000]
@@ -56,8 +81,8 @@ class SourceFile(Strict):
     """Description of one source."""
 
     id: Name
-    about: str
-    seen: str
+    about: Text
+    seen: Text
 
 
 class RemarksFile(Strict):
@@ -67,6 +92,7 @@ class RemarksFile(Strict):
     priced_in: str = ""
     disputed: tuple[tuple[Price, Name], ...] = ()
     unconfirmed: bool = False
+    until: tuple[date, Name] | None = None
 
 
 class RowFile(Strict):
@@ -83,12 +109,15 @@ class RowFile(Strict):
     per: Per
     valid_from: date | None
     valid_to: date | None
-    sources: Annotated[str, StringConstraints(min_length=1)]
+    sources: Codes
     independent_sources: Annotated[int, Field(ge=1)]
     remarks: RemarksFile
 
     @model_validator(mode="after")
-    def _check_days(self) -> RowFile:
+    def _check_row(self) -> RowFile:
+        base = parse_model_id(self.model).model_id
+        if base not in {None, self.model}:
+            raise ValueError(f"model {self.model!r} is a profile id; expected {base!r}")
         return days_in_order(self)
 
     @property
@@ -122,6 +151,8 @@ class PriceFile(Strict):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     sources: dict[Name, SourceFile]
     columns: tuple[str, ...]
+    aliases: dict[Name, tuple[Name, Codes]] = Field(default_factory=dict)
+    free: tuple[tuple[Name, Unit, Codes, bool], ...] = ()
     rows: list[Annotated[RowFile, BeforeValidator(_name_values)]]
 
     @model_validator(mode="after")
@@ -133,14 +164,26 @@ class PriceFile(Strict):
         return self
 
     def _problems(self) -> Iterator[str]:
+        models = {row.model for row in self.rows}
+        for alias, (model, codes) in self.aliases.items():
+            if alias in models or model not in models:
+                yield f"aliases.{alias}: expected another id of a model with rows"
+            yield from self._unknown_codes(f"aliases.{alias}", codes)
+        for model, unit, codes, _ in self.free:
+            if model not in models:
+                yield f"free: {model} has no rows"
+            yield from self._unknown_codes(f"free: {model} {unit}", codes)
         seen: set[tuple[object, ...]] = set()
         for number, row in enumerate(self.rows):
-            for code in row.sources.split():
-                if code.partition(":")[0] not in self.sources:
-                    yield f"rows[{number}].sources: {code!r} is not under sources"
+            yield from self._unknown_codes(f"rows[{number}].sources", row.sources)
             if (*row.key, row.valid_from) in seen:
                 yield f"rows[{number}]: prices {' '.join(row.key)} a second time"
             seen.add((*row.key, row.valid_from))
+
+    def _unknown_codes(self, where: str, codes: str) -> Iterator[str]:
+        for code in codes.split():
+            if code.partition(":")[0] not in self.sources:
+                yield f"{where}: {code!r} is not under sources"
 
 
 def check_price_file(content: object, *, path: Path | str) -> PriceFile:
@@ -152,18 +195,46 @@ def check_price_file(content: object, *, path: Path | str) -> PriceFile:
     try:
         return PriceFile.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(describe_problems(error, path=path)) from error
+        raise ConfigError(describe_problems(error, PriceFile, path=path)) from error
 
 
-def describe_problems(error: ValidationError, *, path: Path | str) -> str:
-    """Describe the first few problems in *error* by file, key, problem and value."""
+def describe_problems(
+    error: ValidationError, schema: type[Strict], *, path: Path | str
+) -> str:
+    """Describe the first few problems in *error* by file, key, problem and value.
+
+    Args:
+        error: What pydantic found.
+        schema: Schema of the whole file.
+        path: The file.
+    """
     problems = [
-        f"{path}: {_dotted(problem['loc'])}: {problem['msg']}"
-        + (f", not {problem['input']!r:.60}" if problem["loc"] else "")
+        f"{path}: {_dotted(problem['loc'])}: {_in_words(problem, schema)}"
         for problem in error.errors(include_url=False)
     ]
     more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""  # noqa: PLR2004
     return "; ".join(problems[:5]) + more
+
+
+def _in_words(problem: Any, schema: type[Strict]) -> str:  # noqa: ANN401 - pydantic's own type of an error
+    location, given = problem["loc"], problem["input"]
+    if problem["type"] == "extra_forbidden":
+        is_root = len(location) == 1
+        schemas = [schema] if is_root else Strict.__subclasses__()
+        names = [name for each in schemas for name in each.model_fields]
+        return f"unknown key{_did_you_mean(str(location[-1]), names)}"
+    if problem["type"] == "missing":
+        return "is missing"
+    if location and location[-1] == "unit" and problem["type"] == "enum":
+        near = _did_you_mean(str(given), [unit.value for unit in Unit])
+        return f"unknown unit {given!r:.60}" + (near or "; see Unit for all names")
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{text}, not {given!r:.60}" if location else text
+
+
+def _did_you_mean(given: str, known: Iterable[str]) -> str:
+    near = get_close_matches(given, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

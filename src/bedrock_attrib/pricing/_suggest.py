@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from .._model.model_id import parse_model_id
+from ._listed_ids import name_of
 
 _LIKE = 0.7
+_VERY_LIKE = 0.85
 _SHORTEST = 3
 
 
@@ -31,9 +33,16 @@ def similar_model_ids(
         return ()
     ids = {_plain(model_id): model_id for model_id in known}
     inside = sorted((each for each in ids if plain in each), key=lambda x: (len(x), x))
+    # An id without its release is compared too, or the shortest id would be closest.
+    names = {
+        _plain(name): model_id
+        for model_id in reversed(known)
+        for name in (name_of(model_id), name_of(model_id).partition(".")[2])
+    }
+    named = get_close_matches(plain, names, n=1, cutoff=_VERY_LIKE)
     close = get_close_matches(plain, ids, n=limit, cutoff=_LIKE)
-    found = dict.fromkeys([*inside, *close])
-    return tuple(ids[each] for each in found)[:limit]
+    found = [ids[each] for each in inside] + [names[each] for each in named]
+    return tuple(dict.fromkeys([*found, *(ids[each] for each in close)]))[:limit]
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -12,13 +13,14 @@ from .._model.cost import ZERO, Cost
 from .._model.model_id import ModelRef, parse_model_id
 from .._model.record import Quote
 from .._model.usage import Unit, Usage
-from ..errors import PriceNotFoundError
+from .._runtime.contained_errors import logger
+from ..errors import ConfigError, PriceNotFoundError
 from ._commitments import Commitment
-from ._compare import PriceChange, compare_lists
+from ._compare import PriceChange, compare_lists, rows_in_region
 from ._discounts import Discount
 from ._explain import Explanation, explain
 from ._load import LoadedPrices, load_bundled, load_prices
-from ._overrides import Overrides, check_overrides, read_overrides
+from ._overrides import Overrides, read_overrides
 from ._price_sources import PriceSources
 from ._rate_sheet import ModelPricer, Pricer, RateSheets
 from ._resolved_rates import ResolvedRates
@@ -100,9 +102,44 @@ class PriceTable:
         )
         sources = self._sources
         if file is not None:
-            sources = sources.with_overrides(read_overrides(file))
-        sources = sources.with_overrides(check_overrides(given))
-        return PriceTable(self._loaded, sources)
+            sources, doubts = self._sources_with(file)
+            _warn(doubts)
+        _warn(sources.doubts_of(given))
+        return PriceTable(self._loaded, sources.with_overrides(given))
+
+    def with_list(self, newer: PriceTable) -> PriceTable:
+        """Return another table, in which the lists of *newer* come before these.
+
+        The user's own prices stay first. It is as old as the newer of the two.
+
+        Raises:
+            ConfigError: If the currencies differ.
+        """
+        lists = tuple(each for each in newer._sources.lists if not each.is_own)
+        generated_on = max(self.generated_on, newer.generated_on)
+        return PriceTable(
+            replace(self._loaded, generated_on=generated_on),
+            self._sources.with_overrides(Overrides(lists=lists)),
+        )
+
+    def checked_overrides(self, file: Path | str) -> tuple[PriceTable, list[str]]:
+        """Return another table as `with_overrides` does, and doubts about *file*.
+
+        Doubts are what is valid, but may not do what was meant, in sentences.
+
+        Raises:
+            ConfigError: As `with_overrides`.
+        """
+        sources, doubts = self._sources_with(file)
+        return PriceTable(self._loaded, sources), doubts
+
+    def _sources_with(self, file: Path | str) -> tuple[PriceSources, list[str]]:
+        more = read_overrides(file)
+        try:
+            doubts = [f"{file}: {each}" for each in self._sources.doubts_of(more)]
+            return self._sources.with_overrides(more), doubts
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from error
 
     @property
     def generated_on(self) -> date:
@@ -124,6 +161,19 @@ class PriceTable:
         """Base ids of all models that have a row, in order."""
         lists = self._sources.lists
         return tuple(sorted({name for each in lists for name in each.model_ids}))
+
+    def listed_id(self, model_id: str) -> str | None:
+        """Return the id under which the model of *model_id* has prices, or None.
+
+        AWS serves some models under several ids, for example
+        ``moonshot.kimi-k2-thinking`` and ``moonshotai.kimi-k2-thinking``.
+
+        Args:
+            model_id: A model id, inference profile id or ARN, as given to Bedrock.
+        """
+        base = parse_model_id(model_id).model_id or model_id
+        found = self._sources.listed_id(base)
+        return None if found is None else found.model_id
 
     @property
     def commitments(self) -> tuple[Commitment, ...]:
@@ -293,7 +343,41 @@ class PriceTable:
         """
         wanted = {"region": region, "scope": scope, "tier": tier, "unit": unit}
         values = {name: value for name, value in wanted.items() if value is not None}
-        yield from self._sources.search(model, values, on)
+        listed = None if model is None else self.listed_id(model) or model
+        yield from self._sources.search(listed, values, on)
+
+    def rows_in(
+        self, region: str, *, model: str | None = None, on: date
+    ) -> Iterator[PriceRow]:
+        """Yield the rows that price calls from *region*, those of ``default`` included.
+
+        Args:
+            region: Calling region.
+            model: Model id; None for all.
+            on: Day of the calls, UTC.
+        """
+        known = self.model_ids if model is None else (self.listed_id(model),)
+        for model_id in filter(None, known):
+            yield from rows_in_region(self._sources.lists, model_id, region, on)
+
+
+class UpdatingPriceTable(PriceTable):
+    """Price table whose prices may be replaced by newer ones.
+
+    Calls of a kind that was priced before get new prices from the next day on, UTC.
+    """
+
+    def __init__(self, table: PriceTable) -> None:
+        """Start with the prices of *table*."""
+        loaded, sources = table._loaded, table._sources  # noqa: SLF001 -- of this module
+        super().__init__(loaded, sources)
+        self._sheets = RateSheets(self._sources, is_daily=True)
+
+    def replace(self, newer: PriceTable) -> None:
+        """Take the prices of *newer* from now on."""
+        loaded, sources = newer._loaded, newer._sources  # noqa: SLF001 -- of this module
+        self._loaded, self._sources = loaded, sources
+        self._sheets.replace(sources)
 
 
 class _TablePricer:
@@ -334,6 +418,11 @@ def pricer_of(table: PriceTable, model: ModelRef, region: str) -> Pricer:
         return _TablePricer(table, model, region)
     sheets, currency = table._sheets, table._loaded.currency  # noqa: SLF001 -- of this module; no part of the public table
     return ModelPricer(sheets, model, region, currency)
+
+
+def _warn(doubts: Iterable[str]) -> None:
+    for doubt in doubts:
+        logger.warning("price overrides: %s", doubt)
 
 
 def _aware(at: datetime) -> datetime:

@@ -1,8 +1,8 @@
 """FOCUS export: a ledger in the FinOps Open Cost and Usage Specification.
 
 Amounts are estimates from list prices, not what AWS bills: ``x_CostBasis`` states it in
-each row, and the columns of billed, effective, contracted and list cost all have the
-same amount.
+each row. The columns of billed, effective and contracted cost have the same amount, and
+so has list cost, except under discounts and prices of the user's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from .._model.cost import Rate
+from .._model.cost import Rate, multiply
 from .._model.usage import Unit
 from ..errors import ConfigError
 from ..ledger import Ledger
@@ -27,6 +27,7 @@ from ._tables.spend_report import Progress
 from ._tables.table import Column, ColumnType, Table, Value
 
 COST_BASIS = "estimate from list prices"
+OWN_COST_BASIS = "estimate from discounts and own prices"
 _PROVIDER = "AWS"  # also the invoice issuer: FOCUS requires BilledCost 0 otherwise
 _CATEGORY, _SUBCATEGORY = "AI and Machine Learning", "Generative AI"
 _SERVICE = "Amazon Bedrock"
@@ -149,6 +150,7 @@ def _values(
     sku = f"{model}/{what}"
     name = account.name or account.id
     sub_id = account.sub_id or account.id
+    basis = COST_BASIS if _is_at_list_price(charge.rate) else OWN_COST_BASIS
     values: dict[str, Value] = {
         "BilledCost": charge.amount,
         "BillingAccountId": account.id,
@@ -159,7 +161,7 @@ def _values(
         "BillingPeriodEnd": (month + timedelta(days=31)).replace(day=1),
         "ChargeCategory": "Usage",
         "ChargeDescription": (
-            f"{model} in {kind.region}: {what}, {charge.status} ({COST_BASIS} by "
+            f"{model} in {kind.region}: {what}, {charge.status} ({basis} by "
             f"bedrock_attrib)"
         ),
         "ChargeFrequency": "Usage-Based",
@@ -171,7 +173,7 @@ def _values(
         "EffectiveCost": charge.amount,
         "HostProviderName": _PROVIDER,
         "InvoiceIssuerName": _PROVIDER,
-        "ListCost": charge.amount,
+        "ListCost": _list_cost(charge),
         "PricingCategory": "Standard",
         "PricingCurrency": currency,
         "PricingCurrencyEffectiveCost": charge.amount,
@@ -192,7 +194,7 @@ def _values(
         "SubAccountName": sub_id,
         "SubAccountType": "Account",
         "Tags": charge.tags,
-        "x_CostBasis": COST_BASIS,
+        "x_CostBasis": basis,
         "x_LatencyMode": kind.latency_mode,
         "x_ModelId": kind.model.model_id,
         "x_ModelVendor": kind.model.vendor,
@@ -205,6 +207,17 @@ def _values(
     if charge.rate is not None:
         values |= _priced(charge, charge.rate, sku, noun)
     return values
+
+
+def _is_at_list_price(rate: Rate | None) -> bool:
+    return rate is None or rate.price == rate.list_price
+
+
+def _list_cost(charge: Charge) -> Decimal:
+    """Return the cost at list price; the cost itself where no list has a price."""
+    if charge.rate is None or _is_at_list_price(charge.rate):
+        return charge.amount
+    return multiply(charge.rate.list_amount, Decimal(charge.quantity))
 
 
 def _priced(charge: Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]:
@@ -220,9 +233,9 @@ def _priced(charge: Charge, rate: Rate, sku: str, noun: str) -> dict[str, Value]
     }
     return {
         "ContractedUnitPrice": rate.amount,
-        "ListUnitPrice": rate.amount,
+        "ListUnitPrice": rate.list_amount,
         "PricingCurrencyContractedUnitPrice": rate.amount,
-        "PricingCurrencyListUnitPrice": rate.amount,
+        "PricingCurrencyListUnitPrice": rate.list_amount,
         "PricingQuantity": Decimal(charge.quantity),
         "PricingUnit": noun,
         "SkuPriceDetails": json.dumps({k: v for k, v in details.items() if v}),

@@ -17,6 +17,8 @@ _ROWS_OF_A_GROUP = 50_000
 _DIGITS, _SCALE = 38, 18
 _LARGEST_COUNT = 2**63 - 1
 _QUANTUM = Decimal(1).scaleb(-_SCALE)
+# Less than the largest by what rounding up may add.
+_LARGEST_AMOUNT = Decimal(1).scaleb(_DIGITS - _SCALE) - 1
 _CONTEXT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
 
 
@@ -28,7 +30,7 @@ def write_parquet(table: Table, file: BinaryIO) -> None:
 
     Raises:
         MissingExtraError: If pyarrow is not installed.
-        ConfigError: If a count does not fit.
+        ConfigError: If a count or an amount does not fit.
     """
     arrow, parquet = _pyarrow()
     types = {
@@ -71,12 +73,18 @@ def _groups(rows: Iterable[Sequence[Value]]) -> Iterator[list[Sequence[Value]]]:
 
 def _storable(value: Value) -> Value:
     if isinstance(value, Decimal):
+        if value.copy_abs() >= _LARGEST_AMOUNT:
+            raise _no_room(value, f"{_DIGITS - _SCALE} digits of an amount")
         return value.quantize(_QUANTUM, context=_CONTEXT)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int) and value > _LARGEST_COUNT:
-        raise ConfigError(
-            f"{value} does not fit into the 64 bits of a count in Parquet; expected "
-            f"less; use --format csv or json, which accept any number"
-        )
+        raise _no_room(value, "64 bits of a count")
     return value
+
+
+def _no_room(value: int | Decimal, room: str) -> ConfigError:
+    return ConfigError(
+        f"{value} does not fit into the {room} in Parquet; expected less; use --format "
+        f"csv or json, which accept any number"
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from opentelemetry.metrics import get_meter_provider
 
 from ..._config import Config, origins
+from ..._default_recorder import price_file_of
 from ..._model.formatting import counted
 from ..._runtime.contained_errors import logger
 from ...errors import ConfigError
@@ -120,6 +121,9 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
         step = "Check the file: bedrock-attrib prices check FILE"
         yield Finding(_PRICES, State.PROBLEM, str(error), step)
         return
+    if config is not None and (path := price_file_of(config)) is not None:
+        table, finding = _with_price_file(table, path)
+        yield finding
     days = max(0, table.age(datetime.now(UTC)).days)
     what = (
         f"{name}: {len(table.model_ids):,} models, gathered {table.generated_on}, "
@@ -130,8 +134,8 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
             _PRICES,
             State.WARNING,
             what,
-            "AWS may have changed prices. Update the package, or import AWS's price "
-            "list: bedrock-attrib prices import --help",
+            "AWS may have changed prices. Fetch AWS's price list: bedrock-attrib "
+            "prices update",
         )
     else:
         yield Finding(_PRICES, State.OK, what)
@@ -139,12 +143,26 @@ def examine_prices(config: Config | None) -> Iterator[Finding]:
         yield _overrides(table, config.price_overrides)
 
 
-def _overrides(table: PriceTable, path: Path) -> Finding:
+def _with_price_file(table: PriceTable, path: Path) -> tuple[PriceTable, Finding]:
+    step = "Fetch AWS's price list into it: bedrock-attrib prices update"
+    if not path.exists():
+        text = f"price file {path} is not there yet; the table is used without it"
+        return table, Finding(_PRICES, State.WARNING, text, step)
     try:
-        table.with_overrides(file=path)
+        newer = table.with_list(PriceTable.load(path))
     except ConfigError as error:
-        step = f"Check the file: bedrock-attrib prices check {path}"
+        return table, Finding(_PRICES, State.PROBLEM, str(error), step)
+    return newer, Finding(_PRICES, State.OK, f"price file {path} takes precedence")
+
+
+def _overrides(table: PriceTable, path: Path) -> Finding:
+    step = f"Check the file: bedrock-attrib prices check {path}"
+    try:
+        _, doubts = table.checked_overrides(path)
+    except ConfigError as error:
         return Finding(_PRICES, State.PROBLEM, str(error), step)
+    if doubts:
+        return Finding(_PRICES, State.WARNING, "; ".join(doubts), step)
     return Finding(_PRICES, State.OK, f"overrides from {path} take precedence")
 
 

@@ -11,6 +11,7 @@ from ._import import import_prices
 from ._list import list_prices
 from ._quote import quote
 from ._show import show
+from ._update import update
 
 _EPILOG = """
 \b
@@ -20,17 +21,18 @@ Examples:
   bedrock-attrib prices show amazon.nova-pro-v1:0
   bedrock-attrib prices import index.json --region us-east-1 --output aws.json
   bedrock-attrib prices diff bundled aws.json
+  bedrock-attrib prices update
   bedrock-attrib prices check
 """
 
 
 @click.group(cls=HelpfulGroup, epilog=_EPILOG)
 def prices() -> None:
-    """Quote, list, check and import list prices.
+    """Quote, list, check, import and update list prices.
 
     Prices come from the table of the settings, by default the bundled one.
     """
 
 
-for command in (check, diff, import_prices, list_prices, quote, show):
+for command in (check, diff, import_prices, list_prices, quote, show, update):
     prices.add_command(command)

@@ -8,6 +8,7 @@ import click
 
 from ...errors import ConfigError
 from ...pricing import PriceTable
+from ...pricing._overrides import read_overrides
 from .._console import remarks
 from .._json import JsonObject
 from .._price_table import (
@@ -22,6 +23,7 @@ from .._price_table import (
 from .._tables import new_list
 
 _TOO_OLD = 1
+_IN_DOUBT = 1
 _MAX_AGE_DAYS = 60
 
 
@@ -42,12 +44,15 @@ def check(
 ) -> None:
     """Check a price file, an overrides file, or the bundled table.
 
-    The exit code is 0 if it is valid, 1 if its prices are older than --max-age-days, 2
-    if it is invalid.
+    The exit code is 0 if it is valid, 1 if its prices are older than --max-age-days or
+    something in it may not do what was meant, 2 if it is invalid.
     """
     if file is not None and not is_price_file(file):
-        _print(_of_overrides(file), as_json=as_json)
-        return
+        facts, doubts = _of_overrides(file)
+        _print({**facts, "doubts": doubts} if as_json else facts, as_json=as_json)
+        for doubt in doubts:
+            remarks().print(f"Warning: {doubt}", soft_wrap=True)
+        ctx.exit(_IN_DOUBT if doubts else 0)
     name = BUNDLED if file is None else str(file)
     table = named_table(name)
     _print({"file": name, **_facts(table)}, as_json=as_json)
@@ -76,8 +81,8 @@ def _facts(table: PriceTable) -> JsonObject:
     }
 
 
-def _of_overrides(file: Path) -> JsonObject:
-    """Return what an overrides file adds to the bundled table.
+def _of_overrides(file: Path) -> tuple[JsonObject, list[str]]:
+    """Return what an overrides file adds to the bundled table, and doubts about it.
 
     Raises:
         ConfigError: If it is invalid or missing.
@@ -85,21 +90,32 @@ def _of_overrides(file: Path) -> JsonObject:
     if not file.exists():
         raise ConfigError(f"{file}: no such file")
     bundled = PriceTable.bundled()
-    table = bundled.with_overrides(file=file)
-    before, after = sum(1 for _ in bundled.rows()), sum(1 for _ in table.rows())
-    return {
+    table, doubts = bundled.checked_overrides(file)
+    given = read_overrides(file)
+    facts = {
         "file": str(file),
-        "prices": after - before,
-        "commitments": len(table.commitments),
-        "models_not_in_the_bundled_table": len(
+        "prices": len(given.rows) + len(given.list_rows),
+        "discounts": len(given.discounts),
+        "commitments": len(given.commitments),
+        "mapped_arns": len(given.priced_as),
+        "models_not_in_the_bundled_table": sorted(
             {*table.model_ids} - {*bundled.model_ids}
         ),
     }
+    return facts, doubts
 
 
 def _print(facts: JsonObject, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()]
+    lines = [
+        f"{name.replace('_', ' ')}: {_text(value)}" for name, value in facts.items()
+    ]
     print_block(new_list("Valid", lines[1:]))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

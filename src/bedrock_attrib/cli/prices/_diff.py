@@ -12,6 +12,7 @@ from rich.table import Table
 from ..._model.formatting import counted, list_price
 from ...pricing import PriceChange, PriceRow
 from .._console import remarks
+from .._json import JsonObject
 from .._price_table import (
     BUNDLED,
     DAY,
@@ -49,7 +50,7 @@ def diff(
         print_json(_as_json(changes, left_out))
     else:
         if changes:
-            print_block(_table_of(changes))
+            print_block(changes_table(changes))
         kinds = Counter(change.kind for change in changes)
         counts = ", ".join(f"{kinds[k]:,} {k}" for k in ("added", "removed", "changed"))
         remarks().print(
@@ -60,22 +61,25 @@ def diff(
 
 
 def _as_json(changes: Sequence[PriceChange], left_out: list[str]) -> object:
-    return {
-        "changes": [
-            {
-                "kind": change.kind,
-                **change.key._asdict(),
-                "unit": change.key.unit.value,
-                "before": row_json(change.before) if change.before else None,
-                "after": row_json(change.after) if change.after else None,
-            }
-            for change in changes
-        ],
-        "models_not_compared": left_out,
-    }
+    return {"changes": changes_json(changes), "models_not_compared": left_out}
 
 
-def _table_of(changes: Sequence[PriceChange]) -> Table:
+def changes_json(changes: Sequence[PriceChange]) -> list[JsonObject]:
+    """Return *changes* with all their fields as JSON."""
+    return [
+        {
+            "kind": change.kind,
+            **change.key._asdict(),
+            "unit": change.key.unit.value,
+            "before": row_json(change.before) if change.before else None,
+            "after": row_json(change.after) if change.after else None,
+        }
+        for change in changes
+    ]
+
+
+def changes_table(changes: Sequence[PriceChange]) -> Table:
+    """Make a table of *changes*, one per line."""
     columns = (
         *map(Column, ("", "model", "region", "scope", "terms", "unit")),
         Column("before", is_number=True),

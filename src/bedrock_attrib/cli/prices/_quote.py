@@ -19,7 +19,7 @@ from ..._model.formatting import (
 )
 from ..._model.record import PriceStatus
 from ..._model.usage import Unit, Usage
-from ...pricing import Explanation, PriceTable, UnitExplanation
+from ...pricing import Explanation, LookupStep, PriceTable, UnitExplanation
 from ...pricing._suggest import similar_model_ids
 from .._console import remarks, results
 from .._json import JsonObject
@@ -174,23 +174,30 @@ def _show(explanation: Explanation, table: PriceTable) -> None:
 def _print_units(explanation: Explanation, decimals: int) -> None:
     cost = explanation.quote.cost
     currency = cost.currency if cost else ""
+    rates = [each.rate for each in explanation.units if each.rate is not None]
+    is_at_list_prices = all(rate.price == rate.list_price for rate in rates)
+    listed = [] if is_at_list_prices else [Column("list price", is_number=True)]
+    price = "list price" if is_at_list_prices else "price"
     columns = (
         Column("unit"),
+        *listed,
         Column("count", is_number=True),
-        Column("× list price", is_number=True),  # noqa: RUF001 - a sign
+        Column(f"× {price}", is_number=True),  # noqa: RUF001 - a sign
         Column("= amount", is_number=True),
         Column("price of"),
     )
     total = exact_money(cost.total, currency, decimals) if cost else ""
-    shown = new_table("", columns, ("total", "", "", total, ""))
+    blanks = [""] * len(listed)
+    shown = new_table("", columns, ("total", *blanks, "", "", total, ""))
     for each in explanation.units:
         count = f"{each.count:,}"
         if each.rate is None or each.amount is None:
-            shown.add_row(each.unit.value, count, "", "no price", "")
+            shown.add_row(each.unit.value, *blanks, count, "", "no price", "")
             continue
         rate = each.rate
         shown.add_row(
             each.unit.value,
+            *(_list_price(rate, currency) for _ in listed),
             count,
             list_price(rate.price, rate.per, currency),
             exact_money(each.amount, currency, decimals),
@@ -199,7 +206,13 @@ def _print_units(explanation: Explanation, decimals: int) -> None:
     print_block(shown)
 
 
-def _terms(rate: Rate) -> Iterator[str]:
+def _list_price(rate: Rate, currency: str) -> str:
+    if rate.list_price is None:
+        return ""
+    return list_price(rate.list_price, rate.per, currency)
+
+
+def _terms(rate: Rate | LookupStep) -> Iterator[str]:
     yield from (rate.region, rate.scope)
     yield from (rate.tier,) if rate.tier != "default" else ()
     yield from (rate.latency_mode,) if rate.latency_mode != "standard" else ()
@@ -220,10 +233,12 @@ def _story(unit: UnitExplanation) -> Iterator[str]:
         yield f"independent sources: {unit.row.independent_sources}"
         for other, source in unit.row.disputed:
             yield f"disputed: {digits(other)} in {source}"
+        if unit.row.until is not None:
+            yield f"announced until {unit.row.until} ({unit.row.until_source})"
     for tried in unit.steps:
         whose = "own prices, " if tried.is_own else ""
         outcome = tried.passed_over or "used"
-        yield f"looked up {whose}{tried.region} {tried.scope}: {outcome}"
+        yield f"looked up {whose}{' '.join(_terms(tried))}: {outcome}"
     if unit.remark:
         yield unit.remark
 
@@ -277,12 +292,18 @@ def _unit_json(unit: UnitExplanation) -> JsonObject:
         "amount": digits(unit.amount) if unit.amount is not None else None,
         "price": digits(unit.rate.price) if unit.rate else None,
         "per": unit.rate.per if unit.rate else None,
+        "list_price": digits(unit.rate.list_price)
+        if unit.rate and unit.rate.list_price is not None
+        else None,
         "sources": list(unit.rate.sources) if unit.rate else [],
         "row": row_json(unit.row) if unit.row else None,
         "looked_for": [
             {
                 "region": tried.region,
                 "scope": tried.scope,
+                "tier": tried.tier,
+                "latency_mode": tried.latency_mode,
+                "context_band": tried.context_band,
                 "own": tried.is_own,
                 "outcome": tried.passed_over or "used",
             }

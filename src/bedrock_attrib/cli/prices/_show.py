@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ from ..._model.formatting import digits
 from ..._model.model_id import parse_model_id
 from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
+from ...pricing._rows import DEFAULT_REGION
 from ...pricing._suggest import similar_model_ids
 from .._console import remarks, results
 from .._price_table import (
@@ -26,6 +27,7 @@ from .._price_table import (
     print_block,
     print_json,
     row_json,
+    unknown_region,
 )
 from .._tables import Column, new_list, new_table
 from ._list import terms_of
@@ -39,7 +41,11 @@ Terms = tuple[str, str, str]
 
 @click.command
 @click.argument("model")
-@click.option("--region", metavar="REGION", help="One AWS region, or default.")
+@click.option(
+    "--region",
+    metavar="REGION",
+    help="Calling region, for the prices that hold there; or default.",
+)
 @click.option("--at", type=DAY, metavar="DATE", help="Day, UTC (default: today).")
 @overrides_option
 @json_option
@@ -58,8 +64,8 @@ def show(
     MODEL is a model id or profile id. Exit code 1 means that it has no price.
     """
     table = price_table(overrides)
-    model_id = parse_model_id(model).model_id or model
-    rows = list(table.rows(model=model_id, region=region, on=day_of(at)))
+    model_id = table.listed_id(model) or parse_model_id(model).model_id or model
+    rows = _rows(table, model_id, region, day_of(at))
     if as_json:
         print_json(_as_json(model_id, rows, table))
     elif rows:
@@ -67,8 +73,18 @@ def show(
     else:
         for line in _what_to_do(model_id, table):
             remarks().print(line, soft_wrap=True)
+    if not as_json and (hint := unknown_region(table, region)):
+        remarks().print(hint, soft_wrap=True)
     if not rows:
         ctx.exit(_NOT_KNOWN)
+
+
+def _rows(
+    table: PriceTable, model_id: str, region: str | None, day: date
+) -> list[PriceRow]:
+    if region is None or region == DEFAULT_REGION:
+        return list(table.rows(model=model_id, region=region, on=day))
+    return list(table.rows_in(region, model=model_id, on=day))
 
 
 def _what_to_do(model_id: str, table: PriceTable) -> Iterator[str]:
@@ -113,6 +129,10 @@ def _print(model_id: str, rows: list[PriceRow], table: PriceTable) -> None:
         out.print()
         print_block(new_list("Disputed", disputes))
     sources = sorted({source for row in rows for source in row.sources})
+    ends = sorted({row.until for row in rows if row.until is not None})
+    if ends:
+        out.print()
+        print_block(new_list("Announced until", [str(day) for day in ends]))
     out.print(f"\n* single source   Sources: {', '.join(sources)}", soft_wrap=True)
     out.print(age_line(table), soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The command ``report charges``: every amount as a count times a list price."""
+"""The command ``report charges``: every amount as a count times a price."""
 
 from __future__ import annotations
 
@@ -35,11 +35,21 @@ Examples:
   bedrock-attrib report charges --where team=search --since last-month
   bedrock-attrib report charges -o charges.csv
 """
-_COLUMNS = (
-    Column("model and unit"),
-    Column("count", is_number=True),
+_UNIT, _COUNT = Column("model and unit"), Column("count", is_number=True)
+_AMOUNT = Column("= amount", is_number=True)
+_AT_LIST_PRICES = (
+    _UNIT,
+    _COUNT,
     Column("× list price"),  # noqa: RUF001 - a sign, not a letter
-    Column("= amount", is_number=True),
+    _AMOUNT,
+)
+# With discounts or own prices.
+_AT_OTHER_PRICES = (
+    _UNIT,
+    Column("list price", is_number=True),
+    _COUNT,
+    Column("× price"),  # noqa: RUF001 - a sign, not a letter
+    _AMOUNT,
 )
 
 
@@ -57,7 +67,10 @@ def show_charges(
     output: str,
     as_json: bool,
 ) -> None:
-    """Report every amount as a count times a list price, to check it by hand."""
+    """Report every amount as a count times a price, to check it by hand.
+
+    List prices have a column of their own where discounts or own prices apply.
+    """
     name = chosen_format(LIST_FORMATS, format_name, output, as_json=as_json)
     found = charges(ledger, selection)
     write_list(
@@ -84,7 +97,10 @@ def charges_table(title: str, found: ChargesReport) -> Table:
         exact_money(amount, currency, decimals)
         for currency, amount in sorted(found.total.items())
     )
-    table = new_table(title, _COLUMNS, ("total", "", "", total))
+    is_at_list_prices = all(row.is_at_list_price for row in found.rows)
+    columns = _AT_LIST_PRICES if is_at_list_prices else _AT_OTHER_PRICES
+    blanks = ("",) * (len(columns) - 2)
+    table = new_table(title, columns, ("total", *blanks, total))
     for (model, currency), group in groupby(
         found.rows, lambda row: (row.model, row.currency)
     ):
@@ -94,10 +110,18 @@ def charges_table(title: str, found: ChargesReport) -> Table:
             cost = add(cost, row.amount)
         name = shortened(short_model(model))
         shown = exact_money(cost, currency, decimals)
-        table.add_row(name, "", "", Text(shown), style="bold")
+        table.add_row(name, *blanks, Text(shown), style="bold")
         for row in rows:
-            table.add_row(*_cells(row, decimals))
+            unit, *others = _cells(row, decimals)
+            listed = () if is_at_list_prices else (_list_price(row),)
+            table.add_row(unit, *listed, *others)
     return table
+
+
+def _list_price(row: ChargeRow) -> str:
+    if row.list_price is None or row.per is None:
+        return ""
+    return list_price(row.list_price, row.per, row.currency)
 
 
 def _cells(row: ChargeRow, decimals: int) -> tuple[str, ...]:

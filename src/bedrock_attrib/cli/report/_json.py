@@ -105,6 +105,9 @@ def charges_json(report: ChargesReport) -> JsonObject:
                 "per": row.per,
                 "amount": amount_json(row.amount),
                 "currency": row.currency,
+                "list_price": None
+                if row.list_price is None
+                else digits(row.list_price),
             }
             for row in report.rows
         ],

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...errors import ConfigError
+from .._load import read_bounded
 from ._attributes import FIELDS, known_fields, plain_name, read_publication
 from ._sku import Sku
 
 JsonObject = dict[str, Any]
+
+# All regions of the largest offer are about 20 MB, as of 2026-11.
+_MAX_BYTES = 512 << 20
 
 
 def read_json_offer(path: Path) -> Iterator[Sku]:
@@ -62,7 +66,7 @@ def read_product(text: str) -> Iterator[Sku]:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_bounded(path, _MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8: {error}") from error
 

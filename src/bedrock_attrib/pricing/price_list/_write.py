@@ -40,7 +40,7 @@ def write_prices(found: ImportedPrices, path: Path) -> None:
     if found.as_of is None or not found.rows:
         raise ConfigError(f"{path}: there are no prices to write")
     content = make_price_file(
-        found.rows, generated=found.as_of, sources=_sources(found.rows)
+        found.rows, generated=found.as_of, sources=sources_of(found.rows)
     )
     # Checked like any other price file.
     check_price_file(content, path=path)
@@ -50,7 +50,8 @@ def write_prices(found: ImportedPrices, path: Path) -> None:
         write_text(path, render_list_prices(found.rows, heading=_heading(found)))
 
 
-def _sources(rows: Iterable[PriceRow]) -> dict[str, str]:
+def sources_of(rows: Iterable[PriceRow]) -> dict[str, str]:
+    """Return the description of each source of imported *rows*, by its name."""
     names = sorted({source for row in rows for source in row.sources})
     return {name: _about(name) for name in names}
 

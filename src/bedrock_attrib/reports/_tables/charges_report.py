@@ -1,4 +1,4 @@
-"""Charges by list price: every amount of a ledger as a count times a price."""
+"""Charges by price: every amount of a ledger as a count times a price."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from .remarks import remarks_on
 from .table import Column, ColumnType, Table
 
 _UNIT_ORDER = {unit: number for number, unit in enumerate(Unit)}
-Key = tuple[str, str, str, str, str, Unit | None, Decimal | None, int | None]
+Key = tuple[
+    str,
+    str,
+    str,
+    str,
+    str,
+    Unit | None,
+    Decimal | None,
+    int | None,
+    Decimal | None,
+]
 
 
 @dataclass(slots=True)
@@ -29,8 +39,10 @@ class ChargeRow:
         scope: Scope of the price; empty without one.
         tier: Service tier of the price; empty without one.
         unit: Billed unit; None for amounts that were given for whole calls.
-        price: List price; None without one.
+        price: Price, less a discount; the user's own price where there is one; None
+            without a price.
         per: Number of units that the price buys; None without a price.
+        list_price: List price of as many units; None where no list has one.
         count: Number of units; of calls, where there is no unit.
         amount: Their exact cost: count times price divided by per.
     """
@@ -43,8 +55,14 @@ class ChargeRow:
     unit: Unit | None
     price: Decimal | None
     per: int | None
+    list_price: Decimal | None
     count: int = 0
     amount: Decimal = ZERO
+
+    @property
+    def is_at_list_price(self) -> bool:
+        """True without a discount or a price of the user's own."""
+        return self.price == self.list_price
 
     @property
     def terms(self) -> str:
@@ -74,7 +92,7 @@ class ChargesReport:
 
 
 def charges(ledger: Ledger, selection: Selection | None = None) -> ChargesReport:
-    """Break spend down into counts and list prices, so that it can be checked.
+    """Break spend down into counts and prices, so that it can be checked.
 
     Args:
         ledger: The ledger to read.
@@ -129,6 +147,7 @@ def _add_charge(
         unit,
         None if rate is None else rate.price,
         None if rate is None else rate.per,
+        None if rate is None else rate.list_price,
     )
     row = rows.setdefault(key, ChargeRow(*key))
     row.count += count
@@ -159,6 +178,7 @@ def tabulate_charges(report: ChargesReport) -> Table:
             Column("per", ColumnType.COUNT),
             Column("amount", ColumnType.AMOUNT),
             Column("currency"),
+            Column("list_price", ColumnType.AMOUNT),
         ),
         [
             (
@@ -172,6 +192,7 @@ def tabulate_charges(report: ChargesReport) -> Table:
                 row.per,
                 row.amount,
                 row.currency,
+                row.list_price,
             )
             for row in report.rows
         ],

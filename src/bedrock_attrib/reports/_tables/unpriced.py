@@ -179,7 +179,7 @@ def advice(kind: CallDimensions) -> str:
         return _BY_KIND.get(kind.model.kind, _MAP_MODEL)
     return (
         "add the price under [[prices]] in a file named by the setting "
-        "price_overrides, or import the AWS price list: bedrock-attrib prices import"
+        "price_overrides, or fetch the AWS price list: bedrock-attrib prices update"
     )
 
 
