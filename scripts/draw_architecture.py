@@ -18,6 +18,7 @@ LAYER_TEST = ROOT / "tests" / "test_layers.py"
 
 SUBJECTS = {
     "errors": "error tree",
+    "_version": "version",
     "_model": "usage, cost, records",
     "_runtime": "threads, forks, exit",
     "_attribution": "tags and blocks",

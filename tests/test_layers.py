@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 
 # From the innermost package to the outermost. Inside a package the order is free.
 LAYERS = (
-    ("errors",),
+    ("errors", "_version"),
     ("_model",),
     ("_runtime",),
     ("_attribution", "_readers", "pricing"),

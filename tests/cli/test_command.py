@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -17,7 +18,9 @@ pytest.importorskip("click", reason="needs the extra cli")
 
 import click
 from clicking import command_runner
+from waiting import HANG_S
 
+from bedrock_attrib import __version__
 from bedrock_attrib._run import option_parser
 from bedrock_attrib.cli import commands
 
@@ -26,11 +29,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     """``--version`` tells which distribution is installed."""
-    try:
-        installed = version("bedrock-attrib")
-    except PackageNotFoundError:
-        installed = "(not installed)"
-    assert run("--version").stdout == f"bedrock-attrib {installed}\n"
+    assert run("--version").stdout == f"bedrock-attrib {__version__}\n"
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -63,6 +62,48 @@ def test_the_script_is_the_module(root: Path) -> None:
     """``bedrock-attrib`` and ``python -m bedrock_attrib`` run the same function."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["scripts"] == {"bedrock-attrib": "bedrock_attrib.__main__:main"}
+
+
+SCRIPT = Path(sys.executable).parent / "bedrock-attrib"
+
+
+def errors_of(command: str, folder: Path, **changes: str) -> str:
+    """Standard error of *command*, run by a shell in *folder*."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        encoding="utf-8",
+        env=os.environ | changes,
+        timeout=HANG_S,
+    )
+    return done.stderr
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the package is not installed")
+@pytest.mark.parametrize("is_on_path", [False, True])
+def test_suggested_commands_can_be_pasted(*, tmp_path: Path, is_on_path: bool) -> None:
+    """A suggested command has the path of the script, unless the PATH has it."""
+    path = str(SCRIPT.parent) if is_on_path else os.defpath
+    stderr = errors_of(f"{SCRIPT} watch --ledger none.db", tmp_path, PATH=path)
+
+    suggested = re.search(r"create one: (\S+) demo --ledger", stderr)
+    assert suggested is not None
+    assert suggested[1] == ("bedrock-attrib" if is_on_path else str(SCRIPT))
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the package is not installed")
+def test_a_suggested_command_is_relative_to_the_folder(tmp_path: Path) -> None:
+    """In a checkout it reads `.venv/bin/bedrock-attrib`, as you would type it."""
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
+    (folder / SCRIPT.name).chmod(0o755)
+    command = ".venv/bin/bedrock-attrib watch --ledger none.db"
+    stderr = errors_of(command, tmp_path, PATH=os.defpath)
+
+    assert "create one: .venv/bin/bedrock-attrib demo --ledger" in stderr
 
 
 @pytest.mark.parametrize("package", ["click", "rich"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
@@ -13,6 +12,7 @@ from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import ContainedErrors
+from .._version import __version__
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
@@ -121,7 +121,7 @@ class OpenTelemetrySink:
             losses=self._losses,
             price_table_age_s=price_table_age_s,
         )
-        self._instruments = attach(self._source, meter_provider, _version())
+        self._instruments = attach(self._source, meter_provider, __version__)
         self._histograms = Histograms(self._instruments, semconv, mode=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
@@ -223,10 +223,3 @@ class OpenTelemetrySink:
 def _check_cap(name: str, value: int) -> None:
     if value < 1:
         raise ConfigError(f"{name} is {value}; expected a whole number from one up")
-
-
-def _version() -> str:
-    try:
-        return version("bedrock-attrib")
-    except PackageNotFoundError:  # pragma: no cover -- run from a bare checkout
-        return ""
