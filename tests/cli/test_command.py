@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
 pytest.importorskip("click", reason="needs the extra cli")
 
+import boto3
 import click
 from clicking import command_runner
 from waiting import HANG_S
@@ -23,6 +26,7 @@ from waiting import HANG_S
 from bedrock_attrib import __version__
 from bedrock_attrib._run import option_parser
 from bedrock_attrib.cli import commands
+from bedrock_attrib.testing import bedrock_simulator
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -209,6 +213,7 @@ def test_the_tree() -> None:
         "report unattributed",
         "report unpriced",
         "run",
+        "simulate",
         "watch",
     ]
 
@@ -253,6 +258,50 @@ def test_every_command_can_be_asked_for_json(name: str, command: click.Command) 
     if name == "bedrock-attrib run":  # it reads its arguments itself
         options = re.findall(r"--[a-z]+", option_parser().format_help())
     assert "--json" in options
+
+
+def test_simulate_serves_boto3(running: Callable[..., Any]) -> None:
+    """What the command prints makes boto3 use it, and each request is shown."""
+    options = ["--port", "0", "--text", "Yes.", "--output-tokens", "3", "--json"]
+    with running("simulate", *options) as process:
+        found = json.loads(process.stdout.readline())["environment"]
+        client = boto3.client(
+            "bedrock-runtime",
+            endpoint_url=found["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
+            region_name=found["AWS_DEFAULT_REGION"],
+            aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
+        )
+        answer = client.converse(modelId="amazon.nova-lite-v1:0", messages=[])
+        client.close()
+        seen = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(HANG_S) == 0
+    assert answer["output"]["message"]["content"] == [{"text": "Yes."}]
+    assert answer["usage"]["outputTokens"] == 3
+    assert (seen["operation"], seen["model_id"]) == (
+        "Converse",
+        "amazon.nova-lite-v1:0",
+    )
+
+
+def test_simulate_prints_lines_for_a_shell(running: Callable[..., Any]) -> None:
+    """The lines can be pasted into the shell of an application."""
+    with running("simulate", "--port", "0") as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+    assert lines[0] == "export AWS_ACCESS_KEY_ID=simulated\n"
+    assert re.fullmatch(
+        r"export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:\d+\n", lines[4]
+    )
+
+
+def test_simulate_needs_a_free_port(run: Run) -> None:
+    """A port that is taken is named, without a traceback."""
+    with bedrock_simulator() as simulator:
+        port = simulator.endpoint_url.rpartition(":")[2]
+        done = run("simulate", "--port", port)
+    assert done.returncode == 2
+    assert f"Error: cannot listen on port {port} of 127.0.0.1" in done.stderr
 
 
 def test_completion_as_json(run: Run) -> None:

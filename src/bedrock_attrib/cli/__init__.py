@@ -15,6 +15,7 @@ from ._completion import completion
 from ._console import harmless
 from ._groups import HelpfulGroup
 from ._run import run as run_program
+from ._simulate import simulate
 from .analyze import analyze
 from .demo import demo
 from .doctor import doctor
@@ -76,7 +77,17 @@ def commands() -> None:
     """
 
 
-for command in (analyze, completion, demo, doctor, ledger, prices, report, watch):
+for command in (
+    analyze,
+    completion,
+    demo,
+    doctor,
+    ledger,
+    prices,
+    report,
+    simulate,
+    watch,
+):
     commands.add_command(command)
 commands.add_command(run_program, "run")
 
