@@ -21,8 +21,8 @@ LAYERS = (
     ("_config", "_exit_summary"),
     ("_recording",),
     ("_default_recorder",),
-    ("_instrument", "httpx", "propagation"),
-    ("instrumentor", "serverless", "_run", "sinks"),
+    ("_instrument", "httpx", "propagation", "serverless"),
+    ("instrumentor", "_run", "sinks"),
     ("aws",),
     ("dashboards", "reports", "testing"),
     ("cli", "__main__"),
@@ -129,6 +129,7 @@ ONLY_IN = {
     "aiobotocore": set(),  # any version that the application has will do
     "boto3": {"_instrument", "aws", "cli", "testing"},
     "botocore": {"_instrument", "aws", "httpx", "testing"},
+    "celery": {"propagation"},
     "click": {"cli"},
     "jinja2": {"reports"},
     "markupsafe": {"reports"},
@@ -146,6 +147,7 @@ ONLY_IN = {
     "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
     "rich": {"cli"},
+    "rq": {"propagation"},
 }
 
 

@@ -9,6 +9,7 @@ from .._model.cost import ZERO, add
 from .._model.record import CallRecord, PriceStatus
 
 _SHOWN = 20
+_CURRENCY = "USD"
 
 
 def assert_spend(
@@ -44,20 +45,25 @@ def assert_spend(
     ]
     total = ZERO
     for record in found:
-        if record.cost is not None:
+        if record.cost is not None and record.cost.currency == _CURRENCY:
             total = add(total, record.cost.total)
     problems = []
     if calls is not None and len(found) != calls:
         problems.append(f"expected {calls} calls, found {len(found)}")
     if cost is not None and total != Decimal(cost):
-        problems.append(f"expected {cost} USD, found {total} USD")
+        problems.append(f"expected {cost} USD, found {_plain(total)} USD")
     if at_most is not None and total > Decimal(at_most):
-        problems.append(f"expected at most {at_most} USD, found {total} USD")
+        problems.append(f"expected at most {at_most} USD, found {_plain(total)} USD")
     if cost is not None or at_most is not None:
         problems += [
             f"the price of a call is {record.price_status}: {record.price_reason}"
             for record in found
             if record.price_status in _INCOMPLETE
+        ]
+        problems += [
+            f"the price of a call is in {record.cost.currency}, not in {_CURRENCY}"
+            for record in found
+            if record.cost is not None and record.cost.currency != _CURRENCY
         ]
     if problems:
         raise AssertionError("\n".join([*problems, *map(_shown, found[:_SHOWN])]))
@@ -66,7 +72,15 @@ def assert_spend(
 _INCOMPLETE = frozenset({PriceStatus.PARTIAL, PriceStatus.UNPRICED})
 
 
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
 def _shown(record: CallRecord) -> str:
-    cost = "-" if record.cost is None else f"{record.cost.total} {record.cost.currency}"
+    cost = (
+        "-"
+        if record.cost is None
+        else f"{_plain(record.cost.total)} {record.cost.currency}"
+    )
     model = record.model.model_id or record.model.requested
     return f"  {record.operation} {model} {record.outcome} {cost} {dict(record.tags)}"
