@@ -31,6 +31,7 @@ SUBJECTS = {
     "budgets": "limits",
     "_config": "settings",
     "_exit_summary": "one line at exit",
+    "_resource_tags": "OpenTelemetry resource",
     "_recording": "a call, start to record",
     "_default_recorder": "configure()",
     "_instrument": "botocore events",

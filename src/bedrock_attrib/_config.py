@@ -49,7 +49,7 @@ class Config(BaseModel):
 
     tags: dict[str, str] = Field(
         default_factory=dict,
-        description="Tags of calls outside any attribution block.",
+        description="Default tags of every call.",
     )
     metrics: bool = Field(
         default=True, description="Whether to emit OpenTelemetry metrics."
@@ -67,6 +67,12 @@ class Config(BaseModel):
         ge=1,
         description="Maximum number of values per tag on metrics; further values "
         "become _other.",
+    )
+    metric_series: int = Field(
+        default=1500,
+        ge=1,
+        description="Maximum number of attribute sets on any metric; further sets lose "
+        "their tag values.",
     )
     histograms: bool | Literal["auto"] = Field(
         default="auto",
