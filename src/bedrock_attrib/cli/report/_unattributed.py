@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..._model.formatting import counted, share
+from ..._model.model_names import short_model
 from ...ledger import Ledger
 from ...reports import (
     Selection,
@@ -19,7 +20,6 @@ from ...reports import (
 )
 from .._console import shortened
 from .._ledgers import by_option, ledger_option, names_option, selection_options
-from .._names import short_model
 from .._numbers import Within
 from .._price_table import json_option
 from .._tables import NO_TAG, Column, new_list, new_table
