@@ -419,6 +419,8 @@ def test_the_region_is_the_one_that_boto3_reads(
 ) -> None:
     """A variable that boto3 does not read is no region, and the right one is named."""
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     with pytest.raises(NoRegionError):
         boto3.Session().client("bedrock-runtime")
     told = Told()
