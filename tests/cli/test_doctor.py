@@ -122,7 +122,7 @@ def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     """A misspelt name is found, on stdout like the rest."""
     monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "calls.db")
     told = Told()
-    what = "BEDROCK_ATTRIB_LEGDER: unknown setting"
+    what = "BEDROCK_ATTRIB_LEGDER: unknown setting; did you mean BEDROCK_ATTRIB_LEDGER?"
     assert ("warning", what) in told.of("settings")
     assert told.all["next_step"].startswith("Correct the name")
     assert (told.code, told.stderr) == (0, "")

@@ -89,13 +89,13 @@ def test_a_name_that_is_taken_is_refused(
 
 
 def test_the_refusal_says_what_to_do(metrics: Metrics) -> None:
-    """The message shows the form that renames a tag."""
+    """The message names a setting that helps."""
     with pytest.raises(ConfigError) as refused:
         metrics.sink(tags=["team", "model"])
     assert str(refused.value) == (
         "tag 'model' would become the attribute 'bedrock_attrib.model', which is the "
-        "same label as bedrock_attrib.model; choose another name with "
-        "tags={'model': 'my_company.model', ...}"
+        "same label as bedrock_attrib.model; rename the tag, or set another "
+        "metric_tag_prefix, such as 'my_company.'"
     )
 
 

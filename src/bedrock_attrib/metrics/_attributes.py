@@ -127,5 +127,5 @@ def _collision(tag: str, name: str, owner: str | None) -> str:
     )
     return (
         f"tag {tag!r} would become the attribute {name!r}, which {problem}; "
-        f"choose another name with tags={{{tag!r}: 'my_company.{tag}', ...}}"
+        f"rename the tag, or set another metric_tag_prefix, such as 'my_company.'"
     )
