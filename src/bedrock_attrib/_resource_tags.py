@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -38,7 +38,7 @@ def resource_tags(
         meter_provider: Meter provider of the recorder; None for the global one.
     """
     attributes = _from_environment(environ)
-    providers = (
+    providers: tuple[Callable[[], object], ...] = (
         metrics.get_meter_provider,
         trace.get_tracer_provider,
         lambda: meter_provider,

@@ -185,6 +185,14 @@ def test_the_tree_has_no_other_words(word: str) -> None:
     assert command_runner().invoke(commands, [word]).exit_code == 2
 
 
+@pytest.mark.parametrize("group", [[], ["report"], ["analyze"], ["ledger"], ["prices"]])
+def test_summaries_of_commands_are_whole_sentences(group: list[str]) -> None:
+    """None is cut in a terminal of 80 columns."""
+    shown = command_runner().invoke(commands, [*group, "--help"]).stdout
+    listed = shown.partition("Commands:")[2].partition("Examples:")[0].splitlines()
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_the_tree() -> None:
     """Groups and commands are these."""
     names = [name.removeprefix("bedrock-attrib ") for name, _ in leaves(commands)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from bedrock_attrib import CallRecord, Recorder, attribution, instrument
+from bedrock_attrib import CallRecord, Cost, Recorder, attribution, instrument
 from bedrock_attrib.testing import ListSink, Reply, Simulator, assert_spend, tokens
 
 LITE = "us.amazon.nova-lite-v1:0"  # 0.06 and 0.24 USD per million
@@ -60,7 +62,7 @@ def test_what_does_not_hold_fails(
     assert first == message
     assert calls == [
         "  Converse amazon.nova-lite-v1:0 ok 0.18 USD {'team': 'search'}",
-        "  Converse amazon.nova-lite-v1:0 error 0 USD {'team': 'search'}",
+        "  Converse amazon.nova-lite-v1:0 error - {'team': 'search'}",
     ]
 
 
@@ -70,3 +72,11 @@ def test_an_unknown_price_is_no_amount(metered: BaseClient, sink: ListSink) -> N
     assert_spend(sink.records, calls=1)
     with pytest.raises(AssertionError, match="the price of a call is unpriced: "):
         assert_spend(sink.records, at_most="1")
+
+
+def test_other_currencies_are_not_added_up(records: list[CallRecord]) -> None:
+    """An amount in euros is no amount in dollars."""
+    cost = Cost(Decimal(2), "EUR", {}, {})
+    euros = [records[0]._replace(cost=cost)]
+    with pytest.raises(AssertionError, match="a call is in EUR, not in USD"):
+        assert_spend(euros, cost="0")

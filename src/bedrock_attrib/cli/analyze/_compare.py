@@ -31,7 +31,7 @@ _COSTS = ("wasted", "cost", "per 1,000\nsuccesses", "calls")
 _CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "abandoned", "unpriced")
 
 
-@click.command("compare", epilog=_EPILOG)
+@click.command("compare", epilog=_EPILOG, short_help="Compare groups by cost per call.")
 @click.argument("by")
 @click.argument("values", nargs=-1)
 @click.option(

@@ -49,7 +49,7 @@ _HEADINGS = {
 }
 
 
-@click.command("savings", epilog=_EPILOG)
+@click.command("savings", epilog=_EPILOG, short_help="Show past and possible savings.")
 @by_option(
     "team,app", "Comma-separated tags or dimensions to group by, besides the model."
 )

@@ -39,7 +39,7 @@ Examples:
 _CALLS = ("calls",)
 
 
-@click.command("what-if", epilog=_EPILOG)
+@click.command("what-if", epilog=_EPILOG, short_help="Price a period in another way.")
 @click.option("--model", metavar="ID", help="Another model, as passed to Bedrock.")
 @click.option("--tier", metavar="TIER", help="Another tier, such as flex or priority.")
 @click.option("--batch", is_flag=True, help="Batch jobs; the same as --tier batch.")

@@ -73,7 +73,7 @@ def _age(
     return timedelta(hours=int(found[1]) * _HOURS[found[2]])
 
 
-@click.command(epilog=_PRUNE_EPILOG)
+@click.command(epilog=_PRUNE_EPILOG, short_help="Delete old calls and sums.")
 @click.option(
     "--calls-older-than",
     "calls_age",

@@ -43,7 +43,9 @@ _COLUMNS = (
 )
 
 
-@click.command("charges", epilog=_EPILOG)
+@click.command(
+    "charges", epilog=_EPILOG, short_help="Show amounts as counts times list prices."
+)
 @format_option(LIST_FORMATS)
 @output_option()
 @json_option

@@ -45,7 +45,7 @@ With --fail-above, exit code 1 means that more calls than that lack a tag.
 _TOO_MANY = 1
 
 
-@click.command("unattributed", epilog=_EPILOG)
+@click.command("unattributed", epilog=_EPILOG, short_help="Show calls that lack tags.")
 @names_option("--tag", "Comma-separated tags that every call should have.", "team")
 @by_option("model,region,operation")
 @click.option(
