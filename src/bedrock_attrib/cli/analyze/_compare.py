@@ -185,9 +185,18 @@ def _difference(found: Comparison, group: ComparedGroup) -> str:
     between = interval_text(difference.interval, found.currency, _THOUSAND)
     unpriced = counted(group.unpriced, "call")
     lacking = f"; {unpriced} without a price" if group.unpriced else ""
+    sure = _p_value(group.p_value)
     name, baseline = shortened(group.value), shortened(found.baseline)
     return (
         f"{name}: {group.verdict} than {baseline}"
         if group.verdict in ("cheaper", "more expensive")
         else f"{name}: {group.verdict}"
-    ) + f", {relative} per call ({between} for 1,000; p={group.p_value:.3f}){lacking}."
+    ) + f", {relative} per call ({between} for 1,000; {sure}){lacking}."
+
+
+def _p_value(value: float | None) -> str:
+    is_tiny = value is not None and value < _LEAST_P
+    return f"p<{_LEAST_P}" if is_tiny else f"p={value:.3f}"
+
+
+_LEAST_P = 0.001

@@ -111,7 +111,7 @@ def _table(found: WhatIfReport, *, is_short: bool) -> Table:
         *map(Column, found.by),
         *(
             Column(heading, is_number=True)
-            for heading in (*_CALLS, "cost", "instead", "saved", "")
+            for heading in (*_CALLS, "cost", "instead", "saved", "change")
         ),
     )
     totals = ("total", *[""] * (len(found.by) - 1), *_figures(found.total, found))
