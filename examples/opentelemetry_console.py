@@ -18,7 +18,7 @@ MESSAGES = [{"role": "user", "content": [{"text": "Which of these fits best?"}]}
 
 
 def cost_by_team(reader: InMemoryMetricReader) -> Counter[str]:
-    """Sum the points of ``bedrock_attrib.cost`` by team, in millionths of a USD."""
+    """Sum the points of ``bedrock_attrib.cost`` by team, in units of 1e-8 USD."""
     total: Counter[str] = Counter()
     data = reader.get_metrics_data()
     for resource in data.resource_metrics if data else ():

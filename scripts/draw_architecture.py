@@ -18,6 +18,7 @@ LAYER_TEST = ROOT / "tests" / "test_layers.py"
 
 SUBJECTS = {
     "errors": "error tree",
+    "_version": "version",
     "_model": "usage, cost, records",
     "_runtime": "threads, forks, exit",
     "_attribution": "tags and blocks",
@@ -30,6 +31,7 @@ SUBJECTS = {
     "budgets": "limits",
     "_config": "settings",
     "_exit_summary": "one line at exit",
+    "_resource_tags": "OpenTelemetry resource",
     "_recording": "a call, start to record",
     "_default_recorder": "configure()",
     "_instrument": "botocore events",

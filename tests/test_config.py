@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "metric_tags": ("team", "app", "experiment", "environment", "cost_center"),
     "metric_tag_prefix": "bedrock_attrib.",
     "metric_tag_values": 200,
+    "metric_series": 1500,
     "histograms": "auto",
     "semconv_opt_in": "",
     "span_cost": False,
@@ -48,6 +49,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "metric_tags": ("team, app,", '["team", "app"]', ("team", "app")),
     "metric_tag_prefix": ("x.", '"x."', "x."),
     "metric_tag_values": ("7", "7", 7),
+    "metric_series": ("7", "7", 7),
     "histograms": ("off", "false", False),
     "semconv_opt_in": ("gen_ai", '"gen_ai"', "gen_ai"),
     "span_cost": ("1", "true", True),
@@ -129,6 +131,7 @@ def test_arguments() -> None:
         "metric_tags": ["team"],
         "metric_tag_prefix": "",
         "metric_tag_values": 1,
+        "metric_series": 1,
         "histograms": True,
         "semconv_opt_in": "x",
         "span_cost": True,
@@ -317,7 +320,8 @@ KNOWN = ", ".join(sorted(DEFAULTS))
 def test_unknown_setting(folder: Path) -> None:
     """A setting that there is not is an error, and those that there are are listed."""
     expected = f"no such setting; expected one of {KNOWN}"
-    assert error_of({"metric": True}) == f"argument metric: {expected}"
+    meant = f"no such setting; did you mean metrics? expected one of {KNOWN}"
+    assert error_of({"metric": True}) == f"argument metric: {meant}"
     write(folder, "[bedrock_attrib]\nmetrics = false\n")
     assert error_of() == f"bedrock_attrib in bedrock_attrib.toml: {expected}"
 
@@ -332,7 +336,13 @@ def test_unknown_variable(caplog: pytest.LogCaptureFixture) -> None:
     }
     assert Config.load(environ=environ).model_dump() == DEFAULTS
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.WARNING, "BEDROCK_ATTRIB_METRIC_TAG: unknown setting")
+        (
+            logging.WARNING,
+            (
+                "BEDROCK_ATTRIB_METRIC_TAG: unknown setting; did you mean "
+                "BEDROCK_ATTRIB_METRIC_TAGS?"
+            ),
+        )
     ]
 
 
@@ -372,10 +382,10 @@ def test_pairs(text: str) -> None:
 TAG_FAULTS = {
     "team": "BEDROCK_ATTRIB_TAGS holds 'team'; expected pairs such as team=search,",
     "a=b,c": "BEDROCK_ATTRIB_TAGS holds 'c'; expected pairs such as team=search,",
-    "=search": "BEDROCK_ATTRIB_TAGS: Value error, tag key has 0 characters; expected",
-    "team=": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 0 characters;",
-    "team=a;b": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' contains [';']; allowed",
-    f"team={'x' * 257}": "BEDROCK_ATTRIB_TAGS: Value error, tag 'team' has 257",
+    "=search": "BEDROCK_ATTRIB_TAGS: tag key has 0 characters; expected",
+    "team=": "BEDROCK_ATTRIB_TAGS: tag 'team' has 0 characters;",
+    "team=a;b": "BEDROCK_ATTRIB_TAGS: tag 'team' contains [';']; allowed",
+    f"team={'x' * 257}": "BEDROCK_ATTRIB_TAGS: tag 'team' has 257",
 }
 
 
@@ -395,7 +405,9 @@ def test_wrong_tag_is_named(folder: Path) -> None:
     message = "argument metric_tags (1): Input should be a valid string, got 3"
     assert error_of(settings) == message
     settings["metric_tags"] = "team"
-    message = "argument metric_tags: Input should be a valid tuple, got 'team'"
+    message = (
+        "argument metric_tags: expected a list of tags, such as ['team'], got 'team'"
+    )
     assert error_of(settings) == message
 
 
@@ -403,10 +415,10 @@ def test_wrong_tag_is_named(folder: Path) -> None:
 def test_wrong_keys(name: str) -> None:
     """What is to cross as baggage is held to what tags are held to."""
     assert error_of({name: ["team;"]}).startswith(
-        f"argument {name}: Value error, tag key contains [';']; allowed are letters"
+        f"argument {name}: tag key contains [';']; allowed are letters"
     )
     message = error_of({name: [f"k{number}" for number in range(51)]})
-    assert "Value error, 51 tags given; at most 50 are allowed" in message
+    assert "51 tags given; at most 50 are allowed" in message
 
 
 # Empty variables.
@@ -514,7 +526,7 @@ def test_a_key_that_is_refused_is_not_told(value: object) -> None:
 def test_a_short_key() -> None:
     """A key that could be guessed protects nothing."""
     assert error_of(BEDROCK_ATTRIB_REQUEST_HASH_KEY="k" * 31) == (
-        "BEDROCK_ATTRIB_REQUEST_HASH_KEY: Value error, expected a secret of 32 "
+        "BEDROCK_ATTRIB_REQUEST_HASH_KEY: expected a secret of 32 "
         "characters or more, got 31; openssl rand -hex 32 makes one"
     )
 

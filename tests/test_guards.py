@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bedrock_attrib import CallRecord, CallStart, Recorder, RefusedError, instrument
+from bedrock_attrib import (
+    CallRecord,
+    CallStart,
+    ConfigError,
+    Recorder,
+    RefusedError,
+    instrument,
+)
 from bedrock_attrib._instrument.targets import current_handlers
 from bedrock_attrib.sinks import RequestSize
 from bedrock_attrib.testing import Reply, Simulator, bedrock_simulator
@@ -325,3 +332,9 @@ def test_amended_parameters(simulator: Simulator, guard: Reserving) -> None:
     handlers.amendments = (fail, limit)
     client.converse(modelId=CLAUDE, messages=MESSAGES)
     assert [size.max_tokens for size in guard.sizes if size is not None] == [7]
+
+
+def test_a_function_is_no_guard() -> None:
+    """It would let every call through, so that it is refused when it is configured."""
+    with pytest.raises(ConfigError, match=r"is no guard; expected an object with"):
+        Recorder(guards=[lambda _: None])  # type: ignore[list-item]

@@ -13,17 +13,17 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedrock_attrib"
 
 # From the innermost package to the outermost. Inside a package the order is free.
 LAYERS = (
-    ("errors",),
+    ("errors", "_version"),
     ("_model",),
     ("_runtime",),
     ("_attribution", "_readers", "pricing"),
     ("_sinks",),
     ("metrics", "ledger", "policy", "budgets"),
-    ("_config", "_exit_summary"),
+    ("_config", "_exit_summary", "_resource_tags"),
     ("_recording",),
     ("_default_recorder",),
-    ("_instrument", "httpx", "propagation"),
-    ("instrumentor", "serverless", "_run", "sinks"),
+    ("_instrument", "httpx", "propagation", "serverless"),
+    ("instrumentor", "_run", "sinks"),
     ("aws",),
     ("dashboards", "reports", "testing"),
     ("cli", "__main__"),
@@ -135,6 +135,7 @@ ONLY_IN = {
     "aiobotocore": set(),  # any version that the application has will do
     "boto3": {"_instrument", "aws", "cli", "testing"},
     "botocore": {"_instrument", "aws", "httpx", "testing"},
+    "celery": {"propagation"},
     "click": {"cli"},
     "jinja2": {"reports"},
     "markupsafe": {"reports"},
@@ -142,6 +143,7 @@ ONLY_IN = {
         "_attribution",
         "_default_recorder",
         "_recording",
+        "_resource_tags",
         "cli",
         "instrumentor",
         "metrics",
@@ -152,6 +154,7 @@ ONLY_IN = {
     "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
     "rich": {"cli"},
+    "rq": {"propagation"},
 }
 
 

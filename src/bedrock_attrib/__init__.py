@@ -14,6 +14,7 @@ from ._model.usage import Unit, Usage
 from ._recording.recorder import Recorder
 from ._sinks.protocols import Guard, Sink
 from ._sinks.queue_sink import QueueSink
+from ._version import __version__ as __version__
 from .errors import (
     BedrockAttribError,
     BudgetExceededError,

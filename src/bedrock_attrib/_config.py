@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -49,7 +50,7 @@ class Config(BaseModel):
 
     tags: dict[str, str] = Field(
         default_factory=dict,
-        description="Tags of calls outside any attribution block.",
+        description="Default tags of every call.",
     )
     metrics: bool = Field(
         default=True, description="Whether to emit OpenTelemetry metrics."
@@ -67,6 +68,12 @@ class Config(BaseModel):
         ge=1,
         description="Maximum number of values per tag on metrics; further values "
         "become _other.",
+    )
+    metric_series: int = Field(
+        default=1500,
+        ge=1,
+        description="Maximum number of attribute sets on any metric; further sets lose "
+        "their tag values.",
     )
     histograms: bool | Literal["auto"] = Field(
         default="auto",
@@ -151,6 +158,13 @@ class Config(BaseModel):
     @classmethod
     def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         check_tags(tags)
+        return tags
+
+    @field_validator("metric_tags", "baggage_in", "baggage_out", mode="before")
+    @classmethod
+    def _check_list(cls, tags: object) -> object:
+        if isinstance(tags, str):
+            raise ConfigError(f"expected a list of tags, such as [{tags!r}]")
         return tags
 
     @field_validator("ledger", mode="before")
@@ -265,7 +279,19 @@ def _warn_of_unknown(environ: Mapping[str, str], fields: Mapping[str, Any]) -> N
     known = {f"{_PREFIX}{name.upper()}" for name in (*fields, "config")}
     for variable in sorted(environ.keys() - known):
         if variable.startswith(_PREFIX):
-            logger.warning("%s: unknown setting", variable)
+            name = variable.removeprefix(_PREFIX).lower()
+            meant = _did_you_mean(name, fields, prefix=_PREFIX)
+            hint = f"; {meant.removesuffix(' ')}" if meant else ""
+            logger.warning("%s: unknown setting%s", variable, hint)
+
+
+def _did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a question that ends with a space; empty if nothing is similar."""
+    similar = get_close_matches(name, known, n=1, cutoff=0.7)
+    if not similar:
+        return ""
+    shown = f"{prefix}{similar[0].upper()}" if prefix else similar[0]
+    return f"did you mean {shown}? "
 
 
 def _as_is(text: str, _variable: str) -> str:
@@ -303,11 +329,13 @@ def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -
         origin = merged[name][1] if name in merged else name
         if problem["type"] == "extra_forbidden":
             known = ", ".join(sorted(fields))
-            lines.append(f"{origin}: no such setting; expected one of {known}")
+            meant = _did_you_mean(name, fields)
+            lines.append(f"{origin}: no such setting; {meant}expected one of {known}")
         else:
             where = f" ({inner[0]})" if inner and name in _SPLIT else ""
             given = "" if name in _SECRETS else f", got {problem['input']!r}"
-            lines.append(f"{origin}{where}: {problem['msg']}{given}")
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{origin}{where}: {message}{given}")
     return "; ".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -142,7 +143,7 @@ def _make(
     # first recorder, not with the import of the package.
     from ._config import Config  # noqa: PLC0415
 
-    config = Config.load(settings)
+    config = _with_resource_tags(Config.load(settings), meter_provider)
     table = _prices_of(config, prices)
     faults = ContainedErrors()
     others = (*_ledger(config), *sinks)
@@ -213,6 +214,14 @@ def price_file_of(config: Config) -> Path | None:
         return None
 
 
+def _with_resource_tags(config: Config, meter_provider: MeterProvider | None) -> Config:
+    """Return *config* with default tags from OpenTelemetry's resource."""
+    from ._resource_tags import resource_tags  # noqa: PLC0415 -- see _make
+
+    tags = {**resource_tags(os.environ, meter_provider), **config.tags}
+    return config.model_copy(update={"tags": tags})
+
+
 def price_table_of(config: Config) -> PriceTable:
     """Return the price table that *config* names.
 
@@ -269,6 +278,8 @@ def _metrics_sink(
         tags=config.metric_tags,
         tag_prefix=config.metric_tag_prefix,
         max_values_per_tag=config.metric_tag_values,
+        max_series=config.metric_series,
+        names_other_tags="metric_tags" not in config.model_fields_set,
         semconv=semconv_from_opt_in(config.semconv_opt_in),
         histograms=config.histograms,
         price_table_age_s=lambda: prices.age(datetime.now(UTC)).total_seconds(),

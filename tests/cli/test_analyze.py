@@ -273,6 +273,33 @@ def test_a_ledger_without_calls(tmp_path: Path) -> None:
     assert "Calls no calls." not in call("what-if", "--batch", "--ledger", path).stdout
 
 
+def test_savings_of_many_groups_are_short(tmp_path: Path) -> None:
+    """Each table has the most expensive rows, and says how many more there are."""
+    calls = [
+        make_record(
+            Usage({Unit.INPUT_TOKEN: 1_000_000 * number}),
+            tags={"team": f"team-{number:02}"},
+            outcome=Outcome.ABANDONED,
+        )
+        for number in range(1, 16)
+    ]
+    path = str(tmp_path / "calls.db")
+    ledger = Ledger(path)
+    for record in calls:
+        ledger.write(record)
+    ledger.close()
+    shown = call("savings", "--by", "team", "--ledger", path).stdout
+    assert "Possible savings: $" in shown.partition("\n\n")[0]
+    wasted = shown.partition("Spent on failed")[2].partition("\n\n")[0]
+    assert re.findall(r"team-\d\d", wasted) == [
+        f"team-{n:02}" for n in range(15, 5, -1)
+    ]
+    assert "\n5 more" in wasted
+    few = call("savings", "--by", "team", "--top", "2", "--ledger", path).stdout
+    assert "\n13 more" in few
+    assert len(few.splitlines()) < len(shown.splitlines()) < 80
+
+
 def test_savings_as_json(kept: Path) -> None:
     """Each way has its report."""
     found = asked_json("savings", "--by", "team", "--ledger", kept)

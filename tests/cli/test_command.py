@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
 pytest.importorskip("click", reason="needs the extra cli")
 
+import boto3
 import click
 from clicking import command_runner
+from waiting import HANG_S
 
+from bedrock_attrib import __version__
 from bedrock_attrib._run import option_parser
 from bedrock_attrib.cli import commands
+from bedrock_attrib.testing import bedrock_simulator
 
 Run = Callable[..., CompletedProcess[str]]
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     """``--version`` tells which distribution is installed."""
-    try:
-        installed = version("bedrock-attrib")
-    except PackageNotFoundError:
-        installed = "(not installed)"
-    assert run("--version").stdout == f"bedrock-attrib {installed}\n"
+    assert run("--version").stdout == f"bedrock-attrib {__version__}\n"
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -63,6 +66,48 @@ def test_the_script_is_the_module(root: Path) -> None:
     """``bedrock-attrib`` and ``python -m bedrock_attrib`` run the same function."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["scripts"] == {"bedrock-attrib": "bedrock_attrib.__main__:main"}
+
+
+SCRIPT = Path(sys.executable).parent / "bedrock-attrib"
+
+
+def errors_of(command: str, folder: Path, **changes: str) -> str:
+    """Standard error of *command*, run by a shell in *folder*."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        encoding="utf-8",
+        env=os.environ | changes,
+        timeout=HANG_S,
+    )
+    return done.stderr
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the package is not installed")
+@pytest.mark.parametrize("is_on_path", [False, True])
+def test_suggested_commands_can_be_pasted(*, tmp_path: Path, is_on_path: bool) -> None:
+    """A suggested command has the path of the script, unless the PATH has it."""
+    path = str(SCRIPT.parent) if is_on_path else os.defpath
+    stderr = errors_of(f"{SCRIPT} watch --ledger none.db", tmp_path, PATH=path)
+
+    suggested = re.search(r"create one: (\S+) demo --ledger", stderr)
+    assert suggested is not None
+    assert suggested[1] == ("bedrock-attrib" if is_on_path else str(SCRIPT))
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the package is not installed")
+def test_a_suggested_command_is_relative_to_the_folder(tmp_path: Path) -> None:
+    """In a checkout it reads `.venv/bin/bedrock-attrib`, as you would type it."""
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
+    (folder / SCRIPT.name).chmod(0o755)
+    command = ".venv/bin/bedrock-attrib watch --ledger none.db"
+    stderr = errors_of(command, tmp_path, PATH=os.defpath)
+
+    assert "create one: .venv/bin/bedrock-attrib demo --ledger" in stderr
 
 
 @pytest.mark.parametrize("package", ["click", "rich"])
@@ -140,6 +185,14 @@ def test_the_tree_has_no_other_words(word: str) -> None:
     assert command_runner().invoke(commands, [word]).exit_code == 2
 
 
+@pytest.mark.parametrize("group", [[], ["report"], ["analyze"], ["ledger"], ["prices"]])
+def test_summaries_of_commands_are_whole_sentences(group: list[str]) -> None:
+    """None is cut in a terminal of 80 columns."""
+    shown = command_runner().invoke(commands, [*group, "--help"]).stdout
+    listed = shown.partition("Commands:")[2].partition("Examples:")[0].splitlines()
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_the_tree() -> None:
     """Groups and commands are these."""
     names = [name.removeprefix("bedrock-attrib ") for name, _ in leaves(commands)]
@@ -169,6 +222,7 @@ def test_the_tree() -> None:
         "report unattributed",
         "report unpriced",
         "run",
+        "simulate",
         "watch",
     ]
 
@@ -213,6 +267,50 @@ def test_every_command_can_be_asked_for_json(name: str, command: click.Command) 
     if name == "bedrock-attrib run":  # it reads its arguments itself
         options = re.findall(r"--[a-z]+", option_parser().format_help())
     assert "--json" in options
+
+
+def test_simulate_serves_boto3(running: Callable[..., Any]) -> None:
+    """What the command prints makes boto3 use it, and each request is shown."""
+    options = ["--port", "0", "--text", "Yes.", "--output-tokens", "3", "--json"]
+    with running("simulate", *options) as process:
+        found = json.loads(process.stdout.readline())["environment"]
+        client = boto3.client(
+            "bedrock-runtime",
+            endpoint_url=found["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
+            region_name=found["AWS_DEFAULT_REGION"],
+            aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
+        )
+        answer = client.converse(modelId="amazon.nova-lite-v1:0", messages=[])
+        client.close()
+        seen = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(HANG_S) == 0
+    assert answer["output"]["message"]["content"] == [{"text": "Yes."}]
+    assert answer["usage"]["outputTokens"] == 3
+    assert (seen["operation"], seen["model_id"]) == (
+        "Converse",
+        "amazon.nova-lite-v1:0",
+    )
+
+
+def test_simulate_prints_lines_for_a_shell(running: Callable[..., Any]) -> None:
+    """The lines can be pasted into the shell of an application."""
+    with running("simulate", "--port", "0") as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+    assert lines[0] == "export AWS_ACCESS_KEY_ID=simulated\n"
+    assert re.fullmatch(
+        r"export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:\d+\n", lines[4]
+    )
+
+
+def test_simulate_needs_a_free_port(run: Run) -> None:
+    """A port that is taken is named, without a traceback."""
+    with bedrock_simulator() as simulator:
+        port = simulator.endpoint_url.rpartition(":")[2]
+        done = run("simulate", "--port", port)
+    assert done.returncode == 2
+    assert f"Error: cannot listen on port {port} of 127.0.0.1" in done.stderr
 
 
 def test_completion_as_json(run: Run) -> None:

@@ -15,7 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import NoRegionError
 from kept_records import make_record
 from waiting import HANG_S
 
@@ -120,7 +122,7 @@ def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -
     """A misspelt name is found, on stdout like the rest."""
     monkeypatch.setenv("BEDROCK_ATTRIB_LEGDER", "calls.db")
     told = Told()
-    what = "BEDROCK_ATTRIB_LEGDER: unknown setting"
+    what = "BEDROCK_ATTRIB_LEGDER: unknown setting; did you mean BEDROCK_ATTRIB_LEDGER?"
     assert ("warning", what) in told.of("settings")
     assert told.all["next_step"].startswith("Correct the name")
     assert (told.code, told.stderr) == (0, "")
@@ -425,7 +427,7 @@ def test_nothing_is_sent_and_no_credential_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No socket is opened, and keys are not among what is shown."""
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAHIDDEN")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "HIDDEN")
 
@@ -434,8 +436,25 @@ def test_nothing_is_sent_and_no_credential_is_told(
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     told = Told()
-    assert told.of("AWS")[0] == ("ok", "region eu-west-1, from the environment")
+    assert told.of("AWS")[0] == ("ok", "region eu-west-1, from AWS_DEFAULT_REGION")
     assert "HIDDEN" not in json.dumps(told.all)
+
+
+def test_the_region_is_the_one_that_boto3_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A variable that boto3 does not read is no region, and the right one is named."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(NoRegionError):
+        boto3.Session().client("bedrock-runtime")
+    told = Told()
+    assert told.of("AWS")[0] == (
+        "note",
+        "AWS_REGION is eu-west-1, which boto3 does not read",
+    )
+    assert "set AWS_DEFAULT_REGION=eu-west-1" in json.dumps(told.all)
 
 
 def test_an_examination_that_fails_is_a_finding(

@@ -89,13 +89,13 @@ def test_a_name_that_is_taken_is_refused(
 
 
 def test_the_refusal_says_what_to_do(metrics: Metrics) -> None:
-    """The message shows the form that renames a tag."""
+    """The message names a setting that helps."""
     with pytest.raises(ConfigError) as refused:
         metrics.sink(tags=["team", "model"])
     assert str(refused.value) == (
         "tag 'model' would become the attribute 'bedrock_attrib.model', which is the "
-        "same label as bedrock_attrib.model; choose another name with "
-        "tags={'model': 'my_company.model', ...}"
+        "same label as bedrock_attrib.model; rename the tag, or set another "
+        "metric_tag_prefix, such as 'my_company.'"
     )
 
 
@@ -129,12 +129,12 @@ def test_further_values_of_a_tag_are_other(
         ("_other", "x"): 3,
     }
     assert metrics.values(LOST, "tag", "cap") == {
-        ("team", "max_values_per_tag"): 3,
-        ("app", "max_values_per_tag"): 0,
-        ("experiment", "max_values_per_tag"): 0,
-        ("environment", "max_values_per_tag"): 0,
-        ("cost_center", "max_values_per_tag"): 0,
-        ("*", "max_series"): 0,
+        ("team", "metric_tag_values"): 3,
+        ("app", "metric_tag_values"): 0,
+        ("experiment", "metric_tag_values"): 0,
+        ("environment", "metric_tag_values"): 0,
+        ("cost_center", "metric_tag_values"): 0,
+        ("*", "metric_series"): 0,
     }
 
 
@@ -163,8 +163,8 @@ def test_further_series_lose_their_tags_and_keep_their_model(
         ("-", model): 1,
     }
     assert metrics.values(LOST, "tag", "cap") == {
-        ("team", "max_values_per_tag"): 0,
-        ("*", "max_series"): 3,
+        ("team", "metric_tag_values"): 0,
+        ("*", "metric_series"): 3,
     }
 
 
@@ -183,7 +183,7 @@ def test_a_unit_without_room_is_counted_without_its_tags(
         ("_other", "output_image"): 4,
     }
     assert metrics.values("bedrock_attrib.calls", "team") == {("search",): 3}
-    assert metrics.values(LOST, "cap")["max_series",] == 2
+    assert metrics.values(LOST, "cap")["metric_series",] == 2
 
 
 def test_the_last_resort_keeps_currency_and_status(
@@ -307,3 +307,29 @@ def test_caps_move_counts_and_never_lose_any(
         sum(spent),
         sum(called),
     )
+
+
+def test_tags_that_are_on_no_metric_are_named_once(
+    metrics: Metrics, record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A collection names the tags of calls that become no attribute, and only once."""
+    sink = metrics.sink(names_other_tags=True)
+    metrics.collect()
+    assert caplog.messages == []
+
+    sink.write(record(tags=Tags({"team": "search", "tenant": "acme", "user": "ann"})))
+    for _ in range(2):
+        metrics.collect()
+    assert [message.partition(".")[0] for message in caplog.messages] == [
+        "tags that are on no metric: tenant, user"
+    ]
+    assert "acme" not in caplog.text
+
+
+def test_a_list_of_your_own_is_taken_as_it_is(
+    metrics: Metrics, record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is reminded of tags that were left out on purpose."""
+    metrics.sink(tags=["team"]).write(record(tags=Tags({"tenant": "acme"})))
+    metrics.collect()
+    assert caplog.messages == []

@@ -1,4 +1,4 @@
-"""The recipes for Celery and RQ, as the page shows them, with real workers."""
+"""Tags of jobs of Celery and RQ, with real workers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from pages import read_blocks
 from waiting import HANG_S, wait_until
 
 from bedrock_attrib.testing import Simulator
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = ROOT / "docs/how-to/web-and-jobs.md"
 SUPPORT = ROOT / "tests/support"
 
 needs_celery = pytest.mark.skipif(
@@ -29,9 +27,11 @@ needs_rq = pytest.mark.skipif(find_spec("rq") is None, reason="RQ is not install
 
 CELERY_TASKS = """
 import os
-import celery_attribution
 import paid_jobs
+from bedrock_attrib.propagation.celery import attribute_tasks
 from celery import Celery
+
+attribute_tasks()
 
 url = os.environ.get("REDIS")
 app = Celery("tasks", broker=url or "memory://", backend=url or "cache+memory://")
@@ -93,10 +93,7 @@ BY_CELERY = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the recipes of the page, and tasks."""
-    for block in read_blocks(PAGE):
-        if block.title in {"celery_attribution.py", "rq_attribution.py"}:
-            (tmp_path / block.title).write_text(block.code, "utf-8")
+    """A folder with tasks and their sender."""
     (tmp_path / "tasks.py").write_text(CELERY_TASKS, "utf-8")
     (tmp_path / "sender.py").write_text(CELERY_SENDER, "utf-8")
     return tmp_path
@@ -218,7 +215,7 @@ import json, os
 import paid_jobs
 from redis import Redis
 from rq import Queue
-from rq_attribution import AttributedJob
+from bedrock_attrib.propagation.rq import AttributedJob
 from bedrock_attrib import attribution
 from bedrock_attrib.propagation import carry
 
@@ -234,7 +231,7 @@ print(json.dumps(ids))
 RQ_READER = """
 import json, os, sys
 from redis import Redis
-from rq_attribution import AttributedJob
+from bedrock_attrib.propagation.rq import AttributedJob
 redis = Redis.from_url(os.environ["REDIS"])
 ids = json.loads(os.environ["IDS"])
 jobs = [AttributedJob.fetch(id, connection=redis) for id in ids]
@@ -248,13 +245,16 @@ def test_rq(folder: Path, environment: dict[str, str], redis_url: str) -> None:
     """A worker that forks for each job, which tells its record before it ends."""
     environment["REDIS"] = redis_url
     ids = run(RQ_SENDER, folder, environment)
-    job_class = ["--job-class", "rq_attribution.AttributedJob"]
+    job_class = ["--job-class", "bedrock_attrib.propagation.rq.AttributedJob"]
     worker = ["rq", "worker", "--burst", "--url", redis_url, *job_class]
     subprocess.run(worker, check=True, cwd=folder, env=environment, timeout=HANG_S)
     found = run(RQ_READER, folder, environment | {"IDS": json.dumps(ids)})
     assert found == [
-        [SEARCH, {"own": 1, "tags": {"team": "search", "experiment": "v7"}}],
-        [ADS, {"tags": {"team": "ads"}}],
-        [NOBODY, {"tags": {}}],
+        [
+            SEARCH,
+            {"own": 1, "bedrock_attrib_tags": {"team": "search", "experiment": "v7"}},
+        ],
+        [ADS, {"bedrock_attrib_tags": {"team": "ads"}}],
+        [NOBODY, {"bedrock_attrib_tags": {}}],
     ]
     assert recorded(folder) == [SEARCH, ADS, NOBODY]

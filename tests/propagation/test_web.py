@@ -1,18 +1,15 @@
-"""The middlewares of `examples/`: tags hold for a request and its stream, no longer."""
+"""The middlewares: tags hold for a request and its stream, no longer."""
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
 import json
-import runpy
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.request import Request, urlopen
@@ -21,17 +18,12 @@ from wsgiref.types import WSGIApplication
 
 import pytest
 from botocore.client import BaseClient
-from pages import read_blocks
 from waiting import HANG_S
 
-from bedrock_attrib import attribution, current_tags
+from bedrock_attrib import ConfigError, attribution, current_tags
+from bedrock_attrib.propagation import AsgiAttribution, WsgiAttribution
 from bedrock_attrib.testing import ListSink
 
-ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "examples"
-PAGE = ROOT / "docs/how-to/web-and-jobs.md"
-WSGI = runpy.run_path(str(EXAMPLES / "wsgi_middleware.py"))["AttributionMiddleware"]
-ASGI = runpy.run_path(str(EXAMPLES / "asgi_middleware.py"))["AttributionMiddleware"]
 TEAMS = ["search", "ads"]
 MODEL = "us.amazon.nova-micro-v1:0"
 MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
@@ -62,42 +54,21 @@ def found(sink: ListSink) -> list[dict[str, str]]:
     return [dict(record.tags) for record in sink.records]
 
 
-class _Plain(ast.NodeTransformer):
-    """Code without its types and docstrings."""
-
-    def visit_FunctionDef(self, node: Any) -> Any:
-        self.generic_visit(node)
-        node.returns = None
-        if ast.get_docstring(node):
-            del node.body[0]
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 -- ast's name
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        self.generic_visit(node)
-        if ast.get_docstring(node):
-            del node.body[0]
-        return node
-
-    def visit_arg(self, node: ast.arg) -> Any:
-        node.annotation = None
-        return node
-
-
-def definitions(code: str) -> dict[str, str]:
-    """Plain code of the classes and functions of a module, by name."""
-    tree = _Plain().visit(ast.parse(code))
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    return {n.name: ast.unparse(n) for n in tree.body if isinstance(n, kinds)}
-
-
-@pytest.mark.parametrize("name", ["asgi_middleware.py", "wsgi_middleware.py"])
-def test_page_shows_the_example(name: str) -> None:
-    """What the page says to copy is what is tested here."""
-    (shown,) = [block.code for block in read_blocks(PAGE) if block.title == name]
-    example = definitions((EXAMPLES / name).read_text("utf-8"))
-    assert definitions(shown).items() <= example.items()
+@pytest.mark.parametrize("middleware", [AsgiAttribution, WsgiAttribution])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"teams": ["a team", "<b>"]}, r"tag 'team' contains"),
+        ({"teams": "search"}, "expected a list of texts"),
+        ({"teams": TEAMS, "app": ""}, "tag 'app' has 0 characters"),
+    ],
+)
+def test_what_no_request_could_use_is_refused_at_once(
+    middleware: Any, settings: Any, message: str
+) -> None:
+    """A wrong team or tag fails when the application starts, not in a request."""
+    with pytest.raises(ConfigError, match=message):
+        middleware(None, **settings)
 
 
 # WSGI.
@@ -137,7 +108,7 @@ def test_wsgi_stream(call: Call, sink: ListSink) -> None:
         yield call()
 
     inner = [{}, {"step": "inner"}, {"step": "inner"}, {}]
-    with wsgi_server(WSGI(app, teams=TEAMS, app="shop")) as url:
+    with wsgi_server(WsgiAttribution(app, teams=TEAMS, app="shop")) as url:
         for sent, team in [("search", "search"), ("boss", "other"), (None, "other")]:
             expected = [{"team": team, "app": "shop"} | more for more in inner]
             assert ask(url, team=sent) == expected
@@ -151,7 +122,10 @@ def test_wsgi_many_at_once(call: Call, sink: ListSink) -> None:
         start_response("200 OK", [])
         return (call() for _ in range(3))
 
-    with wsgi_server(WSGI(app, teams=TEAMS)) as url, ThreadPoolExecutor(16) as pool:
+    with (
+        wsgi_server(WsgiAttribution(app, teams=TEAMS)) as url,
+        ThreadPoolExecutor(16) as pool,
+    ):
         teams = TEAMS * 16
         answers = list(pool.map(lambda team: ask(url, team=team), teams))
     assert answers == [[{"team": team}] * 3 for team in teams]
@@ -177,7 +151,7 @@ class _Answer:
 def test_wsgi_close(read: int) -> None:
     """A body is closed once and with its tags, however much of it was asked for."""
     answer = _Answer([b"1", b"2"])
-    app = WSGI(lambda environ, start: answer, teams=TEAMS)
+    app = WsgiAttribution(lambda environ, start: answer, teams=TEAMS)
     body = app({"HTTP_X_TEAM": "search"}, None)
     items = iter(body)
     assert [next(items, None) for _ in range(read)] == [b"1", b"2", None][:read]
@@ -199,7 +173,7 @@ def test_wsgi_stream_that_is_given_up() -> None:
         finally:
             log.append(dict(current_tags()))
 
-    body = WSGI(app, teams=TEAMS)({"HTTP_X_TEAM": "ads"}, None)
+    body = WsgiAttribution(app, teams=TEAMS)({"HTTP_X_TEAM": "ads"}, None)
     assert next(iter(body)) == b"1"
     assert dict(current_tags()) == {}
     body.close()
@@ -210,14 +184,14 @@ def test_wsgi_stream_that_is_given_up() -> None:
 def test_wsgi_passes_on() -> None:
     """A body that is complete stays what it is, and an error passes unchanged."""
     body = [b"whole"]
-    assert WSGI(lambda environ, start: body, teams=TEAMS)({}, None) is body
+    assert WsgiAttribution(lambda environ, start: body, teams=TEAMS)({}, None) is body
     error = RuntimeError("mine")
 
     def app(environ: Any, start_response: Any) -> Any:
         raise error
 
     with pytest.raises(RuntimeError) as caught:
-        WSGI(app, teams=TEAMS)({}, None)
+        WsgiAttribution(app, teams=TEAMS)({}, None)
     assert caught.value is error
     assert dict(current_tags()) == {}
 
@@ -229,7 +203,7 @@ def test_wsgi_header_sent_twice(call: Call) -> None:
         start_response("200 OK", [])
         return [call()]
 
-    with wsgi_server(WSGI(app, teams=TEAMS)) as url:
+    with wsgi_server(WsgiAttribution(app, teams=TEAMS)) as url:
         host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
         with socket.create_connection((host, int(port)), timeout=HANG_S) as connection:
             lines = ["GET / HTTP/1.0", "X-Team: ads", "X-Team: search", "", ""]
@@ -242,7 +216,7 @@ def test_flask(call: Call, sink: ListSink) -> None:
     """Around a Flask application: plain answers, and streams with Flask's context."""
     flask = pytest.importorskip("flask", reason="Flask is not installed")
     app = flask.Flask(__name__)
-    app.wsgi_app = WSGI(app.wsgi_app, teams=TEAMS, app="shop")
+    app.wsgi_app = WsgiAttribution(app.wsgi_app, teams=TEAMS, app="shop")
     closed = []
 
     @app.get("/")
@@ -296,7 +270,7 @@ def django_app(call: Call, *, is_async: bool) -> Any:
 
 def test_django_wsgi(call: Call, sink: ListSink) -> None:
     """Around Django's WSGI application."""
-    app = WSGI(django_app(call, is_async=False), teams=TEAMS)
+    app = WsgiAttribution(django_app(call, is_async=False), teams=TEAMS)
     with wsgi_server(app) as url:
         assert ask(url, team="ads") == [{"team": "ads"}] * 2
     assert found(sink) == [{"team": "ads"}] * 2
@@ -359,7 +333,7 @@ def test_asgi_starlette(call: Call, sink: ListSink) -> None:
         routes=[Route("/async", in_async), Route("/threads", in_threads)],
         lifespan=lifespan,
     )
-    app.add_middleware(ASGI, teams=TEAMS, app="shop")
+    app.add_middleware(AsgiAttribution, teams=TEAMS, app="shop")
     expected = {"team": "search", "app": "shop", "step": "inner"}
     with asgi_server(app) as url, ThreadPoolExecutor(8) as pool:
         assert ask(f"{url}async", team="search") == [expected] * 2
@@ -392,7 +366,7 @@ def test_asgi_websocket(call: Call, sink: ListSink) -> None:
             with contextlib.suppress(OSError):  # the client has closed meanwhile
                 await send({"type": "websocket.send", "text": line.decode()})
 
-    with asgi_server(ASGI(app, teams=TEAMS)) as url:
+    with asgi_server(AsgiAttribution(app, teams=TEAMS)) as url:
         address = url.replace("http", "ws")
         headers = {"x-team": "ads"}
         with client.connect(address, additional_headers=headers, proxy=None) as opened:
@@ -424,13 +398,13 @@ def test_asgi_headers(headers: Any, team: str) -> None:
     scope = (
         {"type": "http"} if headers is None else {"type": "http", "headers": headers}
     )
-    asyncio.run(ASGI(app, teams=TEAMS)(scope, None, None))
+    asyncio.run(AsgiAttribution(app, teams=TEAMS)(scope, None, None))
     assert seen == [{"team": team}]
 
 
 def test_django_asgi(call: Call, sink: ListSink) -> None:
     """Around Django's ASGI application."""
-    app = ASGI(django_app(call, is_async=True), teams=TEAMS)
+    app = AsgiAttribution(django_app(call, is_async=True), teams=TEAMS)
     with asgi_server(app) as url:
         assert ask(url, team="ads") == [{"team": "ads"}] * 2
     assert found(sink) == [{"team": "ads"}] * 2

@@ -188,6 +188,19 @@ def test_rows_are_filtered_and_added_up_exactly(browser: Browser, file: Path) ->
     assert found(page, "nobody") == "0 of 4 rows, together $0.00"
 
 
+def test_the_total_of_all_rows_stands_under_all_rows_only(
+    browser: Browser, file: Path
+) -> None:
+    """Beneath some of the rows it would be a wrong statement."""
+    page = browser.open(file)
+    total = "document.querySelector('#all-rows tfoot').getClientRects().length"
+    assert page.evaluate(total) > 0
+    found(page, "search sonnet")
+    assert page.evaluate(total) == 0
+    found(page, "")
+    assert page.evaluate(total) > 0
+
+
 def test_rows_are_sorted_by_any_column(browser: Browser, file: Path) -> None:
     """A heading sorts, up and down, and says so."""
     page = browser.open(file)

@@ -95,6 +95,21 @@ def test_what_is_no_tag_cannot_be_lacking(keep: Keep) -> None:
     )
 
 
+def test_misspelt_tags_of_unattributed_calls_are_named(keep: Keep) -> None:
+    """Whoever looks for the culprit sees the tag that was meant."""
+    ledger = keep(
+        make_record(tags={"taem": "search"}),
+        make_record(tags={"taem": "ads", "app": "x"}),
+        make_record(tags={"Team": "ads"}),
+        make_record(),
+    )
+    assert set(unattributed(ledger).remarks) == {
+        "Of these calls, 2 with a tag 'taem': is 'team' meant?",
+        "Of these calls, 1 with a tag 'Team': is 'team' meant?",
+    }
+    assert unattributed(ledger, ["team", "taem"]).lacking.calls == 4
+
+
 @pytest.mark.parametrize("name", OF)
 def test_a_misspelt_filter_is_told(name: str, keep: Keep) -> None:
     """A key that no call has is no filter that anybody meant."""

@@ -55,6 +55,54 @@ def test_the_machine_does_not_meddle(
     assert len(simulator.requests) == 1
 
 
+def test_a_client_of_the_whole_session_works_in_every_test(
+    pytester: pytest.Pytester,
+) -> None:
+    """A client made at import keeps its port, and tests see their own requests only."""
+    pytester.makeconftest(
+        """
+        from bedrock_attrib.testing import use_simulator
+
+        use_simulator()
+        pytest_plugins = ["bedrock_attrib.testing.fixtures"]
+        """
+    )
+    pytester.makepyfile(
+        app="""
+        import boto3
+        from bedrock_attrib import attribution, instrument
+
+        bedrock = instrument(boto3.client("bedrock-runtime"))
+
+        @attribution(team="search")
+        def ask():
+            return bedrock.converse(modelId="amazon.nova-lite-v1:0", messages=[])
+        """,
+        test_app="""
+        import app
+        import pytest
+        from bedrock_attrib.testing import Reply, assert_spend, tokens
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_ask(number, bedrock_endpoint, attrib_records):
+            if number == 1:  # others get the default reply
+                bedrock_endpoint.reply(Reply(text="Yes."))
+            answer = app.ask()
+            text = answer["output"]["message"]["content"][0]["text"]
+            assert (text == "Yes.") == (number == 1)
+            assert len(bedrock_endpoint.requests) == 1
+            assert_spend(attrib_records, calls=1, team="search")
+
+        def test_without_fixtures():
+            app.ask()
+        """,
+    )
+
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=4)
+
+
 def test_the_default_recorder_is_told_only_for_the_test(
     pytester: pytest.Pytester,
 ) -> None:

@@ -13,6 +13,7 @@ from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import ContainedErrors
 from .._runtime.shutdown import on_exit
 from .._sinks.protocols import Guard, PullSink, Sink
+from ..errors import ConfigError
 from .finalizer import Ended, Finalizer
 from .late_pricing import ProfileAnswer, ProfilePricing, ProfileSource
 from .lifecycle import CallLifecycle
@@ -66,9 +67,12 @@ class Recorder:
                 recorder does not close it.
             clock: Returns the current time as aware UTC; None for the system's.
             faults: Where contained errors are counted; None for a count of its own.
+
+        Raises:
+            ConfigError: If a guard has no method ``check``.
         """
         self.sinks = tuple(sinks)
-        self.guards = tuple(guards)
+        self.guards = tuple(map(_checked, guards))
         self._faults = ContainedErrors() if faults is None else faults
         self._finalizer = Finalizer(prices, sinks, self._faults)
         self._queue: BatchQueue[Ended] = BatchQueue(
@@ -241,6 +245,15 @@ class Recorder:
             for _ in range(waiting.corrections_left(arn)):
                 self._queue.put(answer)
                 self._queue.drain()
+
+
+def _checked(guard: Guard) -> Guard:
+    # As a contained error in each call it would let all calls through.
+    if not isinstance(guard, Guard):
+        raise ConfigError(
+            f"{guard!r} is no guard; expected an object with a method check(start)"
+        )
+    return guard
 
 
 _RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from .._version import __version__
 from ..errors import BedrockAttribError
+from ._command import runnable
 from ._completion import completion
 from ._console import harmless
 from ._groups import HelpfulGroup
 from ._run import run as run_program
+from ._simulate import simulate
 from .analyze import analyze
 from .demo import demo
 from .doctor import doctor
@@ -56,17 +58,10 @@ class _Commands(HelpfulGroup):
             ctx.exit(_PIPE_CLOSED)
         except BedrockAttribError as error:
             # Messages quote tag values, which may come from outside.
-            raise _Failure(harmless(str(error))) from error
+            raise _Failure(runnable(harmless(str(error)))) from error
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         return done
-
-
-def _version() -> str:
-    try:
-        return version("bedrock-attrib")
-    except PackageNotFoundError:  # pragma: no cover - run from a folder of sources
-        return "(not installed)"
 
 
 @click.group(
@@ -74,7 +69,7 @@ def _version() -> str:
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(_version(), message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Attribute and report what your applications spend on Amazon Bedrock.
 
@@ -82,7 +77,17 @@ def commands() -> None:
     """
 
 
-for command in (analyze, completion, demo, doctor, ledger, prices, report, watch):
+for command in (
+    analyze,
+    completion,
+    demo,
+    doctor,
+    ledger,
+    prices,
+    report,
+    simulate,
+    watch,
+):
     commands.add_command(command)
 commands.add_command(run_program, "run")
 

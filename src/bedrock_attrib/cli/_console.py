@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from ._command import runnable
+
 _PIPED_WIDTH = 100
 
 
@@ -24,7 +26,7 @@ def remarks() -> Console:
 def print_remarks(sentences: Iterable[str]) -> None:
     """Print sentences that are not a result, one per line, to stderr."""
     for each in sentences:
-        remarks().print(printable(each), soft_wrap=True)
+        remarks().print(runnable(printable(each)), soft_wrap=True)
 
 
 def _console(*, is_terminal: bool, stderr: bool = False) -> Console:

@@ -23,6 +23,9 @@ _PROMETHEUS_LABELS = frozenset(
 _NOT_IN_A_LABEL = re.compile(r"[^a-zA-Z0-9]+")
 
 
+_MOST_OTHERS = 50
+
+
 class TagLabels:
     """Allow-list of tags, with a cap on the distinct values of each.
 
@@ -30,6 +33,8 @@ class TagLabels:
 
     Attributes:
         names: Attribute name by tag.
+        others: Tags of calls that are not on the list, in the order of their arrival;
+            a bounded number.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class TagLabels:
         self.names = _attribute_names(tags, prefix)
         self._max_values = max_values
         self._values: dict[str, set[str]] = {tag: set() for tag in self.names}
+        self.others: dict[str, None] = {}
 
     def read(self, tags: Tags) -> tuple[Pairs, tuple[str, ...]]:
         """Return the attributes of *tags*, and the tags whose value was folded."""
@@ -65,6 +71,8 @@ class TagLabels:
                     folded.append(tag)
                     value = names.OTHER
                 pairs.append((name, value))
+        if len(self.others) < _MOST_OTHERS:
+            self.others |= {tag: None for tag in tags if tag not in self.names}
         return tuple(pairs), tuple(folded)
 
     def _admits(self, tag: str, value: str) -> bool:
@@ -119,5 +127,5 @@ def _collision(tag: str, name: str, owner: str | None) -> str:
     )
     return (
         f"tag {tag!r} would become the attribute {name!r}, which {problem}; "
-        f"choose another name with tags={{{tag!r}: 'my_company.{tag}', ...}}"
+        f"rename the tag, or set another metric_tag_prefix, such as 'my_company.'"
     )

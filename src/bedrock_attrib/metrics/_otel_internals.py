@@ -7,6 +7,7 @@ Names were checked in opentelemetry-api, -sdk and -instrumentation 1.30.0 (0.51b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +44,19 @@ def forget_recordings(instrument: Instrument) -> None:
         storages = actual._measurement_consumer._reader_storages.values()
         for storage in list(storages):
             storage._instrument_view_instrument_matches.pop(actual, None)
+
+
+def resource_attributes(provider: object) -> Mapping[str, object]:
+    """Return the attributes of the resource of a tracer or meter provider.
+
+    A tracer provider of the SDK has ``resource`` as a public attribute, a meter
+    provider in ``_sdk_config``. Without them, and for a provider of the API, there are
+    none.
+    """
+    public = getattr(provider, "resource", None)
+    found = public or getattr(getattr(provider, "_sdk_config", None), "resource", None)
+    attributes = getattr(found, "attributes", None)
+    return attributes if isinstance(attributes, Mapping) else {}
 
 
 def active_instrumentor(instrumentor: object) -> object | None:

@@ -15,8 +15,8 @@ from ._attributes import Pairs, clean
 from ._operation_names import operation_name
 
 # A cap has the name of the setting that raises it.
-VALUES_CAP = "max_values_per_tag"
-ALL_TAGS = ("*", "max_series")
+VALUES_CAP = "metric_tag_values"
+ALL_TAGS = ("*", "metric_series")
 
 
 class Labels(NamedTuple):

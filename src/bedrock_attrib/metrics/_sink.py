@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from opentelemetry.metrics import MeterProvider
@@ -12,7 +11,8 @@ from opentelemetry.metrics import MeterProvider
 from .._model.call_groups import CallGroup, FinishedCalls, GroupedCall
 from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
-from .._runtime.contained_errors import ContainedErrors
+from .._runtime.contained_errors import ContainedErrors, logger
+from .._version import __version__
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
@@ -76,6 +76,7 @@ class OpenTelemetrySink:
         price_table_age_s: Callable[[], float] | None = None,
         faults: ContainedErrors | None = None,
         losses: Callable[[], Mapping[str, int]] | None = None,
+        names_other_tags: bool = False,
     ) -> None:
         """Register the instruments.
 
@@ -96,6 +97,8 @@ class OpenTelemetrySink:
             price_table_age_s: Tells the age of the price table in seconds.
             faults: Contained faults to show, and where this sink notes its own.
             losses: Tells how many records each other sink has lost so far.
+            names_other_tags: Whether to log once, when metrics are collected, which
+                tags of calls become no attribute.
 
         Raises:
             ConfigError: If a cap is below one, or a tag's attribute name is taken.
@@ -115,16 +118,17 @@ class OpenTelemetrySink:
         )
         self._source = Source(
             totals=self._totals,
-            catch_up=self._catch_up,
+            catch_up=self._collect,
             semconv=semconv,
             faults=faults,
             losses=self._losses,
             price_table_age_s=price_table_age_s,
         )
-        self._instruments = attach(self._source, meter_provider, _version())
+        self._instruments = attach(self._source, meter_provider, __version__)
         self._histograms = Histograms(self._instruments, semconv, mode=histograms)
         self._is_wanted = bool(histograms)
         self._is_live = False
+        self._names_other_tags = names_other_tags
 
     def write(self, record: CallRecord) -> None:
         """Count one call."""
@@ -208,6 +212,18 @@ class OpenTelemetrySink:
             pull()
         self._queue.drain()
 
+    def _collect(self) -> None:
+        """Catch up, as a reader collects."""
+        self._catch_up()
+        if self._names_other_tags and (others := self._totals.other_tags()):
+            self._names_other_tags = False
+            logger.warning(
+                "tags that are on no metric: %s. If they have few values, add them to "
+                "the setting metric_tags; otherwise set it to the tags that you need. "
+                "The ledger has all tags",
+                ", ".join(others),
+            )
+
     def _goes_live(self) -> bool:
         self._is_live = self._histograms.is_live()
         return self._is_live
@@ -223,10 +239,3 @@ class OpenTelemetrySink:
 def _check_cap(name: str, value: int) -> None:
     if value < 1:
         raise ConfigError(f"{name} is {value}; expected a whole number from one up")
-
-
-def _version() -> str:
-    try:
-        return version("bedrock-attrib")
-    except PackageNotFoundError:  # pragma: no cover -- run from a bare checkout
-        return ""

@@ -92,6 +92,11 @@ class SeriesTotals:
         self._series: dict[Labels, CallSeries] = {}
         self.spilled = 0
 
+    def other_tags(self) -> tuple[str, ...]:
+        """Return tags of calls that are not kept as labels."""
+        with self._lock:
+            return tuple(self._labels.others)
+
     def add(self, record: CallRecord) -> CallSeries:
         """Add one call, and say which series took it."""
         return self._add(record, None)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from ._asgi import AsgiAttribution
 from ._baggage_out import BaggagePropagator, inject
 from ._carry import carry
 from ._executor import CarryingExecutor
+from ._wsgi import WsgiAttribution
 
-__all__ = ["BaggagePropagator", "CarryingExecutor", "carry", "inject"]
+__all__ = [
+    "AsgiAttribution",
+    "BaggagePropagator",
+    "CarryingExecutor",
+    "WsgiAttribution",
+    "carry",
+    "inject",
+]

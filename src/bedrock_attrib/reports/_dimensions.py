@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .._model.model_names import names_of_model
 from .._model.tags import Tags
 from ..errors import ConfigError
 from ..ledger import CallDimensions
+
+
+def _no_names(_value: str) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +23,13 @@ class Dimension:
         name: Name in requests and reports.
         read: Returns its value; None for a call without one.
         tag: Key of the tag; None for other properties.
+        names_of: Returns other names of a value, such as those that tables show.
     """
 
     name: str
     read: Callable[[Tags, CallDimensions], str | None]
     tag: str | None = None
+    names_of: Callable[[str], tuple[str, ...]] = _no_names
 
 
 _OF_KIND: dict[str, Callable[[CallDimensions], str | None]] = {
@@ -48,6 +55,7 @@ TIME_AND_UNIT_NAMES = ("unit", "hour", "day", "week", "month")
 DEFAULT_PAGE_BY = ("team", "app", "experiment", "model")
 """Dimensions of a page by default."""
 _TAG = "tag:"
+_MODELS = frozenset({"model", "requested_model"})
 
 
 def dimension_named(name: str) -> Dimension:
@@ -68,7 +76,8 @@ def dimension_named(name: str) -> Dimension:
     read = _OF_KIND.get(name)
     if read is None:
         return _of_tag(name, name)
-    return Dimension(name, lambda _, kind: read(kind))
+    names_of = names_of_model if name in _MODELS else _no_names
+    return Dimension(name, lambda _, kind: read(kind), names_of=names_of)
 
 
 def dimensions_of(report: str, by: Sequence[str], instead: str = "") -> list[Dimension]:

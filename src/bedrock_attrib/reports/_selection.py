@@ -24,12 +24,14 @@ class Filter:
         pattern: Pattern of the whole value.
         may_lack: Whether calls without a value match too.
         is_negated: Whether matching calls are excluded instead.
+        values: Values that were written out, without a star.
     """
 
     dimension: Dimension
     pattern: re.Pattern[str]
     may_lack: bool = False
     is_negated: bool = False
+    values: tuple[str, ...] = ()
 
     def matches(self, tags: Tags, kind: CallDimensions) -> bool:
         """Return whether a call with these tags and of this kind is in the report."""
@@ -37,7 +39,8 @@ class Filter:
         if not value:
             is_met = self.may_lack
         else:
-            is_met = self.pattern.fullmatch(value) is not None
+            names = (value, *self.dimension.names_of(value))
+            is_met = any(map(self.pattern.fullmatch, names))
         return is_met is not self.is_negated
 
 
@@ -68,25 +71,30 @@ def parse_filter(text: str) -> Filter:
             f"calls cannot be filtered by {name}; expected a tag or a dimension (for a "
             f"tag of that name, tag:{name}); a span of time is given by since and until"
         )
-    patterns = _patterns(found["values"])
+    wanted = _texts(found["values"])
+    patterns = [_pattern(*map(re.escape, texts)) for texts in wanted]
     return Filter(
         dimension_named(name),
         re.compile("|".join(filter(None, patterns)) or "(?!)", re.DOTALL),
         may_lack="" in patterns,
         is_negated=found["sign"] == "!=",
+        values=tuple(
+            text.removeprefix(" ") for text, *others in wanted if text and not others
+        ),
     )
 
 
-def _patterns(values: str) -> list[str]:
-    wanted = [[""]]  # of each value, the texts between its stars
+def _texts(values: str) -> list[list[str]]:
+    """Return, of each value, the texts between its stars."""
+    wanted = [[""]]
     for part in _VALUE_PARTS.finditer(values.strip()):
         if part["comma"]:
             wanted.append([""])
         elif part["any"]:
             wanted[-1].append("")
         else:
-            wanted[-1][-1] += re.escape(part["plain"] or part["text"])
-    return [_pattern(*texts) for texts in wanted]
+            wanted[-1][-1] += part["plain"] or part["text"]
+    return wanted
 
 
 def _pattern(first: str, *others: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ._account import InferenceProfile
+from ._assert_spend import assert_spend
+from ._process_simulator import use_simulator
 from ._recordings import Recording, load_recordings, replay
 from ._reply import DEFAULT_USAGE, Fault, FaultKind, Reply, ToolUse, tokens
 from ._simulator import SeenRequest, Simulator, bedrock_simulator
@@ -19,8 +21,10 @@ __all__ = [
     "SeenRequest",
     "Simulator",
     "ToolUse",
+    "assert_spend",
     "bedrock_simulator",
     "load_recordings",
     "replay",
     "tokens",
+    "use_simulator",
 ]

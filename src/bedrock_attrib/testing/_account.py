@@ -77,6 +77,11 @@ class SimulatedAccount:
         """Add *profile*."""
         self.profiles[profile.id] = self.profiles[profile.arn] = profile
 
+    def clear(self) -> None:
+        """Remove all profiles and invocations."""
+        self.profiles.clear()
+        self.invocations.clear()
+
     def add_invocation(self, invocation: AsyncInvocation) -> None:
         """Add *invocation*."""
         self.invocations[invocation.arn] = invocation

@@ -51,6 +51,11 @@ class Script:
         with self._lock:
             self._rules.append(_Rule(reply, operation, model_id, times))
 
+    def clear(self) -> None:
+        """Remove every reply but the default one."""
+        with self._lock:
+            self._rules.clear()
+
     def choose(self, operation: str, model_id: str) -> Reply:
         """Return the reply to one request, and count its use."""
         with self._lock:

@@ -21,7 +21,7 @@ _POLL_S = 0.02  # Delay until the accepting thread notices that it should stop.
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Server on a free port of the loopback interface, one thread per connection.
+    """Server on the loopback interface, one thread per connection.
 
     Attributes:
         closing: Set when the server closes, which ends every wait of a handler.
@@ -32,11 +32,13 @@ class LoopbackServer(ThreadingHTTPServer):
     # Size of the accept queue: many clients may start at once.
     request_queue_size = 512
 
-    def __init__(self, respond: Callable[[WireRequest], WireAnswer]) -> None:
+    def __init__(
+        self, respond: Callable[[WireRequest], WireAnswer], *, port: int = 0
+    ) -> None:
         self.closing = threading.Event()
         self.respond = respond
         self._open: dict[socket.socket, threading.Thread] = {}
-        super().__init__((_LOOPBACK, 0), _Handler)
+        super().__init__((_LOOPBACK, port), _Handler)
         self._acceptor = threading.Thread(
             target=self.serve_forever,
             args=(_POLL_S,),

@@ -13,6 +13,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from .._model.model_id import parse_model_id
+from ..errors import ConfigError
 from ._account import InferenceProfile, SimulatedAccount
 from ._answers import answer_exchange, with_headers
 from ._aws_errors import error_answer
@@ -65,7 +66,7 @@ class Simulator:
         12
     """
 
-    def __init__(self, *, keep_bodies: bool = False) -> None:
+    def __init__(self, *, port: int = 0, keep_bodies: bool = False) -> None:
         self.requests: list[SeenRequest] = []
         self._keep_bodies = keep_bodies
         self._script = Script()
@@ -73,7 +74,13 @@ class Simulator:
         self._account = SimulatedAccount()
         self._recordings: dict[str, Recording] = {}
         self._numbers = count(1)
-        self._server = LoopbackServer(self._respond)
+        try:
+            self._server = LoopbackServer(self._respond, port=port)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on port {port} of 127.0.0.1: {error}; name another "
+                f"port, or 0 for a free one"
+            ) from error
         self.endpoint_url = self._server.url
 
     @property
@@ -149,6 +156,18 @@ class Simulator:
         """Answer requests of `replay` with *recordings*."""
         self._recordings |= {recording.id: recording for recording in recordings}
 
+    def reset(self) -> None:
+        """Forget all requests, replies, profiles and recordings; number ids anew.
+
+        The port stays the same, so clients of the endpoint still work. For one
+        simulator that serves many tests.
+        """
+        self.requests.clear()
+        self._script.clear()
+        self._account.clear()
+        self._recordings = {}
+        self._numbers = count(1)
+
     def close(self) -> None:
         """Stop answering, within a second, and close the clients made here.
 
@@ -213,14 +232,20 @@ class Simulator:
 
 
 @contextmanager
-def bedrock_simulator(*, keep_bodies: bool = False) -> Iterator[Simulator]:
+def bedrock_simulator(
+    *, port: int = 0, keep_bodies: bool = False
+) -> Iterator[Simulator]:
     """Run a Bedrock endpoint on this machine for a ``with`` block.
 
     Args:
+        port: Port of 127.0.0.1; 0 for any free one.
         keep_bodies: Whether `SeenRequest.body` contains the text of requests, which
             may be a prompt.
+
+    Raises:
+        ConfigError: If the port is not available.
     """
-    simulator = Simulator(keep_bodies=keep_bodies)
+    simulator = Simulator(port=port, keep_bodies=keep_bodies)
     try:
         yield simulator
     finally:

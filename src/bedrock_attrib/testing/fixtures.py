@@ -12,15 +12,9 @@ import pytest
 
 from .._default_recorder import configure
 from .._model.record import CallRecord
-from ._simulator import Simulator, bedrock_simulator
+from ._process_simulator import SETTINGS_OF_THE_MACHINE, process_simulator
+from ._simulator import Simulator
 from ._sink import ListSink
-
-# Settings that boto3 would otherwise take from the machine.
-_SETTINGS_OF_THE_MACHINE = (
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_PROFILE",
-    "AWS_SESSION_TOKEN",
-)
 
 
 @pytest.fixture
@@ -28,14 +22,19 @@ def bedrock_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """A Bedrock endpoint that boto3 finds through the environment, during a test.
 
     The environment has its URL, dummy credentials and the region us-east-1, so that an
-    application's own ``boto3.client("bedrock-runtime")`` uses it.
+    application's own ``boto3.client("bedrock-runtime")`` uses it. All tests of a
+    process share one endpoint, which is reset for each: a client that an application
+    makes once works in every test. For clients that are made when the application is
+    imported, call `use_simulator` in ``conftest.py``.
     """
-    for name in _SETTINGS_OF_THE_MACHINE:
+    for name in SETTINGS_OF_THE_MACHINE:
         monkeypatch.delenv(name, raising=False)
-    with bedrock_simulator() as simulator:
-        for name, value in simulator.environment.items():
-            monkeypatch.setenv(name, value)
-        yield simulator
+    simulator = process_simulator()
+    for name, value in simulator.environment.items():
+        monkeypatch.setenv(name, value)
+    simulator.reset()
+    yield simulator
+    simulator.reset()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ _COSTS = ("wasted", "cost", "per 1,000\nsuccesses", "calls")
 _CALLS = ("first chunk\np50 s", "output", "input", "p99 s", "abandoned", "unpriced")
 
 
-@click.command("compare", epilog=_EPILOG)
+@click.command("compare", epilog=_EPILOG, short_help="Compare groups by cost per call.")
 @click.argument("by")
 @click.argument("values", nargs=-1)
 @click.option(
@@ -185,9 +185,18 @@ def _difference(found: Comparison, group: ComparedGroup) -> str:
     between = interval_text(difference.interval, found.currency, _THOUSAND)
     unpriced = counted(group.unpriced, "call")
     lacking = f"; {unpriced} without a price" if group.unpriced else ""
+    sure = _p_value(group.p_value)
     name, baseline = shortened(group.value), shortened(found.baseline)
     return (
         f"{name}: {group.verdict} than {baseline}"
         if group.verdict in ("cheaper", "more expensive")
         else f"{name}: {group.verdict}"
-    ) + f", {relative} per call ({between} for 1,000; p={group.p_value:.3f}){lacking}."
+    ) + f", {relative} per call ({between} for 1,000; {sure}){lacking}."
+
+
+def _p_value(value: float | None) -> str:
+    is_tiny = value is not None and value < _LEAST_P
+    return f"p<{_LEAST_P}" if is_tiny else f"p={value:.3f}"
+
+
+_LEAST_P = 0.001

@@ -49,10 +49,10 @@ within_option = click.option(
 top_option = click.option(
     "--top",
     type=click.IntRange(0, 1_000),
-    default=5,
+    default=10,
     show_default=True,
     metavar="N",
-    help="Show the N repeated requests that cost most.",
+    help="Show the N most expensive rows of each table, and as many repeated requests.",
 )
 
 

@@ -10,9 +10,9 @@ from enum import Enum
 from itertools import zip_longest
 
 from ..._model.formatting import counted, digits, money
+from ..._model.model_names import short_model
 from ...reports import ExcludedCalls, Interval, Repricing, WastedSpend
 from .._console import printable, results, shortened
-from .._names import short_model
 from .._price_table import print_block
 from .._tables import new_list
 

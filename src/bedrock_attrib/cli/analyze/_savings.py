@@ -19,6 +19,7 @@ from ...reports import (
     identical_requests,
     savings,
 )
+from .._command import runnable
 from .._console import print_remarks, results
 from .._ledgers import by_option
 from .._price_table import overrides_option, price_table, print_block, print_json
@@ -48,7 +49,7 @@ _HEADINGS = {
 }
 
 
-@click.command("savings", epilog=_EPILOG)
+@click.command("savings", epilog=_EPILOG, short_help="Show past and possible savings.")
 @by_option(
     "team,app", "Comma-separated tags or dimensions to group by, besides the model."
 )
@@ -75,11 +76,11 @@ def savings_command(
         content = cast("dict[str, object]", as_json(found))
         print_json(content | {"identical": as_json(identical)})
         return
-    _show(found, identical)
+    _show(found, identical, top)
     print_remarks(found.remarks)
 
 
-def _show(found: SavingsReport, identical: IdenticalRequests) -> None:
+def _show(found: SavingsReport, identical: IdenticalRequests, top: int) -> None:
     out = results()
     spent = f"Spent {money(found.spent, found.currency)}"
     if found.spent is None:
@@ -87,29 +88,54 @@ def _show(found: SavingsReport, identical: IdenticalRequests) -> None:
     if found.since is None:
         out.print("No calls match.")
         return
-    out.print(f"{spent} {span(found.since, found.until)}.\n", soft_wrap=True)
-    _print_wasted(found)
+    out.print(f"{spent} {span(found.since, found.until)}.", soft_wrap=True)
+    _print_summary(found)
+    _print_wasted(found, top)
     for report in found.options:
         out.print()
-        _print_way(report, found)
+        _print_way(report, found, top)
     print_identical(identical)
-    out.print(
+    closing = (
         "\nThese savings overlap, so do not add them up. Check one with: "
-        "bedrock-attrib analyze what-if",
-        soft_wrap=True,
+        "bedrock-attrib analyze what-if"
     )
+    out.print(runnable(closing), soft_wrap=True)
 
 
-def _print_wasted(found: SavingsReport) -> None:
+def _print_summary(found: SavingsReport) -> None:
+    """Print the possible savings, the largest first, in one line."""
+    totals = {
+        each.option: each.total
+        for each in found.options
+        if each.rows and each.option in _WAYS
+    }
+    if totals:
+        ways = [
+            f"{money(totals[option], found.currency)} {_WAYS[option]}"
+            for option in sorted(totals, key=totals.__getitem__, reverse=True)
+        ]
+        results().print(f"Possible savings: {', '.join(ways)}.", soft_wrap=True)
+    results().print()
+
+
+_WAYS = {
+    SavingsOption.CACHE_MORE: "by more caching",
+    SavingsOption.GLOBAL: "by global ids",
+    SavingsOption.FLEX: "by the flex tier",
+    SavingsOption.BATCH: "by batch jobs",
+}
+
+
+def _print_wasted(found: SavingsReport, top: int) -> None:
     if not found.wasted:
         results().print("No failed or abandoned calls, and no retries.")
         return
     print_block(
-        fitting(lambda is_short: _wasted(found, is_short=is_short), ("retries",))
+        fitting(lambda is_short: _wasted(found, top, is_short=is_short), ("retries",))
     )
 
 
-def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
+def _wasted(found: SavingsReport, top: int, *, is_short: bool) -> Table:
     columns = (
         *map(Column, found.by),
         *(
@@ -118,7 +144,7 @@ def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
         ),
     )
     table = new_table("Spent on failed and abandoned calls", columns)
-    for each in found.wasted:
+    for each in found.wasted[:top]:
         table.add_row(
             *named(each.keys, found.by, is_short=is_short),
             f"{each.failed:,}",
@@ -127,14 +153,20 @@ def _wasted(found: SavingsReport, *, is_short: bool) -> Table:
             _cost(each.abandoned, each.abandoned_cost, found.currency),
             f"{each.retries:,}",
         )
+    _add_rest(table, len(found.wasted) - top)
     return table
+
+
+def _add_rest(table: Table, hidden: int) -> None:
+    if hidden > 0:
+        table.add_row(f"{hidden:,} more")
 
 
 def _cost(calls: int, cost: Decimal | None, currency: str) -> str:
     return money(cost, currency) if calls else ""
 
 
-def _print_way(report: SavingsOptionReport, found: SavingsReport) -> None:
+def _print_way(report: SavingsOptionReport, found: SavingsReport, top: int) -> None:
     heading = _HEADINGS[report.option]
     if not report.rows:
         results().print(f"{heading}: none", soft_wrap=True)
@@ -142,7 +174,7 @@ def _print_way(report: SavingsOptionReport, found: SavingsReport) -> None:
         return
     print_block(
         fitting(
-            lambda is_short: _table_of(report, found, is_short=is_short),
+            lambda is_short: _table_of(report, found, top, is_short=is_short),
             ("calls", "cost"),
         )
     )
@@ -152,7 +184,7 @@ def _print_way(report: SavingsOptionReport, found: SavingsReport) -> None:
 
 
 def _table_of(
-    report: SavingsOptionReport, found: SavingsReport, *, is_short: bool
+    report: SavingsOptionReport, found: SavingsReport, top: int, *, is_short: bool
 ) -> Table:
     columns = (
         *map(Column, found.by),
@@ -163,7 +195,7 @@ def _table_of(
     blank = [""] * (len(found.by) - 1)
     heading = _HEADINGS[report.option]
     table = new_table(heading, columns, ("total", *blank, "", "", total, ""))
-    for each in report.rows:
+    for each in report.rows[:top]:
         table.add_row(
             *named(each.keys, found.by, is_short=is_short),
             f"{each.repricing.calls:,}",
@@ -171,6 +203,7 @@ def _table_of(
             money(each.amount, found.currency),
             "; ".join(each.evidence),
         )
+    _add_rest(table, len(report.rows) - top)
     if not any(each.evidence for each in report.rows):
         table.columns.pop()
     return table

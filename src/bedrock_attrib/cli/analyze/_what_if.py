@@ -39,7 +39,7 @@ Examples:
 _CALLS = ("calls",)
 
 
-@click.command("what-if", epilog=_EPILOG)
+@click.command("what-if", epilog=_EPILOG, short_help="Price a period in another way.")
 @click.option("--model", metavar="ID", help="Another model, as passed to Bedrock.")
 @click.option("--tier", metavar="TIER", help="Another tier, such as flex or priority.")
 @click.option("--batch", is_flag=True, help="Batch jobs; the same as --tier batch.")
@@ -111,7 +111,7 @@ def _table(found: WhatIfReport, *, is_short: bool) -> Table:
         *map(Column, found.by),
         *(
             Column(heading, is_number=True)
-            for heading in (*_CALLS, "cost", "instead", "saved", "")
+            for heading in (*_CALLS, "cost", "instead", "saved", "change")
         ),
     )
     totals = ("total", *[""] * (len(found.by) - 1), *_figures(found.total, found))

@@ -18,10 +18,10 @@ from rich.text import Text
 
 from ..._model.cost import ZERO, add
 from ..._model.formatting import money, short_count
+from ..._model.model_names import short_model
 from ..._model.usage import CACHE_WRITE_UNITS, Unit
 from ...reports import SpendReport, SpendTotals
 from .._console import is_animated
-from .._names import short_model
 from .._tables import NO_TAG
 from ..report._spend_table import cost_cell
 

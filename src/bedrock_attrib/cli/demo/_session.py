@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ...metrics.names import COST
 from ...reports import spend_by
+from .._command import runnable
 from .._console import remarks, results
 from .._price_table import print_block
 from ._endpoint import MeteredEndpoint, metered_endpoint
@@ -87,7 +88,7 @@ def run_demo(settings: Settings) -> int:
 def how_to_report(ledger: Path) -> str:
     """Return commands to use with the stored calls."""
     name = shlex.quote(str(ledger))
-    return (
+    return runnable(
         f"All calls are stored in {ledger}. Next:\n"
         f"  bedrock-attrib report --ledger {name} --by team,app,model\n"
         f"  bedrock-attrib report --ledger {name} -o report.html   a page with charts\n"
@@ -154,7 +155,7 @@ def _write(found: Results, settings: Settings) -> None:
         out.print()
         print_block(part)
     port = settings.port or DEFAULT_PORT
-    out.print(Text(f"\n{how_to_look(port)}"), soft_wrap=True)
+    out.print(Text(runnable(f"\n{how_to_look(port)}")), soft_wrap=True)
 
 
 def _serve_until_interrupted(page: MetricsPage) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..._config import Config
+from .._command import runnable
 from .._console import results
 from .._json import JsonObject
 from .._ledgers import bare_ledger_option
@@ -143,8 +144,8 @@ def _print(findings: Iterable[Finding]) -> None:
         area = finding.area
         shown = Text(finding.what)
         if finding.next_step:
-            shown.append(f"\n→ {finding.next_step}", style=style)
+            shown.append(f"\n→ {runnable(finding.next_step)}", style=style)
         grid.add_row(Text(heading, style="bold"), Text(mark, style=style), shown)
     print_block(grid)
-    closing = Text.assemble(("\nNext: ", "bold"), next_step(known))
+    closing = Text.assemble(("\nNext: ", "bold"), runnable(next_step(known)))
     results().print(closing, soft_wrap=True)

@@ -33,6 +33,8 @@ _OPTIONAL = (
         "bedrock-attrib demo",
     ),
     ("aio", "aiobotocore", "aiobotocore", "async clients"),
+    ("celery", "celery", "celery", "tags of Celery's tasks"),
+    ("rq", "rq", "rq", "tags of RQ's jobs"),
     (
         "otlp",
         "opentelemetry.exporter.otlp.proto.http",

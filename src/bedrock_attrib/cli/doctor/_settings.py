@@ -199,15 +199,26 @@ def examine_metrics(config: Config | None) -> Iterator[Finding]:
 
 def examine_aws() -> Iterator[Finding]:
     """Report the AWS region. Credentials are not read."""
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = os.environ.get("AWS_DEFAULT_REGION")
+    unread = os.environ.get("AWS_REGION")
     if region:
-        yield Finding(_AWS, State.OK, f"region {region}, from the environment")
+        yield Finding(_AWS, State.OK, f"region {region}, from AWS_DEFAULT_REGION")
+    elif unread:
+        # botocore 1.44.5, configprovider.py, reads AWS_DEFAULT_REGION alone. Checked
+        # 2026-12-01.
+        yield Finding(
+            _AWS,
+            State.NOTE,
+            f"AWS_REGION is {unread}, which boto3 does not read",
+            f"If clients fail with NoRegionError: set AWS_DEFAULT_REGION={unread}, or "
+            f"pass region_name to boto3.",
+        )
     else:
         yield Finding(
             _AWS,
             State.NOTE,
             "no region in the environment; a profile or your code may set one",
-            "If clients fail with NoRegionError: set AWS_REGION, or pass "
+            "If clients fail with NoRegionError: set AWS_DEFAULT_REGION, or pass "
             "region_name to boto3.",
         )
     yield Finding(

@@ -32,7 +32,7 @@ day replaces its file.
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Export every call to Parquet.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @names_option(
     "--tag",

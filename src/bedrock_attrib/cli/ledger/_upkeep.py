@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from ...ledger import Ledger, check_ledger
-from .._console import remarks, results
+from .._console import print_remarks, results
 from .._ledgers import ledger_name_option, opened, written_ledger_option
 from .._price_table import json_option, print_json
 from ._info import file_bytes
@@ -73,7 +73,7 @@ def _age(
     return timedelta(hours=int(found[1]) * _HOURS[found[2]])
 
 
-@click.command(epilog=_PRUNE_EPILOG)
+@click.command(epilog=_PRUNE_EPILOG, short_help="Delete old calls and sums.")
 @click.option(
     "--calls-older-than",
     "calls_age",
@@ -141,7 +141,7 @@ def prune(
     if sums_before is not None:
         out.print(f"sums before {_text(sums_before)} {verb} deleted", soft_wrap=True)
     if not dry_run:
-        remarks().print("To free the space: bedrock-attrib ledger compact")
+        print_remarks(["To free the space: bedrock-attrib ledger compact"])
 
 
 def _hour_start(at: datetime) -> datetime:

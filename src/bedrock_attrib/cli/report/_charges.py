@@ -11,11 +11,11 @@ from rich.text import Text
 
 from ..._model.cost import ZERO, add
 from ..._model.formatting import decimals_of, exact_money, list_price
+from ..._model.model_names import short_model
 from ...ledger import Ledger
 from ...reports import ChargeRow, ChargesReport, Selection, charges, tabulate_charges
 from .._console import shortened
 from .._ledgers import ledger_option, selection_options
-from .._names import short_model
 from .._price_table import json_option
 from .._tables import Column, new_list, new_table
 from ._json import charges_json
@@ -53,7 +53,9 @@ _AT_OTHER_PRICES = (
 )
 
 
-@click.command("charges", epilog=_EPILOG)
+@click.command(
+    "charges", epilog=_EPILOG, short_help="Show amounts as counts times list prices."
+)
 @format_option(LIST_FORMATS)
 @output_option()
 @json_option

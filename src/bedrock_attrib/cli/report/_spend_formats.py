@@ -14,6 +14,7 @@ from ...ledger import Ledger
 from ...reports import Selection, SpendReport, spend_by, tabulate_spend
 from ...reports._dimensions import DEFAULT_PAGE_BY
 from ...reports.focus import Account, focus_table
+from .._command import runnable
 from .._console import results
 from .._ledgers import progress_bar
 from .._price_table import price_table
@@ -106,9 +107,9 @@ def _table(asked: Asked) -> tuple[str, ...]:
     table = spend_table(report, is_exact=asked.is_exact, width=width)
     title = Text(spend_title(report), style="bold")
     if not report.total.calls:
-        write_block(Group(title, Text(_NOTHING)), asked.output)
+        write_block(Group(title, Text(runnable(_NOTHING))), asked.output)
         return report.remarks
-    closing = Text(f"\n{_closing(report)}")
+    closing = Text(runnable(f"\n{_closing(report)}"))
     write_block(Group(title, table, closing), asked.output)
     return report.remarks
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from rich.table import Table
 
 from ..._model.formatting import decimals_of, exact_money, money, share, short_count
+from ..._model.model_names import short_model
 from ...reports import SpendReport, SpendRow, SpendTotals
 from .._console import printable, results, shortened
-from .._names import short_model
 from .._tables import NO_TAG, Column, new_table
 from ._output import WIDEST
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..._model.formatting import counted, share
+from ..._model.model_names import short_model
 from ...ledger import Ledger
 from ...reports import (
     Selection,
@@ -19,7 +20,6 @@ from ...reports import (
 )
 from .._console import shortened
 from .._ledgers import by_option, ledger_option, names_option, selection_options
-from .._names import short_model
 from .._numbers import Within
 from .._price_table import json_option
 from .._tables import NO_TAG, Column, new_list, new_table
@@ -45,7 +45,7 @@ With --fail-above, exit code 1 means that more calls than that lack a tag.
 _TOO_MANY = 1
 
 
-@click.command("unattributed", epilog=_EPILOG)
+@click.command("unattributed", epilog=_EPILOG, short_help="Show calls that lack tags.")
 @names_option("--tag", "Comma-separated tags that every call should have.", "team")
 @by_option("model,region,operation")
 @click.option(

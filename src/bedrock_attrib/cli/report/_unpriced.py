@@ -37,7 +37,9 @@ Examples:
 """
 
 
-@click.command("unpriced", epilog=_EPILOG)
+@click.command(
+    "unpriced", epilog=_EPILOG, short_help="Show calls that are not fully priced."
+)
 @format_option(LIST_FORMATS)
 @output_option()
 @json_option

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from ..._model.cost import add
 from ..._model.formatting import counted, digits, money, short_count
+from ..._model.model_names import short_model
 from ...reports import SpendTotals
 from .._json import JsonObject
-from .._names import short_model
 from .._tables import NO_TAG
 from ._rates import Keys, Rates, Spends
 

@@ -89,6 +89,10 @@ class Reader:
         """Return every tag set that was recorded and not pruned."""
         return [read_tags(text) for _, text in self._texts.texts("tag_sets")]
 
+    def dimension_sets(self) -> list[CallDimensions]:
+        """Return the dimensions of every kind of call that was recorded."""
+        return [self._texts.dimensions(id_) for id_ in self._texts.dimension_sets(None)]
+
     def rates_of(self, dimensions: CallDimensions) -> Rates | None:
         """Return the rates that priced calls; None where amounts were given."""
         return self._texts.rates_of(dimensions)

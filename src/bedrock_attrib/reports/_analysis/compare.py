@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,8 +83,9 @@ def compare(
     if not values:
         order = sorted(found, key=lambda value: (-found[value].calls, value))
         found = {value: found[value] for value in order}
-    _check(by, found, baseline, remarks)
-    base = next(iter(found)) if baseline is None else baseline
+    base = _baseline(dimension, found, baseline)
+    _check(by, found, base, remarks)
+    base = next(iter(found)) if base is None else base
     return Comparison(
         by,
         *reading.span,
@@ -132,9 +133,15 @@ class _GroupReader:
             self.span = since, until = points[0], points[1]
             self._add_sums(reader, selection, (since, until), is_open=is_open)
             for record, kind in selected_calls(reader, selection, since, until):
-                group = self.groups.get(self.dimension.read(record.tags, kind) or "")
+                value = self.dimension.read(record.tags, kind) or ""
+                group = self.groups.get(self._requested(value))
                 if group is not None:
                     group.sample(record)
+
+    def _requested(self, value: str) -> str:
+        """Return the name by which *value* was requested: its own, or a short one."""
+        names = (value, *self.dimension.names_of(value))
+        return next((name for name in names if name in self.groups), value)
 
     def _add_sums(
         self,
@@ -150,7 +157,7 @@ class _GroupReader:
                 continue
             if is_open:
                 self.groups.setdefault(value, GroupTotals())
-            group = self.groups.get(value)
+            group = self.groups.get(self._requested(value))
             if group is not None:
                 group.add(part)
                 self.currencies.add(part.dimensions.currency)
@@ -179,6 +186,18 @@ def _single_call_remarks(found: dict[str, GroupTotals]) -> Iterator[str]:
         f"percentiles are based on these ({', '.join(few)}), all other figures on "
         f"all calls"
     )
+
+
+def _baseline(
+    dimension: Dimension, found: Iterable[str], baseline: str | None
+) -> str | None:
+    """Return the value of *found* that *baseline* is, or a short name of it."""
+    if baseline is None or baseline in found:
+        return baseline
+    for value in found:
+        if baseline in dimension.names_of(value):
+            return value
+    return baseline
 
 
 def _check(

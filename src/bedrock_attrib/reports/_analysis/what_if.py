@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
 from .._tables.price_coverage import PriceCoverage, add_known
 from .._tables.remarks import remarks_on
-from .alternative import Alternative
+from .alternative import Alternative, model_named
 from .repricing import Repriced, Repricer
 from .single_calls import QUOTIENT, only_currency
 
@@ -156,6 +156,9 @@ def what_if(
         LedgerError: If the ledger cannot be read.
     """
     table = PriceTable.bundled() if prices is None else prices
+    if alternative.model is not None:
+        named = model_named(alternative.model, table.model_ids)
+        alternative = replace(alternative, model=named)
     alternative.check(table)
     dimensions = dimensions_of("what-if", by)
     chosen = selection or Selection()

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from ..._model.tags import NO_TAGS
 from ...ledger import Ledger, Reader
 from .._calendar import is_before
 from .._dimensions import DIMENSION_NAMES, TIME_AND_UNIT_NAMES, Dimension
@@ -33,6 +34,7 @@ def remarks_on(
     named += [each.dimension for each in selection.filters]
     return [
         *_unknown_tags(reader, named),
+        *_unknown_values(reader, selection),
         *_absent_tags(reader, selection, points),
         *_cut_hours(reader, points),
     ]
@@ -68,6 +70,40 @@ def _unknown_tags(reader: Reader, dimensions: Iterable[Dimension]) -> Iterator[s
         names += [f"{len(known) - _MOST_NAMES} others"] * (len(known) > _MOST_NAMES)
         there = f" (there are {', '.join(names)})" if known else ""
         yield f"No call has a tag {_short(tag)!r}{there}{meant}"
+
+
+def _unknown_values(reader: Reader, selection: Selection) -> Iterator[str]:
+    """Yield values of filters that no call of the ledger has."""
+    for each in selection.filters:
+        if not each.values:
+            continue
+        known = _values_of(reader, each.dimension)
+        names = {name for value in known for name in each.dimension.names_of(value)}
+        for value in each.values:
+            if known and value not in known and value not in names:
+                similar = _similar(value, {*known, *names})
+                meant = f"; did you mean {_short(similar)}?" if similar else ""
+                yield f"No call has {each.dimension.name}={_short(value)}{meant}"
+
+
+def _values_of(reader: Reader, dimension: Dimension) -> set[str]:
+    found = (
+        {dimension.read(NO_TAGS, kind) for kind in reader.dimension_sets()}
+        if dimension.tag is None
+        else {tags.get(dimension.tag) for tags in reader.tag_sets()}
+    )
+    return {value for value in found if value}
+
+
+def _similar(value: str, known: Iterable[str]) -> str:
+    """Return the most similar of *known*, whatever its case; empty if there is none."""
+    plain = {_plain(each): each for each in sorted(known)}
+    found = difflib.get_close_matches(_plain(value), plain, n=1)
+    return plain[found[0]] if found else ""
+
+
+def _plain(value: str) -> str:
+    return value.casefold().replace(" ", "-").replace("_", "-")
 
 
 def _short(key: str) -> str:

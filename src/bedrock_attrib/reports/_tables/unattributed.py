@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 
 from ...errors import ConfigError
 from ...ledger import Ledger
@@ -99,6 +101,7 @@ def unattributed(
     found: dict[tuple[tuple[str, ...], tuple[str | None, ...]], SpendTotals] = {}
     hours: dict[object, tuple[datetime, datetime]] = {}
     lacking, total = SpendTotals(), SpendTotals()
+    others: Counter[str] = Counter()
     since, until = chosen.since, chosen.until
     with ledger.reading() as reader:
         whole = reader.span()
@@ -116,6 +119,7 @@ def unattributed(
                 if not missing:
                     continue
                 lacking.add(part)
+                others.update(dict.fromkeys(part.tags, part.calls))
                 keys = tuple(
                     each.read(part.tags, part.dimensions) for each in dimensions
                 )
@@ -136,8 +140,21 @@ def unattributed(
         tuple(rows),
         lacking,
         total,
-        tuple(remarks),
+        (*remarks, *_misspelt(tags, others)),
     )
+
+
+def _misspelt(tags: Iterable[str], others: Mapping[str, int]) -> Iterator[str]:
+    """Yield tags of these calls that look like a required one."""
+    plain = {key.casefold(): key for key in sorted(others)}
+    for tag in tags:
+        for each in get_close_matches(tag.casefold(), plain, cutoff=_SIMILAR):
+            key, calls = plain[each], others[plain[each]]
+            if key not in tags:
+                yield f"Of these calls, {calls:,} with a tag {key!r}: is {tag!r} meant?"
+
+
+_SIMILAR = 0.7
 
 
 def _widened(

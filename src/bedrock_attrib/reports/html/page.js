@@ -236,6 +236,7 @@
         seen += 1;
         sum += exact(row.cells[column].dataset.v);
       });
+      table.tFoot.hidden = seen < rows.length; // it is the total of all rows
       said.textContent = seen + " of " + rows.length + " rows, together " + (data.sign || "") + written(sum) + (data.sign ? "" : " " + data.currency);
     };
     field.addEventListener("input", find);
