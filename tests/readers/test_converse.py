@@ -128,7 +128,9 @@ def test_negative_counts(meter: Any, method: str, case: str) -> None:
     assert record.cost is None
     assert record.price_status is PriceStatus.UNPRICED
     assert record.price_reason.startswith(source[method])
-    assert record.price_reason.endswith(": a count is no whole number from zero up")
+    assert record.price_reason.endswith(
+        ": a count is not a whole number from 0 to 10^12"
+    )
 
 
 def test_whole_float_is_a_count(meter: Any) -> None:

@@ -10,7 +10,14 @@ import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
-from .._readers import OPERATIONS, BodyAnswer, is_rejected
+from .._readers import (
+    OPERATIONS,
+    BodyAnswer,
+    is_count,
+    is_rejected,
+    number_in,
+    plain_name,
+)
 from .._recording.call import NO_RETRIES, Call
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
@@ -266,14 +273,14 @@ def _doubtful_error(
     if response is None:
         if exception is None or isinstance(exception, _BEFORE_SENDING):
             return None
-        return error_name(exception)
+        return plain_name(error_name(exception)) or "Error"
     http_response, parsed = response
     status = http_response.status_code
     return None if is_rejected(status) else _error_code(parsed, status)
 
 
 def _error_code(parsed: Any, status: int) -> str:
-    return str(parsed.get("Error", {}).get("Code") or status)
+    return plain_name(parsed.get("Error", {}).get("Code")) or str(status)
 
 
 def _end_without_answer(call: Call) -> None:
@@ -309,6 +316,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         answer = BodyAnswer(row, dict(headers), call.target.model)
         body, length = parsed[row.body], headers.get("content-length")
         observe_it = observe_aio_body if is_async_body(body) else observe_body
-        observe_it(body, call, answer, int(length) if length else None)
+        size = number_in(length)
+        observe_it(body, call, answer, size if is_count(size) else None)
         return
     recorder.answered(call, kept or _NOTHING)

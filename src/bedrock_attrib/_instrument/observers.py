@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from .._model.record import UsageReading
-from .._readers import BodyAnswer, Events, is_final
+from .._readers import BodyAnswer, Events, is_final, plain_name
 from .._recording.call import Call
 
 
@@ -222,7 +222,7 @@ def error_name(error: BaseException) -> str:
     """AWS error code of *error*, or its class name."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    return str(code) if code else type(error).__name__
+    return plain_name(code) or type(error).__name__
 
 
 def _body_error_name(error: BaseException) -> str:

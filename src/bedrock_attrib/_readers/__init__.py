@@ -8,6 +8,7 @@ from .failures import (
     status_without_answer,
     with_earlier_attempts,
 )
+from .gate import MOST_COUNTED, gate_names, is_count, number_in, plain_name
 from .json_scan import outer_value, whole_object
 from .operations import OPERATIONS, Operation, operation_named
 from .raw_http import (
@@ -23,6 +24,7 @@ from .responses import Kept, needs_body
 from .streams import Events, is_final, read_unfinished
 
 __all__ = [
+    "MOST_COUNTED",
     "OPERATIONS",
     "BodyAnswer",
     "Events",
@@ -31,13 +33,17 @@ __all__ = [
     "RequestFacts",
     "RequestReader",
     "events_of",
+    "gate_names",
     "has_guardrail_in",
+    "is_count",
     "is_final",
     "is_rejected",
     "merge_request",
     "needs_body",
+    "number_in",
     "operation_named",
     "outer_value",
+    "plain_name",
     "read_document_of",
     "read_headers",
     "read_http_body",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._model.record import UsageReading
+from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
+from .gate import MOST_COUNTED, is_count
 from .usage_formats import Fields, UsageFormat, anthropic_lifetimes
 
 LIFETIME_UNITS = {
@@ -73,10 +74,10 @@ def read_numbers(
         vendor: Vendor of the model.
     """
     if not (
-        (prompt is None or (type(prompt) is int and prompt >= 0))
-        and (output is None or (type(output) is int and output >= 0))
-        and (cached is None or (type(cached) is int and cached >= 0))
-        and (written is None or (type(written) is int and written >= 0))
+        (prompt is None or (type(prompt) is int and 0 <= prompt <= _MOST))
+        and (output is None or (type(output) is int and 0 <= output <= _MOST))
+        and (cached is None or (type(cached) is int and 0 <= cached <= _MOST))
+        and (written is None or (type(written) is int and 0 <= written <= _MOST))
     ):
         numbers = (prompt, output, cached, written)
         return _read_odd_numbers(usage_format, numbers, lifetimes, vendor)
@@ -99,6 +100,7 @@ def read_numbers(
     return reading
 
 
+_MOST = MOST_COUNTED
 # Looking a member up on its enum costs more than the rest of a line.
 _INPUT, _OUTPUT = Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN
 _CACHE_READ = Unit.CACHE_READ_TOKEN
@@ -120,9 +122,8 @@ def _read_odd_numbers(
         for number in numbers
     ]
     if list(map(type, whole)) == list(map(type, numbers)):
-        return UsageReading(
-            None, "", f"{usage_format.source}: a count is no whole number from zero up"
-        )
+        note = f"{usage_format.source}: a count is not a whole number from 0 to 10^12"
+        return UsageReading(None, "", note, PriceReason.USAGE_UNREADABLE)
     prompt, output, cached, written = whole
     return read_numbers(
         usage_format, prompt, output, cached, written, lifetimes, vendor
@@ -151,7 +152,7 @@ def add_cache_writes(
         split: dict[Unit, int] = {}
         for lifetime, count in lifetimes.items():
             unit = LIFETIME_UNITS.get(lifetime)
-            if unit is None or type(count) is not int or count < 0:
+            if unit is None or not is_count(count):
                 _doubt(reading, "cache writes of a lifetime that is not known")
             elif count:
                 split[unit] = count

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
+from .gate import is_count, number_in
 from .json_scan import has_content, last_value, whole_object
 
 _BYTES = (bytes, bytearray, str)
@@ -94,7 +95,7 @@ def _has(body: Any, key: str) -> bool:
 
 
 def _positive(value: Any, default: int) -> int:
-    return value if type(value) is int and value > 0 else default
+    return value if is_count(value) and value > 0 else default
 
 
 def _is_file(body: Any) -> bool:
@@ -221,12 +222,12 @@ def _nova_reel(body: Any) -> RequestFacts:
 
 
 def _luma(body: Any) -> RequestFacts:
-    seconds = str(_value(body, "duration") or "5s").removesuffix("s")
+    seconds = number_in(str(_value(body, "duration") or "5s").removesuffix("s"))
     is_small = _value(body, "resolution") == "540p"
     unit = Unit.OUTPUT_VIDEO_SECOND_540P if is_small else Unit.OUTPUT_VIDEO_SECOND_720P
-    if not seconds.isdecimal():
+    if not is_count(seconds):
         return RequestFacts(missing="seconds of video", replaces_tokens=True)
-    return _video(unit, int(seconds))
+    return _video(unit, seconds)
 
 
 def _video(unit: Unit, seconds: int) -> RequestFacts:

@@ -9,6 +9,7 @@ from .._model.model_id import ModelRef
 from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
 from .counts import read_numbers
+from .gate import number_in
 from .guardrails import add_units, check_units, policy_units, trace_units
 from .usage_formats import (
     CONVERSE,
@@ -219,24 +220,16 @@ def read_invoke(kept: HeaderCounts, model: ModelRef) -> UsageReading:
     else:
         reading = read_numbers(
             HEADERS,
-            _number(prompt),
-            _number(output),
-            _number(cached),
-            _number(written),
+            number_in(prompt),
+            number_in(output),
+            number_in(cached),
+            number_in(written),
             None,
             model.vendor,
         )
     reading.tier = tier
     reading.latency_mode = mode
     return reading
-
-
-def _number(text: str | None) -> Any:
-    """*text* as a number; text that is none is returned, and not believed later."""
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return text
 
 
 def read_invoke_stream(kept: HeaderCounts, _model: ModelRef) -> UsageReading:

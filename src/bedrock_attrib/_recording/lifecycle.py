@@ -23,7 +23,13 @@ from .._model.record import (
     UsageReading,
     moment,
 )
-from .._readers import BodyAnswer, Kept, status_of_refusal, status_without_answer
+from .._readers import (
+    BodyAnswer,
+    Kept,
+    plain_name,
+    status_of_refusal,
+    status_without_answer,
+)
 from .._readers.request_size import request_size
 from .._runtime.background import BackgroundReaders
 from .._runtime.batch_queue import BatchQueue
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from .request_hash import RequestHasher
 
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
+_NO_NAME = "Error"  # in the place of a code that is a text
 _REFUSED = PriceState(
     PriceStatus.FREE, "refused before it was sent", PriceReason.REFUSED
 )
@@ -232,7 +239,8 @@ class CallLifecycle:
         if self._current_span is not None:
             call.span = self._current_span()
         outcome = _OK if report.error is None else _ERROR
-        call.end(outcome, report.error)
+        error = None if report.error is None else plain_name(report.error) or _NO_NAME
+        call.end(outcome, error)
         try:
             fill(call, report)
         except Exception as fault:
@@ -265,11 +273,13 @@ class CallLifecycle:
 
     def rejected(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
+        error = plain_name(error) or str(http_status)
         call.failure = status_of_refusal(http_status, error)
         self._end(call, _ERROR, error)
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
         """End a call that failed without an answer."""
+        error = plain_name(error) or _NO_NAME
         call.failure = status_without_answer(error, was_sent=was_sent)
         self._end(call, _ERROR, error)
 
@@ -316,6 +326,8 @@ class CallLifecycle:
         error: str | None = None,
         at: float | None = None,
     ) -> None:
+        if error is not None:
+            error = plain_name(error) or _NO_NAME
         if call.end(outcome, error, at):
             self._put(call)
 

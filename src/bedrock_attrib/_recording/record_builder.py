@@ -23,13 +23,14 @@ from .._readers import (
     Events,
     merge_request,
     operation_named,
+    plain_name,
     read_unfinished,
     request_reader,
     status_without_answer,
 )
 from .call import Call
 from .call_target import CallTarget
-from .price_state import REQUEST_NOT_READ, price_state
+from .price_state import REQUEST_NOT_READ, USAGE_UNREADABLE, price_state
 
 if TYPE_CHECKING:
     from ..pricing import PriceTable
@@ -130,7 +131,39 @@ def build_record(
         outcome=outcome,
         error=call.error,
         attempts=call.attempts,
-        request_id=call.request_id,
+        request_id=plain_name(call.request_id),
+        doubtful_attempts=call.doubtful_attempts,
+        request_hash=call.request_hash,
+    )
+
+
+def bare_record(call: Call) -> CallRecord:
+    """Build the record of *call* from what was known before it was answered.
+
+    The last resort, where reading or pricing its answer has failed altogether.
+    """
+    target = call.target
+    return CallRecord(
+        id=IDS.text(IDS.take()),
+        started_at=moment(call.started_at),
+        operation=target.operation.name,
+        model=target.model,
+        region=target.region,
+        tier="default",
+        latency_mode="standard",
+        tags=call.tags,
+        usage=None,
+        usage_source="",
+        cost=None,
+        price_status=PriceStatus.UNPRICED,
+        price_reason=USAGE_UNREADABLE.reason,
+        price_reason_code=USAGE_UNREADABLE.code,
+        duration_s=_duration_s(call),
+        time_to_first_chunk_s=None,
+        outcome=call.outcome or _OK,
+        error=call.error,
+        attempts=call.attempts,
+        request_id=plain_name(call.request_id),
         doubtful_attempts=call.doubtful_attempts,
         request_hash=call.request_hash,
     )
