@@ -160,6 +160,7 @@ class AbandonedStreamObserver(StreamObserver):
         if events.first is None:
             events.first = event
         events.add(event)
+        events.note(event)
         if is_final(event):
             self._recorder.stream_drained(self._call)
         return self._call.ended is not None

@@ -65,13 +65,13 @@ class StreamObserver:
             self.saw_final(event)
 
     def saw_final(self, event: Any) -> None:
-        """Copy the final event, and end the call if its span may end with it.
+        """Note what a final event states, and end the call if its span may end with it.
 
         Other instrumentations end their span with the final event: those of
         opentelemetry-instrumentation-botocore 0.66b2, checked 2026-11-25.
         """
-        self.events.last = _copy_of(event)
-        if self.has_span:
+        self.events.note(event)
+        if self.has_span and is_final(event):
             self._end(None)
 
     def finished(self) -> None:
@@ -131,14 +131,6 @@ class StreamObserver:
             self._recorder.stream_ended(self._call, error)
         except Exception as fault:
             self._recorder.faults.note("stream", fault)
-
-
-def _copy_of(event: Any) -> Any:
-    """A copy of a final event as deep as it is read; the caller may change its own."""
-    metadata = event.get("metadata")
-    if metadata is None:
-        return event
-    return {"metadata": {**metadata, "usage": dict(metadata.get("usage") or {})}}
 
 
 class BodyObserver:

@@ -61,6 +61,7 @@ class FlatEventStream(ObservedEventStream):
         observer = self._bedrock_attrib
         has_span = observer.has_span
         seen = observer.events
+        append = seen.last.append
         raw_events, parse = parts_of(self)
         with observer:
             for raw in raw_events:
@@ -72,8 +73,7 @@ class FlatEventStream(ObservedEventStream):
                     yield event
                     continue
                 # `observer.saw`, written out.
-                seen.before_last = seen.last
-                seen.last = event
+                append(event)
                 seen.count += 1
                 if "metadata" in event or (has_span and is_final(event)):
                     observer.saw_final(event)

@@ -12,6 +12,7 @@ from .bodies import complete, read_body
 from .json_scan import outer_object
 from .operations import Operation
 from .responses import header_counts
+from .statements import read_statements
 from .streams import Event, Events
 
 _METADATA = "ResponseMetadata"
@@ -95,7 +96,9 @@ def read_http_body(
         read_body(body, reading, model)
         return reading
     document = outer_object(body, row.members)
-    return reading if document is None else row.read(row.keep(document), model)
+    if document is None:
+        return reading
+    return read_document_of(row, document, reading, model)
 
 
 def has_guardrail_in(row: Operation, body: bytes) -> bool:
@@ -113,7 +116,12 @@ def read_document_of(
     if row.body is not None:
         complete(document, reading, model)
         return reading
-    return row.read(row.keep(document), model)
+    kept = row.keep(document)
+    if kept is None:
+        return reading
+    reading = row.read(kept, model)
+    read_statements(document, reading, model)
+    return reading
 
 
 def events_of(stream: Iterable[Event | bytes | str]) -> Events:
@@ -128,6 +136,7 @@ def events_of(stream: Iterable[Event | bytes | str]) -> Events:
         if events.first is None:
             events.first = event
         events.add(event)
+        events.note(event)
     return events
 
 

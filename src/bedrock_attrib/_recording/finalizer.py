@@ -21,6 +21,7 @@ from .price_state import NOT_READ
 from .record_builder import (
     bare_record,
     build_record,
+    end_in_error,
     group_of,
     judge_dropped,
     read_stream,
@@ -104,6 +105,8 @@ class Finalizer:
 
     def _finalize_one(self, call: Call, batch: FinishedCalls) -> None:
         reading = gate_names(self._reading_of(call))
+        if reading.error is not None:
+            end_in_error(call, reading.error)
         key = _group_key(call, reading)
         counts = reading.counts
         group = None if key is None else call.target.groups.get(key)
@@ -220,6 +223,7 @@ def _group_key(call: Call, reading: UsageReading) -> tuple[object, ...] | None:
         or not reading.counts
         or reading.estimated
         or reading.missing
+        or reading.uncounted
         or reading.invoked_model is not None
     ):
         return None

@@ -48,10 +48,18 @@ def read_stream(call: Call, events: Events) -> UsageReading:
     else:
         reading = _read_unfinished(target, events)
         call.outcome = call.outcome or (_OK if call.was_read else Outcome.ABANDONED)
+    if reading.error is not None:
+        end_in_error(call, reading.error)
     if isinstance(opening, UsageReading):
         reading.tier = reading.tier or opening.tier
         reading.latency_mode = reading.latency_mode or opening.latency_mode
     return reading
+
+
+def end_in_error(call: Call, error: str) -> None:
+    """Note that the answer of *call*, which came whole, states an error."""
+    call.outcome = Outcome.ERROR
+    call.error = call.error or error
 
 
 def _read_unfinished(target: CallTarget, events: Events) -> UsageReading:
@@ -122,7 +130,7 @@ def build_record(
         tags=call.tags,
         usage=usage,
         usage_source="" if usage is None else reading.source,
-        cost=None if quote is None else quote.cost,
+        cost=None if quote is None or status is _UNPRICED else quote.cost,
         price_status=status,
         price_reason=reason,
         price_reason_code=code,
@@ -189,6 +197,7 @@ def group_of(
         or record.model is not pricer.model
         or reading.estimated
         or reading.missing
+        or reading.uncounted
     ):
         return None
     resolved = pricer.resolved(
@@ -258,7 +267,7 @@ def price_again(
     status, reason, code = price_state(reading, quote, None, record.doubtful_attempts)
     return record._replace(
         model=model,
-        cost=quote.cost,
+        cost=None if status is _UNPRICED else quote.cost,
         price_status=status,
         price_reason=reason,
         price_reason_code=code,
@@ -323,3 +332,4 @@ def routed(router: ModelRef, invoked: str) -> ModelRef:
 
 # Looking a member up on its enum costs more than the rest of a line.
 _OK, _PRICED = Outcome.OK, PriceStatus.PRICED
+_UNPRICED = PriceStatus.UNPRICED

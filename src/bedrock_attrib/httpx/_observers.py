@@ -90,8 +90,8 @@ class HttpStreamObserver:
             return  # read to its end, and closed after that
         self._call.was_read = was_read or self._is_done
         try:
-            if error is None and self._events.last is not None:
-                _, error = self._read(self._events.last)
+            if error is None and self._events.last:
+                _, error = self._read(self._events.last[-1])
         except Exception as fault:
             recorder.faults.note("httpx stream", fault)
         recorder.stream_ended(self._call, error)
