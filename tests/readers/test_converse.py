@@ -213,6 +213,10 @@ def test_served_tier_and_latency(meter: Any, method: str) -> None:
         "amazon.nova-pro-v1:0", Reply(), performanceConfig={"latency": "optimized"}
     )
     assert (record.tier, record.latency_mode) == ("default", "standard")
+    assert record.price_status is PriceStatus.ESTIMATED
+    assert record.price_reason == (
+        "optimized was asked for, and the answer does not state it"
+    )
 
 
 @pytest.mark.parametrize("method", ["invoke", "invoke_stream"])

@@ -11,8 +11,13 @@ from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
 from .._readers import (
+    ANSWERED_LOCALLY,
     OPERATIONS,
+    SYSTEM_TOOL,
+    Asked,
     BodyAnswer,
+    ConverseCounts,
+    count_groundings,
     is_count,
     is_rejected,
     number_in,
@@ -33,6 +38,7 @@ WHO = f"bedrock-attrib-who.{SERVICE}"
 
 _KEY = "bedrock_attrib"
 _NOTHING: Mapping[str, Any] = {}
+_NOTHING_ASKED = Asked(None, None, has_system_tool=False)
 
 # Raised before a byte of the request can have reached AWS. botocore 1.44.5.
 _BEFORE_SENDING = (
@@ -179,6 +185,10 @@ class Handlers:
             body = params.get("body")
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
+                if call.target.model.vendor == "amazon" and SYSTEM_TOOL in body:
+                    call.asked = (call.asked or _NOTHING_ASKED)._replace(
+                        has_system_tool=True
+                    )
         except Exception as fault:
             call.lifecycle.faults.note("send", fault)
 
@@ -292,6 +302,8 @@ def _end_without_answer(call: Call) -> None:
 
 def _take_answer(call: Call, status: int, parsed: Any) -> None:
     recorder = call.lifecycle
+    if not call.retries:  # no attempt was made: a stub or a cache has answered
+        call.failure = ANSWERED_LOCALLY
     call.retries = NO_RETRIES  # large, and of no more use
     metadata = parsed.get("ResponseMetadata") or {}
     call.request_id = metadata.get("RequestId")
@@ -311,7 +323,9 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         parsed[row.stream] = observe(stream, call)
         return
     kept = row.keep(parsed)
-    if row.body is not None and (kept is None or call.has_guardrail):
+    if row.body is not None and (
+        kept is None or call.target.reads_body or call.has_guardrail
+    ):
         headers = metadata.get("HTTPHeaders") or {}
         answer = BodyAnswer(row, dict(headers), call.target.model)
         body, length = parsed[row.body], headers.get("content-length")
@@ -319,4 +333,7 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         size = number_in(length)
         observe_it(body, call, answer, size if is_count(size) else None)
         return
+    asked = call.asked
+    if asked is not None and asked.has_system_tool and isinstance(kept, ConverseCounts):
+        kept = kept._replace(searches=count_groundings(parsed))
     recorder.answered(call, kept or _NOTHING)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from .._model.record import UsageReading
-from .._readers import BodyAnswer, Events, is_final, plain_name
+from .._readers import BodyAnswer, Events, is_final, plain_name, starts_search
 from .._recording.call import Call
 
 
@@ -23,15 +23,25 @@ class StreamObserver:
     Attributes:
         events: What was seen.
         has_span: Whether the cost is put on a span, which may end with the final event.
+        watches: Whether more than metadata events is to be noted as it comes.
     """
 
-    __slots__ = ("_call", "_iterators", "_recorder", "events", "has_span")
+    __slots__ = (
+        "_call",
+        "_iterators",
+        "_recorder",
+        "events",
+        "has_span",
+        "watches",
+    )
 
     def __init__(self, call: Call) -> None:
         """Observe the stream of *call*."""
         self._recorder = call.lifecycle
         self._call = call
         self.has_span = call.span is not None
+        asked = call.asked
+        self.watches = self.has_span or (asked is not None and asked.has_system_tool)
         self._iterators: list[None] = []
         self.events = call.events = Events(request_bytes=call.request_bytes)
         call.lifecycle.answer_opened(call)
@@ -61,8 +71,13 @@ class StreamObserver:
             events.first = event
             self._call.time_to_first_chunk_s = perf_counter() - self._call.started
         events.add(event)
-        if "metadata" in event or (self.has_span and is_final(event)):
+        if "metadata" in event or (self.watches and self.speaks(event)):
             self.saw_final(event)
+
+    @staticmethod
+    def speaks(event: Any) -> bool:
+        """Return whether *event* states counts, or may announce a billed search."""
+        return is_final(event) or starts_search(event)
 
     def saw_final(self, event: Any) -> None:
         """Note what a final event states, and end the call if its span may end with it.

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from botocore.eventstream import EventStream
 
-from .._readers import BodyAnswer, is_final
+from .._readers import BodyAnswer
 from .._recording.call import Call
 from .abandoned_streams import AbandonedStreamObserver
 from .botocore_internals import (
@@ -59,7 +59,7 @@ class FlatEventStream(ObservedEventStream):
 
     def __iter__(self) -> Iterator[Any]:
         observer = self._bedrock_attrib
-        has_span = observer.has_span
+        watches = observer.watches
         seen = observer.events
         append = seen.last.append
         raw_events, parse = parts_of(self)
@@ -75,7 +75,7 @@ class FlatEventStream(ObservedEventStream):
                 # `observer.saw`, written out.
                 append(event)
                 seen.count += 1
-                if "metadata" in event or (has_span and is_final(event)):
+                if "metadata" in event or (watches and observer.speaks(event)):
                     observer.saw_final(event)
                 yield event
 

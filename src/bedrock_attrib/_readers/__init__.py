@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .asked import Asked, asked_for, compare_asked
 from .failures import (
+    ANSWERED_LOCALLY,
     is_rejected,
     status_of_refusal,
     status_without_answer,
@@ -20,24 +22,34 @@ from .raw_http import (
     read_http_body,
 )
 from .requests import RequestFacts, RequestReader, merge_request, request_reader
-from .responses import Kept, needs_body
-from .streams import Events, is_final, read_unfinished
+from .responses import ConverseCounts, Kept, needs_body
+from .statements import SYSTEM_TOOL, count_groundings
+from .streams import Events, is_final, read_unfinished, starts_search
+from .usage_formats import is_told_by_headers
 
 __all__ = [
+    "ANSWERED_LOCALLY",
     "MOST_COUNTED",
     "OPERATIONS",
+    "SYSTEM_TOOL",
+    "Asked",
     "BodyAnswer",
+    "ConverseCounts",
     "Events",
     "Kept",
     "Operation",
     "RequestFacts",
     "RequestReader",
+    "asked_for",
+    "compare_asked",
+    "count_groundings",
     "events_of",
     "gate_names",
     "has_guardrail_in",
     "is_count",
     "is_final",
     "is_rejected",
+    "is_told_by_headers",
     "merge_request",
     "needs_body",
     "number_in",
@@ -49,6 +61,7 @@ __all__ = [
     "read_http_body",
     "read_unfinished",
     "request_reader",
+    "starts_search",
     "status_of_refusal",
     "status_without_answer",
     "whole_object",

@@ -8,6 +8,7 @@ from typing import Any
 from .._model.model_id import ModelRef
 from .._model.record import UsageReading
 from .._model.usage import OUTPUT_TOKEN_UNITS, PROMPT_UNITS, Unit
+from .asked import TIERS
 from .counts import doubt, read_fields, split_cache_writes
 from .guardrails import add_units, trace_units
 from .json_scan import outer_object
@@ -126,18 +127,17 @@ _STATED_TWICE = (Unit.INPUT_TOKEN, Unit.OUTPUT_TOKEN, Unit.CACHE_READ_TOKEN)
 _TOKENS = PROMPT_UNITS | OUTPUT_TOKEN_UNITS
 
 
-# What OpenAI-shaped answers call the tier that served them: AWS, "Service tiers for
-# optimizing performance and cost", checked 2026-11-25.
-_TIERS = frozenset({"default", "flex", "priority", "reserved"})
-
-
 def read_tier(document: Mapping[str, Any], reading: UsageReading) -> None:
-    """Take the tier that served the call from *document*, if no header stated it."""
+    """Take the tier that served the call from *document*, if no header stated it.
+
+    OpenAI-shaped answers state it: AWS, "Service tiers for optimizing performance and
+    cost", checked 2026-11-25.
+    """
     if reading.tier is not None:
         return
     response = document.get("response")
     said = (response if isinstance(response, Mapping) else document).get("service_tier")
-    if isinstance(said, str) and said in _TIERS:
+    if isinstance(said, str) and said in TIERS:
         reading.tier = said
 
 

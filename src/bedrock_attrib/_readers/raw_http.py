@@ -11,7 +11,7 @@ from .._model.record import UsageReading
 from .bodies import complete, read_body
 from .json_scan import outer_object
 from .operations import Operation
-from .responses import header_counts
+from .responses import header_counts, needs_body
 from .statements import read_statements
 from .streams import Event, Events
 
@@ -43,6 +43,11 @@ class BodyAnswer:
         self._pieces: list[bytes] = []
         self._size = 0
         self._reading: UsageReading | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Return whether the headers alone state all token counts."""
+        return not needs_body(self._headers)
 
     def add(self, piece: bytes) -> None:
         """Note a piece of the body."""

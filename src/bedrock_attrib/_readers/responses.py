@@ -43,6 +43,7 @@ class ConverseCounts(NamedTuple):
     latency_mode: Any
     trace: Any
     stop_reason: Any
+    searches: int = 0
 
 
 class HeaderCounts(NamedTuple):
@@ -163,12 +164,14 @@ def read_converse(
     kept: ConverseCounts, model: ModelRef, usage_format: UsageFormat = CONVERSE
 ) -> UsageReading:
     """Read an answer of Converse, or the last event of its stream."""
-    usage, tier, mode, trace, stop_reason = kept
+    usage, tier, mode, trace, stop_reason, searches = kept
     reading = read_fields(usage_format, usage, model) if usage else None
     if reading is None:
         reading = UsageReading()
     reading.tier = tier
     reading.latency_mode = mode
+    if searches and reading.counts is not None:
+        reading.counts[Unit.WEB_GROUNDING_REQUEST] = searches
     if trace is not None:
         _read_trace(reading, trace)
     if stop_reason == REFUSAL:

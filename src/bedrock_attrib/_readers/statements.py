@@ -36,7 +36,9 @@ def read_statements(document: Document, reading: UsageReading, model: ModelRef) 
             doubt_model(reading, name, model)
         reading.error = reading.error or error_in(part)
         _add_searches(part, reading)
-    _add_grounding(document, reading)
+    groundings = count_groundings(document)
+    if groundings:
+        _count_unit(reading, Unit.WEB_GROUNDING_REQUEST, groundings)
     _count_images(document, reading)
     delta = document.get("delta")
     stops = document, delta if isinstance(delta, Mapping) else {}
@@ -129,16 +131,16 @@ def _is_search(item: Document) -> bool:
 
 GROUNDING = "nova_grounding"
 """System tool of Nova that searches the web, billed by the request."""
+SYSTEM_TOOL = b'"systemTool"'
+"""Member of a request that lets a model use tools that run at AWS."""
 
 
-def _add_grounding(document: Document, reading: UsageReading) -> None:
+def count_groundings(document: Document) -> int:
+    """Return how often Nova has searched the web for the answer in *document*."""
     output = document.get("output")
     message = output.get("message") if isinstance(output, Mapping) else None
-    if isinstance(message, Mapping):
-        blocks = _items(message, "content")
-        count = sum(is_grounding(block.get("toolUse")) for block in blocks)
-        if count:
-            _count_unit(reading, Unit.WEB_GROUNDING_REQUEST, count)
+    blocks = _items(message, "content") if isinstance(message, Mapping) else ()
+    return sum(is_grounding(block.get("toolUse")) for block in blocks)
 
 
 def is_grounding(tool_use: Any) -> bool:
@@ -160,7 +162,7 @@ def _count_images(document: Document, reading: UsageReading) -> None:
 
 def _is_made(image: Any) -> bool:
     if isinstance(image, Mapping):  # of Stable Diffusion XL
-        return image.get("finishReason", "SUCCESS") == "SUCCESS"
+        return bool(image.get("finishReason", "SUCCESS") == "SUCCESS")
     return isinstance(image, str)
 
 

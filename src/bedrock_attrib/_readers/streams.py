@@ -16,7 +16,13 @@ from .counts import read_fields
 from .gate import is_count
 from .json_scan import whole_object
 from .responses import read_converse_metadata
-from .statements import error_in, failed_reading, is_grounding, read_statements
+from .statements import (
+    GROUNDING,
+    error_in,
+    failed_reading,
+    is_grounding,
+    read_statements,
+)
 from .usage_formats import ANTHROPIC, INVOCATION_METRICS, Fields, UsageFormat
 
 Event = Mapping[str, Any]
@@ -65,15 +71,17 @@ class Events:
         merged = self.metadata = dict(self.metadata or {})
         for name, value in metadata.items():
             before = merged.get(name)
-            if isinstance(value, Mapping):
-                value = {**(before if isinstance(before, dict) else {}), **value}
-            merged[name] = value
+            is_nested = isinstance(value, Mapping) and isinstance(before, dict)
+            merged[name] = {**before, **value} if is_nested else _copy_of(value)
 
     def note(self, event: Event) -> None:
         """Note what *event* states of counts, or of a web search that begins."""
         metadata = event.get("metadata")
         if isinstance(metadata, Mapping):
             self.note_metadata(metadata)
+        chunk = _chunk(event)
+        if _GROUNDING in chunk:
+            event = whole_object(chunk) or event
         start = event.get("contentBlockStart")
         start = start.get("start") if isinstance(start, Mapping) else None
         if isinstance(start, Mapping) and is_grounding(start.get("toolUse")):
@@ -86,8 +94,21 @@ class Events:
         return stored if self.decode is None else list(map(self.decode, stored))
 
 
+def _copy_of(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+_GROUNDING = GROUNDING.encode()
+_METRICS = "amazon-bedrock-invocationMetrics"
+_METRICS_NAME = _METRICS.encode()
+
 # A larger request holds an image or a document, whose size says nothing of tokens.
 _LARGEST_TEXT = 65_536
+
+
+def starts_search(event: Event) -> bool:
+    """Return whether *event* may announce a web search of Nova."""
+    return "contentBlockStart" in event or _GROUNDING in _chunk(event)
 
 
 def is_final(event: Event) -> bool:
@@ -106,9 +127,13 @@ def read_converse_events(events: Events, model: ModelRef) -> UsageReading | None
     if events.metadata is None:
         return None
     reading = read_converse_metadata(events.metadata, model)
+    _add_searches(reading, events)
+    return reading
+
+
+def _add_searches(reading: UsageReading, events: Events) -> None:
     if events.searches and reading.counts is not None:
         reading.counts[Unit.WEB_GROUNDING_REQUEST] = events.searches
-    return reading
 
 
 def read_invoke_events(events: Events, model: ModelRef) -> UsageReading | None:
@@ -126,8 +151,7 @@ def read_invoke_events(events: Events, model: ModelRef) -> UsageReading | None:
         for document in documents:
             read_tier(document, reading)
             read_statements(document, reading, model)
-        if events.searches and reading.counts is not None:
-            reading.counts[Unit.WEB_GROUNDING_REQUEST] = events.searches
+        _add_searches(reading, events)
     return reading
 
 
@@ -146,10 +170,6 @@ def _documents(events: Events) -> list[Document]:
     chunks = [_chunk(event) for event in tail]
     parsed = [whole_object(chunk) for chunk in chunks if _SPEAKS.search(chunk)]
     return [document for document in parsed if document is not None]
-
-
-_METRICS = "amazon-bedrock-invocationMetrics"
-_METRICS_NAME = _METRICS.encode()
 
 
 def _read_metrics(
@@ -298,6 +318,7 @@ def read_unfinished(
         f"{source}estimate",
         "the stream ended before its final counts; output is a lower bound",
     )
+    _add_searches(reading, events)
     reading.code = PriceReason.STREAM_UNFINISHED
     reading.error = error
     reading.estimated = True

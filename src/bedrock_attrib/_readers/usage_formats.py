@@ -251,6 +251,22 @@ BODY_FORMATS: tuple[tuple[tuple[str, ...], tuple[UsageFormat, ...]], ...] = (
 )
 
 
+# Families whose bodies state nothing that is billed but what their headers do as well:
+# recorded answers of 2025 and 2026. Those of all others are read to their end.
+_TOLD_BY_HEADERS = (
+    "amazon.titan-embed-text",
+    "amazon.titan-text",
+    "cohere.command",
+    "deepseek.r1",
+    "meta.",
+)
+
+
+def is_told_by_headers(model_id: str | None) -> bool:
+    """Return whether the headers of an answer state all that its body does."""
+    return model_id is not None and model_id.startswith(_TOLD_BY_HEADERS)
+
+
 def is_spelled(usage_format: UsageFormat, fields: Fields) -> bool:
     """Return whether *fields* state input or output as *usage_format* spells them."""
     if usage_format.flatten is not None:

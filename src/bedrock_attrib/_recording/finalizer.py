@@ -11,7 +11,7 @@ from .._model.model_id import ModelKind
 from .._model.record import CallRecord, Outcome, PriceReason, UsageReading
 from .._model.record_ids import IDS
 from .._model.usage import Unit
-from .._readers import BodyAnswer, gate_names, plain_name
+from .._readers import BodyAnswer, compare_asked, gate_names, plain_name
 from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import GroupedSink, Sink
@@ -107,6 +107,8 @@ class Finalizer:
         reading = gate_names(self._reading_of(call))
         if reading.error is not None:
             end_in_error(call, reading.error)
+        if call.asked is not None and call.failure is None:
+            compare_asked(reading, call.asked)
         key = _group_key(call, reading)
         counts = reading.counts
         group = None if key is None else call.target.groups.get(key)
@@ -145,9 +147,13 @@ class Finalizer:
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if isinstance(answer, (UsageReading, BodyAnswer)):
+            if isinstance(answer, BodyAnswer):
+                unread = _OK if answer.is_told else Outcome.ABANDONED
+                call.outcome = call.outcome or unread
+                return answer.read()
+            if isinstance(answer, UsageReading):
                 call.outcome = call.outcome or Outcome.ABANDONED
-                return answer if isinstance(answer, UsageReading) else answer.read()
+                return answer
             if answer is not None:
                 return call.target.operation.read(answer, call.target.model)
         except BaseException as fault:  # see the class

@@ -24,8 +24,10 @@ from .._model.record import (
     moment,
 )
 from .._readers import (
+    ANSWERED_LOCALLY,
     BodyAnswer,
     Kept,
+    asked_for,
     plain_name,
     status_of_refusal,
     status_without_answer,
@@ -139,8 +141,10 @@ class CallLifecycle:
         context = current_attribution()
         tags = self.tags.of(context) if self.tags.is_needed else context.tags
         call = Call(self, target, context, tags, self._clock())
-        if target.operation.guardrail in params:
-            call.has_guardrail = True
+        row = target.operation
+        if not row.noted.isdisjoint(params):
+            call.has_guardrail = row.guardrail in params
+            call.asked = asked_for(params)
         if context.spends and self._pull not in context.pulls:
             context.pull_with(self._pull)
         if self._has_more_to_start or target.read_request is not None:
@@ -152,6 +156,7 @@ class CallLifecycle:
         call = Call(self, failed.target, failed.context, failed.tags, self._clock())
         call.facts = failed.facts
         call.has_guardrail = failed.has_guardrail
+        call.asked = failed.asked
         call.request_hash = failed.request_hash
         call.request_bytes = failed.request_bytes
         call.span = failed.span
@@ -274,7 +279,8 @@ class CallLifecycle:
     def rejected(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
         error = plain_name(error) or str(http_status)
-        call.failure = status_of_refusal(http_status, error)
+        if call.failure is not ANSWERED_LOCALLY:
+            call.failure = status_of_refusal(http_status, error)
         self._end(call, _ERROR, error)
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:

@@ -74,6 +74,8 @@ class HttpStreamObserver:
                 self._is_done = True
                 continue
             self._events.add(event)
+            if _GROUNDING in event:
+                self._events.note(self._decode(event))
             if self._events.first is None:
                 self._events.first = self._decode(event)
                 waited = perf_counter() - self._call.started
@@ -96,6 +98,8 @@ class HttpStreamObserver:
             recorder.faults.note("httpx stream", fault)
         recorder.stream_ended(self._call, error)
 
+
+_GROUNDING = b"nova_grounding"  # a web search, which is billed
 
 # After which OpenAI's client reads no more.
 _DONE = b"[DONE]"
