@@ -59,10 +59,10 @@ def read_fields(
     )
     if usage_format.total and reading.counts is not None:
         _compare_total(usage_format, counted, reading)
-    if passes is not None:
-        _add_doubts(reading, passes)
     if usage_format.members is not None:
         _add_others(reading, fields, usage_format.members)
+    if passes is not None:
+        _add_doubts(reading, passes)
     return reading
 
 
@@ -123,7 +123,8 @@ def _add_doubts(reading: UsageReading, passes: Passes) -> None:
     if passes.note:
         doubt(reading, passes.note)
     if passes.uncounted:
-        reading.uncounted = passes.uncounted
+        named = filter(None, (passes.uncounted, reading.uncounted))
+        reading.uncounted = ", ".join(named)
 
 
 def read_numbers(

@@ -54,9 +54,11 @@ class BodyAnswer:
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > _MOST_BYTES:
-            body = b"".join(self._pieces)
-            self._pieces = [body[:_HEAD_BYTES], body[_HEAD_BYTES:][-_TAIL_BYTES:]]
-            self._size = _HEAD_BYTES + _TAIL_BYTES
+            body = _without_long_texts(b"".join(self._pieces))
+            if len(body) > _MOST_BYTES // 2:
+                body = body[:_HEAD_BYTES] + body[_HEAD_BYTES:][-_TAIL_BYTES:]
+            self._pieces = [body]
+            self._size = len(body)
 
     def read(self) -> UsageReading:
         """Read the counts, and forget the body; the same reading each time."""
@@ -69,6 +71,21 @@ class BodyAnswer:
             self._reading = reading
         return reading
 
+
+def _without_long_texts(body: bytes) -> bytes:
+    """Empty the long texts in *body*, such as images: they state no count.
+
+    What is between two quotes is a text, or the rest of one with an escaped quote in
+    it, whose last backslashes stay.
+    """
+    parts = body.split(b'"')
+    for number, part in enumerate(parts):
+        if len(part) > _LONG_TEXT:
+            parts[number] = part[len(part.rstrip(b"\\")) :]
+    return b'"'.join(parts)
+
+
+_LONG_TEXT = 4096
 
 # What states counts is near the start or the end of a body; a guardrail's trace, which
 # may be long, is at the end.

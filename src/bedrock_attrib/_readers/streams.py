@@ -30,7 +30,7 @@ Document = dict[str, Any]
 
 # Events that are stored of the end of a stream. What states counts is among the last
 # three of every recorded one; pings and padding may follow.
-_LAST_EVENTS = 16
+_LAST_EVENTS = 32
 
 
 def _new_tail() -> deque[Any]:
@@ -300,7 +300,9 @@ def read_unfinished(
     said = _said_so_far(events, model)
     counts = dict(said.counts or {}) if said is not None else {}
     error = _error_of(events)
-    spoke = max(0, events.count - _silent(events) - (error is not None))
+    spoke = events.count - _silent(events)
+    if error is not None:  # nor did the event that opened the stream add output
+        spoke = max(0, spoke - 2)
     if error is not None and not spoke and not counts:
         return failed_reading(error)
     seen = max(1, round(spoke * tokens_per_event)) if spoke or not error else 0
