@@ -85,6 +85,11 @@ class DrainedEventStream(ObservedEventStream):
 
     _bedrock_attrib: AbandonedStreamObserver
 
+    def close(self) -> None:
+        """Close the underlying stream, or have its counts read where only they lack."""
+        if not self._bedrock_attrib.reads_on_closed():
+            super().close()
+
     def __del__(self) -> None:
         with suppress(Exception):
             self._bedrock_attrib.dropped()

@@ -24,7 +24,7 @@ from .raw_http import (
 from .requests import RequestFacts, RequestReader, merge_request, request_reader
 from .responses import ConverseCounts, Kept, needs_body
 from .statements import SYSTEM_TOOL, count_groundings
-from .streams import Events, is_final, read_unfinished, starts_search
+from .streams import Events, is_final, is_whole, read_unfinished, starts_search
 from .usage_formats import is_told_by_headers
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "is_final",
     "is_rejected",
     "is_told_by_headers",
+    "is_whole",
     "merge_request",
     "needs_body",
     "number_in",

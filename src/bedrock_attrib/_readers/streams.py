@@ -111,6 +111,11 @@ def starts_search(event: Event) -> bool:
     return "contentBlockStart" in event or _GROUNDING in _chunk(event)
 
 
+def is_whole(event: Event) -> bool:
+    """Return whether *event* says that the answer has come whole."""
+    return "messageStop" in event or b'"messageStop"' in _chunk(event)
+
+
 def is_final(event: Event) -> bool:
     """Return whether *event* states the final counts of a stream.
 

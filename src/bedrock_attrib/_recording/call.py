@@ -159,6 +159,11 @@ class Call:
         self.started_at = started_at
         self.started = perf_counter()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the call is open, and nothing of its answer has come."""
+        return self.ended is None and self.answer is None and self.events is None
+
     def end(
         self,
         outcome: Outcome | None,
