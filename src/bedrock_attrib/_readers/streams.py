@@ -71,8 +71,10 @@ class Events:
         merged = self.metadata = dict(self.metadata or {})
         for name, value in metadata.items():
             before = merged.get(name)
-            is_nested = isinstance(value, Mapping) and isinstance(before, dict)
-            merged[name] = {**before, **value} if is_nested else _copy_of(value)
+            if isinstance(value, Mapping) and isinstance(before, dict):
+                merged[name] = {**before, **value}
+            else:
+                merged[name] = _copy_of(value)
 
     def note(self, event: Event) -> None:
         """Note what *event* states of counts, or of a web search that begins."""
