@@ -444,7 +444,7 @@ def test_answer_that_breaks_off(
 
 
 def test_stubbed_client(recorder: Recorder, sink: ListSink) -> None:
-    """An answer of botocore's Stubber, which has no headers, is read like any other."""
+    """An answer of botocore's Stubber is read like any other, and costs nothing."""
     client = boto3.client(
         "bedrock-runtime",
         region_name="us-east-1",
@@ -460,10 +460,18 @@ def test_stubbed_client(recorder: Recorder, sink: ListSink) -> None:
     }
     with Stubber(client) as stubber:
         stubber.add_response("converse", answer)
+        stubber.add_client_error("converse", "InternalServerException", "", 500)
         client.converse(modelId=MODEL, messages=MESSAGES)
-    (record,) = sink.records
+        with pytest.raises(ClientError):
+            client.converse(modelId=MODEL, messages=MESSAGES)
+    record, failed = sink.records
     assert record.outcome is Outcome.OK
     assert record.usage == {Unit.INPUT_TOKEN: 12, Unit.OUTPUT_TOKEN: 8}
+    assert failed.error == "InternalServerException"
+    for each in sink.records:
+        assert each.price_status is PriceStatus.FREE
+        assert each.price_reason == "answered without AWS"
+        assert each.cost is None
 
 
 def test_uninstrument_reaches_clients_made_meanwhile(

@@ -545,3 +545,24 @@ def test_memory_stays_flat(setting: Any) -> None:
         tracemalloc.stop()
     recorder.close()
     assert after - before < 200_000  # bytes; one call that is kept takes 500
+
+
+def test_a_stream_closed_at_the_end_of_its_answer(
+    make_client: MakeClient, sink: ListSink
+) -> None:
+    """Closed once it has shown the end of the answer, it is read on for its counts."""
+    client = make_client()
+    stream = converse_stream(client)
+    for event in stream:
+        if "messageStop" in event:
+            break
+    stream.close()
+    (record,) = wait_for(sink, 1)
+    assert record.usage == USAGE
+    assert record.price_status is PriceStatus.PRICED
+    assert record.outcome is Outcome.ABANDONED
+    stream = converse_stream(client)
+    next(iter(stream))
+    stream.close()  # in the midst of the answer: it is closed at once
+    _, early = wait_for(sink, 2)
+    assert early.price_status is not PriceStatus.PRICED

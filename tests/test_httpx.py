@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import bedrock_attrib._readers.raw_http as raw_http_module
 from bedrock_attrib import (
     CallStart,
     ConfigError,
@@ -752,12 +753,16 @@ def test_a_spoilt_frame(
 
 
 def test_a_body_that_breaks_its_reader(
-    package: ModuleType, sink: ListSink, caplog: pytest.LogCaptureFixture
+    package: ModuleType,
+    sink: ListSink,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a reader can't take is a fault of ours, and still one record."""
+    monkeypatch.delattr(raw_http_module, "read_statements")
     caplog.set_level(logging.CRITICAL, "bedrock_attrib")
     recorder = Recorder(sinks=[sink])
-    body = [b'{"usage": {"inputTokens": 1}, "trace": 3}']
+    body = [b'{"usage": {"inputTokens": 1}}']
     ask_streaming(package, recorder, f"{PATH}converse", body, json={})
     recorder.flush()
     assert [r.price_status for r in sink.records] == ["unpriced"]

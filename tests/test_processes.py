@@ -6,6 +6,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -312,3 +314,64 @@ def test_gunicorn(stage: Stage, *, preload: bool) -> None:
             assert gunicorn.wait(HANG_S) == 0
     assert str(gunicorn.pid) not in workers
     assert (stage.calls, stage.recordings) == (8, 8)
+
+
+WAITING = """
+import os, signal, sys, threading
+import boto3
+from bedrock_attrib import configure, instrument
+
+class Printing:
+    def write(self, record):
+        print(record.model.requested, record.outcome, record.error,
+              record.price_status, record.price_reason_code, flush=True)
+    def flush(self, timeout_s):
+        return True
+    def close(self):
+        pass
+
+configure(sinks=[Printing()], metrics=False)
+client = instrument(boto3.client(
+    "bedrock-runtime", region_name="us-east-1", endpoint_url=sys.argv[1],
+    aws_access_key_id="x", aws_secret_access_key="x",
+))
+def call(model):
+    client.converse(modelId=model, messages=[{"role": "user", "content": []}])
+
+sys.stdin.readline()  # nothing is sent before both sides are ready
+threading.Thread(target=call, args=("amazon.nova-lite-v1:0",), daemon=True).start()
+def interrupt():
+    sys.stdin.readline()  # both calls wait
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+call("amazon.nova-pro-v1:0")
+"""
+
+
+def test_calls_that_wait_when_the_program_ends() -> None:
+    """A call without an answer yet is recorded, on whatever thread it waits."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(HANG_S)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        program = subprocess.Popen(
+            [sys.executable, "-c", WAITING, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert program.stdin is not None
+        program.stdin.write("\n")
+        program.stdin.flush()
+        connections = [silent.accept()[0], silent.accept()[0]]
+        for connection in connections:
+            connection.settimeout(HANG_S)
+            assert connection.recv(1)
+        output, errors = program.communicate("\n", timeout=HANG_S)
+        for connection in connections:
+            connection.close()
+    assert "KeyboardInterrupt" in errors
+    assert sorted(output.splitlines()) == [
+        f"amazon.nova-{size}-v1:0 abandoned Interrupted unpriced no_answer"
+        for size in ("lite", "pro")
+    ]

@@ -19,7 +19,7 @@ from botocore.stub import Stubber
 from streams import MODEL, WRITES, body_of
 
 from bedrock_attrib import Recorder, instrument
-from bedrock_attrib._model.record import Outcome, PriceStatus
+from bedrock_attrib._model.record import Outcome
 from bedrock_attrib.testing import (
     Fault,
     FaultKind,
@@ -334,7 +334,7 @@ def test_a_stand_in_for_a_body(recorder: Recorder, sink: ListSink) -> None:
     assert body.read() == CLAUDE
     (record,) = sink.records
     assert record.usage is None
-    assert record.price_status is PriceStatus.UNPRICED
+    assert record.price_reason == "answered without AWS"
     assert recorder.faults.counts() == {}
 
 

@@ -15,6 +15,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+import bedrock_attrib._readers.raw_http as raw_http_module
 from bedrock_attrib import (
     CallRecord,
     CallStart,
@@ -367,15 +368,14 @@ def test_what_cannot_be(
 
 
 def test_what_cannot_be_read_is_still_a_record(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that breaks a reader leaves a record that says so."""
     caplog.set_level(logging.CRITICAL, "bedrock_attrib")
+    monkeypatch.delattr(raw_http_module, "read_statements")
     sink = ListSink()
     recorder = Recorder(sinks=[sink])
-    recorder.record(
-        "Converse", {"usage": {"inputTokens": 1}, "trace": 3}, region="us-east-1"
-    )
+    recorder.record("Converse", {"usage": {"inputTokens": 1}}, region="us-east-1")
     (record,) = sink.records
     assert (record.usage, record.price_status) == (None, "unpriced")
     assert record.price_reason == "the usage could not be read; see the log"

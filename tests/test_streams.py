@@ -548,10 +548,10 @@ BODY_READERS = (
 
 
 def test_headers_need_no_body(client: BaseClient, sink: ListSink) -> None:
-    """With token headers the record is there before the body is read, if it ever is."""
-    body = body_of(client)
+    """Where a body says no more than headers, the record is there before it is read."""
+    model = "meta.llama3-8b-instruct-v1:0"
+    body = client.invoke_model(modelId=model, body=b"{}")["body"]
     (record,) = sink.records
-    assert record.usage == USAGE
     assert record.usage_source == "headers"
     assert type(body) is StreamingBody
 

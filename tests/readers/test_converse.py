@@ -128,7 +128,9 @@ def test_negative_counts(meter: Any, method: str, case: str) -> None:
     assert record.cost is None
     assert record.price_status is PriceStatus.UNPRICED
     assert record.price_reason.startswith(source[method])
-    assert record.price_reason.endswith(": a count is no whole number from zero up")
+    assert record.price_reason.endswith(
+        ": a count is not a whole number from 0 to 10^12"
+    )
 
 
 def test_whole_float_is_a_count(meter: Any) -> None:
@@ -211,6 +213,10 @@ def test_served_tier_and_latency(meter: Any, method: str) -> None:
         "amazon.nova-pro-v1:0", Reply(), performanceConfig={"latency": "optimized"}
     )
     assert (record.tier, record.latency_mode) == ("default", "standard")
+    assert record.price_status is PriceStatus.ESTIMATED
+    assert record.price_reason == (
+        "optimized was asked for, and the answer does not state it"
+    )
 
 
 @pytest.mark.parametrize("method", ["invoke", "invoke_stream"])

@@ -44,11 +44,13 @@ def test_apply_guardrail(meter: Any) -> None:
 
 
 def test_apply_guardrail_of_nothing(meter: Any) -> None:
-    """Zero units are zero, and free."""
+    """Zero units that AWS states are counted, and cost nothing."""
     record = meter.call("apply_guardrail", Reply(), **GUARDRAIL)
     assert record.usage is not None
     assert set(record.usage.values()) == {0}
-    assert record.price_status is PriceStatus.FREE
+    assert record.price_status is PriceStatus.PRICED
+    assert record.cost is not None
+    assert record.cost.total == 0
 
 
 @pytest.mark.parametrize("usage", [{}, None, {"contentPolicyUnits": -1}])

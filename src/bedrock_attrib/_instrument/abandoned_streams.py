@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.eventstream import EventStream
 
-from .._readers import is_final
+from .._readers import is_final, is_whole
 from .._recording.call import Call
 from .._runtime.background import BackgroundReaders
 from .._runtime.contained_errors import logger
@@ -127,6 +127,30 @@ class AbandonedStreamObserver(StreamObserver):
         else:
             self._recorder.poll_until_over(self._is_done)
 
+    def reads_on_closed(self) -> bool:
+        """Have a stream that is being closed read on, if its answer has come whole.
+
+        The model has finished, and its counts are the next bytes: that costs nothing,
+        and takes no time of the caller's.
+
+        Returns:
+            Whether the stream is closed in the background, after its counts.
+        """
+        call, events = self._call, self.events
+        if (
+            call.ended is not None
+            or self._is_drained
+            or events.metadata is not None
+            or not any(map(is_whole, events.last))
+            or not can_be_read_on(self._stream)
+            or not self._drains.release(self)
+        ):
+            return False
+        call.paused = call.paused or perf_counter()
+        self._is_drained = True
+        self._until = perf_counter() + self._drains.max_s
+        return self._drains.submit(self._read_on)
+
     def _is_done(self) -> bool:
         """Return whether the call has ended; starts the reading, and bounds it."""
         call = self._call
@@ -160,6 +184,7 @@ class AbandonedStreamObserver(StreamObserver):
         if events.first is None:
             events.first = event
         events.add(event)
+        events.note(event)
         if is_final(event):
             self._recorder.stream_drained(self._call)
         return self._call.ended is not None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.eventstream import EventStream
 
-from .._readers import BodyAnswer, is_final
+from .._readers import BodyAnswer
 from .._recording.call import Call
 from .botocore_internals import is_proxy, twin_of
 from .observers import BodyObserver, StreamObserver
@@ -36,8 +36,9 @@ class ObservedAioStream(EventStream):
 
     async def __anext__(self) -> AsyncIterator[Any]:
         observer = self._bedrock_attrib
-        has_span = observer.has_span
+        watches = observer.watches
         seen = observer.events
+        append = seen.last.append
         events = super().__anext__()
         observer.__enter__()
         try:
@@ -47,10 +48,9 @@ class ObservedAioStream(EventStream):
                 break
             async for event in events:
                 # `observer.saw`, written out, as calls would add 0.15 µs to each event.
-                seen.before_last = seen.last
-                seen.last = event
+                append(event)
                 seen.count += 1
-                if "metadata" in event or (has_span and is_final(event)):
+                if "metadata" in event or (watches and observer.speaks(event)):
                     observer.saw_final(event)
                 yield event
         except GeneratorExit:

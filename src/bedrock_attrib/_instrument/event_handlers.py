@@ -10,7 +10,19 @@ import botocore.exceptions
 from botocore.hooks import BaseEventHooks
 
 from .._default_recorder import get_recorder
-from .._readers import OPERATIONS, BodyAnswer, is_rejected
+from .._readers import (
+    ANSWERED_LOCALLY,
+    OPERATIONS,
+    SYSTEM_TOOL,
+    Asked,
+    BodyAnswer,
+    ConverseCounts,
+    count_groundings,
+    is_count,
+    is_rejected,
+    number_in,
+    plain_name,
+)
 from .._recording.call import NO_RETRIES, Call
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
@@ -26,6 +38,7 @@ WHO = f"bedrock-attrib-who.{SERVICE}"
 
 _KEY = "bedrock_attrib"
 _NOTHING: Mapping[str, Any] = {}
+_NOTHING_ASKED = Asked(None, None, has_system_tool=False)
 
 # Raised before a byte of the request can have reached AWS. botocore 1.44.5.
 _BEFORE_SENDING = (
@@ -172,6 +185,10 @@ class Handlers:
             body = params.get("body")
             if isinstance(body, (bytes, bytearray)):
                 call.request_bytes = len(body)
+                if call.target.model.vendor == "amazon" and SYSTEM_TOOL in body:
+                    call.asked = (call.asked or _NOTHING_ASKED)._replace(
+                        has_system_tool=True
+                    )
         except Exception as fault:
             call.lifecycle.faults.note("send", fault)
 
@@ -266,14 +283,14 @@ def _doubtful_error(
     if response is None:
         if exception is None or isinstance(exception, _BEFORE_SENDING):
             return None
-        return error_name(exception)
+        return plain_name(error_name(exception)) or "Error"
     http_response, parsed = response
     status = http_response.status_code
     return None if is_rejected(status) else _error_code(parsed, status)
 
 
 def _error_code(parsed: Any, status: int) -> str:
-    return str(parsed.get("Error", {}).get("Code") or status)
+    return plain_name(parsed.get("Error", {}).get("Code")) or str(status)
 
 
 def _end_without_answer(call: Call) -> None:
@@ -285,6 +302,8 @@ def _end_without_answer(call: Call) -> None:
 
 def _take_answer(call: Call, status: int, parsed: Any) -> None:
     recorder = call.lifecycle
+    if not call.retries:  # no attempt was made: a stub or a cache has answered
+        call.failure = ANSWERED_LOCALLY
     call.retries = NO_RETRIES  # large, and of no more use
     metadata = parsed.get("ResponseMetadata") or {}
     call.request_id = metadata.get("RequestId")
@@ -304,11 +323,17 @@ def _take_answer(call: Call, status: int, parsed: Any) -> None:
         parsed[row.stream] = observe(stream, call)
         return
     kept = row.keep(parsed)
-    if row.body is not None and (kept is None or call.has_guardrail):
+    if row.body is not None and (
+        kept is None or call.target.reads_body or call.has_guardrail
+    ):
         headers = metadata.get("HTTPHeaders") or {}
         answer = BodyAnswer(row, dict(headers), call.target.model)
         body, length = parsed[row.body], headers.get("content-length")
         observe_it = observe_aio_body if is_async_body(body) else observe_body
-        observe_it(body, call, answer, int(length) if length else None)
+        size = number_in(length)
+        observe_it(body, call, answer, size if is_count(size) else None)
         return
+    asked = call.asked
+    if asked is not None and asked.has_system_tool and isinstance(kept, ConverseCounts):
+        kept = kept._replace(searches=count_groundings(parsed))
     recorder.answered(call, kept or _NOTHING)

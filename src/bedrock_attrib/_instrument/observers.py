@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from .._model.record import UsageReading
-from .._readers import BodyAnswer, Events, is_final
+from .._readers import BodyAnswer, Events, is_final, plain_name, starts_search
 from .._recording.call import Call
 
 
@@ -23,15 +23,25 @@ class StreamObserver:
     Attributes:
         events: What was seen.
         has_span: Whether the cost is put on a span, which may end with the final event.
+        watches: Whether more than metadata events is to be noted as it comes.
     """
 
-    __slots__ = ("_call", "_iterators", "_recorder", "events", "has_span")
+    __slots__ = (
+        "_call",
+        "_iterators",
+        "_recorder",
+        "events",
+        "has_span",
+        "watches",
+    )
 
     def __init__(self, call: Call) -> None:
         """Observe the stream of *call*."""
         self._recorder = call.lifecycle
         self._call = call
         self.has_span = call.span is not None
+        asked = call.asked
+        self.watches = self.has_span or (asked is not None and asked.has_system_tool)
         self._iterators: list[None] = []
         self.events = call.events = Events(request_bytes=call.request_bytes)
         call.lifecycle.answer_opened(call)
@@ -61,17 +71,22 @@ class StreamObserver:
             events.first = event
             self._call.time_to_first_chunk_s = perf_counter() - self._call.started
         events.add(event)
-        if "metadata" in event or (self.has_span and is_final(event)):
+        if "metadata" in event or (self.watches and self.speaks(event)):
             self.saw_final(event)
 
+    @staticmethod
+    def speaks(event: Any) -> bool:
+        """Return whether *event* states counts, or may announce a billed search."""
+        return is_final(event) or starts_search(event)
+
     def saw_final(self, event: Any) -> None:
-        """Copy the final event, and end the call if its span may end with it.
+        """Note what a final event states, and end the call if its span may end with it.
 
         Other instrumentations end their span with the final event: those of
         opentelemetry-instrumentation-botocore 0.66b2, checked 2026-11-25.
         """
-        self.events.last = _copy_of(event)
-        if self.has_span:
+        self.events.note(event)
+        if self.has_span and is_final(event):
             self._end(None)
 
     def finished(self) -> None:
@@ -131,14 +146,6 @@ class StreamObserver:
             self._recorder.stream_ended(self._call, error)
         except Exception as fault:
             self._recorder.faults.note("stream", fault)
-
-
-def _copy_of(event: Any) -> Any:
-    """A copy of a final event as deep as it is read; the caller may change its own."""
-    metadata = event.get("metadata")
-    if metadata is None:
-        return event
-    return {"metadata": {**metadata, "usage": dict(metadata.get("usage") or {})}}
 
 
 class BodyObserver:
@@ -222,7 +229,7 @@ def error_name(error: BaseException) -> str:
     """AWS error code of *error*, or its class name."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    return str(code) if code else type(error).__name__
+    return plain_name(code) or type(error).__name__
 
 
 def _body_error_name(error: BaseException) -> str:

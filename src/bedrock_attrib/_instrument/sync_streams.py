@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from botocore.eventstream import EventStream
 
-from .._readers import BodyAnswer, is_final
+from .._readers import BodyAnswer
 from .._recording.call import Call
 from .abandoned_streams import AbandonedStreamObserver
 from .botocore_internals import (
@@ -59,8 +59,9 @@ class FlatEventStream(ObservedEventStream):
 
     def __iter__(self) -> Iterator[Any]:
         observer = self._bedrock_attrib
-        has_span = observer.has_span
+        watches = observer.watches
         seen = observer.events
+        append = seen.last.append
         raw_events, parse = parts_of(self)
         with observer:
             for raw in raw_events:
@@ -72,10 +73,9 @@ class FlatEventStream(ObservedEventStream):
                     yield event
                     continue
                 # `observer.saw`, written out.
-                seen.before_last = seen.last
-                seen.last = event
+                append(event)
                 seen.count += 1
-                if "metadata" in event or (has_span and is_final(event)):
+                if "metadata" in event or (watches and observer.speaks(event)):
                     observer.saw_final(event)
                 yield event
 
@@ -84,6 +84,11 @@ class DrainedEventStream(ObservedEventStream):
     """An observed event stream that is read on in the background when it is dropped."""
 
     _bedrock_attrib: AbandonedStreamObserver
+
+    def close(self) -> None:
+        """Close the underlying stream, or have its counts read where only they lack."""
+        if not self._bedrock_attrib.reads_on_closed():
+            super().close()
 
     def __del__(self) -> None:
         with suppress(Exception):

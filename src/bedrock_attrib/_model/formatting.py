@@ -14,6 +14,7 @@ _CENTS = 2
 _DIGITS = 3  # significant ones of an amount below one
 _MOST_DECIMALS = 12
 _PREFIXES = ("", "k", "M", "G", "T")
+_MOST_SHOWN = 10**300  # a float has no room for more
 _FOUR_DIGITS = 999.5  # rounded
 _TWO_DIGITS = 9.95  # rounded to one decimal
 _LEAST_SHARE = 0.0005  # that is not rounded to 0.0%
@@ -85,7 +86,7 @@ def short_count(count: int) -> str:
 
     Above 999T there are more.
     """
-    value, step = float(count), 0
+    value, step = float(min(count, _MOST_SHOWN)), 0
     while value >= _FOUR_DIGITS and step < len(_PREFIXES) - 1:
         value, step = value / 1000, step + 1
     decimals = 1 if step and value < _TWO_DIGITS else 0

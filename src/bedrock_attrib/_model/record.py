@@ -35,6 +35,7 @@ class PriceReason(StrEnum):
     # The call ended without an answer to price.
     REFUSED = "refused"  # by a guard, before it was sent
     NOT_SENT = "not_sent"
+    ANSWERED_LOCALLY = "answered_locally"  # by a stub or a cache, without AWS
     REJECTED = "rejected"  # by AWS, before a model ran
     FAILED = "failed"  # AWS does not say whether that is billed
     NO_ANSWER = "no_answer"
@@ -48,6 +49,9 @@ class PriceReason(StrEnum):
     GUARDRAIL_NOT_STATED = "guardrail_not_stated"
     STREAM_UNFINISHED = "stream_unfinished"
     OPERATION_UNKNOWN = "operation_unknown"
+    USAGE_NOT_COUNTED = "usage_not_counted"  # stated, under a name that is not known
+    OTHER_MODEL = "other_model"  # answered, says the answer
+    MODEL_REFUSED = "model_refused"
     # The model is not known, or is billed in another way.
     MODEL_NOT_NAMED = "model_not_named"
     SCOPE_NOT_NAMED = "scope_not_named"
@@ -186,19 +190,27 @@ class UsageReading:
         latency_mode: Served latency mode, or None when the response does not say.
         invoked_model: Model that a prompt router chose, or None.
         missing: What AWS bills for this call and the response does not state.
+        uncounted: What the response states and no unit counts, each with its number.
+        error: Name of the error that the response states in the place of an answer.
+        is_blocked: Whether a guardrail kept the prompt from the model.
+        images: Images that the response holds; None where that is not known.
     """
 
     __slots__ = (
         "assumed",
         "code",
         "counts",
+        "error",
         "estimated",
+        "images",
         "invoked_model",
+        "is_blocked",
         "latency_mode",
         "missing",
         "note",
         "source",
         "tier",
+        "uncounted",
     )
 
     def __init__(
@@ -219,6 +231,10 @@ class UsageReading:
         self.latency_mode: str | None = None
         self.invoked_model: str | None = None
         self.missing = ""
+        self.uncounted = ""
+        self.error: str | None = None
+        self.is_blocked = False
+        self.images: int | None = None
 
 
 class Quote(NamedTuple):

@@ -12,6 +12,11 @@ from .._model.record import PriceReason, PriceState, PriceStatus
 _TURNED_AWAY = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 
 
+ANSWERED_LOCALLY = PriceState(
+    PriceStatus.FREE, "answered without AWS", PriceReason.ANSWERED_LOCALLY
+)
+
+
 def is_rejected(http_status: int) -> bool:
     """Return whether an answer with this status from 300 up says that no model ran."""
     return http_status in _TURNED_AWAY

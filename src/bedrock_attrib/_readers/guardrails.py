@@ -7,6 +7,7 @@ from typing import Any
 
 from .._model.record import UsageReading
 from .._model.usage import Unit
+from .gate import is_count
 
 # Counter names: botocore 1.44.5, shape GuardrailUsage, checked 2026-11-23.
 _POLICY_UNITS = {
@@ -41,7 +42,7 @@ def policy_units(usages: Iterable[Mapping[str, Any]]) -> dict[Unit, int]:
     for usage in usages:
         for name, unit in _POLICY_UNITS.items():
             count = usage.get(name)
-            if type(count) is int and count >= 0:
+            if is_count(count):
                 counts[unit] = counts.get(unit, 0) + count
     return counts
 
@@ -52,7 +53,7 @@ def check_units(usage: Mapping[str, Any]) -> dict[Unit, int]:
     for name, unit in _CHECK_UNITS.items():
         check = usage.get(name)
         count = check.get("textUnits") if isinstance(check, Mapping) else None
-        if type(count) is int and count >= 0:
+        if is_count(count):
             counts[unit] = count
     return counts
 

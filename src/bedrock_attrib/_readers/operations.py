@@ -13,6 +13,7 @@ from .._model.model_id import (
     ModelRef,
 )
 from .._model.record import UsageReading
+from .asked import ASKED_PARAMETERS
 from .responses import (
     Kept,
     Parsed,
@@ -51,6 +52,7 @@ class Operation:
         body: Member of the answer that holds an unread body.
         request: Parameter that a few models need counts from.
         guardrail: Parameter that says a guardrail is applied.
+        noted: Parameters that a call notes when it starts.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Operation:
     body: str | None = None
     request: str | None = None
     guardrail: str = ""
+    noted: frozenset[str] = ASKED_PARAMETERS
 
     @property
     def is_free(self) -> bool:
@@ -80,9 +83,16 @@ OPERATIONS = {
         Operation(
             "Converse",
             read_converse,
-            members=("usage", "serviceTier", "performanceConfig", "trace"),
+            members=(
+                "usage",
+                "serviceTier",
+                "performanceConfig",
+                "trace",
+                "stopReason",
+            ),
             keep=keep_converse,
             guardrail="guardrailConfig",
+            noted=ASKED_PARAMETERS | {"guardrailConfig"},
         ),
         Operation(
             "ConverseStream",
@@ -90,6 +100,7 @@ OPERATIONS = {
             stream="stream",
             read_events=read_converse_events,
             guardrail="guardrailConfig",
+            noted=ASKED_PARAMETERS | {"guardrailConfig"},
         ),
         Operation(
             "InvokeModel",
@@ -99,6 +110,7 @@ OPERATIONS = {
             body="body",
             request="body",
             guardrail="guardrailIdentifier",
+            noted=ASKED_PARAMETERS | {"guardrailIdentifier"},
         ),
         Operation(
             "InvokeModelWithResponseStream",
@@ -108,6 +120,7 @@ OPERATIONS = {
             read_events=read_invoke_events,
             request="body",
             guardrail="guardrailIdentifier",
+            noted=ASKED_PARAMETERS | {"guardrailIdentifier"},
         ),
         Operation(
             "ApplyGuardrail",
@@ -136,6 +149,7 @@ OPERATIONS = {
                 read_events=read_invoke_events,
                 body="body",
                 guardrail="guardrailIdentifier",
+                noted=ASKED_PARAMETERS | {"guardrailIdentifier"},
             )
             for name in ("ChatCompletions", "Responses", "Messages")
         ),

@@ -11,7 +11,8 @@ from .._model.record import UsageReading
 from .bodies import complete, read_body
 from .json_scan import outer_object
 from .operations import Operation
-from .responses import header_counts
+from .responses import header_counts, needs_body
+from .statements import read_statements
 from .streams import Event, Events
 
 _METADATA = "ResponseMetadata"
@@ -43,14 +44,21 @@ class BodyAnswer:
         self._size = 0
         self._reading: UsageReading | None = None
 
+    @property
+    def is_told(self) -> bool:
+        """Return whether the headers alone state all token counts."""
+        return not needs_body(self._headers)
+
     def add(self, piece: bytes) -> None:
         """Note a piece of the body."""
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > _MOST_BYTES:
-            body = b"".join(self._pieces)
-            self._pieces = [body[:_HEAD_BYTES], body[_HEAD_BYTES:][-_TAIL_BYTES:]]
-            self._size = _HEAD_BYTES + _TAIL_BYTES
+            body = _without_long_texts(b"".join(self._pieces))
+            if len(body) > _MOST_BYTES // 2:
+                body = body[:_HEAD_BYTES] + body[_HEAD_BYTES:][-_TAIL_BYTES:]
+            self._pieces = [body]
+            self._size = len(body)
 
     def read(self) -> UsageReading:
         """Read the counts, and forget the body; the same reading each time."""
@@ -63,6 +71,21 @@ class BodyAnswer:
             self._reading = reading
         return reading
 
+
+def _without_long_texts(body: bytes) -> bytes:
+    """Empty the long texts in *body*, such as images: they state no count.
+
+    What is between two quotes is a text, or the rest of one with an escaped quote in
+    it, whose last backslashes stay.
+    """
+    parts = body.split(b'"')
+    for number, part in enumerate(parts):
+        if len(part) > _LONG_TEXT:
+            parts[number] = part[len(part.rstrip(b"\\")) :]
+    return b'"'.join(parts)
+
+
+_LONG_TEXT = 4096
 
 # What states counts is near the start or the end of a body; a guardrail's trace, which
 # may be long, is at the end.
@@ -95,7 +118,9 @@ def read_http_body(
         read_body(body, reading, model)
         return reading
     document = outer_object(body, row.members)
-    return reading if document is None else row.read(row.keep(document), model)
+    if document is None:
+        return reading
+    return read_document_of(row, document, reading, model)
 
 
 def has_guardrail_in(row: Operation, body: bytes) -> bool:
@@ -113,7 +138,12 @@ def read_document_of(
     if row.body is not None:
         complete(document, reading, model)
         return reading
-    return row.read(row.keep(document), model)
+    kept = row.keep(document)
+    if kept is None:
+        return reading
+    reading = row.read(kept, model)
+    read_statements(document, reading, model)
+    return reading
 
 
 def events_of(stream: Iterable[Event | bytes | str]) -> Events:
@@ -128,6 +158,7 @@ def events_of(stream: Iterable[Event | bytes | str]) -> Events:
         if events.first is None:
             events.first = event
         events.add(event)
+        events.note(event)
     return events
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
+from .gate import is_count, number_in
 from .json_scan import has_content, last_value, whole_object
 
 _BYTES = (bytes, bytearray, str)
@@ -34,6 +35,7 @@ class RequestFacts:
         estimated: True when a count may differ from what is billed.
         note: Why.
         documents: Number of documents to rank, of a rerank request.
+        images: Whether the counts are of images that the answer holds.
     """
 
     counts: dict[Unit, int] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class RequestFacts:
     estimated: bool = False
     note: str = ""
     documents: int | None = None
+    images: bool = False
 
 
 RequestReader = Callable[[Any], RequestFacts]
@@ -94,7 +97,7 @@ def _has(body: Any, key: str) -> bool:
 
 
 def _positive(value: Any, default: int) -> int:
-    return value if type(value) is int and value > 0 else default
+    return value if is_count(value) and value > 0 else default
 
 
 def _is_file(body: Any) -> bool:
@@ -118,7 +121,24 @@ def _canvas(body: Any) -> RequestFacts:
     quality = "premium" if config.get("quality") == "premium" else "standard"
     unit = Unit(f"output_image[{size}/{quality}]")
     count = _positive(config.get("numberOfImages"), 1)
-    return RequestFacts({unit: count}, replaces_tokens=True)
+    return _images(unit, count, body)
+
+
+# Tasks of Nova Canvas and Titan Image whose result is as large as the source image:
+# Amazon Nova user guide, "Image generation access", checked 2026-12-01.
+_SIZED_BY_SOURCE = frozenset(
+    {"INPAINTING", "OUTPAINTING", "BACKGROUND_REMOVAL", "VIRTUAL_TRY_ON"}
+)
+
+
+def _images(unit: Unit, count: int, body: Any) -> RequestFacts:
+    """Images as asked for, which the answer corrects."""
+    facts = RequestFacts({unit: count}, replaces_tokens=True, images=True)
+    task = _value(body, "taskType")
+    if isinstance(task, str) and task in _SIZED_BY_SOURCE:
+        facts.estimated = True
+        facts.note = "the size is that of the source image, which is not stated"
+    return facts
 
 
 def _titan_image(body: Any) -> RequestFacts:
@@ -132,7 +152,7 @@ def _titan_image(body: Any) -> RequestFacts:
     )
     unit = Unit.OUTPUT_IMAGE_512_STANDARD if is_small else Unit.OUTPUT_IMAGE
     count = _positive(config.get("numberOfImages"), 1)
-    return RequestFacts({unit: count}, replaces_tokens=True)
+    return _images(unit, count, body)
 
 
 def _sdxl(default_side: int) -> RequestReader:
@@ -147,14 +167,14 @@ def _sdxl(default_side: int) -> RequestReader:
         band = "up-to-50-steps" if steps <= _FEW_STEPS else "over-50-steps"
         count = _positive(_value(body, "samples"), 1)
         unit = Unit(f"output_image[{size}/{band}]")
-        return RequestFacts({unit: count}, replaces_tokens=True)
+        return RequestFacts({unit: count}, replaces_tokens=True, images=True)
 
     return read
 
 
 def _one_image(_body: Any) -> RequestFacts:
     """Stability's image services give one image for each request."""
-    return RequestFacts({Unit.OUTPUT_IMAGE: 1}, replaces_tokens=True)
+    return RequestFacts({Unit.OUTPUT_IMAGE: 1}, replaces_tokens=True, images=True)
 
 
 def _titan_multimodal(body: Any) -> RequestFacts:
@@ -221,12 +241,12 @@ def _nova_reel(body: Any) -> RequestFacts:
 
 
 def _luma(body: Any) -> RequestFacts:
-    seconds = str(_value(body, "duration") or "5s").removesuffix("s")
+    seconds = number_in(str(_value(body, "duration") or "5s").removesuffix("s"))
     is_small = _value(body, "resolution") == "540p"
     unit = Unit.OUTPUT_VIDEO_SECOND_540P if is_small else Unit.OUTPUT_VIDEO_SECOND_720P
-    if not seconds.isdecimal():
+    if not is_count(seconds):
         return RequestFacts(missing="seconds of video", replaces_tokens=True)
-    return _video(unit, int(seconds))
+    return _video(unit, seconds)
 
 
 def _video(unit: Unit, seconds: int) -> RequestFacts:
@@ -275,11 +295,34 @@ def merge_request(reading: UsageReading, facts: RequestFacts) -> None:
         reading.code = PriceReason.REQUEST_NOT_READ
     reading.estimated = reading.estimated or facts.estimated
     reading.note = reading.note or facts.note
+    if facts.images and reading.counts is not None:
+        _correct_images(reading, reading.counts, facts)
     if facts.documents is not None:
         most_pieces = facts.documents + tokens // _PIECE_TOKENS
         if most_pieces > 100 * facts.counts[Unit.SEARCH_UNIT]:
             reading.estimated = True
             reading.note = "long documents may count as several pieces"
+
+
+def _correct_images(
+    reading: UsageReading, counts: dict[Unit, int], facts: RequestFacts
+) -> None:
+    """Count the images that the answer holds in the place of those asked for.
+
+    AWS does not say whether it bills an image that was filtered, or that failed.
+    """
+    for unit, asked in facts.counts.items():
+        made = reading.images
+        if made is None:
+            note = f"{asked} images were asked for, and the answer was not read"
+        elif made < asked:
+            note = f"{asked} images were asked for, and the answer holds {made}"
+        else:
+            counts[unit] = made
+            continue
+        counts[unit] = asked if made is None else made
+        reading.estimated = True
+        reading.note = f"{reading.note}; {note}" if reading.note else note
 
 
 _PIECE_TOKENS = 512

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple, TypeAlias
 from .._model.model_id import ModelRef
 from .._model.record import PriceReason, UsageReading
 from .._model.usage import Unit
-from .counts import read_numbers
+from .counts import read_fields, read_numbers
+from .gate import number_in
 from .guardrails import add_units, check_units, policy_units, trace_units
+from .statements import REFUSAL, doubt_refusal
 from .usage_formats import (
     CONVERSE,
     CONVERSE_STREAM,
@@ -17,7 +19,12 @@ from .usage_formats import (
     TOKEN_HEADERS,
     Fields,
     UsageFormat,
-    converse_lifetimes,
+)
+from .usage_members import (
+    GUARDRAIL_CHECKS_MEMBERS,
+    GUARDRAIL_MEMBERS,
+    Members,
+    uncounted_members,
 )
 
 Parsed = Mapping[str, Any]
@@ -31,14 +38,12 @@ class ConverseCounts(NamedTuple):
     and of a trace, which take longer to copy than to refer to.
     """
 
-    input: Any
-    output: Any
-    cache_read: Any
-    cache_write: Any
-    cache_details: Any
+    usage: Any
     tier: Any
     latency_mode: Any
     trace: Any
+    stop_reason: Any
+    searches: int = 0
 
 
 class HeaderCounts(NamedTuple):
@@ -65,24 +70,31 @@ def keep_nothing(_answer: Parsed) -> Parsed:
 
 def keep_usage(answer: Parsed) -> Parsed:
     """Copy the usage of a guardrail's answer."""
-    return dict(answer.get("usage") or _NOTHING)
+    usage = answer.get("usage")
+    return dict(usage) if isinstance(usage, Mapping) else _NOTHING
 
 
 def keep_converse(answer: Parsed) -> ConverseCounts:
     """Store the billable members of an answer of Converse."""
-    get = (answer.get("usage") or _NOTHING).get
-    tier, mode = answer.get("serviceTier"), answer.get("performanceConfig")
-    trace = answer.get("trace")
+    get = answer.get
+    usage, tier, mode = get("usage"), get("serviceTier"), get("performanceConfig")
+    trace = get("trace")
     return ConverseCounts(
-        get("inputTokens"),
-        get("outputTokens"),
-        get("cacheReadInputTokens"),
-        get("cacheWriteInputTokens"),
-        get("cacheDetails"),
-        None if tier is None else tier.get("type"),
-        None if mode is None else mode.get("latency"),
-        None if trace is None else dict(trace),
+        usage.copy() if type(usage) is dict else _copy_of(usage),
+        None if tier is None else _member(tier, "type"),
+        None if mode is None else _member(mode, "latency"),
+        dict(trace) if isinstance(trace, dict) else None,
+        get("stopReason"),
     )
+
+
+def _copy_of(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else None
+
+
+def _member(value: Any, name: str) -> Any:
+    """Member *name* of what should be an object; what is none is returned as it is."""
+    return value.get(name) if isinstance(value, Mapping) else value
 
 
 def keep_headers(answer: Parsed) -> HeaderCounts:
@@ -152,23 +164,30 @@ def read_converse(
     kept: ConverseCounts, model: ModelRef, usage_format: UsageFormat = CONVERSE
 ) -> UsageReading:
     """Read an answer of Converse, or the last event of its stream."""
-    prompt, output, cached, written, details, tier, mode, trace = kept
-    if prompt is None and output is None:
+    usage, tier, mode, trace, stop_reason, searches = kept
+    reading = read_fields(usage_format, usage, model) if usage else None
+    if reading is None:
         reading = UsageReading()
-    else:
-        split = converse_lifetimes(details) if details and written is not None else None
-        reading = read_numbers(
-            usage_format, prompt, output, cached, written, split, model.vendor
-        )
     reading.tier = tier
     reading.latency_mode = mode
+    if searches and reading.counts is not None:
+        reading.counts[Unit.WEB_GROUNDING_REQUEST] = searches
     if trace is not None:
         _read_trace(reading, trace)
+    if stop_reason == REFUSAL:
+        doubt_refusal(reading)
+    elif stop_reason == _BLOCKED:
+        reading.is_blocked = True
     return reading
 
 
+# The model is not billed for a prompt that a guardrail has blocked: AWS, "How charges
+# are calculated for Amazon Bedrock Guardrails", checked 2026-11-23.
+_BLOCKED = "guardrail_intervened"
+
+
 def read_converse_metadata(metadata: Parsed, model: ModelRef) -> UsageReading:
-    """Read the last event of ConverseStream."""
+    """Read what the metadata events of ConverseStream state together."""
     reading = read_converse(keep_converse(metadata), model, CONVERSE_STREAM)
     if model.vendor in _DOUBLE_COUNTING_VENDORS and reading.counts is not None:
         _undo_double_count(reading.counts, reading, metadata["usage"])
@@ -178,7 +197,7 @@ def read_converse_metadata(metadata: Parsed, model: ModelRef) -> UsageReading:
 def _read_trace(reading: UsageReading, trace: Mapping[str, Any]) -> None:
     router = trace.get("promptRouter")
     if router:
-        reading.invoked_model = router.get("invokedModelId")
+        reading.invoked_model = _member(router, "invokedModelId")
         reading.missing = "the prompt router's own fee"
     units = trace_units(trace.get("guardrail"))
     if units:
@@ -219,24 +238,16 @@ def read_invoke(kept: HeaderCounts, model: ModelRef) -> UsageReading:
     else:
         reading = read_numbers(
             HEADERS,
-            _number(prompt),
-            _number(output),
-            _number(cached),
-            _number(written),
+            number_in(prompt),
+            number_in(output),
+            number_in(cached),
+            number_in(written),
             None,
             model.vendor,
         )
     reading.tier = tier
     reading.latency_mode = mode
     return reading
-
-
-def _number(text: str | None) -> Any:
-    """*text* as a number; text that is none is returned, and not believed later."""
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return text
 
 
 def read_invoke_stream(kept: HeaderCounts, _model: ModelRef) -> UsageReading:
@@ -254,18 +265,20 @@ _LATENCY_MODE = "x-amzn-bedrock-performanceconfig-latency"
 
 def read_guardrail(usage: Parsed, _model: ModelRef) -> UsageReading:
     """Read the usage of ApplyGuardrail."""
-    return _guardrail(policy_units([usage]))
+    return _guardrail(policy_units([usage]), usage, GUARDRAIL_MEMBERS)
 
 
 def read_guardrail_checks(usage: Parsed, _model: ModelRef) -> UsageReading:
     """Read the usage of InvokeGuardrailChecks."""
-    return _guardrail(check_units(usage))
+    return _guardrail(check_units(usage), usage, GUARDRAIL_CHECKS_MEMBERS)
 
 
-def _guardrail(units: dict[Unit, int]) -> UsageReading:
+def _guardrail(units: dict[Unit, int], usage: Parsed, members: Members) -> UsageReading:
     if not units:
         return UsageReading(
             note="the answer states no guardrail units",
             code=PriceReason.GUARDRAIL_NOT_STATED,
         )
-    return UsageReading(units, "guardrail.usage")
+    reading = UsageReading(units, "guardrail.usage")
+    reading.uncounted = uncounted_members(usage, members)
+    return reading

@@ -6,6 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .usage_members import (
+    ANTHROPIC_MEMBERS,
+    COHERE_MEMBERS,
+    CONVERSE_MEMBERS,
+    INVOCATION_METRICS_MEMBERS,
+    NOVA_MEMBERS,
+    OPENAI_MEMBERS,
+    RESPONSES_MEMBERS,
+    Members,
+)
+
 Fields = Mapping[str, Any]
 
 
@@ -22,6 +33,11 @@ class UsageFormat:
         includes_cache: Whether ``input`` counts the cached tokens as well.
         lifetimes: Finds cache writes by lifetime (``{"5m": 120}``), where stated.
         flatten: Brings nested fields to the top, where the format nests them.
+        total: Field of the sum of input and output, which is compared with them.
+        reasoning: Field of reasoning tokens, which the output of some models leaves
+            out.
+        members: Every known member of the usage object; None where the counts are
+            among other members of an answer.
     """
 
     source: str
@@ -32,6 +48,9 @@ class UsageFormat:
     includes_cache: bool = False
     lifetimes: Callable[[Fields], Mapping[str, Any] | None] | None = None
     flatten: Callable[[Fields], Fields] | None = None
+    total: str = ""
+    reasoning: str = ""
+    members: Members | None = None
 
 
 def _converse_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
@@ -63,8 +82,18 @@ def anthropic_lifetimes(fields: Fields) -> Mapping[str, Any] | None:
 
 
 def _flat_openai(fields: Fields) -> Fields:
-    details = fields.get("prompt_tokens_details")
-    return {**details, **fields} if isinstance(details, Mapping) else fields
+    return {
+        **_object(fields, "prompt_tokens_details"),
+        **fields,
+        "all_reasoning_tokens": _object(fields, "completion_tokens_details").get(
+            "reasoning_tokens"
+        ),
+    }
+
+
+def _object(fields: Fields, name: str) -> Fields:
+    value = fields.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _flat_responses(fields: Fields) -> Fields:
@@ -75,11 +104,14 @@ def _flat_responses(fields: Fields) -> Fields:
     """
     if "total_tokens" not in fields and "input_tokens_details" not in fields:
         return {}
-    details = fields.get("input_tokens_details")
     return {
-        **(details if isinstance(details, Mapping) else {}),
+        **_object(fields, "input_tokens_details"),
         "all_input_tokens": fields.get("input_tokens"),
         "all_output_tokens": fields.get("output_tokens"),
+        "all_reasoning_tokens": _object(fields, "output_tokens_details").get(
+            "reasoning_tokens"
+        ),
+        "total_tokens": fields.get("total_tokens"),
     }
 
 
@@ -105,6 +137,8 @@ CONVERSE = UsageFormat(
     cache_read="cacheReadInputTokens",
     cache_write="cacheWriteInputTokens",
     lifetimes=_converse_lifetimes,
+    total="totalTokens",
+    members=CONVERSE_MEMBERS,
 )
 CONVERSE_STREAM = UsageFormat(
     source="converse-stream.metadata",
@@ -113,6 +147,8 @@ CONVERSE_STREAM = UsageFormat(
     cache_read="cacheReadInputTokens",
     cache_write="cacheWriteInputTokens",
     lifetimes=_converse_lifetimes,
+    total="totalTokens",
+    members=CONVERSE_MEMBERS,
 )
 HEADERS = UsageFormat(
     source="headers",
@@ -133,6 +169,7 @@ INVOCATION_METRICS = UsageFormat(
     output="outputTokenCount",
     cache_read="cacheReadInputTokenCount",
     cache_write="cacheWriteInputTokenCount",
+    members=INVOCATION_METRICS_MEMBERS,
 )
 ANTHROPIC = UsageFormat(
     source="body.usage (anthropic)",
@@ -141,6 +178,7 @@ ANTHROPIC = UsageFormat(
     cache_read="cache_read_input_tokens",
     cache_write="cache_creation_input_tokens",
     lifetimes=anthropic_lifetimes,
+    members=ANTHROPIC_MEMBERS,
 )
 NOVA = UsageFormat(
     source="body.usage (nova)",
@@ -148,6 +186,8 @@ NOVA = UsageFormat(
     output="outputTokens",
     cache_read="cacheReadInputTokenCount",
     cache_write="cacheWriteInputTokenCount",
+    total="totalTokens",
+    members=NOVA_MEMBERS,
 )
 # prompt_tokens counts cached tokens as well, unlike every other spelling.
 OPENAI = UsageFormat(
@@ -158,6 +198,9 @@ OPENAI = UsageFormat(
     cache_write="cache_write_tokens",
     includes_cache=True,
     flatten=_flat_openai,
+    total="total_tokens",
+    reasoning="all_reasoning_tokens",
+    members=OPENAI_MEMBERS,
 )
 # OpenAI's Responses API: its API reference, object "response", checked 2026-11-25.
 RESPONSES = UsageFormat(
@@ -168,6 +211,9 @@ RESPONSES = UsageFormat(
     cache_write="cache_write_tokens",
     includes_cache=True,
     flatten=_flat_responses,
+    total="total_tokens",
+    reasoning="all_reasoning_tokens",
+    members=RESPONSES_MEMBERS,
 )
 LLAMA = UsageFormat(
     source="body (llama)",
@@ -185,6 +231,7 @@ COHERE = UsageFormat(
     source="body.meta.billed_units (cohere)",
     input="input_tokens",
     output="output_tokens",
+    members=COHERE_MEMBERS,
 )
 EMBEDDING = UsageFormat(
     source="body (embedding)", input="inputTokenCount", output="outputTokenCount"
@@ -202,6 +249,22 @@ BODY_FORMATS: tuple[tuple[tuple[str, ...], tuple[UsageFormat, ...]], ...] = (
     (("response", "meta", "billed_units"), (COHERE,)),
     ((), (LLAMA, TITAN, EMBEDDING)),
 )
+
+
+# Families whose bodies state nothing that is billed but what their headers do as well:
+# recorded answers of 2025 and 2026. Those of all others are read to their end.
+_TOLD_BY_HEADERS = (
+    "amazon.titan-embed-text",
+    "amazon.titan-text",
+    "cohere.command",
+    "deepseek.r1",
+    "meta.",
+)
+
+
+def is_told_by_headers(model_id: str | None) -> bool:
+    """Return whether the headers of an answer state all that its body does."""
+    return model_id is not None and model_id.startswith(_TOLD_BY_HEADERS)
 
 
 def is_spelled(usage_format: UsageFormat, fields: Fields) -> bool:

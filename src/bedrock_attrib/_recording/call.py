@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._attribution import AttributionContext
     from .._model.record import Outcome, PriceState, UsageReading
     from .._model.tags import Tags
-    from .._readers import BodyAnswer, Events, Kept, RequestFacts
+    from .._readers import Asked, BodyAnswer, Events, Kept, RequestFacts
     from .._runtime.background import BackgroundReaders
     from .._runtime.contained_errors import ContainedErrors
     from .._sinks.protocols import Reservation
@@ -93,6 +93,7 @@ class Call:
         started: ``perf_counter`` at the start, in seconds.
         facts: What the request said, for the few models that need it.
         has_guardrail: Whether the request applies a guardrail.
+        asked: Terms that the request asks for; None where it names none.
         request_hash: Keyed hash of the request; None without a key.
         request_bytes: Size of the request body; None before it was serialised.
         reservations: What guards reserved for it.
@@ -118,6 +119,7 @@ class Call:
     # Defaults on the class: an instance sets what differs, in 0.5 µs instead of 1.3.
     facts: RequestFacts | None = None
     has_guardrail: bool = False
+    asked: Asked | None = None
     request_hash: str | None = None
     request_bytes: int | None = None
     reservations: Sequence[Reservation] = ()
@@ -156,6 +158,11 @@ class Call:
         self.tags = tags
         self.started_at = started_at
         self.started = perf_counter()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the call is open, and nothing of its answer has come."""
+        return self.ended is None and self.answer is None and self.events is None
 
     def end(
         self,

@@ -11,6 +11,7 @@ from .._readers import (
     Events,
     Operation,
     RequestReader,
+    is_told_by_headers,
     operation_named,
     request_reader,
 )
@@ -31,6 +32,7 @@ class CallTarget:
         model: The model as named.
         region: Calling region.
         read_request: Reader of the request, where this model needs one.
+        reads_body: Whether a body may state more than its headers do.
         tokens_per_event: Output tokens of a stream event, learned from streams that
             ended, for estimating those that did not.
         tokens_per_byte: Input tokens of a request byte, learned likewise.
@@ -43,6 +45,7 @@ class CallTarget:
     model: ModelRef
     region: str
     read_request: RequestReader | None
+    reads_body: bool = True
     tokens_per_event: float = 1.0
     tokens_per_byte: float = 0.25
     pricer: Pricer | None = None
@@ -91,4 +94,5 @@ def _new_route(operation: str, model_id: object, region: str) -> CallTarget:
     row = operation_named(operation)
     model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
     reader = request_reader(model.model_id) if row.request is not None else None
-    return CallTarget(row, model, region, reader)
+    reads_body = not is_told_by_headers(model.model_id)
+    return CallTarget(row, model, region, reader, reads_body)

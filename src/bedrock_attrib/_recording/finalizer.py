@@ -11,14 +11,21 @@ from .._model.model_id import ModelKind
 from .._model.record import CallRecord, Outcome, PriceReason, UsageReading
 from .._model.record_ids import IDS
 from .._model.usage import Unit
-from .._readers import BodyAnswer
+from .._readers import BodyAnswer, compare_asked, gate_names, plain_name
 from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import GroupedSink, Sink
 from .call import Call
 from .late_pricing import ProfileAnswer, ProfilePricing
 from .price_state import NOT_READ
-from .record_builder import build_record, group_of, judge_dropped, read_stream
+from .record_builder import (
+    bare_record,
+    build_record,
+    end_in_error,
+    group_of,
+    judge_dropped,
+    read_stream,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -72,10 +79,7 @@ class Finalizer:
         contexts: list[AttributionContext] = []  # of each entry of the batch
         for item in ended:
             if isinstance(item, Call):
-                try:
-                    self._finalize_one(item, batch)
-                except BaseException as fault:  # see the class
-                    self._faults.note("finalizing", fault)
+                self._finalize_or_note(item, batch)
                 if len(entries) > len(contexts):
                     contexts.append(item.context)
         self._add_to_spends(batch, contexts)
@@ -89,14 +93,25 @@ class Finalizer:
             if isinstance(item, ProfileAnswer):
                 self._correct(item)
 
+    def _finalize_or_note(self, call: Call, batch: FinishedCalls) -> None:
+        """Finalize *call*; where that fails, its record says so."""
+        count = len(batch.entries)
+        try:
+            self._finalize_one(call, batch)
+        except BaseException as fault:  # see the class
+            self._faults.note("finalizing", fault)
+            if len(batch.entries) == count:
+                batch.add(bare_record(call))
+
     def _finalize_one(self, call: Call, batch: FinishedCalls) -> None:
-        reading = self._reading_of(call)
+        reading = gate_names(self._reading_of(call))
+        if reading.error is not None:
+            end_in_error(call, reading.error)
+        if call.asked is not None and call.failure is None:
+            compare_asked(reading, call.asked)
         key = _group_key(call, reading)
         counts = reading.counts
-        try:
-            group = None if key is None else call.target.groups.get(key)
-        except TypeError:  # a broken answer names no tier but a list or the like
-            key = group = None
+        group = None if key is None else call.target.groups.get(key)
         if group is not None and counts and group.holds(call.started_at, counts):
             batch.add_grouped(_grouped(call, group, counts))
             return
@@ -132,9 +147,13 @@ class Finalizer:
         try:
             if call.events is not None:
                 return read_stream(call, call.events)
-            if isinstance(answer, (UsageReading, BodyAnswer)):
+            if isinstance(answer, BodyAnswer):
+                unread = _OK if answer.is_told else Outcome.ABANDONED
+                call.outcome = call.outcome or unread
+                return answer.read()
+            if isinstance(answer, UsageReading):
                 call.outcome = call.outcome or Outcome.ABANDONED
-                return answer if isinstance(answer, UsageReading) else answer.read()
+                return answer
             if answer is not None:
                 return call.target.operation.read(answer, call.target.model)
         except BaseException as fault:  # see the class
@@ -210,6 +229,7 @@ def _group_key(call: Call, reading: UsageReading) -> tuple[object, ...] | None:
         or not reading.counts
         or reading.estimated
         or reading.missing
+        or reading.uncounted
         or reading.invoked_model is not None
     ):
         return None
@@ -227,7 +247,12 @@ def _grouped(call: Call, group: CallGroup, counts: dict[Unit, int]) -> GroupedCa
     duration_s = (call.ended or call.started) - call.started
     # By position, as naming each takes a microsecond.
     return GroupedCall(
-        group, IDS.take(), call.started_at, counts, duration_s, call.request_id
+        group,
+        IDS.take(),
+        call.started_at,
+        counts,
+        duration_s,
+        plain_name(call.request_id),
     )
 
 

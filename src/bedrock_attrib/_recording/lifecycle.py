@@ -23,7 +23,15 @@ from .._model.record import (
     UsageReading,
     moment,
 )
-from .._readers import BodyAnswer, Kept, status_of_refusal, status_without_answer
+from .._readers import (
+    ANSWERED_LOCALLY,
+    BodyAnswer,
+    Kept,
+    asked_for,
+    plain_name,
+    status_of_refusal,
+    status_without_answer,
+)
 from .._readers.request_size import request_size
 from .._runtime.background import BackgroundReaders
 from .._runtime.batch_queue import BatchQueue
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
     from .request_hash import RequestHasher
 
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
+_NO_NAME = "Error"  # in the place of a code that is a text
 _REFUSED = PriceState(
     PriceStatus.FREE, "refused before it was sent", PriceReason.REFUSED
 )
@@ -132,8 +141,10 @@ class CallLifecycle:
         context = current_attribution()
         tags = self.tags.of(context) if self.tags.is_needed else context.tags
         call = Call(self, target, context, tags, self._clock())
-        if target.operation.guardrail in params:
-            call.has_guardrail = True
+        row = target.operation
+        if not row.noted.isdisjoint(params):
+            call.has_guardrail = row.guardrail in params
+            call.asked = asked_for(params)
         if context.spends and self._pull not in context.pulls:
             context.pull_with(self._pull)
         if self._has_more_to_start or target.read_request is not None:
@@ -145,6 +156,7 @@ class CallLifecycle:
         call = Call(self, failed.target, failed.context, failed.tags, self._clock())
         call.facts = failed.facts
         call.has_guardrail = failed.has_guardrail
+        call.asked = failed.asked
         call.request_hash = failed.request_hash
         call.request_bytes = failed.request_bytes
         call.span = failed.span
@@ -232,7 +244,8 @@ class CallLifecycle:
         if self._current_span is not None:
             call.span = self._current_span()
         outcome = _OK if report.error is None else _ERROR
-        call.end(outcome, report.error)
+        error = None if report.error is None else plain_name(report.error) or _NO_NAME
+        call.end(outcome, error)
         try:
             fill(call, report)
         except Exception as fault:
@@ -265,11 +278,14 @@ class CallLifecycle:
 
     def rejected(self, call: Call, http_status: int, error: str) -> None:
         """End a call that AWS answered with an error status."""
-        call.failure = status_of_refusal(http_status, error)
+        error = plain_name(error) or str(http_status)
+        if call.failure is not ANSWERED_LOCALLY:
+            call.failure = status_of_refusal(http_status, error)
         self._end(call, _ERROR, error)
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
         """End a call that failed without an answer."""
+        error = plain_name(error) or _NO_NAME
         call.failure = status_without_answer(error, was_sent=was_sent)
         self._end(call, _ERROR, error)
 
@@ -316,6 +332,8 @@ class CallLifecycle:
         error: str | None = None,
         at: float | None = None,
     ) -> None:
+        if error is not None:
+            error = plain_name(error) or _NO_NAME
         if call.end(outcome, error, at):
             self._put(call)
 

@@ -11,9 +11,12 @@ from .._model.model_id import GUARDRAIL_MODEL
 from .._model.record import Outcome, UsageReading
 from .._model.usage import Usage
 from .._readers import (
+    MOST_COUNTED,
     Operation,
     events_of,
     has_guardrail_in,
+    is_count,
+    plain_name,
     read_document_of,
     read_headers,
     read_http_body,
@@ -75,6 +78,13 @@ class Report(NamedTuple):
             raise ConfigError(
                 f"duration_s is {self.duration_s}; expected seconds, 0 or more"
             )
+        if isinstance(self.answer, Usage) and not all(
+            map(is_count, self.answer.values())
+        ):
+            raise ConfigError(
+                f"a count of {self.answer!r} is above {MOST_COUNTED:,}, which no call "
+                f"can use"
+            )
         row = target.operation
         if self.is_stream and row.read_events is None:
             raise ConfigError(
@@ -117,10 +127,11 @@ def fill(call: Call, report: Report) -> None:
     _take_request(call, report.request)
     status = report.http_status or 0
     if status >= _FIRST_ERROR_STATUS:
-        call.outcome, call.error = Outcome.ERROR, report.error or str(status)
+        code = plain_name(report.error) or str(status)
+        call.outcome, call.error = Outcome.ERROR, code
         call.failure = status_of_refusal(status, call.error)
-    elif report.answer is None and report.error is not None:
-        call.failure = status_without_answer(report.error, was_sent=True)
+    elif report.answer is None and call.error is not None:
+        call.failure = status_without_answer(call.error, was_sent=True)
     else:
         _take_answer(call, report, headers)
 

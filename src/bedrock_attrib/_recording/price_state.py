@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._model.record import PriceReason, PriceState, PriceStatus, Quote, UsageReading
+from .._model.usage import GUARDRAIL_UNITS
 from .._readers import with_earlier_attempts
 
 NOT_READ = "the usage could not be read; see the log"
@@ -32,8 +33,10 @@ def price_state(
         state = failure
     elif quote is None:
         state = _without_quote(reading)
-    elif reading.estimated or reading.missing:
+    elif reading.estimated or reading.missing or reading.uncounted:
         state = _with_uncertain_usage(quote, reading)
+    elif quote.code is PriceReason.NOTHING_COUNTED and reading.counts:
+        state = _with_nothing_counted(reading)
     else:
         state = PriceState(quote.status, quote.reason, quote.code)
     return with_earlier_attempts(state, earlier_attempts)
@@ -45,14 +48,36 @@ def _without_quote(reading: UsageReading) -> PriceState:
     return PriceState(PriceStatus.UNPRICED, reason, code)
 
 
+def _with_nothing_counted(reading: UsageReading) -> PriceState:
+    """Price state of counts that are all zero, of an operation that is billed.
+
+    That is certain where AWS says why, or counts what it bills itself. A model that
+    states no token has read something else, such as an image.
+    """
+    if reading.is_blocked or GUARDRAIL_UNITS.issuperset(reading.counts or ()):
+        return PriceState(PriceStatus.PRICED)
+    return PriceState(
+        PriceStatus.UNPRICED,
+        "nothing was counted, although the operation is billed",
+        PriceReason.NOTHING_COUNTED,
+    )
+
+
 def _with_uncertain_usage(quote: Quote, reading: UsageReading) -> PriceState:
     """Price state of counts that are estimated or not all known."""
+    uncounted = reading.uncounted and f"stated but not counted: {reading.uncounted}"
     if quote.cost is None or quote.status is PriceStatus.PARTIAL:
-        return PriceState(quote.status, quote.reason, quote.code)
-    if reading.missing:
-        reason = f"not stated: {reading.missing}"
-        code = reading.code or PriceReason.USAGE_INCOMPLETE
-        return PriceState(PriceStatus.PARTIAL, reason, code)
+        return PriceState(quote.status, _joined(quote.reason, uncounted), quote.code)
+    if reading.missing or uncounted:
+        missing = reading.missing and f"not stated: {reading.missing}"
+        code = reading.code or (
+            PriceReason.USAGE_INCOMPLETE if missing else PriceReason.USAGE_NOT_COUNTED
+        )
+        return PriceState(PriceStatus.PARTIAL, _joined(missing, uncounted), code)
     reason = reading.note or quote.reason
     code = reading.code or PriceReason.USAGE_ESTIMATED
     return PriceState(PriceStatus.ESTIMATED, reason, code)
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(filter(None, texts))

@@ -23,13 +23,14 @@ from .._readers import (
     Events,
     merge_request,
     operation_named,
+    plain_name,
     read_unfinished,
     request_reader,
     status_without_answer,
 )
 from .call import Call
 from .call_target import CallTarget
-from .price_state import REQUEST_NOT_READ, price_state
+from .price_state import REQUEST_NOT_READ, USAGE_UNREADABLE, price_state
 
 if TYPE_CHECKING:
     from ..pricing import PriceTable
@@ -47,10 +48,18 @@ def read_stream(call: Call, events: Events) -> UsageReading:
     else:
         reading = _read_unfinished(target, events)
         call.outcome = call.outcome or (_OK if call.was_read else Outcome.ABANDONED)
+    if reading.error is not None:
+        end_in_error(call, reading.error)
     if isinstance(opening, UsageReading):
         reading.tier = reading.tier or opening.tier
         reading.latency_mode = reading.latency_mode or opening.latency_mode
     return reading
+
+
+def end_in_error(call: Call, error: str) -> None:
+    """Note that the answer of *call*, which came whole, states an error."""
+    call.outcome = Outcome.ERROR
+    call.error = call.error or error
 
 
 def _read_unfinished(target: CallTarget, events: Events) -> UsageReading:
@@ -121,7 +130,7 @@ def build_record(
         tags=call.tags,
         usage=usage,
         usage_source="" if usage is None else reading.source,
-        cost=None if quote is None else quote.cost,
+        cost=None if quote is None or status is _UNPRICED else quote.cost,
         price_status=status,
         price_reason=reason,
         price_reason_code=code,
@@ -130,7 +139,39 @@ def build_record(
         outcome=outcome,
         error=call.error,
         attempts=call.attempts,
-        request_id=call.request_id,
+        request_id=plain_name(call.request_id),
+        doubtful_attempts=call.doubtful_attempts,
+        request_hash=call.request_hash,
+    )
+
+
+def bare_record(call: Call) -> CallRecord:
+    """Build the record of *call* from what was known before it was answered.
+
+    The last resort, where reading or pricing its answer has failed altogether.
+    """
+    target = call.target
+    return CallRecord(
+        id=IDS.text(IDS.take()),
+        started_at=moment(call.started_at),
+        operation=target.operation.name,
+        model=target.model,
+        region=target.region,
+        tier="default",
+        latency_mode="standard",
+        tags=call.tags,
+        usage=None,
+        usage_source="",
+        cost=None,
+        price_status=PriceStatus.UNPRICED,
+        price_reason=USAGE_UNREADABLE.reason,
+        price_reason_code=USAGE_UNREADABLE.code,
+        duration_s=_duration_s(call),
+        time_to_first_chunk_s=None,
+        outcome=call.outcome or _OK,
+        error=call.error,
+        attempts=call.attempts,
+        request_id=plain_name(call.request_id),
         doubtful_attempts=call.doubtful_attempts,
         request_hash=call.request_hash,
     )
@@ -156,6 +197,7 @@ def group_of(
         or record.model is not pricer.model
         or reading.estimated
         or reading.missing
+        or reading.uncounted
     ):
         return None
     resolved = pricer.resolved(
@@ -225,7 +267,7 @@ def price_again(
     status, reason, code = price_state(reading, quote, None, record.doubtful_attempts)
     return record._replace(
         model=model,
-        cost=quote.cost,
+        cost=None if status is _UNPRICED else quote.cost,
         price_status=status,
         price_reason=reason,
         price_reason_code=code,
@@ -290,3 +332,4 @@ def routed(router: ModelRef, invoked: str) -> ModelRef:
 
 # Looking a member up on its enum costs more than the rest of a line.
 _OK, _PRICED = Outcome.OK, PriceStatus.PRICED
+_UNPRICED = PriceStatus.UNPRICED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from .._runtime.contained_errors import ContainedErrors
 from .._runtime.shutdown import on_exit
 from .._sinks.protocols import Guard, PullSink, Sink
 from ..errors import ConfigError
+from .call import Call
 from .finalizer import Ended, Finalizer
 from .late_pricing import ProfileAnswer, ProfilePricing, ProfileSource
 from .lifecycle import CallLifecycle
@@ -279,7 +281,21 @@ def flush_all(timeout_s: float) -> bool:
     return is_done
 
 
+def _end_waiting_calls() -> None:
+    """End the calls that wait for an answer, which does not come any more.
+
+    A daemon thread waits, or the traceback of an exception that ended the program
+    holds the call, past the last exit handler. Looked for once, so that no call pays
+    for being found.
+    """
+    for each in gc.get_objects():
+        if type(each) is Call and each.is_waiting:
+            each.lifecycle.call_dropped(each)
+
+
 def _close_all() -> None:
+    if _RECORDERS:
+        _end_waiting_calls()
     for recorder in list(_RECORDERS):
         recorder.close()
 

@@ -144,6 +144,7 @@ def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
         params[row.request] = body
     if row.guardrail and (_GUARDRAIL in request.headers or has_guardrail_in(row, body)):
         params[row.guardrail] = True
+    params.update(_terms_of(row, body, request.headers))
     is_whole = content is not None
     if lifecycle.hashes_requests:
         said = _said_in(row, body, request)
@@ -160,6 +161,27 @@ def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
     call.is_timed = False  # until the transport reports how far the request came
     call.request_bytes = len(body)
     return call
+
+
+def _terms_of(row: Operation, body: bytes, headers: Any) -> dict[str, Any]:
+    """Return the tier and latency mode that a request asks for, as boto3 names them."""
+    found = {name: headers[header] for name, header in _TERMS if header in headers}
+    for name, member in _TERMS_IN_BODY:
+        if row.request is None and b'"%b"' % member.encode() in body:
+            found[name] = outer_value(body, member)
+    return found
+
+
+# botocore 1.44.8, InvokeModel and Converse; OpenAI's Chat Completions.
+_TERMS = (
+    ("serviceTier", "x-amzn-bedrock-service-tier"),
+    ("performanceConfigLatency", "x-amzn-bedrock-performanceconfig-latency"),
+)
+_TERMS_IN_BODY = (
+    ("serviceTier", "serviceTier"),
+    ("serviceTier", "service_tier"),
+    ("performanceConfig", "performanceConfig"),
+)
 
 
 def _said_in(row: Operation, body: bytes, request: Any) -> dict[str, Any] | None:
@@ -217,7 +239,12 @@ def _take_answer(call: Call, response: Any) -> None:
     reading = read_headers(row, headers, call.target.model)
     kind = headers.get("content-type", "")
     is_stream = kind.startswith((_EVENT_STREAM, _SERVER_SENT))
-    is_told = row.body == "body" and row.request is not None and not needs_body(headers)
+    is_told = (
+        row.body == "body"
+        and row.request is not None
+        and not call.target.reads_body
+        and not needs_body(headers)
+    )
     if not is_stream and is_told and not call.has_guardrail:
         recorder.answered(call, reading)
         return

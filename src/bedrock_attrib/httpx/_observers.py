@@ -74,6 +74,8 @@ class HttpStreamObserver:
                 self._is_done = True
                 continue
             self._events.add(event)
+            if _GROUNDING in event:
+                self._events.note(self._decode(event))
             if self._events.first is None:
                 self._events.first = self._decode(event)
                 waited = perf_counter() - self._call.started
@@ -90,12 +92,14 @@ class HttpStreamObserver:
             return  # read to its end, and closed after that
         self._call.was_read = was_read or self._is_done
         try:
-            if error is None and self._events.last is not None:
-                _, error = self._read(self._events.last)
+            if error is None and self._events.last:
+                _, error = self._read(self._events.last[-1])
         except Exception as fault:
             recorder.faults.note("httpx stream", fault)
         recorder.stream_ended(self._call, error)
 
+
+_GROUNDING = b"nova_grounding"  # a web search, which is billed
 
 # After which OpenAI's client reads no more.
 _DONE = b"[DONE]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..._model.usage import unit_class
 from .._wire import AwsError, Exchange, JsonObject
 from ._shape import INPUT_ONLY, NO_COUNT, Family, counts_of, renamed, usage_of
@@ -60,7 +62,17 @@ def _pictures(exchange: Exchange) -> list[str]:
     drawn = [
         count for unit, count in usage.items() if unit_class(unit) == "output_image"
     ]
-    return [_PIXEL] * (sum(drawn) if drawn else 1)
+    return [_PIXEL] * (sum(drawn) if drawn else _pictures_asked(exchange))
+
+
+def _pictures_asked(exchange: Exchange) -> int:
+    """Return how many pictures the request asks for; one if it does not say."""
+    asked = _ASKED.search(exchange.request.body)
+    return min(int(asked[1]), _MOST_PICTURES) if asked is not None else 1
+
+
+_ASKED = re.compile(rb'"(?:numberOfImages|samples)":\s*([1-9]\d{0,3})\b')
+_MOST_PICTURES = 10
 
 
 def _amazon_image(exchange: Exchange) -> JsonObject:
