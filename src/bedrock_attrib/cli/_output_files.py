@@ -39,17 +39,18 @@ def refuse_input_as_output(output: Path, inputs: Iterable[Path] = ()) -> None:
 
 def _is_of_sqlite(path: Path) -> bool:
     target = os.path.realpath(path)
-    for suffix in ("", *_BESIDE_SQLITE):
-        if target.endswith(suffix) and _starts_as_sqlite(target.removesuffix(suffix)):
-            return True
-    return False
+    return any(
+        _starts_as_sqlite(Path(target.removesuffix(suffix)))
+        for suffix in ("", *_BESIDE_SQLITE)
+        if target.endswith(suffix)
+    )
 
 
-def _starts_as_sqlite(path: str) -> bool:
-    if not os.path.isfile(path):  # a pipe is written to, and reading it would wait
+def _starts_as_sqlite(path: Path) -> bool:
+    if not path.is_file():  # a pipe is written to, and reading it would wait
         return False
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return file.read(len(_SQLITE)) == _SQLITE
     except OSError:
         return False  # writing it fails with a message of its own

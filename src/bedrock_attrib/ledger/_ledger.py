@@ -152,8 +152,7 @@ class Ledger:
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are built in one only
             raise LedgerError("no transaction is open")
-        # A record is not lost for half a character, which no database takes.
-        return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
+        return self._transaction.intern(table, _storable(text))
 
     def _handle(self, items: list[Item]) -> list[Item]:
         """Write *items*; return those to try again."""
@@ -223,6 +222,7 @@ class Ledger:
         records = [
             record_of(item) for item in items if not isinstance(item, Correction)
         ]
+        self._intern_tag_sets(transaction, records)
         transaction.write(self._rows.batch(records))
         # Rows first: their texts must have ids before any call is looked up.
         corrections = [
@@ -232,6 +232,19 @@ class Ledger:
         ]
         for before, after in corrections:
             correct(transaction, before, after)
+
+    def _intern_tag_sets(
+        self, transaction: Transaction, records: list[CallRecord]
+    ) -> None:
+        """Give ids to all new tag sets at once: each batch may have many."""
+        new = self._rows.new_tag_sets(records)
+        texts = {key: _storable(text) for key, text in new.items()}
+        different = list(dict.fromkeys(texts.values()))
+        if different:
+            found = transaction.intern_all("tag_sets", different)
+            ids = dict(zip(different, found, strict=True))
+            known = {key: ids[text] for key, text in texts.items()}
+            self._interner.remember("tag_sets", known)
 
     def prune(
         self,
@@ -268,6 +281,11 @@ class Ledger:
     def compact(self) -> None:
         """Return unused space to the file system."""
         self.store.compact()
+
+
+def _storable(text: str) -> str:
+    # A record is not lost for half a character, which no database takes.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _opened(path: Path | str | Store, *, read_only: bool) -> Store:

@@ -27,6 +27,9 @@ class Transaction(Protocol):
     def intern(self, table: str, text: str) -> int:
         """Return the id of *text* in *table*, a new one if it is not there."""
 
+    def intern_all(self, table: str, texts: Sequence[str]) -> list[int]:
+        """Return the ids of different *texts* in *table*, as `intern` does each."""
+
     def write(self, batch: RowBatch) -> None:
         """Add calls and sums."""
 

@@ -7,12 +7,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
-from ..._model.cost import add
 from ...errors import LedgerError
 from .._store import DamagedError, UnstorableRecordError
 from .forks import FORKS
@@ -106,17 +104,12 @@ def connect(path: Path, access: Access) -> sqlite3.Connection:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             db.execute(f"PRAGMA journal_size_limit = {_MAX_WAL_BYTES}")
-            db.create_function("add_exactly", 2, _add_exactly, deterministic=True)
         else:
             db.execute("PRAGMA query_only = ON")
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _add_exactly(one: str, other: str) -> str:
-    return format(add(Decimal(one), Decimal(other)), "f")
 
 
 def is_busy(error: BaseException) -> bool:

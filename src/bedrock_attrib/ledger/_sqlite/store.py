@@ -7,13 +7,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ...errors import LedgerError
 from .._schema import NEWEST
-from .._store import GENERATION, MARK
+from .._store import GENERATION, MARK, StaleIdsError
 from .connection import (
     Access,
+    Result,
     connect,
     create,
     is_busy,
@@ -90,12 +92,17 @@ class SQLiteStore:
         for discard in self._discard:
             discard()
 
-    def _check_generation(self, db: sqlite3.Connection) -> None:
-        """Discard ids if another process has deleted tag sets since."""
+    def _generation_now(self, db: sqlite3.Connection) -> int:
         (found,) = db.execute(MARK, (GENERATION,)).fetchone()
-        if self._generation is not None and self._generation != (found or 0):
+        return int(found or 0)
+
+    def _check_ids(self, db: sqlite3.Connection) -> None:
+        """Raise, and discard ids, if tag sets were deleted since they were given."""
+        found = self._generation_now(db)
+        if found != self._generation:
+            self._generation = found
             self._discard_ids()
-        self._generation = found or 0
+            raise StaleIdsError(f"{self.path}: tag sets were deleted meanwhile")
 
     def _open_writer(self) -> sqlite3.Connection:
         create(self.path)
@@ -127,41 +134,48 @@ class SQLiteStore:
         """
         self._take_turn()
         try:
-            with translate_errors(self.path), self._committed() as db:
-                yield SQLiteTransaction(db)
+            with translate_errors(self.path), self._committed() as transaction:
+                yield transaction
         finally:
             self._give_turn()
 
     @contextmanager
-    def _committed(self) -> Iterator[sqlite3.Connection]:
+    def _committed(self) -> Iterator[SQLiteTransaction]:
         try:
-            db = retry_while_busy(self._begin, self._busy_timeout_s, wait=self._wait)
-        except sqlite3.Error as error:
-            self._close_if_broken(error)
-            raise
-        try:
-            self._check_generation(db)
-            yield db
+            db = self._retry(self._ready)
+            yield SQLiteTransaction(
+                db, partial(self._begin, db), check=partial(self._check_ids, db)
+            )
+            if not db.in_transaction:
+                return
             db.execute("COMMIT")
         except BaseException as error:
-            with suppress(sqlite3.Error):  # a full disk may have done it already
-                db.execute("ROLLBACK")
+            if self._writer is not None and self._writer.in_transaction:
+                with suppress(sqlite3.Error):  # a full disk may have done it already
+                    self._writer.execute("ROLLBACK")
             self._close_if_broken(error)
             raise
         if file_id(self.path) != self._file:
             self._close_writer()
             raise LedgerError(f"{self.path} was removed while it was written")
 
+    def _retry(self, action: Callable[[], Result]) -> Result:
+        return retry_while_busy(action, self._busy_timeout_s, wait=self._wait)
+
+    def _ready(self) -> sqlite3.Connection:
+        db = self._writing()
+        if self._generation is None:
+            self._generation = self._generation_now(db)
+        return db
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        self._retry(lambda: db.execute("BEGIN IMMEDIATE"))
+
     def _close_if_broken(self, error: BaseException) -> None:
         # What it caches of a failing file may be wrong when the file works again.
         is_of_record = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
         if isinstance(error, sqlite3.Error) and not is_of_record and not is_busy(error):
             self._close_writer()
-
-    def _begin(self) -> sqlite3.Connection:
-        db = self._writing()
-        db.execute("BEGIN IMMEDIATE")
-        return db
 
     def _take_turn(self) -> None:
         me = threading.get_ident()
