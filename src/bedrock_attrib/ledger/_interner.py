@@ -37,7 +37,7 @@ class Interner:
         return found
 
     def remember(self, name: str, ids: Mapping[object, int]) -> None:
-        """Remember *ids* that were given in table *name*, by the keys of their texts."""
+        """Remember *ids* of table *name*, by the keys of their texts."""
         known = self.table(name)
         for key, found in ids.items():
             known[key] = found

@@ -106,6 +106,26 @@ class ReopeningStore(Store, Protocol):
         """Call *discard* whenever ids that were given before may be invalid."""
 
 
+@runtime_checkable
+class LazyStore(Store, Protocol):
+    """A store that can be made without being opened.
+
+    Attributes:
+        unavailable: Why it could not be opened; None if it was, or was not tried.
+        is_opened_later: Whether it was not tried.
+    """
+
+    unavailable: LedgerError | None
+    is_opened_later: bool
+
+    def open(self) -> None:
+        """Open it for writing; raises a `LedgerError` if that fails."""
+
+
+class UnavailableError(LedgerError):
+    """The database cannot be used now, and may be later: it is away, locked or full."""
+
+
 class UncertainCommitError(LedgerError):
     """The connection broke while a transaction was being committed.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import LedgerError
 from .._schema import NEWEST
-from .._store import GENERATION, MARK, StaleIdsError
+from .._store import GENERATION, MARK, StaleIdsError, UnavailableError
 from .connection import (
     Access,
     Result,
@@ -38,16 +38,24 @@ class SQLiteStore:
     or a failure, or when the file was moved away. Readers open their own.
     """
 
-    def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path | str, *, busy_timeout_s: float = 5.0, lazy: bool = False
+    ) -> None:
         """Open or create the file, and migrate an older one.
+
+        Nothing is waited for: a file that is locked, or whose folder is missing, is
+        opened with the first transaction that can.
 
         Args:
             path: The file. It is created for its owner alone (mode 0600).
-            busy_timeout_s: Seconds to wait for another process that writes.
+            busy_timeout_s: Seconds for which a transaction waits for another process
+                that writes.
+            lazy: Whether a file that can never be a ledger raises later too, with each
+                transaction.
 
         Raises:
-            LedgerError: If it cannot be opened or written, is no ledger, or was
-                written by a newer library.
+            LedgerError: If it is no ledger, was written by a newer library, or must not
+                be written.
         """
         # A relative path must not depend on later changes of the working folder.
         self.path = Path(path).absolute()
@@ -58,9 +66,20 @@ class SQLiteStore:
         self._turn_of: int | None = None
         self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
-        with translate_errors(self.path):
-            retry_while_busy(self._prepare, busy_timeout_s)
+        self.unavailable: LedgerError | None = None
+        self.is_opened_later = False
+        try:
+            self.open()
+        except LedgerError as error:
+            if not lazy and not isinstance(error, UnavailableError):
+                raise
+            self.unavailable = error
         FORKS.holders.add(self)
+
+    def open(self) -> None:
+        """Create or migrate the file unless that was done; a lock is not waited for."""
+        with translate_errors(self.path):
+            self._prepare()
 
     def _prepare(self) -> None:
         create(self.path)

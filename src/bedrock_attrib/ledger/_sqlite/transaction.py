@@ -14,7 +14,6 @@ from decimal import Decimal
 from itertools import chain
 
 from ..._model.cost import add
-
 from .._call_rows import RowBatch, row_batch
 from .._field_table import (
     CALL_COLUMNS,
@@ -158,7 +157,7 @@ class SQLiteTransaction:
         return int(found[0])
 
     def intern_all(self, table: str, texts: Sequence[str]) -> list[int]:
-        """Return the ids of *texts* in *table*, new ones for those that are not there."""
+        """Return the ids of *texts* in *table*, new ones where there are none."""
         listed = json.dumps(texts)
         found = self._ids_of(table, listed)
         if len(found) < len(texts):
