@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ._attribution import current_attribution
 from ._recording.recorder import Recorder, lifecycle_of
-from ._runtime.contained_errors import ContainedErrors, logger
+from ._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors, logger
 from ._runtime.fork import ResetOrder, after_fork
 from ._sinks.protocols import Guard, LossySink, Sink
-from .errors import ConfigError
+from .errors import ConfigError, LedgerError, MissingExtraError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,9 +110,10 @@ def configure(
             whenever that is set.
         **settings: Fields of `Config`, which win over environment and file.
 
+    A ledger that cannot be opened is logged, and tried again while its records wait.
+
     Raises:
         ConfigError: If a setting is unknown or wrong.
-        LedgerError: If the ledger that a setting names cannot be opened.
     """
     recorder = _make(prices, sinks, guards, profiles, meter_provider, settings)
     _DEFAULT.replace(recorder)
@@ -254,7 +255,13 @@ def _ledger(config: Config) -> tuple[Sink, ...]:
         return ()
     from .ledger import open_ledger  # noqa: PLC0415 -- see _make
 
-    return (open_ledger(config.ledger),)
+    try:
+        return (open_ledger(config.ledger, lazy=True),)
+    except (LedgerError, MissingExtraError) as error:
+        # The application starts all the same, metered and without a ledger.
+        logger.warning("no ledger is written: %s", error)
+        PROCESS_ERRORS.note("ledger", error)
+        return ()
 
 
 def _summary_sink() -> Sink:

@@ -202,7 +202,7 @@ def test_an_export_is_read_by_duckdb(path: Path, tmp_path: Path) -> None:
     assert found == {
         "folder": str(folder),
         "calls": 3,
-        "forgotten_calls": 0,
+        "deleted_calls": 0,
         "files": 2,
         "bytes": size,
         "days": [
@@ -210,7 +210,7 @@ def test_an_export_is_read_by_duckdb(path: Path, tmp_path: Path) -> None:
                 "day": f"2026-11-{day}",
                 "path": str(folder / f"day=2026-11-{day}" / "part-0.parquet"),
                 "calls": calls,
-                "forgotten_calls": 0,
+                "deleted_calls": 0,
             }
             for day, calls in ((24, 1), (25, 2))
         ],
@@ -240,7 +240,7 @@ def test_an_export_of_what_was_forgotten_says_so(path: Path, tmp_path: Path) -> 
         assert kept.flush(HANG_S)
         kept.prune(calls_before=NOON.replace(hour=19))
     done = run_here(*export, "--json")
-    assert json.loads(done.stdout)["forgotten_calls"] == 2
+    assert json.loads(done.stdout)["deleted_calls"] == 2
     told = " ".join(done.stderr.split())
     assert told == "2026-11-25: 2 calls deleted before; no file was written"
     none = run_here(*export, "--since", "2020-01", "--until", "2020-12")

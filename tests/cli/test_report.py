@@ -758,3 +758,89 @@ def test_lists_have_formats_too(run: Run, ledger: Path) -> None:
     assert run(*asked, "--format", "csv").stdout.startswith("missing,region,")
     both = run(*asked, "--json", "--format", "csv")
     assert (both.returncode, "exclude each other" in both.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("unpriced",), ("unattributed",), ("charges",)], ids=str
+)
+def test_no_report_replaces_a_ledger(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """A ledger named as output, directly or by a link, stays what it is."""
+    path, link, other = (tmp_path / name for name in ("calls.db", "link", "other.db"))
+    for each in (path, other):
+        made = Ledger(each)
+        made.write(make_record())
+        made.close()
+    link.symlink_to(path)
+    for output in (path, link, other):
+        before = output.read_bytes()
+        done = run(
+            *("report", *command, "--format", "csv", "-o", str(output)),
+            BEDROCK_ATTRIB_LEDGER=str(path),
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"--output {output} is a SQLite file" in done.stderr
+        assert output.read_bytes() == before
+
+
+def test_no_output_replaces_the_log_of_a_ledger_or_a_price_file(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """What SQLite stores beside a ledger, and files that settings name, stay too."""
+    own = tmp_path / "calls.db"
+    log = tmp_path / "calls.db-wal"
+    own.write_bytes(ledger.read_bytes())
+    log.write_bytes(b"log")
+    overrides = tmp_path / "own.json"
+    overrides.write_text('{"rows": []}', encoding="utf-8")
+    for output, content in ((log, "log"), (overrides, '{"rows": []}')):
+        done = run(
+            *("report", "--ledger", str(ledger), "--format", "csv", "-o", str(output)),
+            BEDROCK_ATTRIB_PRICE_OVERRIDES=str(overrides),
+        )
+        assert done.returncode == 2
+        assert "was not replaced: name another file" in " ".join(done.stderr.split())
+        assert output.read_text(encoding="utf-8") == content
+
+
+def test_a_suffix_without_a_format_is_refused(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    """A spreadsheet program would call a text table in such a file corrupt."""
+    for name in ("spend.xlsx", "spend.md"):
+        done = run("report", "--ledger", str(ledger), "-o", str(tmp_path / name))
+        assert done.returncode == 2
+        assert f"has the suffix {Path(name).suffix}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_servers_and_applications_do_not_steer_the_terminal(
+    run: Run, tmp_path: Path
+) -> None:
+    """Control and bidirectional characters of any field are replaced in any table."""
+    escape = "\x1b]0;owned\x07\u202e\u200f\r"
+    path = tmp_path / "calls.db"
+    made = Ledger(path)
+    made.write(
+        make_record(
+            None,
+            tags={"team": escape},
+            model=f"acme.{escape}-v1:0",
+            tier=escape,
+            region=escape,
+            price_status=PriceStatus.UNPRICED,
+            price_reason=escape,
+        )
+    )
+    made.close()
+    for command in (
+        ("report", "--by", "team,model,region,tier"),
+        ("report", "unpriced"),
+        ("report", "unattributed", "--by", "region,tier"),
+        ("ledger", "info"),
+        ("prices", "show", f"acme.{escape}"),
+    ):
+        done = run(*command, BEDROCK_ATTRIB_LEDGER=str(path))
+        shown = done.stdout + done.stderr
+        assert not set(escape) & set("\x1b\x07\u202e\u200f\r") & set(shown), command

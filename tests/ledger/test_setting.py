@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from waiting import HANG_S
+from kept_records import make_record
+from waiting import HANG_S, wait_until
 
 from bedrock_attrib import (
     ConfigError,
@@ -78,12 +81,100 @@ with bedrock_simulator() as simulator:
     ledger.close()
 
 
-def test_a_ledger_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
-    """Settings are read when clients are instrumented, not within a call."""
-    with pytest.raises(LedgerError, match="nowhere"):
-        configure(ledger=tmp_path / "nowhere" / "calls.db")
+def missing_folder(path: Path) -> Callable[[], object]:
+    """The folder of a ledger is not there yet."""
+    path.parent.rmdir()
+    return path.parent.mkdir
+
+
+def locked(path: Path) -> Callable[[], object]:
+    """Another process writes the ledger for long."""
+    Ledger(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
+def something_else(path: Path) -> Callable[[], object]:
+    """The file is no ledger."""
+    path.write_text("costs " * 1000, encoding="utf-8")
+    return path.unlink
+
+
+def newer(path: Path) -> Callable[[], object]:
+    """The file was written by a newer library."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    return path.unlink
+
+
+@pytest.mark.parametrize("spoil", [missing_folder, locked, something_else, newer])
+def test_an_application_starts_with_any_ledger(
+    tmp_path: Path,
+    spoil: Callable[[Path], Callable[[], object]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is metered; its records wait until the ledger can be opened."""
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "calls.db"
+    mend = spoil(path)
+    sink = ListSink()
+    recorder = configure(ledger=path, sinks=[sink])
+    with bedrock_simulator() as simulator:
+        bedrock = instrument(simulator.client())
+        bedrock.converse(modelId=MODEL, messages=MESSAGES)
+    assert caplog.text.count("the ledger cannot write now") == 1
+    mend()
+    assert recorder.flush(HANG_S)
+    assert len(sink.records) == 1
+    with Ledger(path).reading() as reader:
+        assert reader.count_calls() == 1
+
+
+def test_a_server_that_is_away_delays_no_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The ledger of a URL connects on its own thread, and says what is wrong at once."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        recorder = configure(
+            ledger=f"postgresql://meter:secret@127.0.0.1:{port}/costs?connect_timeout=2"
+        )
+    recorder.flush(HANG_S)  # the socket is closed, so that nobody waits for it
+    wait_until(lambda: "the ledger cannot write now" in caplog.text)
+    assert "secret" not in caplog.text
+
+
+def test_what_holds_no_ledger_is_a_wrong_setting() -> None:
+    """It raises, as every wrong setting does."""
     with pytest.raises(ConfigError, match="a ledger cannot be stored in ftp://"):
         configure(ledger="ftp://host/calls")
+
+
+@pytest.mark.parametrize("spoil", [missing_folder, locked])
+def test_what_may_pass_does_not_keep_a_ledger_from_being_made(
+    tmp_path: Path, spoil: Callable[[Path], Callable[[], object]]
+) -> None:
+    """An argument is treated as a setting is; only what will not pass raises."""
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "calls.db"
+    mend = spoil(path)
+    ledger = Ledger(path)
+    ledger.write(make_record())
+    mend()
+    assert ledger.flush(HANG_S)
+    ledger.close()
+    with pytest.raises(LedgerError, match="is a SQLite file of something else"):
+        Ledger(_foreign(tmp_path / "other.db"))
+
+
+def _foreign(path: Path) -> Path:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE customers (id)")
+    db.close()
+    return path
 
 
 def test_losses_are_shown_by_whoever_tells(path: Path) -> None:

@@ -6,11 +6,30 @@ import os
 import sys
 from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from ._command import runnable
 
 _PIPED_WIDTH = 100
+
+
+class CleanConsole(Console):
+    """Console that replaces control characters in everything it prints.
+
+    Names in a ledger come from applications and servers, and must not steer a terminal
+    or reorder its text.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Return the segments of *renderable*, clean; rich's own controls stay."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(harmless(segment.text).replace("\r", "?"), segment.style)
 
 
 def results() -> Console:
@@ -32,7 +51,7 @@ def print_remarks(sentences: Iterable[str]) -> None:
 def _console(*, is_terminal: bool, stderr: bool = False) -> Console:
     # Markup is off because units such as output_image[512x512] look like it.
     fixed = None if is_terminal or "COLUMNS" in os.environ else _PIPED_WIDTH
-    return Console(
+    return CleanConsole(
         stderr=stderr, width=fixed, markup=False, highlight=False, emoji=False
     )
 
@@ -58,7 +77,9 @@ _CONTROLS = dict.fromkeys(
     (
         *(code for code in range(32) if chr(code) not in "\t\n\r"),
         *range(0x7F, 0xA0),
-        *range(0x202A, 0x202F),
+        0x061C,
+        *range(0x200E, 0x2010),
+        *range(0x2028, 0x202F),
         *range(0x2066, 0x206A),
     ),
     "?",
@@ -66,7 +87,7 @@ _CONTROLS = dict.fromkeys(
 
 
 def harmless(text: str) -> str:
-    """Replace control characters in *text*, but not line breaks."""
+    """Replace control and bidirectional characters in *text*, but not line breaks."""
     return text.translate(_CONTROLS)
 
 

@@ -78,6 +78,16 @@ class RowBuilder:
         self._origins = interner.table("origins")
         self._months: BoundedCache[int, int] = BoundedCache(_MAX_MONTHS)
 
+    def new_tag_sets(self, records: Iterable[CallRecord]) -> dict[object, str]:
+        """Return the texts of tag sets of *records* that have no id yet, by key."""
+        known = self._tag_sets
+        new = {
+            record.tags.key: record.tags
+            for record in records
+            if record.tags.key not in known
+        }
+        return {key: write_tags(tags) for key, tags in new.items()}
+
     def batch(self, records: Iterable[CallRecord]) -> RowBatch:
         """Return the rows of *records* and what they add to sums."""
         row = self.row

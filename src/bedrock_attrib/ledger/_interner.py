@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .._runtime.bounded_cache import BoundedCache
 
@@ -35,6 +35,13 @@ class Interner:
         found = ids[key] = self._ask(name, text)
         self._uncommitted.append((ids, key))
         return found
+
+    def remember(self, name: str, ids: Mapping[object, int]) -> None:
+        """Remember *ids* of table *name*, by the keys of their texts."""
+        known = self.table(name)
+        for key, found in ids.items():
+            known[key] = found
+            self._uncommitted.append((known, key))
 
     def commit(self) -> None:
         """Keep the ids of the transaction, which was committed."""

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -26,6 +27,7 @@ from ._retention import prune
 from ._sqlite.read_only import ReadOnlySQLite
 from ._sqlite.store import SQLiteStore
 from ._store import (
+    LazyStore,
     ReopeningStore,
     StaleIdsError,
     Store,
@@ -78,8 +80,13 @@ class Ledger:
         interval_s: float = 1.0,
         max_pending: int = 100_000,
         read_only: bool = False,
+        lazy: bool = False,
     ) -> None:
         """Open the ledger.
+
+        What may pass delays no start and raises nothing: a lock, a missing folder, a
+        full or read-only disk, a server that is away. It is logged once, and records
+        wait until they can be written.
 
         Args:
             path: A SQLite file, created if it is missing and readable by its owner
@@ -89,12 +96,14 @@ class Ledger:
             max_pending: Maximum number of records that wait to be written.
             read_only: Only read the file: nothing is created, written or migrated, and
                 no right to write is needed. A store has an argument of its own.
+            lazy: Whether what will not pass is only logged too, so that an application
+                starts with any ledger. A store has an argument of its own.
 
         Raises:
-            LedgerError: If the file cannot be opened or written, is something else, or
-                was written by a newer library.
+            LedgerError: If the file is something else, was written by a newer library,
+                or must not be written; with *read_only*, if it cannot be read.
         """
-        self.store = _opened(path, read_only=read_only)
+        self.store = _opened(path, read_only=read_only, lazy=lazy)
         self._queue: BatchQueue[Item] = BatchQueue(
             self._handle,
             name="bedrock-attrib-ledger",
@@ -107,6 +116,23 @@ class Ledger:
         if isinstance(self.store, ReopeningStore):
             self.store.on_stale_ids(self._discard_ids)
         _EVERY.add(self)
+        if isinstance(self.store, LazyStore):
+            self._open_later(self.store)
+
+    def _open_later(self, store: LazyStore) -> None:
+        """Log why *store* could not be opened, or try that on the ledger's thread."""
+        if store.unavailable is not None:
+            self._log.failure(store.unavailable)
+        elif store.is_opened_later:
+            self._queue.poll_until(partial(self._try_to_open, store))
+            self._queue.start()
+
+    def _try_to_open(self, store: LazyStore) -> bool:
+        try:
+            store.open()
+        except LedgerError as error:
+            self._log.failure(error)
+        return True  # from now on each batch tries
 
     def _renew(self) -> None:
         """Start over, as a forked child must: pending records are its parent's."""
@@ -152,8 +178,7 @@ class Ledger:
     def _ask(self, table: str, text: str) -> int:
         if self._transaction is None:  # pragma: no cover -- rows are built in one only
             raise LedgerError("no transaction is open")
-        # A record is not lost for half a character, which no database takes.
-        return self._transaction.intern(table, text.encode("utf-8", "replace").decode())
+        return self._transaction.intern(table, _storable(text))
 
     def _handle(self, items: list[Item]) -> list[Item]:
         """Write *items*; return those to try again."""
@@ -223,6 +248,7 @@ class Ledger:
         records = [
             record_of(item) for item in items if not isinstance(item, Correction)
         ]
+        self._intern_tag_sets(transaction, records)
         transaction.write(self._rows.batch(records))
         # Rows first: their texts must have ids before any call is looked up.
         corrections = [
@@ -232,6 +258,19 @@ class Ledger:
         ]
         for before, after in corrections:
             correct(transaction, before, after)
+
+    def _intern_tag_sets(
+        self, transaction: Transaction, records: list[CallRecord]
+    ) -> None:
+        """Give ids to all new tag sets at once: each batch may have many."""
+        new = self._rows.new_tag_sets(records)
+        texts = {key: _storable(text) for key, text in new.items()}
+        different = list(dict.fromkeys(texts.values()))
+        if different:
+            found = transaction.intern_all("tag_sets", different)
+            ids = dict(zip(different, found, strict=True))
+            known = {key: ids[text] for key, text in texts.items()}
+            self._interner.remember("tag_sets", known)
 
     def prune(
         self,
@@ -270,10 +309,15 @@ class Ledger:
         self.store.compact()
 
 
-def _opened(path: Path | str | Store, *, read_only: bool) -> Store:
+def _storable(text: str) -> str:
+    # A record is not lost for half a character, which no database takes.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _opened(path: Path | str | Store, *, read_only: bool, lazy: bool) -> Store:
     if not isinstance(path, (str, Path)):
         return path
-    return ReadOnlySQLite(path) if read_only else SQLiteStore(path)
+    return ReadOnlySQLite(path) if read_only else SQLiteStore(path, lazy=lazy)
 
 
 _EVERY: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -16,7 +16,11 @@ _POSTGRES = frozenset({"postgres", "postgresql"})
 
 
 def open_ledger(
-    name: Path | str, *, must_exist: bool = False, read_only: bool = False
+    name: Path | str,
+    *,
+    must_exist: bool = False,
+    read_only: bool = False,
+    lazy: bool = False,
 ) -> Ledger:
     """Open the ledger with this name.
 
@@ -26,6 +30,8 @@ def open_ledger(
             more likely mistyped than new where a ledger is maintained.
         read_only: Only read it: nothing is created, written or migrated, and no right
             to write is needed. It must exist then.
+        lazy: Raise nothing that the database or file system says: it is logged, and
+            tried again with the records.
 
     Raises:
         ConfigError: If *name* is the URL of something that holds no ledger.
@@ -42,8 +48,8 @@ def open_ledger(
             )
         from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
 
-        return Ledger(PostgresStore(text, read_only=read_only))
+        return Ledger(PostgresStore(text, read_only=read_only, lazy=lazy))
     path = Path(text)
     if must_exist or read_only:
         refuse_missing(path)
-    return Ledger(path, read_only=read_only)
+    return Ledger(path, read_only=read_only, lazy=lazy)

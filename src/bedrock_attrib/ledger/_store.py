@@ -27,6 +27,9 @@ class Transaction(Protocol):
     def intern(self, table: str, text: str) -> int:
         """Return the id of *text* in *table*, a new one if it is not there."""
 
+    def intern_all(self, table: str, texts: Sequence[str]) -> list[int]:
+        """Return the ids of different *texts* in *table*, as `intern` does each."""
+
     def write(self, batch: RowBatch) -> None:
         """Add calls and sums."""
 
@@ -101,6 +104,26 @@ class ReopeningStore(Store, Protocol):
 
     def on_stale_ids(self, discard: Callable[[], None]) -> None:
         """Call *discard* whenever ids that were given before may be invalid."""
+
+
+@runtime_checkable
+class LazyStore(Store, Protocol):
+    """A store that can be made without being opened.
+
+    Attributes:
+        unavailable: Why it could not be opened; None if it was, or was not tried.
+        is_opened_later: Whether it was not tried.
+    """
+
+    unavailable: LedgerError | None
+    is_opened_later: bool
+
+    def open(self) -> None:
+        """Open it for writing; raises a `LedgerError` if that fails."""
+
+
+class UnavailableError(LedgerError):
+    """The database cannot be used now, and may be later: it is away, locked or full."""
 
 
 class UncertainCommitError(LedgerError):

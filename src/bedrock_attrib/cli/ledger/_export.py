@@ -84,10 +84,10 @@ def export(
         )
     for day in days:
         if day.pruned:
-            remarks().print(_forgotten(day), soft_wrap=True)
+            remarks().print(_deleted(day), soft_wrap=True)
 
 
-def _forgotten(day: ExportedDay) -> str:
+def _deleted(day: ExportedDay) -> str:
     rest = "no file was written" if day.path is None else "the others were exported"
     return f"{day.day}: {counted(day.pruned, 'call')} deleted before; {rest}"
 
@@ -115,7 +115,7 @@ def _facts(folder: Path, days: Sequence[ExportedDay]) -> JsonObject:
     return {
         "folder": str(folder),
         "calls": sum(day.calls for day in days if day.path is not None),
-        "forgotten_calls": sum(day.pruned for day in days),
+        "deleted_calls": sum(day.pruned for day in days),
         "files": len(files),
         "bytes": sum(path.stat().st_size for path in files),
         "days": [
@@ -123,7 +123,7 @@ def _facts(folder: Path, days: Sequence[ExportedDay]) -> JsonObject:
                 "day": day.day.isoformat(),
                 "path": None if day.path is None else str(day.path),
                 "calls": day.calls,
-                "forgotten_calls": day.pruned,
+                "deleted_calls": day.pruned,
             }
             for day in days
         ],

@@ -13,6 +13,7 @@ import click
 from ..._model.formatting import counted
 from .._console import remarks, results
 from .._json import JsonObject
+from .._output_files import refuse_input_as_output
 from .._price_table import json_option, print_block, print_json
 from .._tables import new_list
 
@@ -91,6 +92,8 @@ def import_prices(
         raise click.UsageError("expected offer files, --from-api or --rate-cards")
     if output is not None and output.suffix.lower() not in {".json", ".toml"}:
         raise click.UsageError(f"--output {output}: expected the suffix .json or .toml")
+    if output is not None:
+        refuse_input_as_output(output, files)
     found = (
         _from_rate_cards(models, regions)
         if models

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from ..._runtime.atomic_file import written_atomically
 from ...errors import ConfigError
 from ...reports import Table, write_csv, write_json
 from ...reports.parquet import write_parquet
-from .._console import harmless, print_remarks
+from .._console import CleanConsole, harmless, print_remarks
 from .._json import JsonObject
 from .._ledgers import Command
+from .._output_files import refuse_input_as_output
 from .._price_table import print_block
 
 STDOUT = "-"
@@ -62,13 +63,22 @@ def chosen_format(
     """Choose one of the formats *names*: by *name*, or by the suffix of *output*.
 
     Raises:
-        click.UsageError: If ``--json`` contradicts ``--format``.
+        click.UsageError: If ``--json`` contradicts ``--format``, or no format has the
+            suffix of *output*.
     """
     if as_json:
         if name not in (None, "json"):
             raise click.UsageError(f"--json and --format {name} exclude each other")
         return "json"
-    return name or _format_of(output, names) or "table"
+    found = name or _format_of(output, names)
+    suffix = "" if output == STDOUT else Path(output).suffix
+    if found is None and suffix:
+        known = ", ".join(each for key in names for each in _SUFFIXES.get(key, ()))
+        raise click.UsageError(
+            f"--output {output}: no format of this command has the suffix {suffix}; "
+            f"expected one of {known}, or --format"
+        )
+    return found or "table"
 
 
 def _format_of(output: str, names: Collection[str]) -> str | None:
@@ -134,7 +144,7 @@ def write_block(content: RenderableType, output: str) -> None:
     if output == STDOUT:
         print_block(content)
         return
-    plain = Console(
+    plain = CleanConsole(
         file=io.StringIO(),
         width=WIDEST,
         color_system=None,
@@ -183,7 +193,8 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
 
     Raises:
         ConfigError: If the file cannot be written.
-        click.UsageError: If the output is binary and stdout is a terminal.
+        click.UsageError: If the output is binary and stdout is a terminal, or the file
+            is one that commands read.
     """
     if name == STDOUT:
         if is_binary and sys.stdout.isatty():
@@ -194,6 +205,7 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    refuse_input_as_output(Path(name))
     try:
         with written_atomically(Path(name)) as file:
             yield file

@@ -17,7 +17,7 @@ from ...ledger import Ledger
 from ...reports import Selection, select
 from ...reports._dimensions import Dimension, dimensions_of
 from ...reports._tables.remarks import remarks_of
-from .._console import is_animated, print_remarks, remarks, results
+from .._console import harmless, is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
 from .._numbers import Within
 from .._price_table import json_option
@@ -135,4 +135,6 @@ def _print_line(rates: Rates, remark: str | None, line: Callable[[Rates], str]) 
     if remark is not None:
         remarks().print(Text(remark), soft_wrap=True)
     else:
-        click.echo(line(rates))  # which flushes, so that a pipe sees it at once
+        click.echo(
+            harmless(line(rates))
+        )  # which flushes, so that a pipe sees it at once

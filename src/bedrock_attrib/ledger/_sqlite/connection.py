@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
-from ..._model.cost import add
 from ...errors import LedgerError
-from .._store import DamagedError, UnstorableRecordError
+from .._store import DamagedError, UnavailableError, UnstorableRecordError
 from .forks import FORKS
 
 Result = TypeVar("Result")
@@ -82,7 +81,8 @@ def create(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise LedgerError(
+        kind = LedgerError if error.errno in _FOR_GOOD else UnavailableError
+        raise kind(
             f"cannot open {path} as a ledger: {error.strerror or error}; expected a "
             f"file in a folder that exists and may be written"
         ) from error
@@ -106,17 +106,12 @@ def connect(path: Path, access: Access) -> sqlite3.Connection:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             db.execute(f"PRAGMA journal_size_limit = {_MAX_WAL_BYTES}")
-            db.create_function("add_exactly", 2, _add_exactly, deterministic=True)
         else:
             db.execute("PRAGMA query_only = ON")
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _add_exactly(one: str, other: str) -> str:
-    return format(add(Decimal(one), Decimal(other)), "f")
 
 
 def is_busy(error: BaseException) -> bool:
@@ -176,8 +171,7 @@ def translate_errors(path: Path) -> Iterator[None]:
             (do for word, do in _ADVICE.items() if word in str(error)),
             "check the file: PRAGMA integrity_check",
         )
-        kind = DamagedError if _is_damage(error) else LedgerError
-        raise kind(f"{path}: {error}; {advice}") from error
+        raise _kind_of(error, path)(f"{path}: {error}; {advice}") from error
     except UnicodeDecodeError as error:
         # SQLite quotes bytes that it cannot read, which Python cannot decode.
         if _IS_MALFORMED not in error.object:
@@ -186,6 +180,34 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 
 _IS_MALFORMED = b"malformed database schema"
+
+
+def _kind_of(error: sqlite3.Error, path: Path) -> type[LedgerError]:
+    if _is_damage(error):
+        return DamagedError
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code == sqlite3.SQLITE_READONLY and not _is_on_read_only_disk(path):
+        return LedgerError  # nobody gave the right to write
+    return UnavailableError if code in _MAY_PASS else LedgerError
+
+
+# Missing rights, and names that no file system takes.
+_FOR_GOOD = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENAMETOOLONG)
+_MAY_PASS = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _is_on_read_only_disk(path: Path) -> bool:
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):  # a system without it
+        return False
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

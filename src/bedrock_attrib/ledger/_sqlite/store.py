@@ -7,13 +7,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ...errors import LedgerError
 from .._schema import NEWEST
-from .._store import GENERATION, MARK
+from .._store import GENERATION, MARK, StaleIdsError, UnavailableError
 from .connection import (
     Access,
+    Result,
     connect,
     create,
     is_busy,
@@ -36,16 +38,24 @@ class SQLiteStore:
     or a failure, or when the file was moved away. Readers open their own.
     """
 
-    def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path | str, *, busy_timeout_s: float = 5.0, lazy: bool = False
+    ) -> None:
         """Open or create the file, and migrate an older one.
+
+        Nothing is waited for: a file that is locked, or whose folder is missing, is
+        opened with the first transaction that can.
 
         Args:
             path: The file. It is created for its owner alone (mode 0600).
-            busy_timeout_s: Seconds to wait for another process that writes.
+            busy_timeout_s: Seconds for which a transaction waits for another process
+                that writes.
+            lazy: Whether a file that can never be a ledger raises later too, with each
+                transaction.
 
         Raises:
-            LedgerError: If it cannot be opened or written, is no ledger, or was
-                written by a newer library.
+            LedgerError: If it is no ledger, was written by a newer library, or must not
+                be written.
         """
         # A relative path must not depend on later changes of the working folder.
         self.path = Path(path).absolute()
@@ -56,9 +66,20 @@ class SQLiteStore:
         self._turn_of: int | None = None
         self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
-        with translate_errors(self.path):
-            retry_while_busy(self._prepare, busy_timeout_s)
+        self.unavailable: LedgerError | None = None
+        self.is_opened_later = False
+        try:
+            self.open()
+        except LedgerError as error:
+            if not lazy and not isinstance(error, UnavailableError):
+                raise
+            self.unavailable = error
         FORKS.holders.add(self)
+
+    def open(self) -> None:
+        """Create or migrate the file unless that was done; a lock is not waited for."""
+        with translate_errors(self.path):
+            self._prepare()
 
     def _prepare(self) -> None:
         create(self.path)
@@ -90,12 +111,17 @@ class SQLiteStore:
         for discard in self._discard:
             discard()
 
-    def _check_generation(self, db: sqlite3.Connection) -> None:
-        """Discard ids if another process has deleted tag sets since."""
+    def _generation_now(self, db: sqlite3.Connection) -> int:
         (found,) = db.execute(MARK, (GENERATION,)).fetchone()
-        if self._generation is not None and self._generation != (found or 0):
+        return int(found or 0)
+
+    def _check_ids(self, db: sqlite3.Connection) -> None:
+        """Raise, and discard ids, if tag sets were deleted since they were given."""
+        found = self._generation_now(db)
+        if found != self._generation:
+            self._generation = found
             self._discard_ids()
-        self._generation = found or 0
+            raise StaleIdsError(f"{self.path}: tag sets were deleted meanwhile")
 
     def _open_writer(self) -> sqlite3.Connection:
         create(self.path)
@@ -127,41 +153,48 @@ class SQLiteStore:
         """
         self._take_turn()
         try:
-            with translate_errors(self.path), self._committed() as db:
-                yield SQLiteTransaction(db)
+            with translate_errors(self.path), self._committed() as transaction:
+                yield transaction
         finally:
             self._give_turn()
 
     @contextmanager
-    def _committed(self) -> Iterator[sqlite3.Connection]:
+    def _committed(self) -> Iterator[SQLiteTransaction]:
         try:
-            db = retry_while_busy(self._begin, self._busy_timeout_s, wait=self._wait)
-        except sqlite3.Error as error:
-            self._close_if_broken(error)
-            raise
-        try:
-            self._check_generation(db)
-            yield db
+            db = self._retry(self._ready)
+            yield SQLiteTransaction(
+                db, partial(self._begin, db), check=partial(self._check_ids, db)
+            )
+            if not db.in_transaction:
+                return
             db.execute("COMMIT")
         except BaseException as error:
-            with suppress(sqlite3.Error):  # a full disk may have done it already
-                db.execute("ROLLBACK")
+            if self._writer is not None and self._writer.in_transaction:
+                with suppress(sqlite3.Error):  # a full disk may have done it already
+                    self._writer.execute("ROLLBACK")
             self._close_if_broken(error)
             raise
         if file_id(self.path) != self._file:
             self._close_writer()
             raise LedgerError(f"{self.path} was removed while it was written")
 
+    def _retry(self, action: Callable[[], Result]) -> Result:
+        return retry_while_busy(action, self._busy_timeout_s, wait=self._wait)
+
+    def _ready(self) -> sqlite3.Connection:
+        db = self._writing()
+        if self._generation is None:
+            self._generation = self._generation_now(db)
+        return db
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        self._retry(lambda: db.execute("BEGIN IMMEDIATE"))
+
     def _close_if_broken(self, error: BaseException) -> None:
         # What it caches of a failing file may be wrong when the file works again.
         is_of_record = isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError))
         if isinstance(error, sqlite3.Error) and not is_of_record and not is_busy(error):
             self._close_writer()
-
-    def _begin(self) -> sqlite3.Connection:
-        db = self._writing()
-        db.execute("BEGIN IMMEDIATE")
-        return db
 
     def _take_turn(self) -> None:
         me = threading.get_ident()

@@ -27,6 +27,20 @@ def advice_on(error: psycopg.Error) -> str:
     return "read the server's log"
 
 
+def may_pass(error: psycopg.Error) -> bool:
+    """Return whether *error* is of a moment, rather than of a setting."""
+    state = error.sqlstate or ""
+    if state:
+        return state.startswith(_PASSING)
+    text = str(error)
+    return isinstance(error, psycopg.OperationalError) and not any(
+        word in text for word in _FOR_GOOD
+    )
+
+
+_PASSING = ("08", "40", "53", "55P03", "57")
+_FOR_GOOD = ("password", "pg_hba.conf", "does not exist", "SSL")
+
 _AWAY = (
     "check that the server runs and can be reached; records wait and are tried again"
 )

@@ -19,10 +19,11 @@ from .._store import (
     GENERATION,
     MARK,
     StaleIdsError,
+    UnavailableError,
     UncertainCommitError,
     UnstorableRecordError,
 )
-from ._advice import advice_on, public_address
+from ._advice import advice_on, may_pass, public_address
 from ._schema import LedgerSchema
 from ._transaction import Connection, PostgresTransaction, bound, lock_of
 
@@ -79,14 +80,14 @@ class PostgresStore:
                 connection: for passwords that expire, such as IAM tokens.
             schema: Schema of the ledger's tables, which holds nothing else.
             lock_timeout_s: Seconds to wait for another host that writes the same sums.
-            lazy: Connect when the first records are written, so that an application
-                starts while the server is unavailable. Errors are then logged.
+            lazy: Do not connect now. The ledger connects on its own thread, so that no
+                server delays a start, and logs every error.
             read_only: Create, write and migrate nothing.
 
         Raises:
-            LedgerError: If the server cannot be reached, refuses, or holds something
-                else or a ledger of a newer library. Messages never contain the
-                password.
+            LedgerError: If the server refuses, or holds something else or a ledger of
+                a newer library; with *read_only*, if it cannot be reached either.
+                Messages never contain the password.
         """
         self._dsn = dsn if callable(dsn) else partial(str, dsn)
         self._schema = schema
@@ -96,9 +97,24 @@ class PostgresStore:
         self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
         self._start_over()
+        self.unavailable: LedgerError | None = None
+        self.is_opened_later = lazy and not read_only
         if not lazy:
-            with self._translate_errors():
-                self._writing()
+            try:
+                self.open()
+            except UnavailableError as error:
+                if read_only:
+                    raise
+                self.unavailable = error
+
+    def open(self) -> None:
+        """Connect, and create or migrate the ledger.
+
+        Raises:
+            LedgerError: If that is impossible now, or for good.
+        """
+        with self._busy, self._translate_errors():
+            self._writing()
 
     def _start_over(self) -> None:
         self._pid = os.getpid()
@@ -306,9 +322,15 @@ class PostgresStore:
             text = " ".join(str(error).split())
             if self._password:
                 text = text.replace(self._password, "***")
-            is_of_record = isinstance(error, psycopg.DataError)
-            kind = UnstorableRecordError if is_of_record else LedgerError
-            raise kind(f"{self._name}: {text}; {advice_on(error)}") from error
+            raise _kind_of(error)(
+                f"{self._name}: {text}; {advice_on(error)}"
+            ) from error
+
+
+def _kind_of(error: psycopg.Error) -> type[LedgerError]:
+    if isinstance(error, psycopg.DataError):
+        return UnstorableRecordError
+    return UnavailableError if may_pass(error) else LedgerError
 
 
 class PostgresSnapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -150,6 +150,20 @@ class PostgresTransaction:
             if found is not None:
                 return int(found[0])
         raise LedgerError(f"{table} took no {text[:80]!r}")  # pragma: no cover
+
+    def intern_all(self, table: str, texts: Sequence[str]) -> list[int]:
+        """Return the ids of *texts* in *table*, new ones where there are none."""
+        column, name = TEXT_COLUMNS[table], self._table(table)
+        stored = [text.replace("\0", "\ufffd") for text in texts]
+        listed = "SELECT unnest(%s::text[])"
+        find = f"SELECT {column}, id FROM {name} WHERE {column} = ANY(%s)"  # noqa: S608 -- own names
+        add_them = f"INSERT INTO {name} ({column}) {listed} ON CONFLICT DO NOTHING"
+        found = dict(self._db.execute(find, (stored,)).fetchall())
+        new = sorted({text for text in stored if text not in found})
+        if new:  # in one order for all hosts, which prevents deadlocks
+            self._db.execute(add_them, (new,))
+            found |= dict(self._db.execute(find, (new,)).fetchall())
+        return [int(found[text]) for text in stored]
 
     def write(self, batch: RowBatch) -> None:
         """Add calls and sums."""

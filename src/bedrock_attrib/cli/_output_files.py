@@ -1,0 +1,69 @@
+"""Output files of commands: never one that a command reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from .._config import Config
+
+# https://www.sqlite.org/fileformat.html, section 1.3 (2026-12-01)
+_SQLITE = b"SQLite format 3\0"
+_BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+
+
+def refuse_input_as_output(output: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise if writing *output* would destroy what commands read.
+
+    Refused are SQLite files, as ledgers are, with the files beside them; the files that
+    settings name; and *inputs*.
+
+    Raises:
+        click.UsageError: If it is one of them.
+    """
+    if _is_of_sqlite(output):
+        raise click.UsageError(
+            f"--output {output} is a SQLite file, such as a ledger, and was not "
+            f"replaced: name another file"
+        )
+    for each in (*inputs, *_named_by_settings()):
+        if _is_same(output, each):
+            raise click.UsageError(
+                f"--output {output} is a file that is read, and was not replaced: name "
+                f"another file"
+            )
+
+
+def _is_of_sqlite(path: Path) -> bool:
+    target = os.path.realpath(path)
+    return any(
+        _starts_as_sqlite(Path(target.removesuffix(suffix)))
+        for suffix in ("", *_BESIDE_SQLITE)
+        if target.endswith(suffix)
+    )
+
+
+def _starts_as_sqlite(path: Path) -> bool:
+    if not path.is_file():  # a pipe is written to, and reading it would wait
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False  # writing it fails with a message of its own
+
+
+def _named_by_settings() -> list[Path]:
+    config = Config.load()
+    named = (config.ledger, config.prices, config.price_overrides)
+    return [Path(each) for each in named if each]
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False  # one of them is missing, or the URL of a ledger
