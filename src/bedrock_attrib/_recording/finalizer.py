@@ -72,6 +72,8 @@ class Finalizer:
         contexts: list[AttributionContext] = []  # of each entry of the batch
         for item in ended:
             if isinstance(item, Call):
+                if item.owner is not item.lifecycle.owner:
+                    continue  # of a parent; it ended before the fork was noticed
                 try:
                     self._finalize_one(item, batch)
                 except BaseException as fault:  # see the class
