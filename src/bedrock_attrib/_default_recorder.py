@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from ._runtime.threads import RLock
 from ._attribution import current_attribution
 from ._recording.recorder import Recorder, lifecycle_of
 from ._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors, logger

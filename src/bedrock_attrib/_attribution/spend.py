@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import reduce
-from threading import RLock
 
+from .._runtime.threads import RLock
 from .._model.call_groups import CallGroup, GroupedCall
 from .._model.cost import ZERO, Cost, Rates, add
 from .._model.record import CallRecord, PriceStatus

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from threading import RLock
 from typing import Any, TypeVar
 
 import boto3
@@ -13,6 +12,7 @@ from botocore.client import BaseClient
 from botocore.hooks import BaseEventHooks
 from botocore.session import Session as BotocoreSession
 
+from .._runtime.threads import RLock
 from .._default_recorder import get_recorder
 from .._recording.recorder import Recorder
 from .._runtime.contained_errors import PROCESS_ERRORS

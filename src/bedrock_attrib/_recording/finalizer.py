@@ -79,6 +79,8 @@ class Finalizer:
         contexts: list[AttributionContext] = []  # of each entry of the batch
         for item in ended:
             if isinstance(item, Call):
+                if item.owner is not item.lifecycle.owner:
+                    continue  # of a parent; it ended before the fork was noticed
                 self._finalize_or_note(item, batch)
                 if len(entries) > len(contexts):
                     contexts.append(item.context)

@@ -36,7 +36,7 @@ from .._readers.request_size import request_size
 from .._runtime.background import BackgroundReaders
 from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import ContainedErrors
-from .._runtime.fork import ResetOrder, after_fork
+from .._runtime.fork import ResetOrder, after_fork, detect_fork
 from .._runtime.shutdown import is_ending
 from .._sinks.protocols import Guard, Reservation
 from ..errors import RefusedError
@@ -137,6 +137,7 @@ class CallLifecycle:
         Raises:
             RefusedError: If a guard refuses the call.
         """
+        detect_fork()
         target = self._routes.of(operation, params.get("modelId"), region)
         context = current_attribution()
         tags = self.tags.of(context) if self.tags.is_needed else context.tags
@@ -231,6 +232,7 @@ class CallLifecycle:
         Raises:
             ConfigError: If an argument is not as documented.
         """
+        detect_fork()
         target = self._routes.of(operation, model_id, region)
         report.check(target)
         context = current_attribution()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from .contained_errors import ContainedErrors
 from .fork import ResetOrder, after_fork
+from .threads import RLock, start_thread
 
 
 class BackgroundReaders:
@@ -44,7 +44,7 @@ class BackgroundReaders:
 
     def _reset(self) -> None:
         # A collection may run a finalizer in the middle of `submit`, on this thread.
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._waiting: deque[Callable[[], None]] = deque()
         self._running = 0
         self.is_closed = False
@@ -71,11 +71,8 @@ class BackgroundReaders:
             if self._running >= self._threads:
                 return True
             self._running += 1
-            thread = threading.Thread(
-                target=self._run, name="bedrock-attrib-drain", daemon=True
-            )
             try:
-                thread.start()
+                start_thread(self._run, "bedrock-attrib-drain")
             except RuntimeError as error:  # no more threads, or Python ends
                 self._faults.note("drain", error)
                 self._running -= 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +9,8 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from .contained_errors import ContainedErrors
-from .fork import ResetOrder, after_fork
+from .fork import ResetOrder, after_fork, detect_fork
+from .threads import Empty, Event, Lock, RLock, SimpleQueue, get_ident, start_thread
 
 Item = TypeVar("Item")
 
@@ -78,11 +77,11 @@ class BatchQueue(Generic[Item]):
         self._pending: deque[Item] = deque()
         self._polls: deque[Callable[[], bool]] = deque()
         # Its `put` may interrupt itself, as in a finalizer or a signal handler.
-        self._wake: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
+        self._wake: SimpleQueue[Event | None] = SimpleQueue()
         self._is_awake = False
-        self._thread: threading.Thread | None = None
-        self._starting = threading.RLock()
-        self._handling = threading.Lock()
+        self._is_running = False
+        self._starting = RLock()
+        self._handling = Lock()
         self._handler: int | None = None
         self._is_stuck = False
         self._is_closed = False
@@ -137,7 +136,7 @@ class BatchQueue(Generic[Item]):
     def hurry(self) -> None:
         """Have what is pending handled at once; waits for nothing."""
         self.start()
-        self._wake.put(threading.Event())
+        self._wake.put(Event())
 
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait until what is pending now has been handled.
@@ -152,11 +151,12 @@ class BatchQueue(Generic[Item]):
         Returns:
             False when the time was not enough.
         """
-        if not self._has_work or self._handler == threading.get_ident():
+        detect_fork()
+        if not self._has_work or self._handler == get_ident():
             return True
         if not self.start():
             return self._handle_here(timeout_s)
-        done = threading.Event()
+        done = Event()
         self._wake.put(done)
         return done.wait(timeout_s)
 
@@ -165,19 +165,17 @@ class BatchQueue(Generic[Item]):
 
         Never from a finalizer.
         """
-        if self._thread is not None:
+        detect_fork()
+        if self._is_running:
             return True
         with self._starting:
-            if self._thread is None:
-                thread = threading.Thread(
-                    target=self._run, name=self._name, daemon=True
-                )
+            if not self._is_running:
+                self._is_running = True
                 try:
-                    thread.start()
+                    start_thread(self._run, self._name)
                 except RuntimeError:  # no more threads, or Python ends
-                    self._is_awake = False
+                    self._is_running = self._is_awake = False
                     return False
-                self._thread = thread
         return True
 
     def close(self) -> None:
@@ -242,15 +240,15 @@ class BatchQueue(Generic[Item]):
     def _has_ended(self) -> bool:
         """Return whether the thread may end: nothing has come since it was idle."""
         with self._starting:
-            self._thread = None
+            self._is_running = False
             self._is_awake = False
             if not self._pending and self._wake.empty():
                 return True
-            self._thread = threading.current_thread()
+            self._is_running = True
             self._wake.put(None)
             return False
 
-    def _next_wakes(self, seconds: float | None) -> list[threading.Event]:
+    def _next_wakes(self, seconds: float | None) -> list[Event]:
         """Wait for *seconds*, or less if somebody waits: those who do.
 
         None waits for the first sign of anything, and then lets a batch gather.
@@ -261,16 +259,16 @@ class BatchQueue(Generic[Item]):
                 return [first, *self._other_wakes()]
             seconds = 0.0 if self._is_closed else self._interval_s
         deadline = monotonic() + seconds
-        with suppress(queue.Empty):
+        with suppress(Empty):
             while not self._is_closed:
                 done = self._wake.get(timeout=max(0.0, deadline - monotonic()))
                 if done is not None:
                     return [done, *self._other_wakes()]
         return self._other_wakes()
 
-    def _other_wakes(self) -> list[threading.Event]:
-        waiting: list[threading.Event] = []
-        with suppress(queue.Empty):
+    def _other_wakes(self) -> list[Event]:
+        waiting: list[Event] = []
+        with suppress(Empty):
             while True:
                 done = self._wake.get_nowait()
                 if done is not None:
@@ -279,7 +277,7 @@ class BatchQueue(Generic[Item]):
 
     def _handle_pending(self) -> int:
         """Handle what is pending; how many items were handled for good."""
-        self._handler = threading.get_ident()
+        self._handler = get_ident()
         batch: list[Item] = []
         try:
             self._ask_polls()

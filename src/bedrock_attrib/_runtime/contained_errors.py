@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import weakref
 from contextlib import suppress
-from threading import RLock
+
+from .threads import RLock
 
 logger = logging.getLogger("bedrock_attrib")
 

@@ -7,10 +7,13 @@ import weakref
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import partial
+from os import getpid
+from time import sleep
 from types import MethodType
 from typing import Any
 
 from .contained_errors import PROCESS_ERRORS, reset_all
+from .threads import get_ident
 
 
 class ResetOrder(IntEnum):
@@ -24,7 +27,11 @@ class ResetOrder(IntEnum):
 
 
 class _Resets:
-    """Resets of this process; methods do not keep their objects alive."""
+    """Resets of this process; methods do not keep their objects alive.
+
+    Attributes:
+        pid: Process id of the process for which they ran last.
+    """
 
     def __init__(self) -> None:
         self._functions: dict[ResetOrder, list[Callable[[], None]]]
@@ -33,6 +40,9 @@ class _Resets:
             ResetOrder, weakref.WeakKeyDictionary[object, Callable[[Any], None]]
         ]
         self._methods = {order: weakref.WeakKeyDictionary() for order in ResetOrder}
+        self.pid = getpid()
+        # Process id and thread of who runs the resets of a process.
+        self._running: dict[int, int] = {}
         self._before: list[Callable[[], None]] = []
         self._after_in_parent: list[Callable[[], None]] = []
 
@@ -54,7 +64,30 @@ class _Resets:
     def run_in_parent(self) -> None:
         _run_all(self._after_in_parent)
 
+    def detect(self) -> None:
+        """Run the resets in a child of a fork that Python did not notice."""
+        pid, me = getpid(), get_ident()
+        if self._running.get(pid) == me:
+            return  # a reset has come here itself
+        # `setdefault` is atomic, so that one of several threads runs them.
+        if self._running.setdefault(pid, me) == me and self.pid != pid:
+            self.run()
+            return
+        for _ in range(_MOST_WAITS):
+            if self.pid == pid:
+                return
+            sleep(_WAIT_S)
+
     def run(self) -> None:
+        pid = getpid()
+        self._running[pid] = get_ident()  # of a reset that starts a call
+        try:
+            self._run_in_order()
+        finally:
+            self.pid = pid
+            self._running.clear()
+
+    def _run_in_order(self) -> None:
         reset_all()
         for order in ResetOrder:
             methods = list(self._methods[order].items())
@@ -71,6 +104,20 @@ def _run_all(functions: Iterable[Callable[[], None]]) -> None:
 
 
 _RESETS = _Resets()
+# How long a thread of a child waits for another one that runs the resets: a second.
+_WAIT_S = 0.001
+_MOST_WAITS = 1000
+
+
+def detect_fork() -> None:
+    """Run the resets now, if this process is a child that Python does not know of.
+
+    C code may fork without telling Python: uWSGI does. Called where a call starts (a
+    comparison, some 50 ns), and off the paths of calls wherever the state of a parent
+    could be taken for the child's own.
+    """
+    if getpid() != _RESETS.pid:
+        _RESETS.detect()
 
 
 def after_fork(reset: Callable[[], None], order: ResetOrder) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from .contained_errors import PROCESS_ERRORS
-from .fork import ResetOrder, after_fork
+from .fork import ResetOrder, after_fork, detect_fork
 
 # After all finalizers of the application: `Finalize` runs the highest first.
 _AFTER_OTHERS = -100
@@ -32,6 +32,7 @@ class _End:
         (self._in_pools if only_in_pools else self._everywhere).append(function)
 
     def run(self) -> None:
+        detect_fork()
         self._run_all(self._everywhere)
 
     def run_in_pool(self) -> None:  # pragma: no cover -- runs in a child

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from itertools import chain
-from threading import Lock, RLock
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import (
@@ -22,7 +21,9 @@ from opentelemetry.metrics import (
     Observation,
 )
 
+from .._runtime.threads import Lock, RLock
 from .._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors
+from .._runtime.fork import detect_fork
 from . import names
 from ._attributes import Pairs, clean
 from ._otel_internals import forget_recordings, is_seen
@@ -204,6 +205,7 @@ class Instruments:
         forks = self.forks
 
         def callback(_: CallbackOptions) -> list[Observation]:
+            detect_fork()
             # `renew` holds the queue's lock and waits for the lock under which this
             # callback runs: until it is done, nothing here may wait for the queue.
             if forks != self.forks or self.is_outdated:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from threading import Lock
 from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
+from .._runtime.threads import Lock
 from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import on_pool_child_exit
 from . import names

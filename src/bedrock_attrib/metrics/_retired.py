@@ -5,9 +5,9 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from threading import Lock
 from typing import NamedTuple
 
+from .._runtime.threads import Lock
 from .._model.cost import ZERO, add
 from .._runtime.contained_errors import ContainedErrors
 from ._series import Labels

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from threading import RLock
 from typing import NamedTuple
 
+from .._runtime.threads import RLock
 from .._model.call_groups import CallGroup, GroupedCall
 from .._model.cost import EXACT, ZERO, Cost, add, multiply
 from .._model.record import CallRecord, PriceStatus

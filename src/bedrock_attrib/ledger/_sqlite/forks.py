@@ -10,7 +10,6 @@ Source: https://www.sqlite.org/howtocorrupt.html, section 2.6 (2026-11-25), and
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..._runtime.fork import ResetOrder, after_fork, around_fork
+from ..._runtime.threads import Lock, get_ident
 from ...errors import LedgerError
 
 FileId = tuple[int, int]
@@ -60,8 +60,8 @@ class ConnectionRegistry:
     def __init__(self) -> None:
         self.holders: weakref.WeakSet[ConnectionHolder] = weakref.WeakSet()
         self.inherited: set[FileId] = set()
-        self._opening = threading.Lock()
-        self._forking = threading.Lock()
+        self._opening = Lock()
+        self._forking = Lock()
         self._readers: list[tuple[int, Path]] = []
         self._held: list[ConnectionHolder] = []
         self._left: list[Path] = []
@@ -69,7 +69,7 @@ class ConnectionRegistry:
     @contextmanager
     def reading(self, path: Path) -> Iterator[None]:
         """Register a reader, for which a fork waits a limited time."""
-        me = (threading.get_ident(), path)
+        me = (get_ident(), path)
         with self._opening:
             self._readers.append(me)
         try:
@@ -97,7 +97,7 @@ class ConnectionRegistry:
             else:
                 self._left.append(holder.path)
         self._opening.acquire()
-        me = threading.get_ident()
+        me = get_ident()
         while any(thread != me for thread, _ in self._readers):
             if time.monotonic() >= deadline:
                 break
@@ -114,7 +114,7 @@ class ConnectionRegistry:
 
     def after_in_child(self) -> None:
         """Continue in the child, without the files that were left open."""
-        self._opening, self._forking = threading.Lock(), threading.Lock()
+        self._opening, self._forking = Lock(), Lock()
         self._readers = []
         for path in self._left:
             inherited = file_id(path)

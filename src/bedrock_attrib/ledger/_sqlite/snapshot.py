@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
+from ..._runtime.threads import SimpleQueue
 from .._field_table import Row
 from .connection import Access, connect, translate_errors
 

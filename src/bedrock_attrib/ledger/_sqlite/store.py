@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from ..._runtime.threads import Event, Lock, get_ident
 from ...errors import LedgerError
 from .._schema import NEWEST
 from .._store import GENERATION, MARK, StaleIdsError, UnavailableError
@@ -62,7 +62,7 @@ class SQLiteStore:
         self._busy_timeout_s = busy_timeout_s
         self._writer: sqlite3.Connection | None = None
         self._file = file_id(self.path)
-        self._turn = threading.Lock()
+        self._turn = Lock()
         self._turn_of: int | None = None
         self._discard: list[Callable[[], None]] = []
         self._generation: int | None = None
@@ -197,7 +197,7 @@ class SQLiteStore:
             self._close_writer()
 
     def _take_turn(self) -> None:
-        me = threading.get_ident()
+        me = get_ident()
         if self._turn_of == me or not self._turn.acquire(timeout=_TURN_S):
             raise LedgerError(f"{self.path} is being written by this process")
         self._turn_of = me
@@ -210,10 +210,10 @@ class SQLiteStore:
         """Let other threads and forks of this process proceed meanwhile."""
         self._give_turn()
         try:
-            threading.Event().wait(wait_s)
+            Event().wait(wait_s)
         finally:
             self._turn.acquire()
-            self._turn_of = threading.get_ident()
+            self._turn_of = get_ident()
 
     def release(self, timeout_s: float) -> bool:
         """Close the connection before a fork; False while it writes."""
@@ -230,7 +230,7 @@ class SQLiteStore:
         if self._writer is not None:
             _INHERITED.append(self._writer)  # a child must not even close it
             self._writer = None
-        self._turn, self._turn_of = threading.Lock(), None
+        self._turn, self._turn_of = Lock(), None
 
     @contextmanager
     def snapshot(self) -> Iterator[SQLiteSnapshot]:

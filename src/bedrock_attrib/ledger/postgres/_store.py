@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors, sql
 
+from ..._runtime.threads import Lock
 from ...errors import LedgerError
 from .._field_table import TEXT_COLUMNS, Row
 from .._store import (
@@ -119,7 +119,7 @@ class PostgresStore:
     def _start_over(self) -> None:
         self._pid = os.getpid()
         self._writer: Connection | None = None
-        self._busy = threading.Lock()
+        self._busy = Lock()
         self._is_current = False
         self._name = "postgresql"
         self._password = ""
