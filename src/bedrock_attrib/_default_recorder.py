@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ._runtime.threads import RLock
 from ._attribution import current_attribution
 from ._recording.recorder import Recorder, lifecycle_of
 from ._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors, logger
 from ._runtime.fork import ResetOrder, after_fork
+from ._runtime.threads import RLock
 from ._sinks.protocols import Guard, LossySink, Sink
 from .errors import ConfigError, LedgerError, MissingExtraError
 

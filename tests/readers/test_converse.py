@@ -13,7 +13,7 @@ from bedrock_attrib._model.record import PriceStatus
 from bedrock_attrib.testing import Reply, tokens
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-GPT = "openai.gpt-5.6-sol"
+GPT = "openai.gpt-5.6-luna"
 METHODS = ("converse", "converse_stream")
 
 

@@ -161,12 +161,8 @@ def test_video(meter: Any, case: str) -> None:
     )
     assert record.usage == counts
     assert record.usage_source == "request"
-    if model_id.endswith("v1:1"):  # sold, but not in the price list
-        assert record.cost is None
-        assert record.price_status is PriceStatus.UNPRICED
-    else:
-        assert record.cost.total == Decimal(usd)
-        assert record.price_status is PriceStatus.ESTIMATED
+    assert record.cost.total == Decimal(usd)
+    assert record.price_status is PriceStatus.ESTIMATED
 
 
 @pytest.mark.parametrize("duration", ["soon", "²s", "-5s", "1.5s", [9]])

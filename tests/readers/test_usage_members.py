@@ -124,7 +124,7 @@ def leaves(value: Any, path: str = "") -> Iterator[str]:
     [
         CLAUDE,
         "amazon.nova-lite-v1:0",
-        "openai.gpt-5.6-sol",
+        "openai.gpt-5.6-luna",
         "cohere.command-r-v1:0",
         "meta.llama3-8b-instruct-v1:0",
         "ai21.jamba-1-5-mini-v1:0",
@@ -285,7 +285,7 @@ def test_passes_that_do_not_add_up() -> None:
 def responses(**members: object) -> dict[str, object]:
     """A body of the Responses API."""
     usage = {"input_tokens": 3000, "output_tokens": 200, "total_tokens": 3200}
-    model = "openai.gpt-5.6-sol"
+    model = "openai.gpt-5.6-luna"
     return {"object": "response", "model": model, "usage": usage, **members}
 
 
@@ -294,11 +294,11 @@ def test_web_searches_of_the_responses_api() -> None:
     answer = responses(tool_usage={"web_search": {"num_requests": 2}})
     event = json.dumps({"type": "response.completed", "response": answer})
     for body in (answer, [event]):
-        record = report("Responses", body, "openai.gpt-5.6-sol")
+        record = report("Responses", body, "openai.gpt-5.6-luna")
         assert record.usage is not None
         assert record.usage[Unit.WEB_SEARCH_QUERY] == 2
         assert record.cost is not None
-        assert record.cost.total == Decimal("0.0416")
+        assert record.cost.total == Decimal("0.024924")
         assert record.price_status is PriceStatus.PRICED
 
 
@@ -307,7 +307,7 @@ def test_web_searches_that_are_not_stated() -> None:
     search = {"type": "web_search_call", "action": {"type": "search"}}
     opened = {"type": "web_search_call", "action": {"type": "open_page"}}
     answer = responses(output=[search, opened])
-    record = report("Responses", answer, "openai.gpt-5.6-sol")
+    record = report("Responses", answer, "openai.gpt-5.6-luna")
     assert record.usage is not None
     assert record.usage[Unit.WEB_SEARCH_QUERY] == 1
     assert record.price_status is PriceStatus.ESTIMATED
@@ -375,7 +375,7 @@ def test_reasoning_that_the_output_leaves_out() -> None:
 
 def test_a_total_that_does_not_add_up() -> None:
     """Both figures are in the reason of the estimate."""
-    record = report("ChatCompletions", chat(total_tokens=650), "openai.gpt-5.6-sol")
+    record = report("ChatCompletions", chat(total_tokens=650), "openai.gpt-5.6-luna")
     assert record.price_status is PriceStatus.ESTIMATED
     assert record.price_reason == (
         "body.usage (openai): the stated total is 650, and its parts add up to 600"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import reduce
 
-from .._runtime.threads import RLock
 from .._model.call_groups import CallGroup, GroupedCall
 from .._model.cost import ZERO, Cost, Rates, add
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
 from .._model.usage_sum import UsageSum
 from .._runtime.fork import ResetOrder, after_fork
+from .._runtime.threads import RLock
 
 
 class Spend:

@@ -12,11 +12,11 @@ from botocore.client import BaseClient
 from botocore.hooks import BaseEventHooks
 from botocore.session import Session as BotocoreSession
 
-from .._runtime.threads import RLock
 from .._default_recorder import get_recorder
 from .._recording.recorder import Recorder
 from .._runtime.contained_errors import PROCESS_ERRORS
 from .._runtime.fork import ResetOrder, after_fork
+from .._runtime.threads import RLock
 from ..errors import ConfigError
 from .event_handlers import Handlers, is_same_recorder
 from .targets import current_handlers, events_of, existing_emitters

@@ -21,9 +21,9 @@ from opentelemetry.metrics import (
     Observation,
 )
 
-from .._runtime.threads import Lock, RLock
 from .._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors
 from .._runtime.fork import detect_fork
+from .._runtime.threads import Lock, RLock
 from . import names
 from ._attributes import Pairs, clean
 from ._otel_internals import forget_recordings, is_seen

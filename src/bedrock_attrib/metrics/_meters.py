@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
-from .._runtime.threads import Lock
 from .._runtime.fork import ResetOrder, after_fork
 from .._runtime.shutdown import on_pool_child_exit
+from .._runtime.threads import Lock
 from . import names
 from ._export_now import push
 from ._instruments import Instruments, NewMeter, Source

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
-from .._runtime.threads import Lock
 from .._model.cost import ZERO, add
 from .._runtime.contained_errors import ContainedErrors
+from .._runtime.threads import Lock
 from ._series import Labels
 from ._totals import SeriesSnapshot, SeriesTotals
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from .._runtime.threads import RLock
 from .._model.call_groups import CallGroup, GroupedCall
 from .._model.cost import EXACT, ZERO, Cost, add, multiply
 from .._model.record import CallRecord, PriceStatus
 from .._model.usage import Unit, Usage
 from .._runtime.fork import ResetOrder, after_fork
+from .._runtime.threads import RLock
 from ._attributes import TagLabels
 from ._series import (
     CallSeries,
