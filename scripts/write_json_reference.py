@@ -27,7 +27,7 @@ MAPS = frozenset(
 )
 # What no sample has: items of lists, and values of members that may be null.
 _TEXTS = frozenset(
-    "keys problems remarks same_price_regions similar_models skipped "
+    "doubts keys problems remarks same_price_regions similar_models skipped "
     "unpriced_units".split()
 )
 _ELSE = {"after": "object", "first_chunk_p50": "number", "rest": "object"}

@@ -55,6 +55,7 @@ OF_FILES: dict[str, list[str]] = {
     "doctor": ["", "--ledger no/calls.db"],
     "prices check": ["--max-age-days 36500", "--max-age-days 36500 {overrides}"],
     "prices diff": ["bundled {table}"],
+    "prices update": ["--from {offers} --output aws.json"],
     "prices import": ["{offer} --output out.toml", "{offer} --report"],
     "prices list": ["--model nova-micro", "--model claude-sonnet-4-5 --any-day"],
     "prices quote": [
@@ -195,9 +196,14 @@ def _files(folder: Path) -> dict[str, Path]:
         folder / name for name in ("prices.toml", "offer.json", "table.json")
     )
     overrides.write_text(OVERRIDES, "utf-8")
-    product = offers.product("USE1-NovaMicro-input-tokens", "0.000035")
+    product = offers.product(
+        "USE1-NovaLite-input-tokens", "0.00007", sku="A", model="Nova Lite"
+    )
     unknown = offers.product("USE1-Mystery-widgets", "1.00")
     offer.write_text(offers.as_json([product, unknown]), "utf-8")
     words = ["prices", "import", str(offer), "--output", str(table)]
     command_runner().invoke(commands, words)
-    return {"overrides": overrides, "offer": offer, "table": table}
+    listed = folder / "offers"
+    listed.mkdir()
+    (listed / "a.json").write_text(offer.read_text("utf-8"), "utf-8")
+    return {"offers": listed, "overrides": overrides, "offer": offer, "table": table}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from .model_id import parse_model_id
 
@@ -36,3 +37,16 @@ def names_of_model(model: str) -> tuple[str, ...]:
     base = parse_model_id(model).model_id or model
     names = {base: None, short_model(base): None}
     return tuple(name for name in names if name != model)
+
+
+def model_named(name: str, known: Collection[str]) -> str:
+    """Return the one id of *known* that tables show as *name*, else *name* itself.
+
+    Example:
+        >>> model_named("nova-micro", ["amazon.nova-micro-v1:0"])
+        'amazon.nova-micro-v1:0'
+    """
+    if name in known:
+        return name
+    found = [each for each in known if short_model(each) == name]
+    return found[0] if len(found) == 1 else name

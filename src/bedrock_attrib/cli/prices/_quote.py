@@ -17,6 +17,7 @@ from ..._model.formatting import (
     exact_money,
     list_price,
 )
+from ..._model.model_names import model_named
 from ..._model.record import PriceStatus
 from ..._model.usage import Unit, Usage
 from ...pricing import Explanation, LookupStep, PriceTable, UnitExplanation
@@ -118,6 +119,7 @@ def quote(  # noqa: PLR0913 - one for each option
     MODEL is a model id, profile id or ARN, as passed to Bedrock.
     """
     table = price_table(overrides)
+    model = model_named(model, table.model_ids)
     explanation = table.explain(
         model,
         _usage(counts, others),

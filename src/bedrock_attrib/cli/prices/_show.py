@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..._model.formatting import digits
 from ..._model.model_id import parse_model_id
+from ..._model.model_names import model_named
 from ..._model.usage import Unit
 from ...pricing import PriceRow, PriceTable
 from ...pricing._rows import DEFAULT_REGION
@@ -64,6 +65,7 @@ def show(
     MODEL is a model id or profile id. Exit code 1 means that it has no price.
     """
     table = price_table(overrides)
+    model = model_named(model, table.model_ids)
     model_id = table.listed_id(model) or parse_model_id(model).model_id or model
     rows = _rows(table, model_id, region, day_of(at))
     if as_json:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ..._model.model_id import ModelRef, Scope, parse_model_id
-from ..._model.model_names import short_model
 from ..._model.usage import CACHE_WRITE_UNITS, Unit, Usage
 from ...errors import ConfigError
 from ...ledger import CallDimensions
@@ -129,14 +128,6 @@ class Alternative:
                 f"minutes, the others read it."
             )
         yield "Prices are those on the days of the calls; failed calls remain free."
-
-
-def model_named(name: str, known: Iterable[str]) -> str:
-    """Return the one id of *known* that tables show as *name*, else *name* itself."""
-    if name in known:
-        return name
-    found = [each for each in known if short_model(each) == name]
-    return found[0] if len(found) == 1 else name
 
 
 def _check_model(model: str, prices: PriceTable) -> None:

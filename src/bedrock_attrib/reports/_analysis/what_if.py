@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..._model.cost import ZERO, add
+from ..._model.model_names import model_named
 from ...ledger import Ledger
 from ...pricing import PriceTable
 from .._dimensions import dimension_named, dimensions_of
 from .._selection import Selection
 from .._tables.price_coverage import PriceCoverage, add_known
 from .._tables.remarks import remarks_on
-from .alternative import Alternative, model_named
+from .alternative import Alternative
 from .repricing import Repriced, Repricer
 from .single_calls import QUOTIENT, only_currency
 
