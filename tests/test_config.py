@@ -537,3 +537,15 @@ def test_a_key_is_not_shown() -> None:
     recorder = Recorder(config=config)
     shown = f"{config!r} {config} {recorder!r}"
     assert KEY not in shown + config.model_dump_json() + repr(vars(recorder))
+
+
+def test_a_file_that_was_only_found_names_no_server(folder: Path) -> None:
+    """A folder could otherwise have passwords of the environment sent to its host."""
+    url = "postgresql://meter:s3cret@evil:5/costs"
+    path = write(folder, f'ledger = "{url}"\n')
+    message = error_of()
+    assert "names a server, postgresql://evil:5/costs" in message
+    assert "s3cret" not in message
+    assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": str(path)}).ledger == url
+    write(folder, 'ledger = "calls.db"\n')
+    assert Config.load(environ={}).ledger == "calls.db"

@@ -133,8 +133,8 @@ def test_imports_make_no_circle() -> None:
 # The places where an outside package may be imported.
 ONLY_IN = {
     "aiobotocore": set(),  # any version that the application has will do
-    "boto3": {"_instrument", "aws", "cli", "testing"},
-    "botocore": {"_instrument", "aws", "httpx", "testing"},
+    "boto3": {"_instrument", "aws", "cli", "ledger", "testing"},
+    "botocore": {"_instrument", "aws", "httpx", "ledger", "testing"},
     "celery": {"propagation"},
     "click": {"cli"},
     "jinja2": {"reports"},

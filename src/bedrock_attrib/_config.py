@@ -21,16 +21,14 @@ from pydantic import (
 
 from ._attribution import check_tags
 from ._runtime.contained_errors import logger
+from ._runtime.public_address import public_address
 from .errors import ConfigError
 
 _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"
 _SHORTEST_KEY = 32
 _SECRETS = frozenset({"request_hash_key"})
-# In the address of a database, as a URL or as words: user:password@ and password=.
-_PASSWORD = re.compile(
-    r"(?<=://)([^:/@\s]*):\S*(?=@)|(\bpassword=)[^&\s]*", re.IGNORECASE
-)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Config(BaseModel):
@@ -137,7 +135,7 @@ class Config(BaseModel):
     ledger: str | None = Field(
         default=None,
         description="Ledger in which the default recorder stores every call: a SQLite "
-        "file, or the URL of another store.",
+        "file or a postgresql:// URL.",
     )
     baggage_in: tuple[str, ...] = Field(
         default=(),
@@ -256,7 +254,23 @@ def _from_file(environ: Mapping[str, str]) -> Layer:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
+    if not named:
+        _refuse_other_host(content.get("ledger"), path)
     return {name: (value, f"{name} in {path}") for name, value in content.items()}
+
+
+def _refuse_other_host(ledger: object, path: Path) -> None:
+    """Raise if a file that nobody named sends the ledger to a host.
+
+    Whoever can write to a folder could otherwise have the password of the environment,
+    or of ``~/.pgpass``, sent to a host of theirs by anything that is started there.
+    """
+    if isinstance(ledger, str) and _URL.match(ledger):
+        raise ConfigError(
+            f"ledger in {path} names a server, {public_address(ledger)}, and the file "
+            f"was only found in the working directory; set {_PREFIX}LEDGER instead, or "
+            f"name the file: {_PREFIX}CONFIG={path}"
+        )
 
 
 def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> Layer:
@@ -333,16 +347,18 @@ def _explain(error: ValidationError, merged: Layer, fields: Mapping[str, Any]) -
             lines.append(f"{origin}: no such setting; {meant}expected one of {known}")
         else:
             where = f" ({inner[0]})" if inner and name in _SPLIT else ""
-            given = "" if name in _SECRETS else f", got {problem['input']!r}"
+            given = "" if name in _SECRETS else f", got {_shown(problem['input'])}"
             message = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{origin}{where}: {message}{given}")
     return "; ".join(lines)
+
+
+def _shown(value: object) -> str:
+    return repr(public_address(value) if isinstance(value, str) else value)
 
 
 def without_secrets(variable: str, value: str) -> str:
     """Return *value* of an environment *variable* without secrets."""
     if variable.removeprefix(_PREFIX).lower() in _SECRETS:
         return "***"
-    return _PASSWORD.sub(
-        lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***", value
-    )
+    return public_address(value)

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from kept_records import make_record
@@ -31,6 +31,7 @@ psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not insta
 from postgres_writer import write_from_a_process  # noqa: E402
 
 from bedrock_attrib.ledger.postgres import PostgresStore  # noqa: E402
+from bedrock_attrib.ledger.postgres._passwords import connection_options  # noqa: E402
 
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -558,3 +559,31 @@ def test_the_extra_that_is_missing_is_named() -> None:
         [sys.executable, "-c", code], capture_output=True, check=True, text=True
     )
     assert done.stdout == "MissingExtraError postgres\n"
+
+
+@pytest.mark.usefixtures("store")
+def test_the_password_comes_from_a_file(
+    server: PostgresServer, schema: str, tmp_path: Path
+) -> None:
+    """It is read for each connection, and a missing file is no reason not to start."""
+    secret = tmp_path / "secret"
+    with role(server, schema, "SELECT, INSERT, UPDATE") as address:
+        user, password = urlsplit(address).username, urlsplit(address).password
+        url = f"postgresql://{user}@127.0.0.1:{server.port}/postgres"
+        store = PostgresStore(f"{url}?password_file={secret}", schema=schema)
+        assert "cannot read the password_file" in str(store.unavailable)
+        secret.write_text(f"{password}\n", encoding="utf-8")
+        with closing(Ledger(store)) as ledger:
+            ledger.write(make_record())
+            assert ledger.flush(HANG_S)
+
+
+def test_the_password_is_an_iam_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed on this machine, for the host, port, user and region of the URL."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    host = "costs.abc.eu-west-1.rds.amazonaws.com"
+    found = connection_options(f"postgresql://meter@{host}:6432/costs?iam=rds")
+    assert found["password"].startswith(f"{host}:6432/?Action=connect&DBUser=meter&")
+    assert "%2Feu-west-1%2Frds-db%2F" in found["password"]
+    assert found["sslmode"] == "require"

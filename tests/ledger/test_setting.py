@@ -135,7 +135,7 @@ def test_an_application_starts_with_any_ledger(
 def test_a_server_that_is_away_delays_no_start(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The ledger of a URL connects on its own thread, and says at once what is wrong."""
+    """The ledger of a URL connects on its own thread, and logs what is wrong."""
     pytest.importorskip("psycopg", reason="the extra postgres is not installed")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

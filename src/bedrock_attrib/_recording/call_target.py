@@ -69,6 +69,9 @@ class CallTarget:
 
 _LEARNING = 0.25
 _MOST_ROUTES = 4096
+# botocore 1.44.5, bedrock-runtime Converse: modelId has 2,048 characters at most
+# (checked 2026-12-01). What is longer fails, and is not remembered.
+_LONGEST_MODEL_ID = 2048
 # Kinds of calls to one target; tags may differ with every call.
 _MOST_GROUPS = 1024
 
@@ -86,13 +89,21 @@ class CallTargets:
         key = (operation, model_id, region)
         target = self._routes.get(key)
         if target is None:
-            target = self._routes[key] = _new_route(*key)
+            target = _new_route(*key)
+            if not _is_too_long(model_id):
+                self._routes[key] = target
         return target
+
+
+def _is_too_long(model_id: object) -> bool:
+    """Return whether *model_id* is longer than any that Bedrock takes."""
+    return isinstance(model_id, str) and len(model_id) > _LONGEST_MODEL_ID
 
 
 def _new_route(operation: str, model_id: object, region: str) -> CallTarget:
     row = operation_named(operation)
-    model = parse_model_id(model_id) if isinstance(model_id, str) else row.model
+    parse = parse_model_id.__wrapped__ if _is_too_long(model_id) else parse_model_id
+    model = parse(model_id) if isinstance(model_id, str) else row.model
     reader = request_reader(model.model_id) if row.request is not None else None
     reads_body = not is_told_by_headers(model.model_id)
     return CallTarget(row, model, region, reader, reads_body)

@@ -16,25 +16,33 @@ _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
 def refuse_input_as_output(output: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raise if writing *output* would destroy what commands read.
+    """Raise if writing *output* would destroy what the command reads.
 
-    Refused are SQLite files, as ledgers are, with the files beside them; the files that
-    settings name; and *inputs*.
+    Args:
+        output: File to write; a SQLite file, as ledgers are, or one beside it is
+            refused whatever the command reads.
+        inputs: Files that the command reads.
 
     Raises:
-        click.UsageError: If it is one of them.
+        click.UsageError: If *output* is one of them.
     """
     if _is_of_sqlite(output):
         raise click.UsageError(
             f"--output {output} is a SQLite file, such as a ledger, and was not "
             f"replaced: name another file"
         )
-    for each in (*inputs, *_named_by_settings()):
-        if _is_same(output, each):
-            raise click.UsageError(
-                f"--output {output} is a file that is read, and was not replaced: name "
-                f"another file"
-            )
+    if any(_is_same(output, each) for each in inputs):
+        raise click.UsageError(
+            f"--output {output} is a file that is read, and was not replaced: name "
+            f"another file"
+        )
+
+
+def files_of_settings() -> list[Path]:
+    """Return the files that settings name."""
+    config = Config.load()
+    named = (config.ledger, config.prices, config.price_overrides, config.price_file)
+    return [Path(each) for each in named if each]
 
 
 def _is_of_sqlite(path: Path) -> bool:
@@ -54,12 +62,6 @@ def _starts_as_sqlite(path: Path) -> bool:
             return file.read(len(_SQLITE)) == _SQLITE
     except OSError:
         return False  # writing it fails with a message of its own
-
-
-def _named_by_settings() -> list[Path]:
-    config = Config.load()
-    named = (config.ledger, config.prices, config.price_overrides)
-    return [Path(each) for each in named if each]
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from .._runtime.bounded_cache import BoundedCache
 
 _MAX_IDS = 100_000
+# Characters of the texts of one table, whose keys take two to four bytes for each.
+_MAX_CHARACTERS = 8_000_000
 
 
 class Interner:
@@ -23,6 +25,7 @@ class Interner:
         """
         self._ask = ask
         self._ids: dict[str, dict[object, int]] = {}
+        self._characters: dict[str, int] = {}
         self._uncommitted: list[tuple[dict[object, int], object]] = []
 
     def table(self, name: str) -> dict[object, int]:
@@ -34,18 +37,35 @@ class Interner:
         ids = self.table(name)
         found = ids[key] = self._ask(name, text)
         self._uncommitted.append((ids, key))
+        self._count(name, len(text))
         return found
 
-    def remember(self, name: str, ids: Mapping[object, int]) -> None:
-        """Remember *ids* of table *name*, by the keys of their texts."""
+    def _count(self, name: str, characters: int) -> None:
+        self._characters[name] = self._characters.get(name, 0) + characters
+
+    def remember(
+        self, name: str, ids: Mapping[object, int], *, characters: int
+    ) -> None:
+        """Remember *ids* of table *name*, by the keys of their texts.
+
+        Args:
+            name: The table.
+            ids: The ids.
+            characters: Length of the texts together.
+        """
+        self._count(name, characters)
         known = self.table(name)
         for key, found in ids.items():
             known[key] = found
             self._uncommitted.append((known, key))
 
     def commit(self) -> None:
-        """Keep the ids of the transaction, which was committed."""
+        """Keep the ids of the transaction, unless their texts are too long to hold."""
         self._uncommitted.clear()
+        for name, characters in self._characters.items():
+            if characters > _MAX_CHARACTERS:
+                self._ids[name].clear()
+                self._characters[name] = 0
 
     def rollback(self) -> None:
         """Discard the ids of the transaction, which failed."""
@@ -57,4 +77,5 @@ class Interner:
         """Discard all ids: the database may not be the one that gave them."""
         for ids in self._ids.values():
             ids.clear()  # in place: users of a table hold it
+        self._characters.clear()
         self._uncommitted.clear()

@@ -270,7 +270,9 @@ class Ledger:
             found = transaction.intern_all("tag_sets", different)
             ids = dict(zip(different, found, strict=True))
             known = {key: ids[text] for key, text in texts.items()}
-            self._interner.remember("tag_sets", known)
+            self._interner.remember(
+                "tag_sets", known, characters=sum(map(len, different))
+            )
 
     def prune(
         self,

@@ -12,6 +12,10 @@ from ._sqlite.connection import refuse_missing
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
+# Not the name of a file, which would be shown with the password in it.
+_ALMOST_AN_ADDRESS = re.compile(
+    r"^postgres(?:ql)?:|\b(?:password|dbname)\s*=", re.IGNORECASE
+)
 _POSTGRES = frozenset({"postgres", "postgresql"})
 
 
@@ -49,6 +53,10 @@ def open_ledger(
         from .postgres import PostgresStore  # noqa: PLC0415 -- an extra
 
         return Ledger(PostgresStore(text, read_only=read_only, lazy=lazy))
+    if _ALMOST_AN_ADDRESS.search(text):
+        raise ConfigError(
+            "a ledger on a server is named by its URL, postgresql://user@host/database"
+        )
     path = Path(text)
     if must_exist or read_only:
         refuse_missing(path)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..._model.formatting import counted
+from ..._runtime.public_address import public_address
 from ...errors import BedrockAttribError
 from ...ledger import Ledger, open_ledger
 from ._findings import Finding, State
-from ._settings import without_secrets
 
 _LEDGER = "ledger"
 _OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
@@ -34,7 +34,7 @@ def examine_ledger(name: str | None) -> Iterator[Finding]:
         yield Finding(
             _LEDGER,
             State.NOTE,
-            f"{without_secrets(name)} is not a file and was not checked, as nothing is "
+            f"{public_address(name)} is not a file and was not checked, as nothing is "
             "sent over the network",
             "Check it: bedrock-attrib ledger info",
         )

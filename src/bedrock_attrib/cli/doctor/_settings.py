@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from ..._config import Config, origins
 from ..._default_recorder import price_file_of
 from ..._model.formatting import counted
 from ..._runtime.contained_errors import logger
+from ..._runtime.public_address import public_address, without_addresses
 from ...errors import ConfigError
 from ...pricing import PriceTable
 from ._findings import Finding, State
@@ -26,7 +26,6 @@ _METRICS = "metrics"
 _AWS = "AWS"
 _OLD_DAYS = 60
 # The password in a URL.
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*(?=@)")
 # https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 # and those of opentelemetry-instrument, checked 2026-11-25.
 _OTEL_VARIABLES = (
@@ -60,14 +59,6 @@ def _captured_log() -> Iterator[list[str]]:
         logger.removeHandler(captured)
 
 
-def without_secrets(text: str) -> str:
-    """Return *text* without passwords and parameters of URLs."""
-    hidden = _PASSWORD.sub(r"\1:…", text)
-    return (
-        hidden.partition("?")[0] + "?…" if "://" in hidden and "?" in hidden else hidden
-    )
-
-
 def load_settings() -> Config | None:
     """Load the settings; None if they are invalid."""
     with _captured_log():
@@ -87,7 +78,7 @@ def examine_settings() -> Iterator[Finding]:
             yield Finding(
                 _SETTINGS,
                 State.PROBLEM,
-                without_secrets(str(error)),
+                without_addresses(str(error)),
                 "Correct it; until then nothing can be instrumented. "
                 "Settings: docs/reference/settings.md",
             )
@@ -100,7 +91,7 @@ def examine_settings() -> Iterator[Finding]:
             "Correct the name, or unset the variable.",
         )
     for name, origin in sorted(found.items()):
-        value = without_secrets(str(getattr(config, name)))
+        value = public_address(str(getattr(config, name)))
         yield Finding(_SETTINGS, State.OK, f"{name} = {value} (from {origin})")
     if not found:
         yield Finding(
@@ -193,7 +184,7 @@ def examine_metrics(config: Config | None) -> Iterator[Finding]:
         )
     for name in _OTEL_VARIABLES:
         if os.environ.get(name):
-            value = without_secrets(os.environ[name])
+            value = public_address(os.environ[name])
             yield Finding(_METRICS, State.OK, f"{name} = {value}")
 
 

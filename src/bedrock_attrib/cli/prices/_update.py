@@ -14,6 +14,7 @@ from ..._default_recorder import price_file_of
 from ..._model.formatting import counted
 from .._console import remarks
 from .._json import JsonObject
+from .._output_files import refuse_input_as_output
 from .._price_table import json_option, print_block, print_json
 from ._diff import changes_json, changes_table
 
@@ -83,6 +84,7 @@ def update(
     path = output or _price_file()
     if path.suffix.lower() != ".json":
         raise click.UsageError(f"{path}: expected a name that ends in .json")
+    refuse_input_as_output(path)
     # The network's modules take 20 ms to import.
     from ...pricing.price_updates import PriceUpdateError  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ from ...reports.parquet import write_parquet
 from .._console import CleanConsole, harmless, print_remarks
 from .._json import JsonObject
 from .._ledgers import Command
-from .._output_files import refuse_input_as_output
+from .._output_files import files_of_settings, refuse_input_as_output
 from .._price_table import print_block
 
 STDOUT = "-"
@@ -205,7 +205,7 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    refuse_input_as_output(Path(name))
+    refuse_input_as_output(Path(name), files_of_settings())
     try:
         with written_atomically(Path(name)) as file:
             yield file

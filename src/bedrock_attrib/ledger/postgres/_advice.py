@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 
 
-def public_address(known: Mapping[str, Any]) -> str:
-    """Return the address without its secrets."""
-    user, host, port = (known.get(name) for name in ("user", "host", "port"))
-    place = f"{host or known.get('hostaddr') or ''}{f':{port}' if port else ''}"
-    return f"postgresql://{f'{user}@' if user else ''}{place}/{known.get('dbname', '')}"
+def shown_address(known: Mapping[str, Any]) -> str:
+    """Return the host and database of an address."""
+    host = known.get("host") or known.get("hostaddr") or ""
+    port = f":{known['port']}" if known.get("port") else ""
+    return f"postgresql://{host}{port}/{known.get('dbname', '')}"
 
 
 def advice_on(error: psycopg.Error) -> str:

@@ -23,7 +23,8 @@ from .._store import (
     UncertainCommitError,
     UnstorableRecordError,
 )
-from ._advice import advice_on, may_pass, public_address
+from ._advice import advice_on, may_pass, shown_address
+from ._passwords import connection_options
 from ._schema import LedgerSchema
 from ._transaction import Connection, PostgresTransaction, bound, lock_of
 
@@ -76,8 +77,9 @@ class PostgresStore:
         Args:
             dsn: Address as libpq takes it: ``postgresql://user@host/database`` or
                 ``host=… dbname=…``. What it leaves out is taken from ``PG*`` variables
-                and ``~/.pgpass``. Or a function that returns one, called for every
-                connection: for passwords that expire, such as IAM tokens.
+                and ``~/.pgpass``. A URL may also have ``password_file=PATH``, or
+                ``iam=rds`` for a token by boto3's credentials. Or a function that
+                returns one, called for every connection.
             schema: Schema of the ledger's tables, which holds nothing else.
             lock_timeout_s: Seconds to wait for another host that writes the same sums.
             lazy: Do not connect now. The ledger connects on its own thread, so that no
@@ -133,7 +135,7 @@ class PostgresStore:
 
     def _connect(self) -> Connection:
         try:
-            known = conninfo.conninfo_to_dict(self._dsn())
+            known = connection_options(self._dsn())
         except psycopg.Error:
             # The driver's message quotes the address, password included.
             raise LedgerError(
@@ -142,7 +144,7 @@ class PostgresStore:
                 "special characters of a password %-encoded"
             ) from None
         self._name, self._password = (
-            public_address(known),
+            shown_address(known),
             str(known.get("password") or ""),
         )
         settings: dict[str, Any] = {**_CONNECT, **known, "client_encoding": "utf8"}
@@ -320,8 +322,10 @@ class PostgresStore:
             yield
         except psycopg.Error as error:
             text = " ".join(str(error).split())
-            if self._password:
-                text = text.replace(self._password, "***")
+            # The server never quotes a password; the driver may quote its address.
+            is_of_driver = error.sqlstate is None and self._password
+            if is_of_driver and self._password in text:
+                text = type(error).__name__
             raise _kind_of(error)(
                 f"{self._name}: {text}; {advice_on(error)}"
             ) from error

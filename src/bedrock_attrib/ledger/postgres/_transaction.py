@@ -158,7 +158,7 @@ class PostgresTransaction:
         listed = "SELECT unnest(%s::text[])"
         find = f"SELECT {column}, id FROM {name} WHERE {column} = ANY(%s)"  # noqa: S608 -- own names
         add_them = f"INSERT INTO {name} ({column}) {listed} ON CONFLICT DO NOTHING"
-        found = dict(self._db.execute(find, (stored,)).fetchall())
+        found: dict[str, int] = dict(self._db.execute(find, (stored,)).fetchall())
         new = sorted({text for text in stored if text not in found})
         if new:  # in one order for all hosts, which prevents deadlocks
             self._db.execute(add_them, (new,))
