@@ -88,7 +88,7 @@ def test_no_text_in_any_output(
             each.read_bytes().decode("latin-1") for each in tmp_path.iterdir()
         ),
     }
-    assert len(sink.records) == 15
+    assert len(sink.records) == 17
     found = {name for name, text in outputs.items() if "7f3a" in text}
     assert found == set()
     hashes = {record.request_hash for record in sink.records}

@@ -277,7 +277,7 @@ def test_what_only_the_request_says(form: type) -> None:
     text = json.dumps(body)
     request = {dict: body, bytes: text.encode(), str: text}[form]
     said = {"model_id": "amazon.nova-canvas-v1:0", "request": request}
-    record = report("InvokeModel", {"images": ["…"]}, **said)
+    record = report("InvokeModel", {"images": ["…"] * 3}, **said)
     assert record.usage == {Unit.OUTPUT_IMAGE_UP_TO_1024_STANDARD: 3}
 
 
