@@ -190,11 +190,11 @@ def test_price_shows_disputes_and_days() -> None:
 
 def test_no_price() -> None:
     """Without a price the code is 1, with the reason, likely ids, and what to do."""
-    done = call("prices", "quote", "claude-sonnet-4-5", *CALL, "--input", "3", code=1)
+    done = call("prices", "quote", "claude-sonet-4-5", *CALL, "--input", "3", code=1)
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        "claude-sonnet-4-5 from us-east-1 on 2026-11-15: no price",
-        "  model 'claude-sonnet-4-5' is not in the price table",
+        "claude-sonet-4-5 from us-east-1 on 2026-11-15: no price",
+        "  model 'claude-sonet-4-5' is not in the price table",
         done.stderr.splitlines()[2],
         (
             "  To set a price yourself, add it under [[prices]] to a file of "
@@ -205,7 +205,7 @@ def test_no_price() -> None:
         "  Did you mean anthropic.claude-sonnet-4-5-20250929-v1:0"
     )
     found = asked_json(
-        "prices", "quote", "claude-sonnet-4-5", *CALL, "--input", "3", code=1
+        "prices", "quote", "claude-sonet-4-5", *CALL, "--input", "3", code=1
     )
     assert (found["total"], found["price_status"]) == (None, "unpriced")
     assert found["similar_models"][0] == "anthropic.claude-sonnet-4-5-20250929-v1:0"
