@@ -170,6 +170,13 @@ def test_what_may_pass_does_not_keep_a_ledger_from_being_made(
         Ledger(_foreign(tmp_path / "other.db"))
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    """It is an error of the ledger's own, whichever way it is opened."""
+    for read_only in (False, True):
+        with pytest.raises(LedgerError, match=r"a.{1,4}b"):
+            open_ledger("a\0b", read_only=read_only)
+
+
 def _foreign(path: Path) -> Path:
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE customers (id)")

@@ -223,7 +223,9 @@ class BatchQueue(Generic[Item]):
             is_idle = False
             while not is_idle:
                 with self._handling:
+                    began = monotonic()
                     came = self._handle_pending()
+                    took = monotonic() - began
                 for done in waiting:
                     done.set()
                 is_idle = not came and (self._is_closed or not self._polls)
@@ -232,10 +234,20 @@ class BatchQueue(Generic[Item]):
                     # An item may have come when the thread was thought to be awake.
                     is_idle = not self._pending
                 if not is_idle and not self._is_closed:
-                    patience = _PATIENCE if came >= _MANY else 1
-                    waiting = self._next_wakes(self._interval_s * patience)
+                    waiting = self._next_wakes(self._pause(came, took))
             if self._is_closed and self._has_ended():
                 return
+
+    def _pause(self, came: int, took_s: float) -> float:
+        """Return the seconds to wait after *came* items took *took_s* to handle.
+
+        An item that has just missed a batch waits while that is handled, for the pause,
+        and while its own is handled: for five times the interval together, at most
+        where that is possible.
+        """
+        if came < _MANY:
+            return self._interval_s
+        return max(self._interval_s, self._interval_s * _PATIENCE - 2 * took_s)
 
     def _has_ended(self) -> bool:
         """Return whether the thread may end: nothing has come since it was idle."""

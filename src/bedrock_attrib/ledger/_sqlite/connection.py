@@ -80,6 +80,8 @@ def create(path: Path) -> None:
         os.close(os.open(os.path.realpath(path), flags, _OWNER_ONLY))
     except FileExistsError:
         return
+    except ValueError as error:
+        raise LedgerError(f"a ledger cannot be named {str(path)!r}: {error}") from error
     except OSError as error:
         kind = LedgerError if error.errno in _FOR_GOOD else UnavailableError
         raise kind(

@@ -43,7 +43,7 @@ def file_id(path: Path) -> FileId | None:
     """Return the identity of the file at *path*; None if there is none."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte is no name
         return None
     return found.st_dev, found.st_ino
 
