@@ -71,10 +71,20 @@ def test_a_stranger_is_left_alone(path: Path) -> None:
         Ledger(path)
 
 
-def test_a_folder_that_is_missing(tmp_path: Path) -> None:
-    """The error names the path."""
-    with pytest.raises(LedgerError, match="nowhere"):
-        Ledger(tmp_path / "nowhere" / "calls.db")
+def test_a_folder_that_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Records wait until the folder is there; the log names the path, once."""
+    path = tmp_path / "later" / "calls.db"
+    ledger = Ledger(path)
+    ledger.write(make_record())
+    assert not ledger.flush(10)
+    path.parent.mkdir()
+    assert ledger.flush(HANG_S)
+    with ledger.reading() as reader:
+        assert [each.calls for each in reader.sums(*ALWAYS)] == [1]
+    ledger.close()
+    assert caplog.text.count(str(path.parent)) == 1
 
 
 def test_a_locked_file_is_tried_again(path: Path) -> None:

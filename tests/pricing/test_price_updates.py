@@ -384,6 +384,8 @@ def test_password_in_the_address(path: Path):
 
 def test_proxy(server: OfferServer, path: Path, monkeypatch: pytest.MonkeyPatch):
     """The proxy of the environment is used, except for hosts that need none."""
+    for name in ("http_proxy", "no_proxy"):  # which come before the others
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", server.url)
     monkeypatch.setenv("NO_PROXY", "")
     done = update_from_aws(
