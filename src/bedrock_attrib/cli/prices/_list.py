@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -32,8 +33,13 @@ from .._price_table import (
 )
 from .._tables import Column, new_table
 
+if TYPE_CHECKING:
+    _UnitType = click.ParamType[Unit]
+else:
+    _UnitType = click.ParamType  # not generic in click 8.1
 
-class _UnitName(click.ParamType[Unit]):
+
+class _UnitName(_UnitType):
     """Name of a unit; an unknown one gets the nearest."""
 
     name = "unit"
