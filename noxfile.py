@@ -144,6 +144,13 @@ def web(session: nox.Session) -> None:
 
 
 @nox.session
+def hosts(session: nox.Session) -> None:
+    """Patch and fork processes at each moment, with gevent, eventlet and neither."""
+    session.install("--editable", ".[test]", "gevent", "eventlet")
+    session.run("pytest", *(session.posargs or ["tests/hosts"]))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the source distribution, and from it the wheel, into dist/."""
     session.install("build")
