@@ -480,6 +480,8 @@ def test_an_interrupt_while_waiting(simulator: Simulator, wait: str) -> None:
     began, go, pressed = (threading.Event() for _ in range(3))
 
     class Waiting(ListSink):
+        returns_at_once = True  # as it says, so that the recorder waits for it
+
         def write(self, record: CallRecord) -> None:
             began.set()
             assert go.wait(HANG_S)

@@ -83,11 +83,11 @@ def _wait_for(sink: PlainSink, count: int) -> None:
 
 
 def test_sinks_are_told_soon(simulator: Simulator) -> None:
-    """Unasked, a record reaches its sink on the recorder's own thread."""
+    """Unasked, a record reaches its sink, on a thread named after it."""
     sink = PlainSink()
     _call(simulator, Recorder(sinks=(sink,)))
     _wait_for(sink, 1)
-    assert sink.threads == {"bedrock-attrib-recorder"}
+    assert sink.threads == {"bedrock-attrib-PlainSink"}
 
 
 def test_immediate(simulator: Simulator) -> None:

@@ -91,6 +91,13 @@ class Config(BaseModel):
         description="Whether each call waits until the recorder's thread has recorded "
         "it, instead of being recorded within a second.",
     )
+    exit_timeout_s: float = Field(
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Maximum seconds for which the exit of the process waits for sinks "
+        "and the ledger; what is left then is lost and counted.",
+    )
     summary: bool = Field(
         default=False,
         description="Whether a process that made calls writes a summary line to stderr "

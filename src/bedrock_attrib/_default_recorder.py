@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from ._recording.recorder import Recorder, lifecycle_of
 from ._runtime.contained_errors import PROCESS_ERRORS, ContainedErrors, logger
 from ._runtime.fork import ResetOrder, after_fork
 from ._runtime.threads import RLock
-from ._sinks.protocols import Guard, LossySink, Sink
+from ._sinks.protocols import Guard, Sink
 from .errors import ConfigError, LedgerError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -147,20 +146,30 @@ def _make(
     config = _with_resource_tags(Config.load(settings), meter_provider)
     table = _prices_of(config, prices)
     faults = ContainedErrors()
-    others = (*_ledger(config), *sinks)
     own: list[Sink] = []
+    made: list[Recorder] = []  # which is made with the sink that shows its losses
     if config.metrics:
-        own.append(_metrics_sink(config, table, meter_provider, others, faults))
+        own.append(
+            _metrics_sink(
+                config,
+                table,
+                meter_provider,
+                faults,
+                lambda: made[0].losses if made else {},
+            )
+        )
     if config.summary:
         own.append(_summary_sink())
-    return Recorder(
+    recorder = Recorder(
         table,
-        (*own, *others),
+        (*own, *_ledger(config), *sinks),
         guards,
         config,
         profiles=profiles,
         faults=faults,
     )
+    made.append(recorder)
+    return recorder
 
 
 class _DailyPrices:
@@ -274,8 +283,8 @@ def _metrics_sink(
     config: Config,
     prices: PriceTable,
     meter_provider: MeterProvider | None,
-    others: Sequence[Sink],
     faults: ContainedErrors,
+    losses: Callable[[], Mapping[str, int]],
 ) -> OpenTelemetrySink:
     # As in _make.
     from .metrics import OpenTelemetrySink, semconv_from_opt_in  # noqa: PLC0415
@@ -291,14 +300,5 @@ def _metrics_sink(
         histograms=config.histograms,
         price_table_age_s=lambda: prices.age(datetime.now(UTC)).total_seconds(),
         faults=faults,
-        losses=lambda: _losses(others),
+        losses=losses,
     )
-
-
-def _losses(sinks: Sequence[Sink]) -> dict[str, int]:
-    """Return the records that lossy sinks have lost, by class."""
-    lost: Counter[str] = Counter()
-    for sink in sinks:
-        if isinstance(sink, LossySink):
-            lost[type(sink).__name__] += sink.dropped
-    return lost

@@ -10,7 +10,7 @@ from ._attribution.spend import sums_of
 from ._model.formatting import counted, money
 from ._model.record import CallRecord
 from ._runtime.fork import ResetOrder, after_fork
-from ._runtime.shutdown import on_exit
+from ._runtime.shutdown import ExitOrder, on_exit
 
 
 class SummarySink:
@@ -21,6 +21,8 @@ class SummarySink:
     Attributes:
         has_written: Whether a line was written.
     """
+
+    returns_at_once = True
 
     def __init__(self) -> None:
         """Start from zero."""
@@ -65,5 +67,5 @@ def _line(spend: Spend) -> str:
 SUMMARY = SummarySink()
 """The sink of this process."""
 
-on_exit(SUMMARY.write_line)
+on_exit(SUMMARY.write_line, ExitOrder.REPORTS)
 after_fork(SUMMARY.reset, ResetOrder.FIGURES)

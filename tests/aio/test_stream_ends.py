@@ -177,7 +177,8 @@ def test_what_was_read_is_recorded_at_exit(simulator: Simulator) -> None:
             def write(self, record):
                 cell = record.tags["cell"].split("/")
                 check(record, record.operation, cell[1])
-                print(record.operation, *cell, sep="/")
+                # At once, as there are many threads.
+                sys.stdout.write("/".join((record.operation, *cell)) + "\\n")
             def flush(self, timeout_s):
                 return True
             def close(self):

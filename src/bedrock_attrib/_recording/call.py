@@ -192,6 +192,19 @@ class Call:
         self.ended = at or perf_counter()
         return True
 
+    # A handler of the application may copy or pickle botocore's context. There is one
+    # call all the same, which ends once.
+
+    def __copy__(self) -> Call:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Call:
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[None], tuple[()]]:
+        return type(None), ()  # another process has no such call
+
     def __del__(self) -> None:
-        if self._right_to_end:
+        # A signal may have come before the constructor had set anything.
+        if getattr(self, "_right_to_end", None) and hasattr(self, "started"):
             self.lifecycle.call_dropped(self)

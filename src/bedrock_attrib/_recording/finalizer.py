@@ -15,6 +15,7 @@ from .._readers import BodyAnswer, compare_asked, gate_names, plain_name
 from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork
 from .._sinks.protocols import GroupedSink, Sink
+from .._sinks.queue_sink import accepts_groups
 from .call import Call
 from .late_pricing import ProfileAnswer, ProfilePricing
 from .price_state import NOT_READ
@@ -199,8 +200,7 @@ class Finalizer:
 
 def _writer(sink: Sink, faults: ContainedErrors) -> Callable[[FinishedCalls], None]:
     """Return what writes a batch to *sink*: at once if it takes that, or one by one."""
-    # What a class has inherited is no word of its own; see `GroupedSink`.
-    if vars(type(sink)).get("accepts_groups") and isinstance(sink, GroupedSink):
+    if accepts_groups(sink) and isinstance(sink, GroupedSink):
         return sink.write_batch
 
     def write_each(batch: FinishedCalls) -> None:

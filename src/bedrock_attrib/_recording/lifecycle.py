@@ -364,15 +364,15 @@ class CallLifecycle:
         self._queue.put(call)
         self._queue.hurry()
 
-    def pull(self) -> None:
-        """Wait until every call that has ended is in the sinks, some seconds at most.
+    def pull(self, timeout_s: float = 10.0) -> None:
+        """Wait until every call that has ended is recorded, *timeout_s* at most.
 
         Once Python ends, streams that are still open are given up: this may be what
         the last collection of metrics sees.
         """
         if is_ending():
             self.give_up_streams()
-        self._queue.drain()
+        self._queue.drain(timeout_s)
 
     def give_up_streams(self) -> None:
         """End the calls whose streams are open."""

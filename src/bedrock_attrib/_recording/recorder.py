@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 from .._model.model_id import ModelRef
 from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import ContainedErrors
-from .._runtime.shutdown import on_exit
-from .._sinks.protocols import Guard, PullSink, Sink
+from .._runtime.shutdown import (
+    DEFAULT_EXIT_TIMEOUT_S,
+    ExitOrder,
+    exit_time_left,
+    on_exit,
+)
+from .._sinks.protocols import Guard, PullSink, Sink, TimedPullSink
 from ..errors import ConfigError
 from .call import Call
 from .finalizer import Ended, Finalizer
 from .late_pricing import ProfileAnswer, ProfilePricing, ProfileSource
 from .lifecycle import CallLifecycle
 from .manual import Answered, Report
+from .sink_delivery import SinkDelivery, Waits
 
 if TYPE_CHECKING:
     from .._config import Config
@@ -41,8 +47,13 @@ class Recorder:
     ``immediate``. Where more than 256 calls have ended in between, the next to end
     waits too.
 
+    A sink takes records on a thread of its own, and may take long: 20,000 records wait
+    for it, and more are dropped and counted. A class that says
+    ``returns_at_once = True``, a sink that is a guard too, and every sink with the
+    setting ``immediate`` is written to at once.
+
     Attributes:
-        sinks: Get every finished call, in order.
+        sinks: Get every finished call.
         guards: Asked before every call, in order.
     """
 
@@ -61,7 +72,7 @@ class Recorder:
 
         Args:
             prices: Price table; None for the bundled one, loaded with the first call.
-            sinks: Get every finished call. None are added.
+            sinks: Get every finished call; see above. None are added.
             guards: May refuse calls.
             config: Settings; None for no default tags and no span attributes.
             profiles: Looks up the models of application inference profiles; None to
@@ -76,7 +87,13 @@ class Recorder:
         self.sinks = tuple(sinks)
         self.guards = tuple(map(_checked, guards))
         self._faults = ContainedErrors() if faults is None else faults
-        self._finalizer = Finalizer(prices, sinks, self._faults)
+        self._delivery = SinkDelivery(
+            self.sinks,
+            self._faults,
+            is_immediate=config is not None and config.immediate,
+        )
+        delivered = self._delivery.sinks
+        self._finalizer = Finalizer(prices, delivered, self._faults)
         self._queue: BatchQueue[Ended] = BatchQueue(
             self._finalizer.finalize,
             name="bedrock-attrib-recorder",
@@ -89,11 +106,16 @@ class Recorder:
         )
         self._lifecycle.recorder = self
         self._is_closed = False
-        for sink in self.sinks:
-            if isinstance(sink, PullSink):
+        self._exit_timeout_s = (
+            DEFAULT_EXIT_TIMEOUT_S if config is None else config.exit_timeout_s
+        )
+        for sink in delivered:
+            if isinstance(sink, TimedPullSink):
+                sink.pull_within(self._lifecycle.pull)
+            elif isinstance(sink, PullSink):
                 sink.pull_with(self._lifecycle.pull)
         if profiles is not None:
-            self._finalizer.profiles = ProfilePricing(profiles, sinks, self._faults)
+            self._finalizer.profiles = ProfilePricing(profiles, delivered, self._faults)
             profiles.on_answer(self._profile_answered)
             profiles.pull_with(self._lifecycle.pull)
         _RECORDERS.add(self)
@@ -111,6 +133,11 @@ class Recorder:
     def is_closed(self) -> bool:
         """Return whether `close` was called."""
         return self._is_closed
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Records that sinks have lost so far, by the class of the sink."""
+        return self._delivery.losses()
 
     def record(  # noqa: PLR0913 -- the facts about a call, nearly all of them optional
         self,
@@ -204,34 +231,31 @@ class Recorder:
         """
         deadline = monotonic() + timeout_s
         is_done = self._queue.drain(timeout_s)
-        for sink in self.sinks:
-            try:
-                is_done &= bool(sink.flush(max(0.0, deadline - monotonic())))
-            except Exception as fault:
-                self.faults.note(type(sink).__name__, fault)
-                is_done = False
-        return is_done
+        left_s = max(0.0, deadline - monotonic())
+        waits = Waits()
+        self._delivery.start_flush(waits, left_s, self._queue.start_job)
+        return waits.wait_until(deadline) and is_done
 
     def close(self) -> None:
         """End open streams as given up, deliver everything, close the sinks.
 
-        Every recorder that is still in use is closed when Python exits.
+        Every recorder that is still in use is closed when Python exits, all of them
+        within the seconds of the setting ``exit_timeout_s``. This takes twice ten
+        seconds at most.
         """
-        if self._is_closed:
-            return
+        if not self._is_closed:
+            _close_together([self], _CLOSE_S, 2 * _CLOSE_S)
+
+    def _start_closing(self) -> None:
         self._is_closed = True
         if self._lifecycle.drains is not None:
             self._lifecycle.drains.close()
         self._lifecycle.give_up_streams()
-        try:
-            self._queue.close()
-        finally:  # Ctrl-C ends the wait, and sinks still deliver what they have
-            self.flush()
-            for sink in self.sinks:
-                try:
-                    sink.close()
-                except Exception as fault:
-                    self.faults.note(type(sink).__name__, fault)
+        self._queue.hurry()
+
+    def _start_delivery(self, waits: Waits, timeout_s: float) -> None:
+        self._delivery.start_flush(waits, timeout_s, self._queue.start_job)
+        self._delivery.start_closing(waits, self._queue.start_job)
 
     def _profile_answered(self, arn: str, model: ModelRef | None) -> None:
         """Have the calls through *arn* corrected, on the thread that looked it up.
@@ -293,11 +317,44 @@ def _end_waiting_calls() -> None:
             each.lifecycle.call_dropped(each)
 
 
+def _close_together(
+    recorders: Sequence[Recorder], handle_s: float, within_s: float
+) -> None:
+    """Close *recorders*, none of which waits for the sinks of another.
+
+    Args:
+        recorders: None of them is closed.
+        handle_s: Seconds to wait for calls that have ended to be recorded.
+        within_s: Seconds to take in all.
+    """
+    began = monotonic()
+    for recorder in recorders:
+        recorder._start_closing()  # noqa: SLF001 -- of this module
+    try:
+        for recorder in recorders:
+            left_s = max(0.0, began + handle_s - monotonic())
+            recorder._queue.close(left_s)  # noqa: SLF001 -- as above
+    finally:  # Ctrl-C ends the wait, and sinks still deliver what they have
+        waits = Waits()
+        left_s = max(0.0, began + within_s - monotonic())
+        for recorder in recorders:
+            recorder._start_delivery(waits, left_s)  # noqa: SLF001 -- as above
+        waits.wait_until(began + within_s)
+
+
 def _close_all() -> None:
-    if _RECORDERS:
-        _end_waiting_calls()
-    for recorder in list(_RECORDERS):
-        recorder.close()
+    if not _RECORDERS:
+        return
+    _end_waiting_calls()
+    recorders = [each for each in list(_RECORDERS) if not each.is_closed]
+    timeout_s = max(
+        (each._exit_timeout_s for each in recorders),  # noqa: SLF001
+        default=DEFAULT_EXIT_TIMEOUT_S,
+    )
+    left_s = exit_time_left(timeout_s)
+    # A recorder that a slow sink holds up, as with `immediate`, leaves time to others.
+    _close_together(recorders, left_s / 2, left_s)
 
 
-on_exit(_close_all)
+_CLOSE_S = 10.0
+on_exit(_close_all, ExitOrder.RECORDERS)

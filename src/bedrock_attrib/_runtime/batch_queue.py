@@ -47,6 +47,8 @@ class BatchQueue(Generic[Item]):
         max_pending: int = 100_000,
         interval_s: float = 1.0,
         may_drop: bool = True,
+        may_reopen: bool = False,
+        on_first_drop: Callable[[], None] | None = None,
     ) -> None:
         """Prepare the queue; its thread starts with the first item.
 
@@ -62,6 +64,9 @@ class BatchQueue(Generic[Item]):
                 If not, `put` then waits for the thread, for a second at most, and
                 `close` only ends the thread until the next item. Behind a handler that
                 is stuck, items above 100,000 are dropped and each is noted in *faults*.
+            may_reopen: Whether items after `close` are taken all the same.
+            on_first_drop: Called with the first item that is dropped, on the thread
+                that put it.
         """
         self._handle = handle
         self._name = name
@@ -69,6 +74,8 @@ class BatchQueue(Generic[Item]):
         self._max_pending = max_pending
         self._interval_s = interval_s
         self._may_drop = may_drop
+        self._may_reopen = may_reopen or not may_drop
+        self._on_first_drop = on_first_drop
         self._reset()
         after_fork(self._reset, ResetOrder.QUEUES)
 
@@ -76,6 +83,7 @@ class BatchQueue(Generic[Item]):
         self.dropped = 0
         self._pending: deque[Item] = deque()
         self._polls: deque[Callable[[], bool]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         # Its `put` may interrupt itself, as in a finalizer or a signal handler.
         self._wake: SimpleQueue[Event | None] = SimpleQueue()
         self._is_awake = False
@@ -83,6 +91,8 @@ class BatchQueue(Generic[Item]):
         self._starting = RLock()
         self._handling = Lock()
         self._handler: int | None = None
+        self._in_hand = 0
+        self._given_up = 0
         self._is_stuck = False
         self._is_closed = False
         self._limit = self._max_pending
@@ -138,6 +148,26 @@ class BatchQueue(Generic[Item]):
         self.start()
         self._wake.put(Event())
 
+    def start_job(self, job: Callable[[], object]) -> Callable[[float], bool]:
+        """Have *job* called on the thread, after what is pending now.
+
+        It is called here if this is that thread, or if no thread can be started. Its
+        exception is contained.
+
+        Returns:
+            Waits so many seconds for it; False when the time was not enough.
+        """
+        detect_fork()
+        if self._handler == get_ident():
+            self._run_jobs([job])
+            return _is_done
+        self._jobs.append(job)
+        if not self.start():
+            return self._handle_here
+        done = Event()
+        self._wake.put(done)
+        return done.wait
+
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait until what is pending now has been handled.
 
@@ -178,25 +208,45 @@ class BatchQueue(Generic[Item]):
                     return False
         return True
 
-    def close(self) -> None:
-        """Wait until what is pending has been handled, and end the thread."""
-        if self._may_drop:
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Wait until what is pending has been handled, and end the thread.
+
+        What could not be handled in this time counts as dropped, if that is allowed.
+
+        Args:
+            timeout_s: Seconds to wait.
+
+        Returns:
+            False when the time was not enough.
+        """
+        if not self._may_reopen:
             self._limit = 0
-        self.drain()
+        is_done = self.drain(timeout_s)
         self._is_closed = True
         self._wake.put(None)
         if self._may_drop:
-            self.dropped += len(self._pending)  # what could not be handled even now
+            self.dropped += len(self._pending)
             self._pending.clear()
+            if not is_done:
+                self._given_up = self._in_hand
+                self.dropped += self._given_up
+        return is_done
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether `close` was called."""
+        return self._is_closed or self._limit < self._max_pending
 
     @property
     def _has_work(self) -> bool:
         # In this order: the handler is known before it takes items out.
-        return bool(self._pending or self._polls or self._handler is not None)
+        return bool(
+            self._pending or self._polls or self._jobs or self._handler is not None
+        )
 
     def _put_in_excess(self, item: Item) -> None:
         if self._may_drop:
-            self.dropped += 1
+            self._drop(1)
             return
         if len(self._pending) >= _MOST_WHILE_STUCK:
             self.dropped += 1
@@ -205,6 +255,12 @@ class BatchQueue(Generic[Item]):
         self._pending.append(item)
         if not self._is_stuck:
             self._is_stuck = not self.drain(_WAIT_S)
+
+    def _drop(self, count: int) -> None:
+        is_first = not self.dropped
+        self.dropped += count
+        if is_first and count and self._on_first_drop is not None:
+            self._on_first_drop()
 
     def _handle_here(self, timeout_s: float) -> bool:
         if not self._handling.acquire(timeout=timeout_s):
@@ -254,7 +310,7 @@ class BatchQueue(Generic[Item]):
         with self._starting:
             self._is_running = False
             self._is_awake = False
-            if not self._pending and self._wake.empty():
+            if not (self._pending or self._jobs) and self._wake.empty():
                 return True
             self._is_running = True
             self._wake.put(None)
@@ -290,23 +346,46 @@ class BatchQueue(Generic[Item]):
     def _handle_pending(self) -> int:
         """Handle what is pending; how many items were handled for good."""
         self._handler = get_ident()
+        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+        try:
+            return self._handle_batch()
+        finally:
+            self._run_jobs(jobs)
+            self._handler = None
+            self._is_stuck = False
+
+    def _run_jobs(self, jobs: Sequence[Callable[[], object]]) -> None:
+        for job in jobs:
+            try:
+                job()
+            except BaseException as error:  # as in `_handle_batch`
+                self._faults.note(self._name, error)
+
+    def _handle_batch(self) -> int:
         batch: list[Item] = []
         try:
             self._ask_polls()
             with suppress(IndexError):  # `close` has given up
                 for _ in range(len(self._pending)):
                     batch += (self._pending.popleft(),)
+            self._in_hand = len(batch)
             rest = self._handle(batch) if batch else None
+            self._take_back_given_up()
             return len(batch) - self._put_back(rest or ())
         except BaseException as error:
             # Nobody presses Ctrl-C on the thread: it is what a sink raised, as one
             # does whose task was cancelled.
             self._faults.note(self._name, error)
-            self.dropped += len(batch)
+            self._take_back_given_up()
+            self._drop(len(batch))
             return len(batch)
         finally:
-            self._handler = None
-            self._is_stuck = False
+            self._in_hand = 0
+
+    def _take_back_given_up(self) -> None:
+        """Count as handled what `close` took for dropped, as it was still in hand."""
+        self.dropped -= self._given_up
+        self._given_up = 0
 
     def _put_back(self, items: Sequence[Item]) -> int:
         """Hold *items* before what is pending, the oldest where there is no room.
@@ -316,7 +395,7 @@ class BatchQueue(Generic[Item]):
         """
         # None once it is closed; but all where nothing may be dropped.
         held = items[: self._limit] if self._may_drop else items
-        self.dropped += len(items) - len(held)
+        self._drop(len(items) - len(held))
         self._pending.extendleft(reversed(held))
         return len(held)
 
@@ -328,6 +407,10 @@ class BatchQueue(Generic[Item]):
                     self._polls.append(is_over)
             except Exception as fault:
                 self._faults.note("poll", fault)
+
+
+def _is_done(_timeout_s: float) -> bool:
+    return True
 
 
 # Items of one interval from which on the thread looks this many times less often.

@@ -6,9 +6,20 @@ import atexit
 import sys
 import threading
 from collections.abc import Callable
+from enum import IntEnum
+from time import monotonic
 
 from .contained_errors import PROCESS_ERRORS
 from .fork import ResetOrder, after_fork, detect_fork
+
+
+class ExitOrder(IntEnum):
+    """Order of what is done at exit; of equal ones, the older runs first."""
+
+    RECORDERS = 0  # with their sinks
+    SINKS = 1  # that belong to no recorder
+    REPORTS = 2  # of what was counted
+
 
 # After all finalizers of the application: `Finalize` runs the highest first.
 _AFTER_OTHERS = -100
@@ -24,20 +35,34 @@ class _End:
     """
 
     def __init__(self) -> None:
-        self._everywhere: list[Callable[[], None]] = []
+        self._everywhere: list[tuple[ExitOrder, Callable[[], None]]] = []
         self._in_pools: list[Callable[[], None]] = []
         self._has_hook = False
+        self._deadline: float | None = None
 
-    def add(self, function: Callable[[], None], *, only_in_pools: bool) -> None:
-        (self._in_pools if only_in_pools else self._everywhere).append(function)
+    def add(self, function: Callable[[], None], order: ExitOrder) -> None:
+        self._everywhere.append((order, function))
+        self._everywhere.sort(key=lambda each: each[0])
+
+    def add_in_pools(self, function: Callable[[], None]) -> None:
+        self._in_pools.append(function)
+
+    def time_left(self, timeout_s: float) -> float:
+        now = monotonic()
+        if self._deadline is None:
+            self._deadline = now + timeout_s
+        return max(0.0, self._deadline - now)
 
     def run(self) -> None:
         detect_fork()
-        self._run_all(self._everywhere)
+        self._run_everywhere()
 
     def run_in_pool(self) -> None:  # pragma: no cover -- runs in a child
-        self._run_all(self._everywhere)
+        self._run_everywhere()
         self._run_all(self._in_pools)
+
+    def _run_everywhere(self) -> None:
+        self._run_all([function for _, function in self._everywhere])
 
     def _run_all(self, functions: list[Callable[[], None]]) -> None:
         for function in functions:
@@ -52,6 +77,7 @@ class _End:
         atexit.register(self.run)
 
     def after_fork(self) -> None:
+        self._deadline = None
         # The provider of a parent was made, as a rule, after this module was
         # imported: its child would export for the last time before calls are handed
         # over, as the child's instruments are made with the first of them.
@@ -80,13 +106,25 @@ class _End:
 _END = _End()
 
 
-def on_exit(function: Callable[[], None]) -> None:
+DEFAULT_EXIT_TIMEOUT_S = 5.0
+
+
+def on_exit(function: Callable[[], None], order: ExitOrder) -> None:
     """Have *function* called when this process ends, and each forked child of it.
 
-    Functions are called in the order in which they were given. Twice in a process is
-    possible. None is called after ``os._exit`` or a signal that has no handler.
+    Twice in a process is possible. None is called after ``os._exit`` or a signal that
+    has no handler.
     """
-    _END.add(function, only_in_pools=False)
+    _END.add(function, order)
+
+
+def exit_time_left(timeout_s: float = DEFAULT_EXIT_TIMEOUT_S) -> float:
+    """Return the seconds that are left of the time that the exit may take.
+
+    Args:
+        timeout_s: What it may take in all; the first to ask decides.
+    """
+    return _END.time_left(timeout_s)
 
 
 def on_pool_child_exit(function: Callable[[], None]) -> None:
@@ -94,7 +132,7 @@ def on_pool_child_exit(function: Callable[[], None]) -> None:
 
     It is called after those of `on_exit`.
     """
-    _END.add(function, only_in_pools=True)
+    _END.add_in_pools(function)
 
 
 def is_ending() -> bool:

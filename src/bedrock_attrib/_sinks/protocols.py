@@ -14,9 +14,15 @@ from .._model.record import CallRecord
 class Sink(Protocol):
     """Takes every finished call.
 
-    ``write`` is called for one record at a time, on the recorder's thread, for which
-    callers may be waiting: it must be quick. Wrap a slow sink in `QueueSink`. An
-    exception is contained, counted and logged.
+    ``write`` is called for one record at a time, on a thread of the sink's own, so
+    that it may take long: behind 20,000 records that wait for it, more are dropped and
+    counted. ``flush`` and ``close`` are called there too. An exception is contained,
+    counted and logged.
+
+    A class that sets ``returns_at_once = True`` has no such thread: all three are
+    called on the recorder's thread, for which callers may be waiting, or on a
+    caller's. So is a sink that is a `Guard` as well, and every sink with the setting
+    ``immediate``.
     """
 
     def write(self, record: CallRecord) -> None:
@@ -35,6 +41,14 @@ class PullSink(Sink, Protocol):
 
     def pull_with(self, pull: Callable[[], None]) -> None:
         """Take a function to call before being read; it may cause more writes."""
+
+
+@runtime_checkable
+class TimedPullSink(Sink, Protocol):
+    """Sink that others read, and that says how long its writes may take then."""
+
+    def pull_within(self, pull: Callable[[float], object]) -> None:
+        """As `PullSink.pull_with`; *pull* takes the seconds that it may take."""
 
 
 @runtime_checkable
@@ -102,7 +116,8 @@ class Guard(Protocol):
     def check(self, start: CallStart) -> Reservation | None:
         """Look at a call about to be sent, on the caller's thread.
 
-        Calls that the same thread has finished before are in the sinks by now.
+        Calls that the same thread has finished before are by now in the sinks that
+        return at once, this guard among them if it is a sink.
 
         Returns:
             What was reserved for it, or None.

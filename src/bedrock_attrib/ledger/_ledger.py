@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import random
 import weakref
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple, TypeAlias
 
 from .._model.call_groups import FinishedCalls, GroupedCall, record_of
@@ -17,6 +17,7 @@ from .._model.record import CallRecord
 from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import PROCESS_ERRORS
 from .._runtime.fork import ResetOrder, after_fork
+from .._runtime.shutdown import ExitOrder, exit_time_left, on_exit
 from ..errors import LedgerError
 from ._call_rows import RowBuilder
 from ._corrections import Correction, correct
@@ -72,6 +73,7 @@ class Ledger:
     """
 
     accepts_groups = True
+    returns_at_once = True
 
     def __init__(
         self,
@@ -173,6 +175,18 @@ class Ledger:
         """Write what is pending, and close the database. Losses are logged."""
         self._queue.close()
         self.store.close()
+        self._log.losses(is_last=True)
+
+    def close_within(self, timeout_s: float) -> None:
+        """Close as `close` does, in *timeout_s* at most.
+
+        The database is not closed if that is not enough: a statement may be under way.
+        """
+        deadline = monotonic() + timeout_s
+        if self._queue.drain(timeout_s):
+            closing = self._queue.start_job(self.store.close)
+            closing(max(0.0, deadline - monotonic()))
+        self._queue.close(0.0)
         self._log.losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
@@ -331,9 +345,8 @@ def _finish() -> None:
     They stay open, as a recorder may write to them after this.
     """
     for ledger in list(_EVERY):
-        ledger.flush(_FINISH_S)
-        ledger.store.close()
+        if ledger.flush(exit_time_left()):
+            ledger.store.close()
 
 
-_FINISH_S = 10.0
-atexit.register(_finish)
+on_exit(_finish, ExitOrder.SINKS)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
 from .._runtime.fork import ResetOrder, after_fork
-from .._runtime.shutdown import on_pool_child_exit
+from .._runtime.shutdown import exit_time_left, on_pool_child_exit
 from .._runtime.threads import Lock
 from . import names
 from ._export_now import push
@@ -109,9 +109,8 @@ def push_metrics(timeout_s: float) -> bool:
 
 def _push_in_pool() -> None:  # pragma: no cover -- runs in a child
     # The SDK's own exit handler, which exports, does not run there.
-    push_metrics(_PUSH_WITHIN_S)
+    push_metrics(exit_time_left())
 
 
-_PUSH_WITHIN_S = 5.0
 on_pool_child_exit(_push_in_pool)
 after_fork(_METERS.after_fork, ResetOrder.EXPORT)

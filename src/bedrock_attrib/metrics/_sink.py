@@ -26,6 +26,10 @@ from ._totals import SeriesTotals
 # often the thread wants the interpreter, the less it costs a process that is busy.
 _GATHER_S = 5.0
 
+# How long a collection of metrics waits for calls that have ended, and a `close`.
+_COLLECT_S = 1.0
+_CLOSE_S = 10.0
+
 _V1_44_ONLY = frozenset({names.SemConv.V1_44})
 
 
@@ -62,6 +66,7 @@ class OpenTelemetrySink:
     """
 
     accepts_groups = True
+    returns_at_once = True
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own, given by name
         self,
@@ -108,7 +113,8 @@ class OpenTelemetrySink:
         labels = TagLabels(tags, prefix=tag_prefix, max_values=max_values_per_tag)
         self._totals = SeriesTotals(labels, max_series=max_series)
         self._losses_of_others = losses
-        self._pulls: tuple[Callable[[], None], ...] = ()
+        self._pulls: tuple[Callable[[float], object], ...] = ()
+        self._waits_again_at = 0.0
         self._faults = faults = ContainedErrors() if faults is None else faults
         self._queue: BatchQueue[Recording] = BatchQueue(
             self._record,
@@ -189,14 +195,18 @@ class OpenTelemetrySink:
             False when it took longer than *timeout_s*.
         """
         deadline = time.monotonic() + timeout_s
-        self._catch_up()
-        return time.monotonic() <= deadline
+        return self._catch_up(timeout_s) and time.monotonic() <= deadline
 
     def close(self) -> None:
         """Hand over what is pending; the totals stay visible to readers."""
-        self._catch_up()
+        self.close_within(_CLOSE_S)
+
+    def close_within(self, timeout_s: float) -> None:
+        """Close as `close` does, in *timeout_s* at most."""
+        deadline = time.monotonic() + timeout_s
+        self._catch_up(timeout_s)
         self._pulls = ()
-        self._queue.close()
+        self._queue.close(max(0.0, deadline - time.monotonic()))
         self._instruments.retire(self._source, self)
 
     def pull_with(self, pull: Callable[[], None]) -> None:
@@ -205,16 +215,33 @@ class OpenTelemetrySink:
         Args:
             pull: Waits until every call that has ended is written.
         """
+        self._pulls = (*self._pulls, lambda _: pull())
+
+    def pull_within(self, pull: Callable[[float], object]) -> None:
+        """As `pull_with`, with the seconds that *pull* may take."""
         self._pulls = (*self._pulls, pull)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, timeout_s: float) -> bool:
+        """Count and record what is pending; False if the time was not enough."""
+        deadline = time.monotonic() + timeout_s
         for pull in self._pulls:
-            pull()
-        self._queue.drain()
+            pull(max(0.0, deadline - time.monotonic()))
+        return (
+            self._queue.drain(max(0.0, deadline - time.monotonic()))
+            and time.monotonic() <= deadline
+        )
 
     def _collect(self) -> None:
-        """Catch up, as a reader collects."""
-        self._catch_up()
+        """Catch up for a moment, as a reader collects.
+
+        It holds up every other metric of the application meanwhile. So a collection
+        that cannot catch up shows what is counted by then, and the next callbacks of
+        it do not wait again.
+        """
+        if time.monotonic() < self._waits_again_at:
+            return
+        if not self._catch_up(_COLLECT_S):
+            self._waits_again_at = time.monotonic() + _COLLECT_S
         if self._names_other_tags and (others := self._totals.other_tags()):
             self._names_other_tags = False
             logger.warning(

@@ -16,6 +16,8 @@ class ListSink:
         []
     """
 
+    returns_at_once = True
+
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
         self._places: dict[str, int] = {}
