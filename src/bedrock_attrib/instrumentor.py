@@ -11,7 +11,8 @@ from ._default_recorder import configure, get_recorder, has_recorder
 from ._instrument.instrument import instrument_from_outside, uninstrument
 from ._recording.recorder import Recorder
 from ._runtime.contained_errors import logger
-from .errors import ConfigError, MissingExtraError
+from ._runtime.public_address import without_addresses
+from .errors import BedrockAttribError, ConfigError, MissingExtraError
 
 try:
     from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # not in its __all__
@@ -43,7 +44,7 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
         Args:
             **kwargs: ``meter_provider`` receives the metrics; default: the global
                 provider. With ``skip_dep_check``, which `opentelemetry-instrument`
-                passes, invalid settings are logged, because an exception would keep it
+                passes, every error is logged, because an exception would keep it
                 from loading other instrumentors. Others are ignored.
 
         Raises:
@@ -53,10 +54,11 @@ class BedrockAttribInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # olde
         is_automatic = bool(kwargs.get("skip_dep_check"))
         try:
             super().instrument(**kwargs)
-        except ConfigError as error:
+        except Exception as error:
             if not is_automatic:
                 raise
-            logger.error("Bedrock calls are not metered: %s", error)
+            why = str(error) if isinstance(error, BedrockAttribError) else repr(error)
+            logger.error("Bedrock calls are not metered: %s", without_addresses(why))
 
     def _instrument(self, **kwargs: Any) -> None:
         provider: MeterProvider | None = kwargs.get("meter_provider")

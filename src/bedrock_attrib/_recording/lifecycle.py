@@ -216,6 +216,11 @@ class CallLifecycle:
                 else:
                     if reservation is not None:
                         reservations.append(reservation)
+        except RefusedError:
+            raise
+        except BaseException as interrupt:  # Ctrl-C, or a time limit of the job
+            self.unanswered(call, type(interrupt).__name__, was_sent=False)
+            raise
         finally:
             start.release()
 

@@ -6,6 +6,7 @@ import logging
 import weakref
 from contextlib import suppress
 
+from .interrupts import is_interrupt
 from .threads import RLock
 
 logger = logging.getLogger("bedrock_attrib")
@@ -33,7 +34,13 @@ class ContainedErrors:
 
         Only type and place are logged, never the message, which may quote the
         response.
+
+        Raises:
+            BaseException: *error* itself, if a signal handler of the application has
+                raised it: the time limit of a job, for example, is for the job.
         """
+        if is_interrupt(error):
+            raise error
         with self._lock:
             self._counts[where] = self._counts.get(where, 0) + 1
             kind = (where, type(error))

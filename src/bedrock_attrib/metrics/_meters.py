@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import Meter, MeterProvider, get_meter_provider
 
@@ -22,12 +21,12 @@ class _Meters:
     OpenTelemetry has one meter of a name per provider for the whole process, so the
     sinks of its instruments must be found in the same way. The global provider is a
     proxy at first and later the one that was set, with the same meter behind both.
+
+    Providers are told apart by identity, as those of others need not be hashable.
     """
 
     def __init__(self) -> None:
-        self._by_provider: WeakKeyDictionary[MeterProvider, Instruments] = (
-            WeakKeyDictionary()
-        )
+        self._by_id: dict[int, tuple[weakref.ref[MeterProvider], Instruments]] = {}
         self._of_global: Instruments | None = None
         self._attaching = Lock()
 
@@ -37,7 +36,7 @@ class _Meters:
         with self._attaching:
             global_provider = get_meter_provider()
             provider = global_provider if provider is None else provider
-            instruments = self._by_provider.get(provider)
+            instruments = self._of(provider)
             if instruments is None and provider is global_provider:
                 instruments = self._of_global
             if instruments is None:
@@ -46,23 +45,40 @@ class _Meters:
                         provider, version, is_global=provider is global_provider
                     )
                 )
-            self._by_provider[provider] = instruments
+            self._remember(provider, instruments)
             if provider is global_provider:
                 self._of_global = instruments
             instruments.attach(source)
             return instruments
 
+    def _of(self, provider: MeterProvider) -> Instruments | None:
+        reference, instruments = self._by_id.get(id(provider), (None, None))
+        # A provider that was collected may have left its id to another one.
+        is_known = reference is not None and reference() is provider
+        return instruments if is_known else None
+
+    def _remember(self, provider: MeterProvider, instruments: Instruments) -> None:
+        key, by_id = id(provider), self._by_id
+
+        def forget(reference: weakref.ref[MeterProvider]) -> None:
+            # Takes no lock: a collection may run this in the middle of `attach`.
+            if by_id.get(key, (None,))[0] is reference:
+                by_id.pop(key, None)
+
+        by_id[key] = weakref.ref(provider, forget), instruments
+
     def exporting(self) -> list[MeterProvider]:
         """Return the providers that can export; a proxy cannot."""
         with self._attaching:
-            known = set(self._by_provider)
+            known = [reference() for reference, _ in list(self._by_id.values())]
         if self._of_global is not None:
-            known.add(get_meter_provider())
-        return [each for each in known if hasattr(each, "force_flush")]
+            known.append(get_meter_provider())
+        by_id = {id(each): each for each in known if each is not None}
+        return [each for each in by_id.values() if hasattr(each, "force_flush")]
 
     def after_fork(self) -> None:
         self._attaching = Lock()
-        for instruments in list(self._by_provider.values()):
+        for _, instruments in list(self._by_id.values()):
             instruments.after_fork()
 
 

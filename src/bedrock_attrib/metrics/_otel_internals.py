@@ -18,13 +18,29 @@ def is_seen(instrument: Instrument) -> bool:
     """Return whether a provider receives *instrument*: False until one is set.
 
     Proxies of opentelemetry-api hold the provider's instrument in
-    ``_real_instrument``. Without that attribute every instrument counts as seen, which
+    ``_real_instrument``, those of Logfire 5.4.0 in ``_instrument`` (checked
+    2026-12-01). Without such an attribute every instrument counts as seen, which
     costs time and nothing else.
     """
-    actual = getattr(instrument, "_real_instrument", instrument)
+    actual = _behind_proxies(instrument)
     return actual is not None and not isinstance(
         actual, NoOpHistogram | NoOpObservableCounter
     )
+
+
+def _behind_proxies(instrument: Any) -> Any:  # noqa: ANN401 -- private to others
+    """Return the instrument of the provider; None where none is set yet."""
+    for _ in range(_MOST_PROXIES):
+        inside = vars(instrument) if hasattr(instrument, "__dict__") else {}
+        name = next((each for each in _PROXY_NAMES if each in inside), None)
+        if name is None or instrument is None:
+            break
+        instrument = inside[name]
+    return instrument
+
+
+_PROXY_NAMES = ("_real_instrument", "_instrument")
+_MOST_PROXIES = 4  # one around the other
 
 
 def forget_recordings(instrument: Instrument) -> None:
@@ -39,7 +55,7 @@ def forget_recordings(instrument: Instrument) -> None:
     Called from the fork hook, when the child has one thread. Takes no lock, because
     threads of the parent may have held it.
     """
-    actual: Any = getattr(instrument, "_real_instrument", instrument)
+    actual = _behind_proxies(instrument)
     with suppress(AttributeError, TypeError):
         storages = actual._measurement_consumer._reader_storages.values()
         for storage in list(storages):

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from ._price_list import FreeUnit, PriceList, RawRow
 MAX_PRICE_FILE_BYTES = 64 << 20
 """Size of a price file at most; the bundled one has about 1 MB."""
 
-_BUNDLED = Path(__file__).with_name("prices.json")
+# Not a path, as the package may be in a zip file.
+_BUNDLED = files(__package__).joinpath("prices.json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,37 +62,66 @@ def _watch_botocore(botocore: Any) -> None:
         _warn("calls are not metered, as botocore is too old: " + str(error))
 
 
+class _Loader:
+    """The loader of botocore, until botocore is imported.
+
+    The loader itself may be another agent's, or be shared, so it is left as it is.
+    """
+
+    def __init__(self, loader: Any, finder: _Finder) -> None:
+        self._loader = loader
+        self._finder = finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        try:
+            module.__spec__.loader = module.__loader__ = self._loader
+        except Exception:  # noqa: S110 -- then it keeps this one, which does the same
+            pass
+        self._loader.exec_module(module)
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+            _watch_botocore(module)
+
+
 class _Finder:
     """A finder that delegates to the others, and learns when botocore is imported.
 
     botocore is not imported here, as the program may still change where it comes from.
     """
 
+    _is_asking = False
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "botocore":
+        # The finder of another agent may ask all finders in turn, this one included.
+        if name != "botocore" or self._is_asking:
             return None
+        self._is_asking = True
+        try:
+            spec = self._spec_of_others(name, path, target)
+        finally:
+            self._is_asking = False
+        if spec is None:
+            return None
+        if hasattr(spec.loader, "exec_module"):
+            spec.loader = _Loader(spec.loader, self)
+        else:
+            _warn("calls are not metered: botocore has a loader of an old kind")
+        return spec
+
+    def _spec_of_others(self, name: str, path: Any, target: Any) -> Any:
         for finder in list(sys.meta_path):
             find_spec = getattr(finder, "find_spec", None)
-            if finder is self or find_spec is None:
-                continue
-            spec = find_spec(name, path, target)
-            if spec is not None:
-                self._watch(spec.loader)
-                return spec
+            if finder is not self and find_spec is not None:
+                spec = find_spec(name, path, target)
+                if spec is not None:
+                    return spec
         return None
-
-    def _watch(self, loader: Any) -> None:
-        def exec_module(module: Any) -> None:
-            execute(module)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-                _watch_botocore(module)
-
-        try:
-            execute = loader.exec_module
-            loader.exec_module = exec_module
-        except Exception as error:
-            _warn("calls are not metered: " + str(error))
 
 
 def _is_summary_wanted() -> bool:
