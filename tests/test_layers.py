@@ -23,7 +23,7 @@ LAYERS = (
     ("_recording",),
     ("_default_recorder",),
     ("_instrument", "httpx", "propagation", "serverless"),
-    ("instrumentor", "_run", "sinks"),
+    ("instrumentor", "_pyinstaller", "_run", "sinks"),
     ("aws",),
     ("dashboards", "reports", "testing"),
     ("cli", "__main__"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,17 @@ print(spend.cost)
         check=False,
     )
     assert (ended.stdout, ended.stderr) == ("0.000035000\n", "")
+
+
+def test_the_hook_of_pyinstaller() -> None:
+    """PyInstaller is told of a folder with a hook for this package."""
+    (point,) = [
+        each
+        for each in entry_points(group="pyinstaller40")
+        if each.dist is not None and each.dist.name == "bedrock-attrib"
+    ]
+    (folder,) = point.load()()
+    assert (Path(folder) / "hook-bedrock_attrib.py").is_file()
 
 
 AGENT = """
