@@ -299,3 +299,34 @@ def test_a_queue_of_a_sink_with_batches(simulator: Simulator) -> None:
     assert sum(sink.batches) == 3
     assert sink.records == []
     recorder.close()
+
+
+def test_a_call_in_a_late_exit_handler(tmp_path: Path) -> None:
+    """A call that ends after our own exit handler reaches sinks and ledger."""
+    path = tmp_path / "calls.db"
+    program = f"""
+import atexit
+
+@atexit.register
+def late():
+    recorder.record("Converse", Usage({{}}), model_id={NOVA!r}, region="us-east-1")
+
+from bedrock_attrib import Usage, configure
+
+class Printing:
+    def write(self, record): print("written", flush=True)
+    def flush(self, timeout_s): return True
+    def close(self): print("closed", flush=True)
+
+recorder = configure(sinks=[Printing()], metrics=False, ledger={str(path)!r})
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("closed\nwritten\n", "")
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM calls").fetchone() == (1,)

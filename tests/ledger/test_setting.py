@@ -18,11 +18,11 @@ from bedrock_attrib import (
     ConfigError,
     Ledger,
     LedgerError,
+    Recorder,
     attribution,
     configure,
     instrument,
 )
-from bedrock_attrib._default_recorder import _losses
 from bedrock_attrib.ledger import open_ledger
 from bedrock_attrib.reports import spend_by
 from bedrock_attrib.testing import ListSink, Reply, bedrock_simulator, tokens
@@ -187,11 +187,11 @@ def _foreign(path: Path) -> Path:
 def test_losses_are_shown_by_whoever_tells(path: Path) -> None:
     """Any sink that counts what it lost is on the metrics; others are not."""
     ledger = Ledger(path, max_pending=0)
-    assert _losses([ListSink(), ledger, ledger]) == {"Ledger": 0}
+    assert Recorder(sinks=[ListSink(), ledger, ledger]).losses == {"Ledger": 0}
     ledger.close()
     for _ in range(2):
         ledger.write(None)  # type: ignore[arg-type] # what it is does not matter
-    assert _losses([ListSink(), ledger]) == {"Ledger": 2}
+    assert Recorder(sinks=[ListSink(), ledger]).losses == {"Ledger": 2}
 
 
 def test_who_reads_makes_no_ledger(tmp_path: Path) -> None:

@@ -356,6 +356,15 @@ class CallLifecycle:
             return self._put_and_hurry
         return self._queue.put
 
+    def deliver_at_once(self, deliver: Callable[[], object]) -> None:
+        """From now on wait for each call that ends, and then call *deliver*."""
+
+        def put_and_deliver(call: Call) -> None:
+            self._queue.put(call)
+            deliver()
+
+        self._put = put_and_deliver
+
     def _put_and_wait(self, call: Call) -> None:
         self._queue.put(call)
         self._queue.drain()

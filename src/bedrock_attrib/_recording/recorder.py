@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -354,7 +355,11 @@ def _close_all() -> None:
     left_s = exit_time_left(timeout_s)
     # A recorder that a slow sink holds up, as with `immediate`, leaves time to others.
     _close_together(recorders, left_s / 2, left_s)
+    for recorder in recorders:
+        # Exit handlers of the application that run after this one may make calls.
+        lifecycle_of(recorder).deliver_at_once(partial(recorder.flush, _LATE_S))
 
 
 _CLOSE_S = 10.0
+_LATE_S = 1.0
 on_exit(_close_all, ExitOrder.RECORDERS)

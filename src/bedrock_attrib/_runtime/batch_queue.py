@@ -208,18 +208,19 @@ class BatchQueue(Generic[Item]):
                     return False
         return True
 
-    def close(self, timeout_s: float = 10.0) -> bool:
+    def close(self, timeout_s: float = 10.0, *, for_good: bool = True) -> bool:
         """Wait until what is pending has been handled, and end the thread.
 
         What could not be handled in this time counts as dropped, if that is allowed.
 
         Args:
             timeout_s: Seconds to wait.
+            for_good: Whether what comes later is dropped, unless it may reopen.
 
         Returns:
             False when the time was not enough.
         """
-        if not self._may_reopen:
+        if for_good and not self._may_reopen:
             self._limit = 0
         is_done = self.drain(timeout_s)
         self._is_closed = True

@@ -181,12 +181,13 @@ class Ledger:
         """Close as `close` does, in *timeout_s* at most.
 
         The database is not closed if that is not enough: a statement may be under way.
+        What is written later opens it again, as calls may end after their recorder.
         """
         deadline = monotonic() + timeout_s
         if self._queue.drain(timeout_s):
             closing = self._queue.start_job(self.store.close)
             closing(max(0.0, deadline - monotonic()))
-        self._queue.close(0.0)
+        self._queue.close(0.0, for_good=False)
         self._log.losses(is_last=True)
 
     def _ask(self, table: str, text: str) -> int:
