@@ -186,6 +186,17 @@ def test_a_program_without_calls(stage: Stage) -> None:
     assert TOLD.sub(r"\1", done.stderr) == "no Bedrock calls\n"
 
 
+def test_a_program_that_calls_by_httpx(stage: Stage) -> None:
+    """The summary names clients whose calls it cannot see."""
+    code = "import sys; sys.modules['httpx'] = sys.modules['openai'] = sys"
+    done = stage.run(*RUN, "--summary", "python", "-c", code)
+    assert TOLD.sub(r"\1", done.stderr) == (
+        "no Bedrock calls\n"
+        "bedrock-attrib: calls of Bedrock by openai, if there were any, are not seen, "
+        "as they go by httpx; bedrock_attrib.httpx meters its clients\n"
+    )
+
+
 @pytest.mark.slow
 def test_nothing_is_imported_before_it_is_needed(stage: Stage) -> None:
     """A program without a client of bedrock-runtime pays for one small file."""

@@ -20,6 +20,7 @@ if MYPY:  # the import takes longer than all the rest together
 
 _EVENT = "creating-client-class.bedrock-runtime"
 _ID = "bedrock-attrib-run"
+_BY_HTTPX = ("anthropic", "litellm", "openai")
 _written: set[str] = set()
 
 
@@ -136,6 +137,19 @@ def _report_no_calls() -> None:
     summary = sys.modules.get("bedrock_attrib._exit_summary")
     if summary is None or not summary.SUMMARY.has_written:
         _warn("no Bedrock calls (process " + str(os.getpid()) + ")")
+    _report_unseen()
+
+
+def _report_unseen() -> None:
+    """Name loaded clients that may call Bedrock by httpx, which is not metered here."""
+    if "httpx" not in sys.modules or "bedrock_attrib.httpx" in sys.modules:
+        return
+    found = [name for name in _BY_HTTPX if name in sys.modules]
+    if found:
+        _warn(
+            "calls of Bedrock by " + ", ".join(found) + ", if there were any, are not "
+            "seen, as they go by httpx; bedrock_attrib.httpx meters its clients"
+        )
 
 
 def _run_hidden_sitecustomize() -> None:
