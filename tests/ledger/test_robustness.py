@@ -23,8 +23,8 @@ import pytest
 from kept_records import make_record
 from waiting import HANG_S
 
+from bedrock_attrib._runtime.sqlite_forks import FORKS
 from bedrock_attrib.ledger import Ledger
-from bedrock_attrib.ledger._sqlite.forks import FORKS
 from bedrock_attrib.ledger._sqlite.store import SQLiteStore
 
 ALWAYS = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

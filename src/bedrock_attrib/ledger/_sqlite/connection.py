@@ -12,13 +12,13 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TypeVar
 
+from ..._runtime.sqlite_files import create_private, is_busy
+from ..._runtime.sqlite_forks import FORKS
 from ...errors import LedgerError
 from .._store import DamagedError, UnavailableError, UnstorableRecordError
-from .forks import FORKS
 
 Result = TypeVar("Result")
 
-_OWNER_ONLY = 0o600
 # Pages that a transaction may change before they are written, and that readers cache.
 _CACHE_KB = 65_536
 _CHECKPOINT_PAGES = 8_192
@@ -70,16 +70,9 @@ def refuse_missing(path: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Create an empty file for its owner alone, unless there is one.
-
-    An existing one is not opened: closing it again would release all locks that this
-    process holds on it, those of other connections included.
-    """
+    """Create an empty file for its owner alone, unless there is one."""
     try:
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
-        os.close(os.open(os.path.realpath(path), flags, _OWNER_ONLY))
-    except FileExistsError:
-        return
+        create_private(path)
     except ValueError as error:
         raise LedgerError(f"a ledger cannot be named {str(path)!r}: {error}") from error
     except OSError as error:
@@ -92,7 +85,11 @@ def create(path: Path) -> None:
 
 def connect(path: Path, access: Access) -> sqlite3.Connection:
     """Open an existing file."""
-    FORKS.refuse_inherited(path)
+    if FORKS.has_inherited(path):
+        raise LedgerError(
+            f"{path}: this process was forked while its parent used the file; "
+            f"fork when no report is being read"
+        )
     db = sqlite3.connect(
         f"{path.as_uri()}?{_MODES[access]}",
         uri=True,
@@ -114,12 +111,6 @@ def connect(path: Path, access: Access) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def is_busy(error: BaseException) -> bool:
-    """Return whether another connection held a lock."""
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 # Errors of a reader without the right to write, while another process opens or closes

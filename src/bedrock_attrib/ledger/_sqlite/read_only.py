@@ -16,6 +16,7 @@ from contextlib import (
 from functools import partial
 from pathlib import Path
 
+from ..._runtime.sqlite_forks import FORKS
 from ...errors import LedgerError
 from .._schema import refuse_other_schema
 from .._store import ConcurrentWriteError, DamagedError, Transaction
@@ -27,7 +28,6 @@ from .connection import (
     retry_while_busy,
     translate_errors,
 )
-from .forks import FORKS
 from .migrate import foreign_file_error
 from .snapshot import SQLiteSnapshot, snapshot
 

@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from ..._runtime.sqlite_files import is_busy
+from ..._runtime.sqlite_forks import FORKS, file_id
 from ..._runtime.threads import Event, Lock, get_ident
 from ...errors import LedgerError
 from .._schema import NEWEST
@@ -18,11 +20,9 @@ from .connection import (
     Result,
     connect,
     create,
-    is_busy,
     retry_while_busy,
     translate_errors,
 )
-from .forks import FORKS, file_id
 from .migrate import migrate
 from .snapshot import SQLiteSnapshot, snapshot
 from .transaction import TEMPORARY_TABLES, SQLiteTransaction

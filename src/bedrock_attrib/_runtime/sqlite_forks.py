@@ -1,4 +1,4 @@
-"""Forks: connections to a file are closed before a fork and opened again after it.
+"""SQLite and forks: connections are closed before a fork and opened again after it.
 
 SQLite keeps for each process which locks it holds on a file. A forked child inherits
 this record but not the locks, even for connections that it opens itself: other
@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ..._runtime.fork import ResetOrder, after_fork, around_fork
-from ..._runtime.threads import Lock, get_ident
-from ...errors import LedgerError
+from .fork import ResetOrder, after_fork, around_fork
+from .threads import Lock, get_ident
 
 FileId = tuple[int, int]
 # Seconds that a fork waits for a batch that is being written or a report being read.
@@ -78,13 +77,9 @@ class ConnectionRegistry:
             if me in self._readers:
                 self._readers.remove(me)
 
-    def refuse_inherited(self, path: Path) -> None:
-        """Raise if connections to the file were inherited."""
-        if self.inherited and file_id(path) in self.inherited:
-            raise LedgerError(
-                f"{path}: this process was forked while its parent used the file; "
-                f"fork when no report is being read"
-            )
+    def has_inherited(self, path: Path) -> bool:
+        """Return whether connections to the file were inherited."""
+        return bool(self.inherited) and file_id(path) in self.inherited
 
     def before(self) -> None:
         """Close connections that are not used, before a fork."""
