@@ -61,7 +61,15 @@ def _lowest(requirements: list[str]) -> list[str]:
     ]
 
 
-USERS_EXTRAS = ("cli", "instrumentor", "otlp", "postgres", "prometheus", "reports")
+USERS_EXTRAS = (
+    "cli",
+    "instrumentor",
+    "otlp",
+    "postgres",
+    "prometheus",
+    "redis",
+    "reports",
+)
 WEB = ["celery", "django", "flask", "redis", "rq", "starlette", "uvicorn", "websockets"]
 
 LOWEST = _lowest(

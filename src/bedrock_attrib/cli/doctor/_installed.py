@@ -49,6 +49,7 @@ _OPTIONAL = (
     ),
     ("reports", "pyarrow", "pyarrow", "Parquet files"),
     ("postgres", "psycopg", "psycopg", "a ledger in PostgreSQL"),
+    ("redis", "redis", "redis", "budgets in Redis"),
     (
         "instrumentor",
         "opentelemetry.instrumentation.instrumentor",
