@@ -237,6 +237,8 @@ def test_size_of_a_conversation(simulator: Simulator, guard: Reserving) -> None:
             image_bytes=4,
             documents=1,
             document_bytes=5,
+            messages=2,
+            writes_cache=True,
         )
     ]
     assert "Be brief" not in repr(guard.starts[0])
@@ -246,6 +248,8 @@ def test_size_of_a_conversation(simulator: Simulator, guard: Reserving) -> None:
     ("body", "max_tokens"),
     [
         ('{"max_tokens": 30}', 30),
+        ('{"max_tokens": 30, "n": 3}', 90),
+        ('{"max_output_tokens": 33}', 33),
         ('{"inferenceConfig": {"max_new_tokens": 31}}', 31),
         ('{"textGenerationConfig": {"maxTokenCount": 32}}', 32),
         ('{"max_tokens": "many"}', None),
@@ -291,7 +295,7 @@ def test_size_of_documents_as_text() -> None:
     ]
     content = [{"document": {"name": "d", "source": source}} for source in sources]
     found = request_size({"messages": [{"role": "user", "content": content}]})
-    assert found == RequestSize(documents=3, document_bytes=10)
+    assert found == RequestSize(documents=3, document_bytes=10, messages=1)
 
 
 def test_the_highest_of_two_limits_is_the_bound() -> None:

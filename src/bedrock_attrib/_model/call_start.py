@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from .model_id import ModelRef
 from .tags import Tags
+from .usage import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class RequestSize:
         documents: Number of documents.
         document_bytes: Bytes of the documents that the request holds itself.
         others: Number of blocks of any other kind, such as videos.
+        messages: Number of messages and of blocks of the system prompt, each of which
+            a model's template frames with tokens of its own.
+        writes_cache: Whether the request asks for a part of it to be cached.
     """
 
     max_tokens: int | None = None
@@ -36,6 +42,33 @@ class RequestSize:
     documents: int = 0
     document_bytes: int = 0
     others: int = 0
+    messages: int = 0
+    writes_cache: bool = False
+
+
+class RequestTerms(NamedTuple):
+    """What a request asks for that decides its price.
+
+    Attributes:
+        tier: Service tier; None for the default.
+        latency_mode: Latency mode; None for the standard one.
+        has_guardrail: Whether it applies a guardrail.
+        has_system_tool: Whether the model may use tools that run at AWS.
+        counts: Billable counts that the request states, such as images, by unit.
+        replaces_tokens: Whether these are billed instead of tokens.
+        uncounted: What is billed and the request does not state; empty for nothing.
+    """
+
+    tier: str | None = None
+    latency_mode: str | None = None
+    has_guardrail: bool = False
+    has_system_tool: bool = False
+    counts: Mapping[Unit, int] = MappingProxyType({})
+    replaces_tokens: bool = False
+    uncounted: str = ""
+
+
+NO_TERMS = RequestTerms()
 
 
 class CallStart:
@@ -47,6 +80,7 @@ class CallStart:
         region: Calling region, which decides the price.
         tags: The caller's tags when the call started.
         started_at: Aware UTC time.
+        terms: What the request asks for that decides its price.
     """
 
     __slots__ = (
@@ -57,6 +91,7 @@ class CallStart:
         "region",
         "started_at",
         "tags",
+        "terms",
     )
 
     def __init__(
@@ -67,6 +102,7 @@ class CallStart:
         tags: Tags,
         started_at: datetime,
         read_size: Callable[[], RequestSize | None] | None = None,
+        terms: RequestTerms = NO_TERMS,
     ) -> None:
         """Describe a call.
 
@@ -78,12 +114,14 @@ class CallStart:
             started_at: See above.
             read_size: Measures the request when that is first asked for; None where
                 there is no request to measure.
+            terms: See above.
         """
         self.operation = operation
         self.model = model
         self.region = region
         self.tags = tags
         self.started_at = started_at
+        self.terms = terms
         self._read_size = read_size
         self._size: RequestSize | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,13 @@ from .._model.call_start import RequestSize
 # Where the bodies of InvokeModel state the most output tokens: Anthropic, OpenAI and
 # Mistral, Nova, Titan, Llama, Cohere (AWS, "Inference request parameters", checked
 # 2026-11-30).
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxTokenCount")
+_LIMITS = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_gen_len",
+    "maxTokenCount",
+)
 _NESTED_LIMITS = (
     ("inferenceConfig", "maxTokens"),
     ("inferenceConfig", "max_new_tokens"),
@@ -44,8 +51,24 @@ def _size_of_body(body: Any) -> RequestSize | None:
         document = json.loads(body)
     except ValueError:
         document = None
-    size = len(body.encode()) if isinstance(body, str) else len(body)
-    return RequestSize(max_tokens=_limit_of(document), text_bytes=size)
+    content = body.encode() if isinstance(body, str) else bytes(body)
+    return RequestSize(
+        max_tokens=_limit_of(document),
+        text_bytes=len(content),
+        # Each of them may be an image; a text that only names one bounds too high.
+        images=len(_IMAGE.findall(content)),
+        others=len(_OTHER.findall(content)),
+        writes_cache=_CACHE in content,
+    )
+
+
+# Members of bodies of InvokeModel: Anthropic, Nova, OpenAI and Mistral, TwelveLabs
+# (AWS, "Inference request parameters", checked 2026-12-01).
+_IMAGE = re.compile(rb'"(?:image|input_image|image_url|inputImage)"')
+_OTHER = re.compile(
+    rb'"(?:document|video|audio|input_audio|file|input_file|mediaSource|inputVideo)"'
+)
+_CACHE = b"cache"
 
 
 def _limit_of(document: object) -> int | None:
@@ -56,18 +79,26 @@ def _limit_of(document: object) -> int | None:
         nested = document.get(outer)
         stated += [nested.get(inner)] if isinstance(nested, Mapping) else []
     # The bound has to hold, whichever of two limits the model goes by.
-    return max((limit for limit in stated if type(limit) is int), default=None)
+    limit = max((limit for limit in stated if type(limit) is int), default=None)
+    answers = document.get("n")
+    if limit is not None and type(answers) is int and answers > 1:
+        limit *= answers
+    return limit
 
 
 def _size_of_converse(params: Mapping[str, Any]) -> RequestSize:
     counts = dict.fromkeys(_SIZES, 0)
     for block in _blocks(params):
         _measure(block, counts)
+    system, messages = params.get("system") or (), params.get("messages") or ()
     limit = (params.get("inferenceConfig") or {}).get("maxTokens")
     tools = (params.get("toolConfig") or {}).get("tools") or ()
     return RequestSize(
         max_tokens=limit if type(limit) is int else None,
         tool_bytes=_json_bytes(tools) if tools else 0,
+        messages=len(system) + len(messages),
+        writes_cache=bool(counts.pop("cache_points"))
+        or any("cachePoint" in tool for tool in tools),
         **counts,
     )
 
@@ -79,6 +110,7 @@ _SIZES = (
     "documents",
     "document_bytes",
     "others",
+    "cache_points",
 )
 
 
@@ -100,7 +132,9 @@ def _measure(block: Mapping[str, Any], counts: dict[str, int]) -> None:
                 _measure(inner, counts)
         elif kind in {"toolUse", "json", "guardContent", "reasoningContent"}:
             counts["text_bytes"] += _json_bytes(value)
-        elif kind != "cachePoint":
+        elif kind == "cachePoint":
+            counts["cache_points"] += 1
+        else:
             counts["others"] += 1
 
 
