@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 
@@ -74,11 +75,82 @@ class RefusedError(BedrockAttribError):
 
 
 class BudgetExceededError(RefusedError):
-    """A spending limit that the user set to refuse would be passed."""
+    """A limit would be passed, so the call was not sent.
+
+    Amounts are in USD, tokens or calls, as ``measure`` says; None where they are not
+    known, as of a store that was not reached.
+
+    Attributes:
+        budget: Name of the budget; ``attribution`` for the limit of a block.
+        key: Values that the budget keeps apart, such as ``search``; None without any.
+        measure: ``usd``, ``tokens`` or ``calls``.
+        limit: Limit in force, grants included.
+        spent: Amount that was spent in the window.
+        reserved: Amount that is reserved for calls on their way.
+        asked: Amount that the call asked for; None where it has no bound.
+        resets_at: When the window ends, aware UTC; None where it does not end.
+        reason: ``limit``, ``frozen``, ``unknown`` (the call has no bound) or
+            ``unavailable`` (the store of the budget was not reached).
+    """
+
+    def __init__(  # noqa: PLR0913 -- the facts of a refusal, each by its name
+        self,
+        message: str,
+        *,
+        budget: str = "",
+        key: str | None = None,
+        measure: str = "usd",
+        limit: Decimal | None = None,
+        spent: Decimal | None = None,
+        reserved: Decimal | None = None,
+        asked: Decimal | None = None,
+        resets_at: datetime | None = None,
+        reason: str = "limit",
+    ) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.key = key
+        self.measure = measure
+        self.limit = limit
+        self.spent = spent
+        self.reserved = reserved
+        self.asked = asked
+        self.resets_at = resets_at
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew from its arguments where it crosses processes.
+        return partial(type(self), **vars(self)), self.args
 
 
 class TagPolicyError(RefusedError, ValueError):
-    """The call's tags break a policy that the user set to refuse."""
+    """The call breaks a policy that the user set to refuse, so it was not sent.
+
+    Attributes:
+        key: Tag, or property of the call, that breaks it.
+        value: Its value; None where it has none.
+        rule: Name of the rule.
+        remedy: What to do.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str = "",
+        value: str | None = None,
+        rule: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.key = key
+        self.value = value
+        self.rule = rule
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew from its arguments where it crosses processes.
+        return partial(type(self), **vars(self)), self.args
 
 
 class LedgerError(BedrockAttribError, RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._model.tags import MAX_VALUE_LENGTH, check_tags, with_changes
 from .block import attribution
+from .block_limit import BlockLimit
 from .context import (
     NO_ATTRIBUTION,
     AttributionContext,
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_VALUE_LENGTH",
     "NO_ATTRIBUTION",
     "AttributionContext",
+    "BlockLimit",
     "CarriedContext",
     "GeneratorContext",
     "Spend",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import TracebackType
 
 from .._model.tags import check_tags
 from ..errors import ConfigError
+from .block_limit import block_limit
 from .context import Block
 from .decorator import Function, NestedEntry, decorate
 from .spend import Spend
@@ -21,14 +23,23 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
     New threads start without tags; `asyncio` tasks and ``asyncio.to_thread`` inherit
     them. `bedrock_attrib.propagation` carries them to other threads and processes.
 
+    A block may have limits of its own, which hold for all calls that start inside it,
+    in inner blocks too. A call that does not fit raises `BudgetExceededError` and is
+    not sent. Limits need no store and no settings.
+
     Args:
+        limit_usd: Most that the calls may cost, in USD, as text such as ``"0.50"``,
+            `Decimal` or whole number. A call is let through if the most that it may
+            cost is left; where its request states no most output tokens, if what the
+            dearest call to the model has cost in this block is left.
+        limit_calls: Most calls that may be sent.
         **tags: Your own keys: ``team``, ``app``, ``experiment``, or any other.
             Keys of 1 to 128 and values of 1 to 256 letters, digits, spaces and
             ``_.:/=+-@``; at most 50.
 
     Raises:
-        ConfigError: If a key or value is not allowed, or more than 50 tags would be in
-            force.
+        ConfigError: If a key, value or limit is not allowed, or more than 50 tags
+            would be in force.
 
     Example:
         >>> with attribution(team="search") as spend:
@@ -39,7 +50,15 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
         0
     """
 
-    def __init__(self, **tags: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        limit_usd: Decimal | str | int | None = None,
+        limit_calls: int | str | None = None,
+        **tags: str | None,
+    ) -> None:
+        block_limit(limit_usd, limit_calls)  # checked here, made for each block
+        self._limits = limit_usd, limit_calls
         self._changes = check_tags(tags)
         self._block: Block | None = None
 
@@ -48,7 +67,7 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
             raise ConfigError(
                 "this attribution() is already active; create a new one for each `with`"
             )
-        block, spend = Block(self._changes), Spend()
+        block, spend = Block(self._changes, block_limit(*self._limits)), Spend()
         block.enter(spend)
         self._block = block
         return spend
@@ -69,4 +88,4 @@ class attribution:  # noqa: N801 -- reads as a statement after `with` and `@`
         Raises:
             TypeError: If *function* is a class or cannot be called.
         """
-        return decorate(NestedEntry(self._changes), function)
+        return decorate(NestedEntry(self._changes, self._limits), function)

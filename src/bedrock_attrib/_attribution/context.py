@@ -9,6 +9,7 @@ from types import TracebackType
 
 from .._model.tags import MAX_TAGS, NO_TAGS, Changes, Tags, with_changes
 from ..errors import ConfigError
+from .block_limit import BlockLimit
 from .spend import Spend, SpendSums, sums_of
 
 
@@ -26,10 +27,11 @@ class AttributionContext:
         block: Block that made it; None for one that came from elsewhere.
         baggage: W3C baggage carried along from another thread or process, as received:
             untrusted input.
+        limits: Limits of the enclosing blocks, outermost first.
         pulls: Callbacks that its spends run before they are read.
     """
 
-    __slots__ = ("baggage", "block", "pulls", "removed", "spends", "tags")
+    __slots__ = ("baggage", "block", "limits", "pulls", "removed", "spends", "tags")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class AttributionContext:
         removed: frozenset[str] = frozenset(),
         block: Block | None = None,
         baggage: Mapping[str, object] = NO_TAGS,
+        limits: tuple[BlockLimit, ...] = (),
     ) -> None:
         """Store *tags* and the *spends* of the open blocks."""
         self.tags = tags
@@ -45,6 +48,7 @@ class AttributionContext:
         self.removed = removed
         self.block = block
         self.baggage = baggage
+        self.limits = limits
         self.pulls: tuple[Callable[[], None], ...] = ()
 
     def pull_with(self, pull: Callable[[], None]) -> None:
@@ -85,7 +89,10 @@ def _remove_left(context: AttributionContext) -> AttributionContext:
 
 
 def nested_attribution(
-    changes: Changes, spend: Spend | None = None, block: Block | None = None
+    changes: Changes,
+    spend: Spend | None = None,
+    block: Block | None = None,
+    limit: BlockLimit | None = None,
 ) -> AttributionContext:
     """Return the context in force after *changes*, for *block* to enter.
 
@@ -104,7 +111,10 @@ def nested_attribution(
     spends = [each for each in outer.spends if each() is not None]
     if spend is not None:
         spends.append(sums_of(spend).weak)
-    return AttributionContext(tags, tuple(spends), removed, block, outer.baggage)
+    limits = outer.limits if limit is None else (*outer.limits, limit)
+    return AttributionContext(
+        tags, tuple(spends), removed, block, outer.baggage, limits
+    )
 
 
 class Block:
@@ -121,21 +131,26 @@ class Block:
         is_left: Whether the block was left but not yet removed.
     """
 
-    __slots__ = ("_changes", "is_left", "token")
+    __slots__ = ("_changes", "_limit", "is_left", "token")
 
     token: Token[AttributionContext]
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, changes: Changes, limit: BlockLimit | None = None) -> None:
         """Prepare a block that applies *changes*, which must be checked."""
         self._changes = changes
+        self._limit = limit
         self.is_left = False
 
     def enter(self, spend: Spend) -> None:
         """Activate the tags; calls are added to *spend* while it is referenced."""
-        self.token = _CURRENT.set(nested_attribution(self._changes, spend, self))
+        self.token = _CURRENT.set(
+            nested_attribution(self._changes, spend, self, self._limit)
+        )
 
     def __enter__(self) -> None:
-        self.token = _CURRENT.set(nested_attribution(self._changes, None, self))
+        self.token = _CURRENT.set(
+            nested_attribution(self._changes, None, self, self._limit)
+        )
 
     def __exit__(
         self,

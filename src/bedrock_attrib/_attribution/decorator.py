@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, cast
 
 from .._model.tags import Changes
+from .block_limit import Limits, block_limit
 from .context import Block, GeneratorContext, nested_attribution
 from .function_wrappers import Wrappers, async_generator_function
 
@@ -25,21 +26,23 @@ class ContextEntry(Protocol):
 
 
 class NestedEntry:
-    """Entry into the caller's context with changed tags."""
+    """Entry into the caller's context with changed tags, and limits of its own."""
 
-    __slots__ = ("_changes",)
+    __slots__ = ("_changes", "_limits")
 
-    def __init__(self, changes: Changes) -> None:
-        """Apply *changes*, which must be checked, to the context of each caller."""
+    def __init__(self, changes: Changes, limits: Limits = (None, None)) -> None:
+        """Apply *changes* and *limits*, which must be checked, to each caller's."""
         self._changes = changes
+        self._limits = limits
 
     def block(self) -> Block:
         """Return a block for one call."""
-        return Block(self._changes)
+        return Block(self._changes, block_limit(*self._limits))
 
     def generator_context(self) -> GeneratorContext:
         """Return a context for one generator."""
-        return GeneratorContext(nested_attribution(self._changes))
+        limit = block_limit(*self._limits)
+        return GeneratorContext(nested_attribution(self._changes, limit=limit))
 
 
 def decorate(entry: ContextEntry, function: Function) -> Function:

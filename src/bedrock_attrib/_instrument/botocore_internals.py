@@ -15,6 +15,12 @@ from botocore.eventstream import EventStream
 from botocore.response import StreamingBody
 
 
+def is_async_emitter(events: object) -> bool:
+    """Return whether *events* awaits its handlers, as aiobotocore's does."""
+    inner = getattr(events, "_emitter", events)  # botocore's wrapper for aliases
+    return iscoroutinefunction(getattr(type(inner), "_emit", None))
+
+
 def is_event_stream(stream: object) -> bool:
     """Return whether *stream* is botocore's event stream, or of a subclass."""
     # By its type, as a mock claims to be an instance of what it replaces.

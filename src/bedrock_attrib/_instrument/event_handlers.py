@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -24,11 +24,16 @@ from .._readers import (
     plain_name,
 )
 from .._recording.call import NO_RETRIES, Call
+from .._recording.guard_wait import GuardWait
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
 from .async_streams import observe_aio_body, observe_aio_stream
-from .botocore_internals import is_async_body, is_async_event_stream
+from .botocore_internals import (
+    is_async_body,
+    is_async_emitter,
+    is_async_event_stream,
+)
 from .observers import error_name
 from .sync_streams import observe_body, observe_stream
 
@@ -90,7 +95,8 @@ class Handlers:
         any other handler has replaced their streams.
         """
         self.unregister(events)  # handlers with the same ids would be in the way
-        events.register_last(_START, self.start, _id_of(_START))
+        start = self.start_async if is_async_emitter(events) else self.start
+        events.register_last(_START, start, _id_of(_START))
         for event in _SEND:
             events.register_last(event, self.send, _id_of(event))
         events.register_last(_TRIED, self.tried, _id_of(_TRIED))
@@ -142,6 +148,42 @@ class Handlers:
             self.amend(model.name, params)
         self.open(model.name, params, region, context)
 
+    def start_async(
+        self,
+        params: dict[str, Any],
+        model: Any,
+        context: dict[str, Any],
+        event_name: str = "",  # noqa: ARG002 -- as above
+        **_: Any,
+    ) -> Awaitable[None] | None:
+        """As `start`, for an emitter that awaits what its handlers return.
+
+        Returns:
+            What waits for the guards that could not say at once; else None.
+        """
+        region = context.get("client_region")
+        if region is None or _KEY in context or not self.is_on:
+            return None
+        if self.amendments:
+            self.amend(model.name, params)
+        self.open(model.name, params, region, context, may_wait=False)
+        call: Call | None = context.get(_KEY)
+        if call is None or call.guard_round is None:
+            return None
+        return self._ask_guards(call, context)
+
+    async def _ask_guards(self, call: Call, context: dict[str, Any]) -> None:
+        """Have guards asked that may wait for a server, off the event loop."""
+        from asyncio import to_thread  # noqa: PLC0415 -- here it is imported already
+
+        wait = GuardWait(call)
+        try:
+            await to_thread(wait.ask)
+        except BaseException as error:
+            context.pop(_KEY, None)
+            wait.give_up(error_name(error))
+            raise
+
     def amend(self, operation: str, params: dict[str, Any]) -> None:
         """Have parameters changed before guards see them: metadata, routing."""
         for amendment in self.amendments:
@@ -153,9 +195,11 @@ class Handlers:
     def open(
         self,
         operation: str,
-        params: Mapping[str, Any],
+        params: dict[str, Any],
         region: str,
         context: dict[str, Any],
+        *,
+        may_wait: bool = True,
     ) -> None:
         """Open the call, once its parameters are known."""
         try:
@@ -164,7 +208,19 @@ class Handlers:
             PROCESS_ERRORS.note("default recorder", fault)
             return
         try:
-            call = lifecycle_of(recorder).start(operation, params, region)
+            lifecycle = lifecycle_of(recorder)
+            routed_from = (
+                lifecycle.route(operation, params, region)
+                if lifecycle.routers
+                else None
+            )
+            call = lifecycle.start(
+                operation,
+                params,
+                region,
+                may_wait=may_wait,
+                routed_from=routed_from,
+            )
             # botocore writes down here each attempt that it is about to make, and
             # does not mind that the dictionary is there already: 1.44.5.
             call.retries = context.setdefault("retries", {})

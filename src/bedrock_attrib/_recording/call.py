@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._runtime.background import BackgroundReaders
     from .._runtime.contained_errors import ContainedErrors
     from .._sinks.protocols import Reservation
+    from .guard_round import GuardRound
 
 NO_RETRIES: Mapping[str, Any] = MappingProxyType({})
 
@@ -53,6 +54,9 @@ class Lifecycle(Protocol):
 
     def unanswered(self, call: Call, error: str, *, was_sent: bool) -> None:
         """End a call that failed without an answer."""
+
+    def ask_guards_again(self, call: Call, *, may_wait: bool = True) -> None:
+        """Ask the guards of *call* that were not asked yet; may wait for a server."""
 
     def answer_opened(self, call: Call) -> None:
         """Note that *call* now ends with its stream or body."""
@@ -97,6 +101,7 @@ class Call:
         request_hash: Keyed hash of the request; None without a key.
         request_bytes: Size of the request body; None before it was serialised.
         reservations: What guards reserved for it.
+        guard_round: Guards that are still to be asked; None where all were.
         retries: botocore's note of the attempts; empty before the first one.
         attempts: HTTP attempts so far known.
         doubtful_attempts: Errors of attempts so far that AWS may have billed.
@@ -123,6 +128,7 @@ class Call:
     request_hash: str | None = None
     request_bytes: int | None = None
     reservations: Sequence[Reservation] = ()
+    guard_round: GuardRound | None = None
     retries: Mapping[str, Any] = NO_RETRIES
     attempts: int = 1
     doubtful_attempts: tuple[str, ...] = ()

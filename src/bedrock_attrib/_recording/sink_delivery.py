@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from .._runtime.contained_errors import ContainedErrors
-from .._sinks.protocols import Guard, LossySink, Sink
+from .._sinks.protocols import Guard, LossySink, Sink, StoreGuard
 from .._sinks.queue_sink import QueueSink, Waiting
 
 MAX_PENDING = 20_000
@@ -65,16 +65,23 @@ class SinkDelivery:
     """
 
     def __init__(
-        self, sinks: Sequence[Sink], faults: ContainedErrors, *, is_immediate: bool
+        self,
+        sinks: Sequence[Sink],
+        guards: Sequence[StoreGuard],
+        faults: ContainedErrors,
+        *,
+        is_immediate: bool,
     ) -> None:
         """Put queues before those of *sinks* that may take long.
 
         Args:
             sinks: As the application gave them.
+            guards: Guards with a store, which are flushed and closed after the sinks.
             faults: Where their exceptions are counted.
             is_immediate: Whether each call waits until it is in all of them.
         """
         self._faults = faults
+        self._guards = tuple(guards)
         self._names = [type(sink).__name__ for sink in sinks]
         self.sinks = tuple(
             sink
@@ -115,6 +122,9 @@ class SinkDelivery:
             else:
                 flush_by = partial(_flush_by, deadline, sink)
                 waits.threads.append(self._on_thread(name, flush_by, start_job))
+        for guard in self._guards:
+            flush_guard = partial(self._contain, type(guard).__name__, guard.flush)
+            waits.at_once.append(flush_guard)
 
     def start_closing(self, waits: Waits, start_job: StartJob) -> None:
         """Start to close all sinks, as `start_flush` does."""
@@ -127,6 +137,11 @@ class SinkDelivery:
             else:
                 close_it = partial(_close, sink)
                 waits.threads.append(self._on_thread(name, close_it, start_job))
+        for guard in self._guards:
+            close_guard = partial(_close_in, guard)
+            waits.at_once.append(
+                partial(self._contain, type(guard).__name__, close_guard)
+            )
 
     def _on_thread(
         self, name: str, call: Callable[[], bool], start_job: StartJob
@@ -177,12 +192,12 @@ def _flush(sink: Sink, timeout_s: float) -> bool:
     return bool(sink.flush(timeout_s))
 
 
-def _close(sink: Sink) -> bool:
+def _close(sink: Sink | StoreGuard) -> bool:
     sink.close()
     return True
 
 
-def _close_in(sink: Sink, timeout_s: float) -> bool:
+def _close_in(sink: Sink | StoreGuard, timeout_s: float) -> bool:
     if isinstance(sink, _TimedSink):
         sink.close_within(timeout_s)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 from .._default_recorder import get_recorder
@@ -19,6 +20,7 @@ from .._readers import (
     whole_object,
 )
 from .._recording.call import Call
+from .._recording.guard_wait import GuardWait
 from .._recording.recorder import Recorder, lifecycle_of
 from .._runtime.contained_errors import PROCESS_ERRORS
 from ..errors import RefusedError
@@ -81,6 +83,18 @@ class Hooks:
 
     async def _start_async(self, request: Any) -> None:
         self.start(request)
+        call: Call | None = request.extensions.get(_KEY)
+        if call is None or call.guard_round is None:
+            return
+        # A guard may wait for a server: off the event loop, of whatever library.
+        # anyio comes with httpx, which an application has that comes here.
+        threads = import_module("anyio.to_thread")
+        wait = GuardWait(call)
+        try:
+            await threads.run_sync(wait.ask)
+        except BaseException as error:
+            wait.give_up(type(error).__name__)
+            raise
 
     async def _answer_async(self, response: Any) -> None:
         self.answer(response)
@@ -100,7 +114,9 @@ class Hooks:
             PROCESS_ERRORS.note("httpx request", fault)
             return
         try:
-            request.extensions[_KEY] = call = _open(recorder, where, request)
+            request.extensions[_KEY] = call = _open(
+                recorder, where, request, may_wait=not self.is_async
+            )
             follow(request, call, self._traced, is_async=self.is_async)
         except RefusedError:
             raise
@@ -127,7 +143,9 @@ class Hooks:
             call.lifecycle.answer_unreadable(call)
 
 
-def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
+def _open(
+    recorder: Recorder, where: MatchedCall, request: Any, *, may_wait: bool
+) -> Call:
     lifecycle = lifecycle_of(recorder)
     row = operation_named(where.operation)
     content = _content_of(request)
@@ -152,7 +170,13 @@ def _open(recorder: Recorder, where: MatchedCall, request: Any) -> Call:
         params = {**params, **(said or {})}
         if model_id is not None:
             params["modelId"] = model_id
-    call = lifecycle.start(where.operation, params, where.region or _UNKNOWN)
+    call = lifecycle.start(
+        where.operation,
+        params,
+        where.region or _UNKNOWN,
+        may_wait=may_wait,
+        body=body if is_whole else None,
+    )
     if not is_whole:
         call.request_hash = None
     if where.region is None:

@@ -63,7 +63,12 @@ def carry(function: Function) -> Function:
     return _carry(
         function,
         AttributionContext(
-            context.tags, context.spends, context.removed, None, baggage
+            context.tags,
+            context.spends,
+            context.removed,
+            None,
+            baggage,
+            context.limits,
         ),
     )
 
@@ -96,7 +101,12 @@ class CarriedEntry:
         carried = self._carried
         baggage = CarriedBaggage(carried.baggage, get_all())
         return AttributionContext(
-            carried.tags, carried.spends, carried.removed, carried.block, baggage
+            carried.tags,
+            carried.spends,
+            carried.removed,
+            carried.block,
+            baggage,
+            carried.limits,
         )
 
 

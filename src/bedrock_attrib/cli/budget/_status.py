@@ -1,0 +1,108 @@
+"""The command ``budget status``: what is left of each budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import click
+from rich.table import Table
+
+from ..._model.formatting import money
+from ...budgets import Budget, BudgetStatus
+from ...budgets.stores import Store
+from .._console import printable, results
+from .._json import JsonObject, amount_json
+from .._price_table import json_option, print_json
+from .._tables import Column, new_table
+from ._options import budgets_option, statuses, store_option
+
+_EPILOG = """
+\b
+Examples:
+  bedrock-attrib budget status --budgets budgets.toml --store sqlite:///budgets.db
+  bedrock-attrib budget status --json | jq '.budgets[] | select(.remaining < "0")'
+"""
+
+
+@click.command(epilog=_EPILOG)
+@json_option
+@store_option
+@budgets_option
+def status(*, budgets: Sequence[Budget], store: Store, as_json: bool) -> None:
+    """Show limit, spent, reserved and remaining of each budget."""
+    found = statuses(budgets, store)
+    if as_json:
+        print_json({"budgets": [status_json(each) for each in found]})
+        return
+    results().print(status_table(found))
+
+
+def status_json(status: BudgetStatus) -> JsonObject:
+    """Return *status* as an object of JSON."""
+    ends = status.resets_at
+    return {
+        "name": status.name,
+        "key": status.key,
+        "measure": status.measure,
+        "limit": amount_json(status.limit),
+        "spent": amount_json(status.spent),
+        "reserved": amount_json(status.reserved),
+        "remaining": amount_json(status.remaining),
+        "granted": amount_json(status.granted),
+        "window": status.window,
+        "resets_at": None if ends is None else ends.isoformat(),
+        "mode": status.mode,
+        "is_frozen": status.is_frozen,
+    }
+
+
+def status_table(found: Iterable[BudgetStatus]) -> Table:
+    """Return a table of statuses."""
+    columns = [
+        Column("budget"),
+        Column("for"),
+        Column("limit", is_number=True),
+        Column("spent", is_number=True),
+        Column("reserved", is_number=True),
+        Column("remaining", is_number=True),
+        Column("used", is_number=True),
+        Column("resets at"),
+        Column("state"),
+    ]
+    table = new_table("Budgets", columns)
+    for each in found:
+        ends = each.resets_at
+        table.add_row(
+            printable(each.name),
+            printable(each.key or "-"),
+            amount_text(each.measure, each.limit),
+            amount_text(each.measure, each.spent),
+            amount_text(each.measure, each.reserved),
+            amount_text(each.measure, each.remaining),
+            used_text(each),
+            "-" if ends is None else f"{ends:%Y-%m-%d %H:%M} UTC",
+            state_text(each),
+        )
+    return table
+
+
+def amount_text(measure: str, amount: Decimal) -> str:
+    """Return an amount for people."""
+    return money(amount) if measure == "usd" else f"{amount:,} {measure}"
+
+
+def used_text(status: BudgetStatus) -> str:
+    """Return the part of the limit that is spent and reserved."""
+    if not status.limit:
+        return "-"
+    return f"{(status.spent + status.reserved) / status.limit:.0%}"
+
+
+def state_text(status: BudgetStatus) -> str:
+    """Return what is out of the ordinary, and the mode."""
+    if status.is_frozen:
+        return "frozen"
+    if status.remaining <= 0:
+        return "used up"
+    return status.mode
