@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution
 from bedrock_attrib.httpx import instrument
@@ -135,3 +135,12 @@ def test_mantle(endpoint: Simulator, records: list[CallRecord]) -> None:
         with mantle.messages.stream(**asked) as stream:
             assert stream.get_final_text() == ANSWER
     assert seen(records) == [("Messages", "priced", {"team": "search"})] * 2
+
+
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator, records: list[CallRecord]
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    with attribution(limit_calls=0), client(endpoint) as bedrock:
+        refused_once(lambda: bedrock.messages.create(**ASKED), records)
+    assert endpoint.requests == []

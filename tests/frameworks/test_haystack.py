@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution
 from bedrock_attrib.testing import Reply, Simulator, tokens
@@ -114,3 +114,14 @@ def test_async(
     assert sorted(seen(everything), key=str) == [
         (operation, "priced", {"team": f"team-{number}"}) for number in range(5)
     ]
+
+
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator, everything: list[CallRecord]
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    with attribution(limit_calls=0):
+        refused_once(
+            lambda: generator().run([ChatMessage.from_user(QUESTION)]), everything
+        )
+    assert endpoint.requests == []

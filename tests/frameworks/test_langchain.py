@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from frameworks import ANSWER, NOVA, QUESTION, SONNET, seen
+from frameworks import ANSWER, NOVA, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution, instrument
 from bedrock_attrib.testing import InferenceProfile, Reply, Simulator, tokens
@@ -181,3 +181,15 @@ def test_an_application_profile(
     model.invoke(QUESTION)
     (record,) = everything
     assert record.model.kind == "application_inference_profile"
+
+
+@pytest.mark.parametrize(("chat", "operation"), chats())
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator, everything: list[CallRecord], chat: Any, operation: str
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    model = chat(model=SONNET)
+    with attribution(limit_calls=1):
+        model.invoke(QUESTION)
+        refused_once(lambda: model.invoke(QUESTION), everything)
+    assert len(endpoint.requests) == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution
 from bedrock_attrib.httpx import instrument
@@ -132,3 +132,22 @@ def test_async(records: list[CallRecord]) -> None:
         for operation in ("Converse", "ConverseStream")
         for number in range(5)
     ]
+
+
+@pytest.mark.parametrize(("route", "operation"), ROUTES)
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator,
+    records: list[CallRecord],
+    http: Any,
+    route: str,
+    operation: str,
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    with attribution(limit_calls=0):
+        refused_once(
+            lambda: litellm.completion(
+                model=f"{route}{SONNET}", messages=MESSAGES, client=http
+            ),
+            records,
+        )
+    assert endpoint.requests == []

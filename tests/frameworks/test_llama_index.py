@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution, instrument
 from bedrock_attrib.testing import Simulator
@@ -115,3 +115,12 @@ def test_async_stream(endpoint: Simulator, everything: list[CallRecord]) -> None
 
     assert asyncio.run(main()) == ANSWER
     assert seen(everything) == [("ConverseStream", "priced", {"team": "search"})]
+
+
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator, everything: list[CallRecord]
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    with attribution(limit_calls=0):
+        refused_once(lambda: llm().complete(QUESTION), everything)
+    assert endpoint.requests == []

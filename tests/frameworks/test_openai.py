@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from frameworks import ANSWER, QUESTION, seen
+from frameworks import ANSWER, QUESTION, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution
 from bedrock_attrib.httpx import instrument
@@ -150,3 +150,15 @@ def test_async(endpoint: Simulator, records: list[CallRecord]) -> None:
         for operation in ("ChatCompletions", "Responses")
         for number in range(5)
     ]
+
+
+def test_a_refusal_is_not_retried(
+    endpoint: Simulator, records: list[CallRecord]
+) -> None:
+    """It reaches the application, and nothing more is sent."""
+    with attribution(limit_calls=0), client(endpoint) as bedrock:
+        refused_once(
+            lambda: bedrock.chat.completions.create(model=MODEL, messages=MESSAGES),
+            records,
+        )
+    assert endpoint.requests == []

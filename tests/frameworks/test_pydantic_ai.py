@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import InvalidEndpointConfigurationError
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution, instrument
 from bedrock_attrib.testing import Simulator
@@ -119,3 +119,12 @@ def test_a_client_that_is_passed_in(
     with attribution(team="search"):
         agent(provider=BedrockProvider(bedrock_client=client)).run_sync(QUESTION)
     assert seen(records) == [("ConverseStream", "priced", {"team": "search"})]
+
+
+def test_a_refusal_ends_the_loop(
+    asks_tool: Simulator, everything: list[CallRecord]
+) -> None:
+    """An agent stops at the limit of its block, in the middle of its work."""
+    with attribution(limit_calls=1):
+        refused_once(lambda: agent().run_sync(QUESTION), everything)
+    assert len(asks_tool.requests) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from frameworks import ANSWER, QUESTION, SONNET, seen
+from frameworks import ANSWER, QUESTION, SONNET, refused_once, seen
 
 from bedrock_attrib import CallRecord, attribution, instrument
 from bedrock_attrib.testing import Simulator
@@ -101,3 +101,18 @@ def test_a_session_that_is_passed_in(
     with attribution(team="search"):
         agent(BedrockModel(model_id=SONNET, boto_session=session))(QUESTION)
     assert seen(records) == [("ConverseStream", "priced", {"team": "search"})]
+
+
+@pytest.mark.parametrize(("streaming", "operation"), STREAMS)
+def test_a_refusal_ends_the_loop(
+    asks_tool: Simulator,
+    everything: list[CallRecord],
+    operation: str,
+    *,
+    streaming: bool,
+) -> None:
+    """An agent stops at the limit of its block, in the middle of its work."""
+    model = BedrockModel(model_id=SONNET, streaming=streaming)
+    with attribution(limit_calls=1):
+        refused_once(lambda: agent(model)(QUESTION), everything)
+    assert len(asks_tool.requests) == 1

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from bedrock_attrib import CallRecord, get_recorder
+from collections.abc import Callable
+
+import pytest
+
+from bedrock_attrib import BudgetExceededError, CallRecord, get_recorder
 from bedrock_attrib.testing import ToolUse, tokens
 
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -22,3 +26,19 @@ def seen(records: list[CallRecord]) -> list[tuple[str, str, dict[str, str]]]:
         dict(USAGE)
     ] * len(records)
     return [(r.operation, r.price_status, dict(r.tags)) for r in records]
+
+
+def refused_once(call: Callable[[], object], records: list[CallRecord]) -> None:
+    """Expect that *call* ends with a refusal, which was met once and not tried again.
+
+    A framework may wrap it in an exception of its own.
+    """
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- of any framework
+        call()
+    found: BaseException | None = caught.value
+    while found is not None and not isinstance(found, BudgetExceededError):
+        found = found.__cause__ or found.__context__
+    assert found is not None, repr(caught.value)
+    get_recorder().flush()
+    refused = [each for each in records if each.error == "BudgetExceededError"]
+    assert len(refused) == 1
