@@ -44,7 +44,7 @@ demo.db: | $(DEMO_READY)
 
 .PHONY: test
 test: $(READY) ## Run the tests; ARGS="-k price" runs some of them
-	@$(BIN)/pytest --numprocesses 2 $(ARGS)
+	@$(BIN)/pytest --numprocesses 3 $(ARGS)
 
 .PHONY: coverage
 coverage: $(READY) ## Run the tests and show the branches that none of them takes

@@ -39,6 +39,7 @@ SUBJECTS = {
     "propagation": "threads, baggage",
     "instrumentor": "OpenTelemetry entry",
     "serverless": "AWS Lambda",
+    "_pyinstaller": "hook: package data",
     "_run": "bedrock-attrib run",
     "sinks": "public protocols",
     "aws": "profiles, bills",
@@ -48,7 +49,7 @@ SUBJECTS = {
     "cli": "commands",
     "__main__": "entry point",
 }
-PLANNED = {"policy", "budgets", "dashboards"}
+PLANNED = {"dashboards"}
 
 STYLE = """\
 <style>

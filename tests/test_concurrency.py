@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,8 +113,8 @@ def _call(client: BaseClient, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
-def test_64_threads_of_250_calls(simulator: Simulator) -> None:
-    """64 x 250 calls and streams in nested blocks add up to the last decimal."""
+def test_64_threads_of_100_calls(simulator: Simulator) -> None:
+    """64 x 100 calls and streams in nested blocks add up to the last decimal."""
     sink = ListSink()
     reader = PatientReader()
     metrics = OpenTelemetrySink(meter_provider=MeterProvider(metric_readers=[reader]))
@@ -123,16 +122,16 @@ def test_64_threads_of_250_calls(simulator: Simulator) -> None:
     client = instrument(_Canned(simulator).client, recorder=recorder)
     spends: dict[str, Spend] = {}
     with ThreadPoolExecutor(64) as pool:
-        jobs = [pool.submit(_work, client, n, 250, spends) for n in range(64)]
+        jobs = [pool.submit(_work, client, n, 100, spends) for n in range(64)]
     for job in jobs:
         job.result()
     assert recorder.flush(HANG_S)
-    assert len(sink.records) == 16_000
-    assert len({record.id for record in sink.records}) == 16_000
+    assert len(sink.records) == 6_400
+    assert len({record.id for record in sink.records}) == 6_400
     for team, spend in spends.items():
-        assert spend.calls == 250, team
-        assert spend.cost == 250 * COST, team
-        assert spend.usage == {Unit.INPUT_TOKEN: 3_000, Unit.OUTPUT_TOKEN: 2_000}
+        assert spend.calls == 100, team
+        assert spend.cost == 100 * COST, team
+        assert spend.usage == {Unit.INPUT_TOKEN: 1_200, Unit.OUTPUT_TOKEN: 800}
     leaks = [r.tags for r in sink.records if "team" in r.tags and "app" in r.tags]
     assert leaks == []
     by_tags = Counter(tuple(record.tags.items()) for record in sink.records)
@@ -170,14 +169,12 @@ def test_a_signal_handler_may_look_at_a_spend() -> None:
     def look() -> None:
         seen.append(spend.cost)
 
-    with attribution(team="search") as spend, alarms(look, every_s=0.00003):
-        deadline = time.monotonic() + 1
-        while time.monotonic() < deadline:
+    with attribution(team="search") as spend, alarms(look, every_s=0.0005):
+        while len(seen) < 200:
             recorder.record("Converse", answer, model_id=MODEL, region="us-east-1")
             calls += 1
     assert (spend.calls, spend.cost) == (calls, calls * COST)
     assert seen == sorted(seen)
-    assert len(seen) > 1
 
 
 def test_threads_over_sockets(simulator: Simulator) -> None:

@@ -12,9 +12,31 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bedrock_attrib import ConfigError, Recorder, configure, current_tags
+from bedrock_attrib import (
+    Budget,
+    ConfigError,
+    Recorder,
+    TagPolicy,
+    configure,
+    current_tags,
+)
 from bedrock_attrib._config import Config
 from bedrock_attrib.testing import ListSink
+
+
+class PolicyOf(TagPolicy):
+    """Equal to a policy with a rule for the same tag."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(tags={key: {}})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TagPolicy) and [*vars(other)["_tags"]] == [
+            *vars(self)["_tags"]
+        ]
+
+    __hash__ = TagPolicy.__hash__
+
 
 DEFAULTS: dict[str, Any] = {
     "tags": {},
@@ -38,6 +60,11 @@ DEFAULTS: dict[str, Any] = {
     "price_file": None,
     "price_update": "off",
     "ledger": None,
+    "policy": None,
+    "budgets": (),
+    "budget_store": "memory://",
+    "budget_store_timeout_s": 0.25,
+    "budget_allowances": True,
     "baggage_in": (),
     "baggage_out": (),
     "request_hash_key": None,
@@ -66,6 +93,15 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "price_file": ("f.json", '"f.json"', Path("f.json")),
     "price_update": ("daily", '"daily"', "daily"),
     "ledger": ("calls.db", '"calls.db"', "calls.db"),
+    "policy": ("policy.toml", '"policy.toml"', PolicyOf("team")),
+    "budgets": (
+        "budgets.toml",
+        '[{name = "all", limit_calls = 3}]',
+        (Budget("all", limit_calls=3),),
+    ),
+    "budget_store": ("sqlite:///b.db", '"sqlite:///b.db"', "sqlite:///b.db"),
+    "budget_store_timeout_s": ("0.5", "0.5", 0.5),
+    "budget_allowances": ("no", "false", False),
     "baggage_in": ("team, app", '["team", "app"]', ("team", "app")),
     "baggage_out": ("team", '["team"]', ("team",)),
     "request_hash_key": (KEY, f'"{KEY}"', SecretStr(KEY)),
@@ -77,6 +113,12 @@ SETTINGS["tags"] = (*SETTINGS["tags"][:2], {"team": "search", "app": "a=b"})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
+    budget = '[[budget]]\nname = "all"\nlimit_calls = 3\n'
+    (tmp_path / "budgets.toml").write_text(budget, encoding="utf-8")
+    (tmp_path / "policy.toml").write_text("[tags.team]\n", encoding="utf-8")
+    (tmp_path / "app.toml").write_text("[tags.app]\n", encoding="utf-8")
+    other = '[[budget]]\nname = "other"\nlimit_calls = 1\n'
+    (tmp_path / "other.toml").write_text(other, encoding="utf-8")
     return tmp_path
 
 
@@ -101,7 +143,7 @@ def error_of(settings: dict[str, Any] | None = None, **environ: str) -> str:
 
 def test_defaults() -> None:
     """Nothing needs to be set."""
-    assert Config.load(environ={}).model_dump() == DEFAULTS
+    assert dict(Config.load(environ={})) == DEFAULTS
 
 
 def test_every_setting_is_tested_here() -> None:
@@ -114,7 +156,7 @@ def test_environment(name: str) -> None:
     """Each setting has a variable."""
     text, _, expected = SETTINGS[name]
     found = Config.load(environ={variable(name): text})
-    assert found.model_dump() == DEFAULTS | {name: expected}
+    assert dict(found) == DEFAULTS | {name: expected}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -122,7 +164,7 @@ def test_file(name: str, folder: Path) -> None:
     """Each setting may stand in the file."""
     _, toml, expected = SETTINGS[name]
     write(folder, f"{name} = {toml}\n")
-    assert Config.load(environ={}).model_dump() == DEFAULTS | {name: expected}
+    assert dict(Config.load(environ={})) == DEFAULTS | {name: expected}
 
 
 def test_arguments() -> None:
@@ -149,6 +191,11 @@ def test_arguments() -> None:
         "price_file": "f.json",
         "price_update": "daily",
         "ledger": Path("calls.db"),
+        "policy": Path("policy.toml"),
+        "budgets": [Budget("all", limit_calls=3)],
+        "budget_store": "redis://cache",
+        "budget_store_timeout_s": 1.0,
+        "budget_allowances": False,
         "baggage_in": ["team"],
         "baggage_out": ["app"],
         "request_hash_key": SecretStr(KEY),
@@ -158,10 +205,12 @@ def test_arguments() -> None:
         "price_overrides": Path("o.toml"),
         "price_file": Path("f.json"),
         "ledger": "calls.db",
+        "policy": PolicyOf("team"),
+        "budgets": (Budget("all", limit_calls=3),),
         "baggage_in": ("team",),
         "baggage_out": ("app",),
     }
-    assert Config.load(settings, environ={}).model_dump() == expected
+    assert dict(Config.load(settings, environ={})) == expected
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -180,6 +229,8 @@ def test_precedence(name: str, folder: Path) -> None:
         "price_file": Path("other"),
         "price_update": "off",
         "ledger": "other",
+        "policy": PolicyOf("app"),
+        "budgets": (Budget("other", limit_calls=1),),
         "baggage_in": ("other",),
         "baggage_out": ("other",),
         "request_hash_key": SecretStr("other" * 7),
@@ -187,6 +238,8 @@ def test_precedence(name: str, folder: Path) -> None:
     assert getattr(Config.load(environ={}), name) == expected
     as_text = {
         "tags": "other=x",
+        "policy": "app.toml",
+        "budgets": "other.toml",
         "histograms": "auto",
         "request_hash_key": "other" * 7,
     }
@@ -203,7 +256,7 @@ def test_layers_complete_each_other(folder: Path) -> None:
     environ = {"BEDROCK_ATTRIB_METRIC_TAG_VALUES": "4", "BEDROCK_ATTRIB_IMMEDIATE": "1"}
     found = Config.load({"immediate": False}, environ=environ)
     expected = {"metrics": False, "metric_tag_values": 4, "metric_tag_prefix": "f."}
-    assert found.model_dump() == DEFAULTS | expected
+    assert dict(found) == DEFAULTS | expected
 
 
 def test_tags_are_taken_from_one_place(folder: Path) -> None:
@@ -221,7 +274,7 @@ def test_named_file(folder: Path) -> None:
     write(folder, "metrics = false\n")
     path = write(folder, "immediate = true\n", "other.toml")
     found = Config.load(environ={"BEDROCK_ATTRIB_CONFIG": str(path)})
-    assert found.model_dump() == DEFAULTS | {"immediate": True}
+    assert dict(found) == DEFAULTS | {"immediate": True}
 
 
 def test_named_file_is_missing(folder: Path) -> None:
@@ -234,7 +287,7 @@ def test_named_file_is_missing(folder: Path) -> None:
 
 def test_empty_name_is_none(folder: Path) -> None:
     """An empty BEDROCK_ATTRIB_CONFIG is one that is not set."""
-    assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": ""}).model_dump() == DEFAULTS
+    assert dict(Config.load(environ={"BEDROCK_ATTRIB_CONFIG": ""})) == DEFAULTS
     write(folder, "metrics = false\n")
     assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": ""}).metrics is False
 
@@ -337,7 +390,7 @@ def test_unknown_variable(caplog: pytest.LogCaptureFixture) -> None:
         "BEDROCK_ATTRIB_CONFIG": "",
         "OTHER": "x",
     }
-    assert Config.load(environ=environ).model_dump() == DEFAULTS
+    assert dict(Config.load(environ=environ)) == DEFAULTS
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
         (
             logging.WARNING,
@@ -552,3 +605,25 @@ def test_a_file_that_was_only_found_names_no_server(folder: Path) -> None:
     assert Config.load(environ={"BEDROCK_ATTRIB_CONFIG": str(path)}).ledger == url
     write(folder, 'ledger = "calls.db"\n')
     assert Config.load(environ={}).ledger == "calls.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_local"),
+    [
+        ("redis://:s3cret@evil/0", False),
+        ("dynamodb://table?endpoint_url=http://evil", False),
+        ("sqlite:///budgets.db", True),
+        ("unix:///run/redis.sock", True),
+    ],
+)
+def test_the_store_of_budgets_is_no_other_host(
+    folder: Path, url: str, *, is_local: bool
+) -> None:
+    """The same holds for it."""
+    write(folder, f'budget_store = "{url}"\n')
+    if is_local:
+        assert Config.load(environ={}).budget_store == url
+    else:
+        message = error_of()
+        assert "set BEDROCK_ATTRIB_BUDGET_STORE instead" in message
+        assert "s3cret" not in message

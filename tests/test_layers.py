@@ -133,8 +133,8 @@ def test_imports_make_no_circle() -> None:
 # The places where an outside package may be imported.
 ONLY_IN = {
     "aiobotocore": set(),  # any version that the application has will do
-    "boto3": {"_instrument", "aws", "cli", "ledger", "testing"},
-    "botocore": {"_instrument", "aws", "httpx", "ledger", "testing"},
+    "boto3": {"_instrument", "aws", "budgets", "cli", "ledger", "testing"},
+    "botocore": {"_instrument", "aws", "budgets", "httpx", "ledger", "testing"},
     "celery": {"propagation"},
     "click": {"cli"},
     "jinja2": {"reports"},
@@ -153,6 +153,7 @@ ONLY_IN = {
     "psycopg": {"ledger"},
     "pyarrow": {"ledger", "reports"},
     "pytest": {"testing"},
+    "redis": {"budgets"},
     "rich": {"cli"},
     "rq": {"propagation"},
 }

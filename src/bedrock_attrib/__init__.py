@@ -28,11 +28,14 @@ from .errors import (
 
 if TYPE_CHECKING:
     from ._config import Config
+    from .budgets import Budget
     from .ledger import Ledger
+    from .policy import TagPolicy
     from .pricing import PriceTable
 
 __all__ = [
     "BedrockAttribError",
+    "Budget",
     "BudgetExceededError",
     "CallRecord",
     "CallStart",
@@ -54,6 +57,7 @@ __all__ = [
     "RefusedError",
     "Sink",
     "Spend",
+    "TagPolicy",
     "TagPolicyError",
     "Unit",
     "Usage",
@@ -68,7 +72,13 @@ __all__ = [
 # Prices take half as long to import as all the rest, pydantic several times as long,
 # and SQLite is for those who use a ledger: only an application that names one of these
 # pays for it.
-_LATE = {"Config": "._config", "Ledger": ".ledger", "PriceTable": ".pricing"}
+_LATE = {
+    "Budget": ".budgets",
+    "Config": "._config",
+    "Ledger": ".ledger",
+    "PriceTable": ".pricing",
+    "TagPolicy": ".policy",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -28,6 +28,7 @@ _PREFIX = "BEDROCK_ATTRIB_"
 _FILE = "bedrock_attrib.toml"
 _SHORTEST_KEY = 32
 _SECRETS = frozenset({"request_hash_key"})
+_LOCAL = ("memory://", "sqlite://", "unix://")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -144,6 +145,31 @@ class Config(BaseModel):
         description="Ledger in which the default recorder stores every call: a SQLite "
         "file or a postgresql:// URL.",
     )
+    policy: Any = Field(
+        default=None,
+        description="Tag policy that calls are checked against: a TOML file, or a "
+        "TagPolicy.",
+    )
+    budgets: tuple[Any, ...] = Field(
+        default=(),
+        description="Budgets that calls are checked against: a TOML file, or a list.",
+    )
+    budget_store: str = Field(
+        default="memory://",
+        description="Where budgets are counted: memory://, sqlite:///PATH, redis://…, "
+        "dynamodb://TABLE?region=….",
+    )
+    budget_store_timeout_s: float = Field(
+        default=0.25,
+        gt=0,
+        allow_inf_nan=False,
+        description="Maximum seconds for which a call waits for the store of budgets.",
+    )
+    budget_allowances: bool = Field(
+        default=True,
+        description="Whether a process takes parts of a shared budget ahead of need, "
+        "so that most calls need no round trip to the store.",
+    )
     baggage_in: tuple[str, ...] = Field(
         default=(),
         description="Tags that calls take from incoming W3C baggage, which is not "
@@ -176,6 +202,28 @@ class Config(BaseModel):
     @classmethod
     def _name_of(cls, ledger: object) -> object:
         return os.fspath(ledger) if isinstance(ledger, os.PathLike) else ledger
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _read_policy(cls, given: object) -> object:
+        if given is None:
+            return None
+        # Only those who have a policy pay for the import.
+        from .policy import TagPolicy  # noqa: PLC0415
+
+        if isinstance(given, (str, Path)):
+            return TagPolicy.load(given)
+        if isinstance(given, TagPolicy):
+            return given
+        raise ConfigError("expected the path of a TOML file, or a TagPolicy")
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _read_budgets(cls, given: object) -> object:
+        # Only those who have budgets pay for the import.
+        from .budgets.files import budgets_from  # noqa: PLC0415
+
+        return budgets_from(given) if given else ()
 
     @field_validator("request_hash_key")
     @classmethod
@@ -262,21 +310,22 @@ def _from_file(environ: Mapping[str, str]) -> Layer:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     if not named:
-        _refuse_other_host(content.get("ledger"), path)
+        for name in ("ledger", "budget_store"):
+            _refuse_other_host(name, content.get(name), path)
     return {name: (value, f"{name} in {path}") for name, value in content.items()}
 
 
-def _refuse_other_host(ledger: object, path: Path) -> None:
-    """Raise if a file that nobody named sends the ledger to a host.
+def _refuse_other_host(name: str, url: object, path: Path) -> None:
+    """Raise if a file that nobody named sends the ledger or budgets to a host.
 
     Whoever can write to a folder could otherwise have the password of the environment,
     or of ``~/.pgpass``, sent to a host of theirs by anything that is started there.
     """
-    if isinstance(ledger, str) and _URL.match(ledger):
+    if isinstance(url, str) and _URL.match(url) and not url.startswith(_LOCAL):
         raise ConfigError(
-            f"ledger in {path} names a server, {public_address(ledger)}, and the file "
-            f"was only found in the working directory; set {_PREFIX}LEDGER instead, or "
-            f"name the file: {_PREFIX}CONFIG={path}"
+            f"{name} in {path} names a server, {public_address(url)}, and the file "
+            f"was only found in the working directory; set {_PREFIX}{name.upper()} "
+            f"instead, or name the file: {_PREFIX}CONFIG={path}"
         )
 
 

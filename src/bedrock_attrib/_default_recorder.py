@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._attribution import current_attribution
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._recording.late_pricing import ProfileSource
-    from .metrics import OpenTelemetrySink
+    from .budgets.guard import BudgetGuard
+    from .metrics import BudgetFigures, OpenTelemetrySink
+    from .metrics._budgets import ReadStore
     from .pricing import PriceTable
     from .pricing.price_updates._daily import DailyPriceUpdates
 
@@ -146,6 +149,7 @@ def _make(
     config = _with_resource_tags(Config.load(settings), meter_provider)
     table = _prices_of(config, prices)
     faults = ContainedErrors()
+    limits = _budget_guard(config, table, faults)
     own: list[Sink] = []
     made: list[Recorder] = []  # which is made with the sink that shows its losses
     if config.metrics:
@@ -156,6 +160,7 @@ def _make(
                 meter_provider,
                 faults,
                 lambda: made[0].losses if made else {},
+                limits,
             )
         )
     if config.summary:
@@ -163,10 +168,11 @@ def _make(
     recorder = Recorder(
         table,
         (*own, *_ledger(config), *sinks),
-        guards,
+        guards if limits is None else (*guards, limits),
         config,
         profiles=profiles,
         faults=faults,
+        policy=config.policy,
     )
     made.append(recorder)
     return recorder
@@ -273,6 +279,62 @@ def _ledger(config: Config) -> tuple[Sink, ...]:
         return ()
 
 
+def _budget_guard(
+    config: Config, prices: PriceTable, faults: ContainedErrors
+) -> BudgetGuard | None:
+    if not config.budgets:
+        return None
+    from .budgets import budget_guard  # noqa: PLC0415 -- for those who have budgets
+
+    return budget_guard(
+        config.budgets,
+        config.budget_store,
+        lambda: prices,
+        faults,
+        timeout_s=config.budget_store_timeout_s,
+        has_allowances=config.budget_allowances,
+    )
+
+
+def _store_figures(limits: BudgetGuard | None) -> ReadStore | None:
+    """Return what reads the figures of a store that processes share."""
+    if limits is None:
+        return None
+    from .budgets.allowances import AllowanceBook  # noqa: PLC0415 -- see _make
+    from .metrics import StoreFigures  # noqa: PLC0415 -- see _make
+
+    book = limits.book
+    if not isinstance(book, AllowanceBook):
+        return None
+    return lambda: StoreFigures(
+        exchanges=book.round_trips,
+        failures=book.failures,
+        time_s=book.time_s,
+        missed=book.missed,
+        expired=book.expired,
+    )
+
+
+def _figures_of(limits: BudgetGuard) -> list[BudgetFigures]:
+    """Return the figures of all budgets, for the metrics."""
+    from .metrics import BudgetFigures  # noqa: PLC0415 -- see _make
+
+    return [
+        BudgetFigures(
+            name=status.name,
+            key=status.key,
+            measure=status.measure,
+            limit=status.limit,
+            spent=status.spent,
+            reserved=status.reserved,
+            remaining=status.remaining,
+            refusals=status.refusals,
+            overshoot=status.overshoot,
+        )
+        for status in limits.statuses()
+    ]
+
+
 def _summary_sink() -> Sink:
     from ._exit_summary import SUMMARY  # noqa: PLC0415 -- for those who ask for it
 
@@ -285,6 +347,7 @@ def _metrics_sink(
     meter_provider: MeterProvider | None,
     faults: ContainedErrors,
     losses: Callable[[], Mapping[str, int]],
+    limits: BudgetGuard | None,
 ) -> OpenTelemetrySink:
     # As in _make.
     from .metrics import OpenTelemetrySink, semconv_from_opt_in  # noqa: PLC0415
@@ -301,4 +364,9 @@ def _metrics_sink(
         price_table_age_s=lambda: prices.age(datetime.now(UTC)).total_seconds(),
         faults=faults,
         losses=losses,
+        budgets=None if limits is None else partial(_figures_of, limits),
+        budget_store=_store_figures(limits),
+        violations=None
+        if config.policy is None
+        else lambda: dict(config.policy.violations),
     )

@@ -185,7 +185,10 @@ def test_the_tree_has_no_other_words(word: str) -> None:
     assert command_runner().invoke(commands, [word]).exit_code == 2
 
 
-@pytest.mark.parametrize("group", [[], ["report"], ["analyze"], ["ledger"], ["prices"]])
+@pytest.mark.parametrize(
+    "group",
+    [[], ["report"], ["analyze"], ["ledger"], ["prices"], ["budget"], ["policy"]],
+)
 def test_summaries_of_commands_are_whole_sentences(group: list[str]) -> None:
     """None is cut in a terminal of 80 columns."""
     shown = command_runner().invoke(commands, [*group, "--help"]).stdout
@@ -202,6 +205,13 @@ def test_the_tree() -> None:
         "analyze forecast",
         "analyze savings",
         "analyze what-if",
+        "budget explain",
+        "budget freeze",
+        "budget grant",
+        "budget replay",
+        "budget reset",
+        "budget status",
+        "budget thaw",
         "completion",
         "demo",
         "doctor",
@@ -210,6 +220,7 @@ def test_the_tree() -> None:
         "ledger export",
         "ledger info",
         "ledger prune",
+        "policy check",
         "prices check",
         "prices diff",
         "prices import",

@@ -240,6 +240,7 @@ def test_sixteen_threads_lose_nothing_while_readers_collect(
     done.set()
     for thread in readers:
         thread.join()
+    assert sink.flush(HANG_S)  # a collection waits for a second at most
     assert metrics.values("bedrock_attrib.cost", "team", "unit_class") == {
         (f"team-{n}", unit_class): amount
         for n in range(4)

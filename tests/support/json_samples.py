@@ -100,8 +100,63 @@ def samples(folder: Path) -> Iterator[tuple[str, Any]]:
         for name, variants in OF_FILES.items():
             for arguments in variants:
                 yield from _printed(name, arguments.format(**files), [])
+    yield from _budget_samples(folder, ledgers)
     yield from _run_samples(folder)
     yield from _simulate_samples()
+
+
+BUDGETS = """
+[[budget]]
+name = "search"
+limit_usd = "0.01"
+match = { team = "search" }
+each = "app"
+
+[[budget]]
+name = "calls"
+limit_calls = 1000
+window = "total"
+"""
+
+
+POLICY = """
+[tags.team]
+required = true
+allowed = ["search", "ads"]
+
+[tags.cost_center]
+from = "team"
+values = { ads = "4711" }
+
+[[models]]
+name = "cheap models"
+vendors = ["amazon"]
+"""
+
+
+def _budget_samples(folder: Path, ledgers: list[str]) -> Iterator[tuple[str, Any]]:
+    (folder / "budgets.toml").write_text(BUDGETS, "utf-8")
+    budgets = ["--budgets", str(folder / "budgets.toml")]
+    stored = [*budgets, "--store", f"sqlite:///{folder / 'budgets.db'}"]
+    asked = "--tags team=search --model"
+    for name, arguments in (
+        ("budget explain", f"{asked} {MICRO} --max-tokens 100 --input-bytes 50"),
+        ("budget explain", f"{asked} my.model"),
+        ("budget grant", "calls 500 --for 2h"),
+        ("budget grant", "search 5 --key web"),
+        ("budget freeze", "search"),
+        ("budget thaw", "search"),
+        ("budget reset", "calls --yes"),
+        ("budget status", ""),
+    ):
+        yield from _printed(name, arguments, stored)
+    (folder / "policy.toml").write_text(POLICY, "utf-8")
+    policy = str(folder / "policy.toml")
+    yield from _printed("policy check", f"--tags team=x --model {SONNET}", [policy])
+    yield from _printed("policy check", f"--tags team=ads --model {MICRO}", [policy])
+    yield from _printed("policy check", "", [policy])
+    for ledger in ledgers:
+        yield from _printed("budget replay", "", [*budgets, "--ledger", ledger])
 
 
 def _printed(name: str, arguments: str, more: list[str]) -> Iterator[tuple[str, Any]]:

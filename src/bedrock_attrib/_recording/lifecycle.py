@@ -10,11 +10,12 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from .._attribution import (
+    BlockLimit,
     check_tags,
     current_attribution,
     with_changes,
 )
-from .._model.call_start import CallStart
+from .._model.call_start import NO_TERMS, CallStart, RequestSize, RequestTerms
 from .._model.record import (
     Outcome,
     PriceReason,
@@ -23,6 +24,7 @@ from .._model.record import (
     UsageReading,
     moment,
 )
+from .._model.tags import Tags
 from .._readers import (
     ANSWERED_LOCALLY,
     BodyAnswer,
@@ -38,12 +40,13 @@ from .._runtime.batch_queue import BatchQueue
 from .._runtime.contained_errors import ContainedErrors
 from .._runtime.fork import ResetOrder, after_fork, detect_fork
 from .._runtime.shutdown import is_ending
-from .._sinks.protocols import Guard, Reservation
+from .._sinks.protocols import Guard, Policy, Router, StoreGuard
 from ..errors import RefusedError
 from .call import Call
 from .call_tags import CallTags
 from .call_target import CallTargets
 from .finalizer import Ended
+from .guard_round import GuardRound
 from .manual import Report, fill, params_of
 from .price_state import USAGE_UNREADABLE
 
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from .._config import Config
+    from ..budgets.block_guard import BlockLimits
+    from ..pricing import PriceTable
     from .request_hash import RequestHasher
 
 _OK, _ERROR = Outcome.OK, Outcome.ERROR
@@ -61,6 +66,8 @@ _REFUSED = PriceState(
 # How long the start of a call waits for the calls before it, where guards are to see
 # them. The recorder's thread takes milliseconds, unless a sink hangs.
 _GUARD_WAIT_S = 1.0
+ROUTED_FROM = "routed_from"
+"""Tag of a call that another model answered than its caller named: that one."""
 
 
 class CallLifecycle:
@@ -74,6 +81,7 @@ class CallLifecycle:
         owner: Mark of this process on its calls; see `Call`.
         drains: Reads abandoned streams to their end; None to estimate what they used.
         tags: Merges the tags of calls.
+        routers: Guards that may have another model answer a call.
         recorder: The recorder, which lives as long as one of its calls is open.
     """
 
@@ -86,6 +94,8 @@ class CallLifecycle:
         config: Config | None,
         faults: ContainedErrors,
         clock: Callable[[], datetime] | None,
+        prices: Callable[[], PriceTable],
+        policy: Policy | None = None,
     ) -> None:
         """Put calls that ended into *queue*; the rest is as for `Recorder`."""
         self.faults = faults
@@ -101,8 +111,15 @@ class CallLifecycle:
             _current_span_getter() if config is not None and config.span_cost else None
         )
         self._hasher = _request_hasher(config)
+        self._guards_see_sinks = not all(
+            vars(type(guard)).get("is_independent") for guard in self._guards
+        )
+        self._prices = prices
+        self._block_limits: BlockLimits | None = None
+        self._policy = policy
+        self.routers = [guard for guard in guards if isinstance(guard, Router)]
         self._has_more_to_start = bool(
-            self._guards or self._current_span or self._hasher
+            policy or self._guards or self._current_span or self._hasher
         )
         self._put = self._way_to_put(
             is_immediate=config is not None and config.immediate
@@ -124,7 +141,16 @@ class CallLifecycle:
         """Return whether `start` needs all parameters, as it hashes them."""
         return self._hasher is not None
 
-    def start(self, operation: str, params: Mapping[str, Any], region: str) -> Call:
+    def start(
+        self,
+        operation: str,
+        params: Mapping[str, Any],
+        region: str,
+        *,
+        may_wait: bool = True,
+        body: bytes | None = None,
+        routed_from: str | None = None,
+    ) -> Call:
         """Open a call whose parameters are known.
 
         Args:
@@ -133,6 +159,10 @@ class CallLifecycle:
                 of a guardrail and, for a few models, billable counts are looked at;
                 all of them where requests are hashed or a guard asks for their size.
             region: Calling region.
+            may_wait: Whether a guard may wait for a server here. If not, the call may
+                come back with a `guard_round` for `ask_guards_again`.
+            body: Body of the request, for its size, where no parameter is the body.
+            routed_from: Model that the caller named, where `route` changed it.
 
         Raises:
             RefusedError: If a guard refuses the call.
@@ -141,6 +171,8 @@ class CallLifecycle:
         target = self._routes.of(operation, params.get("modelId"), region)
         context = current_attribution()
         tags = self.tags.of(context) if self.tags.is_needed else context.tags
+        if routed_from is not None:
+            tags = with_changes(tags, {ROUTED_FROM: routed_from})
         call = Call(self, target, context, tags, self._clock())
         row = target.operation
         if not row.noted.isdisjoint(params):
@@ -148,9 +180,44 @@ class CallLifecycle:
             call.asked = asked_for(params)
         if context.spends and self._pull not in context.pulls:
             context.pull_with(self._pull)
-        if self._has_more_to_start or target.read_request is not None:
-            self._start_more(call, params)
+        if self._has_more_to_start or target.read_request is not None or context.limits:
+            self._start_more(call, params, may_wait=may_wait, body=body)
         return call
+
+    def route(self, operation: str, params: dict[str, Any], region: str) -> str | None:
+        """Have *params* name another model, where a guard says so.
+
+        Returns:
+            The model that they named before, to be given to `start`; None where nothing
+            was changed.
+        """
+        asked = params.get("modelId")
+        if not isinstance(asked, str):
+            return None
+        tags = self.tags.of(current_attribution())
+        start = self._before_sending(operation, asked, region, tags)
+        policy = self._policy
+        try:
+            if policy is not None:
+                tags, _ = policy.judge(start)
+                start = self._before_sending(operation, asked, region, tags)
+            for router in self.routers:
+                model = router.route(start)
+                if model is None or model == asked:
+                    continue
+                routed = self._before_sending(operation, model, region, tags)
+                if policy is None or policy.judge(routed)[1]:
+                    params["modelId"] = model
+                    return asked
+        except Exception as fault:
+            self.faults.note("route", fault)
+        return None
+
+    def _before_sending(
+        self, operation: str, model_id: str, region: str, tags: Tags
+    ) -> CallStart:
+        model = self._routes.of(operation, model_id, region).model
+        return CallStart(operation, model, region, tags, moment(self._clock()))
 
     def start_again(self, failed: Call) -> Call:
         """Open a call of the request of *failed*, which has ended; asks no guard."""
@@ -161,11 +228,21 @@ class CallLifecycle:
         call.request_hash = failed.request_hash
         call.request_bytes = failed.request_bytes
         call.span = failed.span
+        self._count(call)
         return call
 
-    def _start_more(self, call: Call, params: Mapping[str, Any]) -> None:
+    def _start_more(
+        self,
+        call: Call,
+        params: Mapping[str, Any],
+        *,
+        may_wait: bool,
+        body: bytes | None,
+    ) -> None:
         """Do what few calls need before they are sent."""
         target = call.target
+        if self._policy is not None:
+            self._apply_policy(call, self._policy)
         if target.read_request is not None and target.operation.request is not None:
             try:
                 call.facts = target.read_request(params.get(target.operation.request))
@@ -177,8 +254,21 @@ class CallLifecycle:
                 call.span = span
         if self._hasher is not None:
             self._hash_request(call, params)
-        if self._guards:
-            self._ask_guards(call, params)
+        if self._guards or call.context.limits:
+            measured = params if body is None else {"body": body}
+            self._ask_guards(call, measured, may_wait=may_wait)
+
+    def _apply_policy(
+        self, call: Call, policy: Policy, *, may_refuse: bool = True
+    ) -> None:
+        try:
+            call.tags = policy.apply(_seen_by_guards(call), may_refuse=may_refuse)
+        except RefusedError as refusal:
+            call.failure = _REFUSED
+            self._end(call, _ERROR, type(refusal).__name__)
+            raise
+        except Exception as fault:
+            self.faults.note(type(policy).__name__, fault)
 
     def _hash_request(self, call: Call, params: Mapping[str, Any] | None) -> None:
         row = call.target.operation
@@ -189,40 +279,60 @@ class CallLifecycle:
         except Exception as fault:
             self.faults.note("request hash", fault)
 
-    def _ask_guards(self, call: Call, params: Mapping[str, Any]) -> None:
-        # They may look at sinks, where the calls before this one have to be.
-        self._queue.drain(_GUARD_WAIT_S)
-        target = call.target
-        start = CallStart(
-            target.operation.name,
-            target.model,
-            target.region,
-            call.tags,
-            moment(call.started_at),
-            partial(request_size, params),
-        )
-        reservations: list[Reservation] = []
-        call.reservations = reservations
+    def _ask_guards(
+        self, call: Call, params: Mapping[str, Any], *, may_wait: bool
+    ) -> None:
+        if self._guards_see_sinks:
+            # Where the calls before this one have to be.
+            self._queue.drain(_GUARD_WAIT_S)
+        start = _seen_by_guards(call, partial(request_size, params))
+        guards = self._guards
+        if call.context.limits:
+            guards = (self._block_guard(call.context.limits), *guards)
+        call.guard_round = GuardRound(start, guards, self.faults)
+        call.reservations = call.guard_round.reservations
+        self.ask_guards_again(call, may_wait=may_wait)
+
+    def ask_guards_again(self, call: Call, *, may_wait: bool = True) -> None:
+        """Ask the guards of *call* that were not asked yet.
+
+        Raises:
+            RefusedError: If a guard refuses the call.
+        """
+        if call.guard_round is None:
+            return
         try:
-            for guard in self._guards:
+            if call.guard_round.ask(may_wait=may_wait):
+                call.guard_round = None
+        except RefusedError as refusal:
+            call.guard_round = None
+            call.failure = _REFUSED
+            self._end(call, _ERROR, type(refusal).__name__)
+            raise
+        except BaseException as interrupt:  # Ctrl-C, or a time limit of the job
+            call.guard_round = None
+            self.unanswered(call, type(interrupt).__name__, was_sent=False)
+            raise
+
+    def _count(self, call: Call) -> None:
+        """Have a call counted that no guard is asked about."""
+        for guard in self._guards:
+            if isinstance(guard, StoreGuard):
                 try:
-                    reservation = guard.check(start)
-                except RefusedError as refusal:
-                    call.failure = _REFUSED
-                    self._end(call, _ERROR, type(refusal).__name__)
-                    raise
+                    reservation = guard.count(_seen_by_guards(call))
                 except Exception as fault:
                     self.faults.note(type(guard).__name__, fault)
                 else:
                     if reservation is not None:
-                        reservations.append(reservation)
-        except RefusedError:
-            raise
-        except BaseException as interrupt:  # Ctrl-C, or a time limit of the job
-            self.unanswered(call, type(interrupt).__name__, was_sent=False)
-            raise
-        finally:
-            start.release()
+                        call.reservations = (*call.reservations, reservation)
+
+    def _block_guard(self, limits: Sequence[BlockLimit]) -> Guard:
+        if self._block_limits is None:
+            # Imported with the first block that has a limit.
+            from ..budgets.block_guard import BlockLimits  # noqa: PLC0415
+
+            self._block_limits = BlockLimits(self._prices, self.pull)
+        return self._block_limits.guard(limits)
 
     def report(
         self,
@@ -250,6 +360,9 @@ class CallLifecycle:
             self._hash_request(call, params_of(target.operation, model_id, request))
         if self._current_span is not None:
             call.span = self._current_span()
+        if self._policy is not None:
+            self._apply_policy(call, self._policy, may_refuse=False)
+        self._count(call)
         outcome = _OK if report.error is None else _ERROR
         error = None if report.error is None else plain_name(report.error) or _NO_NAME
         call.end(outcome, error)
@@ -352,7 +465,7 @@ class CallLifecycle:
             return self._put_and_wait
         if self._current_span is not None:
             return self._put_before_span_ends
-        if self._guards:
+        if self._guards and self._guards_see_sinks:
             return self._put_and_hurry
         return self._queue.put
 
@@ -401,6 +514,37 @@ class CallLifecycle:
     def _streaming(self) -> list[Call]:
         calls = [reference() for reference in list(self._open_streams)]
         return [call for call in calls if call is not None and call.ended is None]
+
+
+def _seen_by_guards(
+    call: Call, read_size: Callable[[], RequestSize | None] | None = None
+) -> CallStart:
+    """Return what guards see of *call*."""
+    target = call.target
+    return CallStart(
+        target.operation.name,
+        target.model,
+        target.region,
+        call.tags,
+        moment(call.started_at),
+        read_size,
+        _terms_of(call),
+    )
+
+
+def _terms_of(call: Call) -> RequestTerms:
+    asked, facts = call.asked, call.facts
+    if asked is None and facts is None and not call.has_guardrail:
+        return NO_TERMS
+    return RequestTerms(
+        tier=None if asked is None else asked.tier,
+        latency_mode=None if asked is None else asked.latency_mode,
+        has_guardrail=call.has_guardrail,
+        has_system_tool=asked is not None and asked.has_system_tool,
+        counts={} if facts is None else facts.counts,
+        replaces_tokens=facts is not None and facts.replaces_tokens,
+        uncounted="" if facts is None else facts.missing,
+    )
 
 
 def _drains_of(

@@ -19,7 +19,7 @@ from .._runtime.shutdown import (
     exit_time_left,
     on_exit,
 )
-from .._sinks.protocols import Guard, PullSink, Sink, TimedPullSink
+from .._sinks.protocols import Guard, Policy, PullSink, Sink, StoreGuard, TimedPullSink
 from ..errors import ConfigError
 from .call import Call
 from .finalizer import Ended, Finalizer
@@ -30,6 +30,7 @@ from .sink_delivery import SinkDelivery, Waits
 
 if TYPE_CHECKING:
     from .._config import Config
+    from ..budgets.status import BudgetStatus
     from ..pricing import PriceTable
 
 _MOST_ENDED = 256
@@ -68,6 +69,7 @@ class Recorder:
         profiles: ProfileSource | None = None,
         clock: Callable[[], datetime] | None = None,
         faults: ContainedErrors | None = None,
+        policy: Policy | None = None,
     ) -> None:
         """Wire a recorder.
 
@@ -81,6 +83,8 @@ class Recorder:
                 recorder does not close it.
             clock: Returns the current time as aware UTC; None for the system's.
             faults: Where contained errors are counted; None for a count of its own.
+            policy: Changes the tags of calls, or refuses them, before guards are asked;
+                None for none.
 
         Raises:
             ConfigError: If a guard has no method ``check``.
@@ -88,8 +92,10 @@ class Recorder:
         self.sinks = tuple(sinks)
         self.guards = tuple(map(_checked, guards))
         self._faults = ContainedErrors() if faults is None else faults
+        store_guards = [each for each in self.guards if isinstance(each, StoreGuard)]
         self._delivery = SinkDelivery(
             self.sinks,
+            store_guards,
             self._faults,
             is_immediate=config is not None and config.immediate,
         )
@@ -103,7 +109,13 @@ class Recorder:
             may_drop=False,
         )
         self._lifecycle = CallLifecycle(
-            self._queue, guards, config, self._faults, clock
+            self._queue,
+            guards,
+            config,
+            self._faults,
+            clock,
+            self._finalizer.prices,
+            policy,
         )
         self._lifecycle.recorder = self
         self._is_closed = False
@@ -115,6 +127,8 @@ class Recorder:
                 sink.pull_within(self._lifecycle.pull)
             elif isinstance(sink, PullSink):
                 sink.pull_with(self._lifecycle.pull)
+        for guard in store_guards:
+            guard.pull_with(self._lifecycle.pull)
         if profiles is not None:
             self._finalizer.profiles = ProfilePricing(profiles, delivered, self._faults)
             profiles.on_answer(self._profile_answered)
@@ -220,6 +234,22 @@ class Recorder:
             http_status,
         )
         self._lifecycle.report(operation, model_id, region, report, tags or {})
+
+    def budgets(self) -> list[BudgetStatus]:
+        """Return the status of each budget, for each value that it keeps apart.
+
+        What other processes have spent is as recent as the last exchange with the
+        store. Empty without budgets.
+        """
+        # Imported by those who have budgets, and who ask for them.
+        from ..budgets.guard import BudgetGuard  # noqa: PLC0415
+
+        return [
+            status
+            for guard in self.guards
+            if isinstance(guard, BudgetGuard)
+            for status in guard.statuses()
+        ]
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Deliver every finished call to wherever sinks send it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from .._model.call_groups import FinishedCalls
 from .._model.call_start import CallStart
 from .._model.record import CallRecord
+from .._model.tags import Tags
 
 
 @runtime_checkable
@@ -111,13 +112,18 @@ class Reservation(Protocol):
 
 @runtime_checkable
 class Guard(Protocol):
-    """Decides before each call whether it may be sent."""
+    """Decides before each call whether it may be sent.
+
+    A guard whose class says ``is_independent = True`` looks at no sink: no call waits
+    for the calls before it.
+    """
 
     def check(self, start: CallStart) -> Reservation | None:
         """Look at a call about to be sent, on the caller's thread.
 
-        Calls that the same thread has finished before are by now in the sinks that
-        return at once, this guard among them if it is a sink.
+        Unless the guard is independent, calls that the same thread has finished before
+        are by now in the sinks that return at once, this guard among them if it is a
+        sink.
 
         Returns:
             What was reserved for it, or None.
@@ -126,3 +132,61 @@ class Guard(Protocol):
             RefusedError: To refuse it. This reaches the caller; any other exception is
                 contained and the call goes on.
         """
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Changes the tags of calls before they are sent, or refuses them."""
+
+    @property
+    def violations(self) -> Mapping[tuple[str, str, str], int]:
+        """Calls that broke a rule, by rule, key and action."""
+
+    def judge(self, start: CallStart) -> tuple[Tags, bool]:
+        """Return what `apply` would, and whether the call may be sent; counts nothing.
+
+        For a call whose model may still change.
+        """
+
+    def apply(self, start: CallStart, *, may_refuse: bool = True) -> Tags:
+        """Return the tags of a call as the policy leaves them.
+
+        Args:
+            start: The call, on the caller's thread.
+            may_refuse: False for a call that was made already.
+
+        Raises:
+            RefusedError: To refuse the call.
+        """
+
+
+@runtime_checkable
+class Router(Protocol):
+    """Guard that may have another model answer a call."""
+
+    def route(self, start: CallStart) -> str | None:
+        """Return the id of the model to call instead; None to leave the call alone."""
+
+
+@runtime_checkable
+class StoreGuard(Guard, Protocol):
+    """Guard that counts calls in a store, for which `check` may have to wait."""
+
+    def check_at_once(self, start: CallStart) -> tuple[Reservation | None] | None:
+        """As `check`, without waiting; None to be asked again, on another thread.
+
+        Raises:
+            RefusedError: To refuse the call.
+        """
+
+    def count(self, start: CallStart) -> Reservation | None:
+        """Return what counts a call that is not checked, as it was made elsewhere."""
+
+    def pull_with(self, pull: Callable[[], None]) -> None:
+        """Take a function that has every call settled that has ended."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Bring what was settled to the store; False if the time was not enough."""
+
+    def close(self) -> None:
+        """Return to the store what is reserved for calls to come."""

@@ -17,9 +17,11 @@ from ._groups import HelpfulGroup
 from ._run import run as run_program
 from ._simulate import simulate
 from .analyze import analyze
+from .budget import budget
 from .demo import demo
 from .doctor import doctor
 from .ledger import ledger
+from .policy import policy
 from .prices import prices
 from .report import report
 from .watch import watch
@@ -79,10 +81,12 @@ def commands() -> None:
 
 for command in (
     analyze,
+    budget,
     completion,
     demo,
     doctor,
     ledger,
+    policy,
     prices,
     report,
     simulate,

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from ._budgets import BudgetFigures, StoreFigures
 from ._meters import push_metrics
 from ._sink import OpenTelemetrySink, semconv_from_opt_in
 from .names import SemConv
 
-__all__ = ["OpenTelemetrySink", "SemConv", "push_metrics", "semconv_from_opt_in"]
+__all__ = [
+    "BudgetFigures",
+    "OpenTelemetrySink",
+    "SemConv",
+    "StoreFigures",
+    "push_metrics",
+    "semconv_from_opt_in",
+]

@@ -26,6 +26,17 @@ from .._runtime.fork import detect_fork
 from .._runtime.threads import Lock, RLock
 from . import names
 from ._attributes import Pairs, clean
+from ._budgets import (
+    BUDGET_GAUGES,
+    STORE_COUNTERS,
+    BudgetFigures,
+    ReadBudgets,
+    ReadStore,
+    StoreFigures,
+    budget_points,
+    overshoot_points,
+    refusal_points,
+)
 from ._otel_internals import forget_recordings, is_seen
 from ._points import (
     INFERENCE_POINTS,
@@ -60,6 +71,11 @@ class Source:
         faults: Contained faults by place.
         losses: Returns the records lost so far, by sink.
         price_table_age_s: Returns the age of its price table; None without one.
+        budgets: Returns the figures of its budgets; None without any.
+        budget_store: Returns what it had to do with the store of its budgets; None
+            where they are in memory.
+        violations: Returns the calls that broke its policy, by rule, key and action;
+            None without a policy.
     """
 
     totals: SeriesTotals
@@ -68,6 +84,9 @@ class Source:
     faults: ContainedErrors
     losses: Callable[[], Mapping[str, int]]
     price_table_age_s: Callable[[], float] | None
+    budgets: ReadBudgets | None = None
+    budget_store: ReadStore | None = None
+    violations: Callable[[], Mapping[tuple[str, str, str], int]] | None = None
 
 
 class Instruments:
@@ -182,6 +201,20 @@ class Instruments:
                 self._count(instrument, partial(self._inference_points, read))
         if source.price_table_age_s is not None:
             self._gauge(names.PRICE_TABLE_AGE, self._ages)
+        if source.violations is not None:
+            self._count(names.POLICY_VIOLATIONS, self._violations)
+        if source.budgets is not None:
+            for gauge, figure in BUDGET_GAUGES.items():
+                self._gauge(
+                    gauge, partial(self._budgets, partial(budget_points, figure))
+                )
+            self._count(names.BUDGET_REFUSALS, partial(self._budgets, refusal_points))
+            self._count(
+                names.BUDGET_OVERSHOOT, partial(self._budgets, overshoot_points)
+            )
+        if source.budget_store is not None:
+            for instrument, points in STORE_COUNTERS.items():
+                self._count(instrument, partial(self._stores, points))
 
     def _count(self, instrument: names.Instrument, read: Callable[[], Points]) -> None:
         if instrument.name not in self._created:
@@ -257,6 +290,28 @@ class Instruments:
             places.update(faults.counts())
         places.update(PROCESS_ERRORS.counts())
         return _labelled(names.PLACE, places)
+
+    def _budgets(self, read: Callable[[Iterable[BudgetFigures]], Points]) -> Points:
+        # A closed recorder's are gone: what it knew of a shared budget is outdated.
+        return read(chain(*(each.budgets() for each in self._sources if each.budgets)))
+
+    def _stores(self, read: Callable[[Iterable[StoreFigures]], Points]) -> Points:
+        return read(each.budget_store() for each in self._sources if each.budget_store)
+
+    def _violations(self) -> Points:
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for source in self._sources:
+            if source.violations is not None:
+                counts.update(source.violations())
+        points: dict[Pairs, int] = {}
+        for (rule, key, action), count in counts.items():
+            pairs = (
+                (names.POLICY_RULE, clean(rule)),
+                (names.POLICY_KEY, clean(key)),
+                (names.POLICY_ACTION, action),
+            )
+            points[pairs] = count
+        return points
 
     def _ages(self) -> Points:
         """Return the age of the oldest price table in use."""

@@ -16,6 +16,7 @@ from .._version import __version__
 from ..errors import ConfigError
 from . import names
 from ._attributes import TagLabels
+from ._budgets import ReadBudgets, ReadStore
 from ._histograms import Histograms, Recording
 from ._instruments import Source
 from ._meters import attach
@@ -82,6 +83,9 @@ class OpenTelemetrySink:
         faults: ContainedErrors | None = None,
         losses: Callable[[], Mapping[str, int]] | None = None,
         names_other_tags: bool = False,
+        budgets: ReadBudgets | None = None,
+        budget_store: ReadStore | None = None,
+        violations: Callable[[], Mapping[tuple[str, str, str], int]] | None = None,
     ) -> None:
         """Register the instruments.
 
@@ -104,6 +108,11 @@ class OpenTelemetrySink:
             losses: Tells how many records each other sink has lost so far.
             names_other_tags: Whether to log once, when metrics are collected, which
                 tags of calls become no attribute.
+            budgets: Returns the figures of budgets; None without any.
+            budget_store: Returns what this process had to do with the store of budgets;
+                None where they are in memory.
+            violations: Returns the calls that broke a policy, by rule, key and action;
+                None without a policy.
 
         Raises:
             ConfigError: If a cap is below one, or a tag's attribute name is taken.
@@ -129,6 +138,9 @@ class OpenTelemetrySink:
             faults=faults,
             losses=self._losses,
             price_table_age_s=price_table_age_s,
+            budgets=budgets,
+            budget_store=budget_store,
+            violations=violations,
         )
         self._instruments = attach(self._source, meter_provider, __version__)
         self._histograms = Histograms(self._instruments, semconv, mode=histograms)

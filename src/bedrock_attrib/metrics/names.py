@@ -69,6 +69,61 @@ PRICE_TABLE_AGE: Final = Instrument(
     "s",
     "Age of the price table in use.",
 )
+BUDGET_LIMIT: Final = Instrument(
+    "bedrock_attrib.budget.limit",
+    "{amount}",
+    "Limit in force of a budget, in USD, tokens or calls.",
+)
+BUDGET_SPENT: Final = Instrument(
+    "bedrock_attrib.budget.spent",
+    "{amount}",
+    "Amount that was spent in the window of a budget.",
+)
+BUDGET_RESERVED: Final = Instrument(
+    "bedrock_attrib.budget.reserved",
+    "{amount}",
+    "Amount that is reserved for calls on their way or to come.",
+)
+BUDGET_REMAINING: Final = Instrument(
+    "bedrock_attrib.budget.remaining",
+    "{amount}",
+    "Amount that is left of a budget; negative where its limit was passed.",
+)
+BUDGET_REFUSALS: Final = Instrument(
+    "bedrock_attrib.budget.refusals",
+    "{call}",
+    "Calls that a budget refused, or would have refused if it did not only observe.",
+)
+BUDGET_OVERSHOOT: Final = Instrument(
+    "bedrock_attrib.budget.overshoot",
+    "{amount}",
+    "Amount that calls used beyond what was reserved for them, in this process.",
+)
+BUDGET_STORE_EXCHANGES: Final = Instrument(
+    "bedrock_attrib.budget.store.exchanges",
+    "{exchange}",
+    "Round trips of this process to the store of budgets, by outcome.",
+)
+BUDGET_STORE_TIME: Final = Instrument(
+    "bedrock_attrib.budget.store.time",
+    "s",
+    "Time that these round trips took, together.",
+)
+BUDGET_STORE_MISSED: Final = Instrument(
+    "bedrock_attrib.budget.store.missed",
+    "{call}",
+    "Calls that passed an open budget while its store was not reached.",
+)
+BUDGET_STORE_EXPIRED: Final = Instrument(
+    "bedrock_attrib.budget.store.expired_leases",
+    "{lease}",
+    "Leases of this process that ended before it renewed them.",
+)
+POLICY_VIOLATIONS: Final = Instrument(
+    "bedrock_attrib.policy.violations",
+    "{call}",
+    "Calls that broke a rule of the tag policy, by rule, key and action.",
+)
 
 OPERATION: Final = "bedrock_attrib.operation"
 # Spend belongs to the model itself. The convention's gen_ai.request.model is what the
@@ -87,6 +142,12 @@ SINK: Final = "bedrock_attrib.sink"
 TAG: Final = "bedrock_attrib.tag"
 CAP: Final = "bedrock_attrib.cap"
 PLACE: Final = "bedrock_attrib.place"
+POLICY_RULE: Final = "bedrock_attrib.policy_rule"
+POLICY_KEY: Final = "bedrock_attrib.policy_key"
+POLICY_ACTION: Final = "bedrock_attrib.policy_action"
+BUDGET: Final = "bedrock_attrib.budget"
+BUDGET_KEY: Final = "bedrock_attrib.budget_key"
+BUDGET_MEASURE: Final = "bedrock_attrib.budget_measure"
 PROCESS_ID: Final = "process.pid"
 """Scope attribute of the metrics of a forked process, named as in
 opentelemetry-semantic-conventions 0.66b2, checked 2026-11-30."""
