@@ -82,7 +82,7 @@ def test_a_limit_holds_over_processes_and_threads(
     assert [each["faults"] for each in done] == [{}] * PROCESSES
     sent = sum(each["sent"] for each in done)
     assert len(simulator.requests) == sent > 0
-    assert sum(each["refused"] for each in done) == PROCESSES * 256 - sent
+    assert sum(each["refused"] for each in done) == PROCESSES * 64 * 3 - sent
     found = statuses(store)
     assert [each.reserved for each in found] == [0] * len(found)
     total = found[0]

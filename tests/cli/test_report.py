@@ -165,6 +165,7 @@ def test_spans_zones_and_filters(run: Run, ledger: Path) -> None:
 def test_a_file_tells_its_format(run: Run, ledger: Path, tmp_path: Path) -> None:
     """By its ending; it is whole, with the usual mode, and nothing else is left."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra reports")
+    ledger.chmod(0o644)  # of a private ledger it would be private
     names = ("spend.csv", "spend.html", "spend.json", "spend.parquet", "spend.txt")
     for name in names:
         output = tmp_path / name
@@ -204,6 +205,25 @@ def test_what_is_no_file_stays_what_it_is(
         2,
         f"Error: cannot write {tmp_path}: Is a directory\n",
     )
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_what_is_made_of_a_private_ledger_is_private(
+    run: Run, ledger: Path, tmp_path: Path, mode: int
+) -> None:
+    """A report of a ledger that only its owner may read is for its owner, too."""
+    ledger.chmod(mode)
+    before = os.umask(0o022)
+    try:
+        for name in ("report.csv", "report.html", "report.parquet"):
+            run("report", "--ledger", str(ledger), "--output", str(tmp_path / name))
+        run("ledger", "export", str(tmp_path / "calls"), "--ledger", str(ledger))
+    finally:
+        os.umask(before)
+    made = [*tmp_path.glob("report.*"), *tmp_path.glob("calls/*/*.parquet")]
+    assert len(made) >= 4
+    expected = 0o600 if mode == 0o600 else 0o644
+    assert {stat.S_IMODE(each.stat().st_mode) for each in made} == {expected}
 
 
 def test_focus(run: Run, ledger: Path, tmp_path: Path) -> None:

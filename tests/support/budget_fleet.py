@@ -24,7 +24,7 @@ from bedrock_attrib import (
 from bedrock_attrib.testing import ListSink
 
 NOVA = "us.amazon.nova-micro-v1:0"
-THREADS, TRIES = 64, 4
+THREADS, TRIES = 64, 3
 
 
 def budgets(limit: str) -> list[Budget]:

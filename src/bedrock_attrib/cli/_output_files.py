@@ -12,6 +12,7 @@ from .._config import Config
 
 # https://www.sqlite.org/fileformat.html, section 1.3 (2026-12-01)
 _SQLITE = b"SQLite format 3\0"
+_OF_OTHERS, _PRIVATE = 0o077, 0o600
 _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
@@ -43,6 +44,23 @@ def files_of_settings() -> list[Path]:
     config = Config.load()
     named = (config.ledger, config.prices, config.price_overrides, config.price_file)
     return [Path(each) for each in named if each]
+
+
+def mode_of_new(output: Path) -> int | None:
+    """Return the permissions of a new file; None for the usual ones.
+
+    What is made of a ledger that only its owner may read is for its owner, too.
+    """
+    context = click.get_current_context(silent=True)
+    named = None if context is None else context.params.get("ledger_name")
+    ledger = named or Config.load().ledger
+    if output.exists() or not ledger:
+        return None
+    try:
+        mode = Path(ledger).stat().st_mode
+    except (OSError, ValueError):
+        return None  # the URL of a ledger
+    return None if mode & _OF_OTHERS else _PRIVATE
 
 
 def _is_of_sqlite(path: Path) -> bool:

@@ -20,7 +20,7 @@ from ...reports.parquet import write_parquet
 from .._console import CleanConsole, harmless, print_remarks
 from .._json import JsonObject
 from .._ledgers import Command
-from .._output_files import files_of_settings, refuse_input_as_output
+from .._output_files import files_of_settings, mode_of_new, refuse_input_as_output
 from .._price_table import print_block
 
 STDOUT = "-"
@@ -207,7 +207,7 @@ def opened_output(name: str, *, is_binary: bool) -> Iterator[BinaryIO]:
         return
     refuse_input_as_output(Path(name), files_of_settings())
     try:
-        with written_atomically(Path(name)) as file:
+        with written_atomically(Path(name), mode=mode_of_new(Path(name))) as file:
             yield file
     except OSError as error:
         raise ConfigError(f"cannot write {name}: {error.strerror or error}") from error

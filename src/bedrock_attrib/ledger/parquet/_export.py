@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -91,7 +92,8 @@ def export(
     for day in _days(ledger, start, end):
         name = f"day={day:%Y-%m-%d}/part-{part}.parquet"
         with ledger.reading() as reader:  # one for each day, so that none lasts long
-            done = _export_day(reader, day, Path(folder) / name, tag_columns)
+            path = Path(folder) / name
+            done = _export_day(reader, day, path, tag_columns, _mode(ledger, path))
         if done.calls or done.pruned:
             found.append(done)
             if on_day is not None:
@@ -110,7 +112,11 @@ def _days(
 
 
 def _export_day(
-    reader: Reader, start: datetime, path: Path, tag_columns: Sequence[str]
+    reader: Reader,
+    start: datetime,
+    path: Path,
+    tag_columns: Sequence[str],
+    mode: int | None,
 ) -> ExportedDay:
     day = start.date()
     counted = sum(each.calls for each in reader.sums(start, start + _DAY))
@@ -123,7 +129,7 @@ def _export_day(
         return ExportedDay(day, None, calls, pruned)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_atomically(path, is_synced=True) as file:
+        with written_atomically(path, mode=mode, is_synced=True) as file:
             _write(reader, start, file, tag_columns)
     except OSError as error:
         raise LedgerError(
@@ -131,6 +137,23 @@ def _export_day(
             f"may be written, on a disk with space; files of earlier days are complete"
         ) from error
     return ExportedDay(day, path, calls, pruned)
+
+
+def _mode(ledger: Ledger, path: Path) -> int | None:
+    """Return the permissions of a file made of *ledger*; None for the usual ones.
+
+    A ledger that only its owner may read makes files for its owner.
+    """
+    source = getattr(ledger.store, "path", None)
+    if not isinstance(source, Path) or path.exists():
+        return None
+    with suppress(OSError):
+        if not source.stat().st_mode & _OF_OTHERS:
+            return _PRIVATE
+    return None
+
+
+_OF_OTHERS, _PRIVATE = 0o077, 0o600
 
 
 def _write(

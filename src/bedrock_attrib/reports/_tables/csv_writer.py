@@ -10,8 +10,9 @@ from typing import TextIO
 from .table import Table, Value
 
 # A cell with such a start is a formula in Excel, LibreOffice and Google Sheets and runs
-# with the rights of its reader: OWASP, "CSV Injection", read 2026-11-25.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# with the rights of its reader: OWASP, "CSV Injection", read 2026-11-25. East Asian
+# editions take the full-width signs for the plain ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def write_csv(table: Table, file: TextIO) -> None:
