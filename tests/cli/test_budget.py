@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,17 @@ pytest.importorskip("click", reason="needs the extra cli")
 from clicking import command_runner
 
 from bedrock_attrib import (
+    Budget,
     BudgetExceededError,
     attribution,
     configure,
     instrument,
 )
-from bedrock_attrib.budgets import load_budgets
+from bedrock_attrib.budgets import BudgetStatus, load_budgets
+from bedrock_attrib.budgets.measures import Measure, to_quanta
+from bedrock_attrib.budgets.plan import limits_of
+from bedrock_attrib.budgets.status import status_of
+from bedrock_attrib.budgets.stores import AccountState
 from bedrock_attrib.cli import commands
 from bedrock_attrib.ledger import open_ledger
 from bedrock_attrib.testing import Simulator, bedrock_simulator
@@ -212,3 +219,43 @@ def test_budgets_in_memory_cannot_be_seen(budgets: Path) -> None:
     done = command_runner().invoke(commands, words)
     assert done.exit_code == 2
     assert "get_recorder().budgets()" in done.stderr
+
+
+def test_watch_shows_budgets(
+    application: _Application, budgets: Path, store: str, tmp_path: Path
+) -> None:
+    """Those of the settings, with the rate at which they are spent."""
+    application.call()
+    settings = {
+        "BEDROCK_ATTRIB_BUDGETS": str(budgets),
+        "BEDROCK_ATTRIB_BUDGET_STORE": store,
+    }
+    words = ["watch", "--ledger", str(tmp_path / "calls.db"), "--count", "1"]
+    plain = command_runner().invoke(commands, words, env=settings)
+    assert "  budgets: search web 50%  all 0%" in plain.stdout
+    found = command_runner().invoke(commands, [*words, "--json"], env=settings)
+    shown = json.loads(found.stdout)["budgets"]
+    assert [(each["name"], each["spent"]) for each in shown] == [
+        ("search", "1"),
+        ("all", "0.00000154"),
+    ]
+    without = command_runner().invoke(commands, [*words, "--json"])
+    assert json.loads(without.stdout)["budgets"] == []
+
+
+def test_a_rate_says_when_a_budget_runs_out() -> None:
+    """If the window does not end before."""
+    noon = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+    def status(spent: str, window: str = "day") -> BudgetStatus:
+        limit = limits_of([Budget("b", limit_usd="10", window=window)])[0]
+        midnight = limit.window.at(noon.timestamp()).bucket
+        state = AccountState(spent=to_quanta(Measure.USD, Decimal(spent)))
+        return status_of(limit, "b|usd", state, midnight)
+
+    assert status("6").per_hour(noon) == Decimal("0.5")
+    assert status("6").runs_out_at(noon) == noon + timedelta(hours=8)
+    assert status("1").runs_out_at(noon) is None  # the day ends before
+    assert status("10").runs_out_at(noon) == noon
+    assert status("0").runs_out_at(noon) is None
+    assert status("6", "total").per_hour(noon) is None

@@ -235,13 +235,13 @@ def test_a_ledger_that_cannot_be_read_at_times_is_read_again(ledger: Ledger) -> 
         name = "gone.db" if broken else "calls.db"
         ledger.store.path = Path(name).absolute()  # type: ignore[attr-defined]
 
-    _watch(ledger, TEAM, Selection(), 0, 3, show)
+    _watch(ledger, TEAM, Selection(), 0, 3, show, list)
     assert told[0] is None
     assert (told[1] or "").startswith("Not read at ")
     assert told[2] is None
     ledger.store.path = Path("no/where").absolute()  # type: ignore[attr-defined]
     with pytest.raises(LedgerError):
-        _watch(ledger, TEAM, Selection(), 0, 1, show)
+        _watch(ledger, TEAM, Selection(), 0, 1, show, list)
 
 
 def test_a_pipe_is_told_what_could_not_be_read(

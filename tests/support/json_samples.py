@@ -155,13 +155,21 @@ def _budget_samples(folder: Path, ledgers: list[str]) -> Iterator[tuple[str, Any
     yield from _printed("policy check", f"--tags team=x --model {SONNET}", [policy])
     yield from _printed("policy check", f"--tags team=ads --model {MICRO}", [policy])
     yield from _printed("policy check", "", [policy])
+    settings = {
+        "BEDROCK_ATTRIB_BUDGETS": budgets[1],
+        "BEDROCK_ATTRIB_BUDGET_STORE": stored[-1],
+    }
+    words = ["--count", "1", "--ledger", ledgers[0]]
+    yield from _printed("watch", "", words, settings)
     for ledger in ledgers:
         yield from _printed("budget replay", "", [*budgets, "--ledger", ledger])
 
 
-def _printed(name: str, arguments: str, more: list[str]) -> Iterator[tuple[str, Any]]:
+def _printed(
+    name: str, arguments: str, more: list[str], settings: dict[str, str] | None = None
+) -> Iterator[tuple[str, Any]]:
     words = [*name.split(), *arguments.split(), *more, "--json"]
-    done = command_runner().invoke(commands, words)
+    done = command_runner().invoke(commands, words, env=settings)
     if done.exit_code == 2:
         return
     yield name, json.loads(done.stdout)

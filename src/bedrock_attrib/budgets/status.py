@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -31,6 +31,8 @@ class BudgetStatus:
         remaining: Amount that is left, below zero where the limit was passed.
         granted: Part of the limit that is granted for a while.
         window: Window as the budget names it.
+        starts_at: When the window began, aware UTC; of a rolling window, the oldest
+            moment that counts. None where it never began.
         resets_at: When the window ends, aware UTC; None where it does not end. For a
             rolling window, when the oldest amounts leave it next.
         mode: ``strict``, ``estimate`` or ``observe``.
@@ -49,11 +51,43 @@ class BudgetStatus:
     remaining: Decimal
     granted: Decimal
     window: str
+    starts_at: datetime | None
     resets_at: datetime | None
     mode: str
     is_frozen: bool
     refusals: int
     overshoot: Decimal
+
+    def per_hour(self, at: datetime) -> Decimal | None:
+        """Return what was spent per hour of the window until *at*, aware.
+
+        None for a window that never began, and in its first minute.
+        """
+        if self.starts_at is None:
+            return None
+        elapsed_s = int((at - self.starts_at).total_seconds())
+        return None if elapsed_s < _MINUTE_S else self.spent * _HOUR_S / elapsed_s
+
+    def runs_out_at(self, at: datetime) -> datetime | None:
+        """Return when nothing is left if it goes on like this; None if never.
+
+        Never, if the window ends before.
+        """
+        rate = self.per_hour(at)
+        if not rate or self.remaining <= 0:
+            return at if self.remaining <= 0 else None
+        hours = float(self.remaining / rate)
+        if hours > _MOST_HOURS:
+            return None
+        found = at + timedelta(hours=hours)
+        is_fixed = not self.window.startswith("rolling")
+        if is_fixed and self.resets_at is not None and found >= self.resets_at:
+            return None
+        return found
+
+
+_MINUTE_S, _HOUR_S = 60, 3600
+_MOST_HOURS = 24 * 366
 
 
 def read_statuses(
@@ -108,6 +142,7 @@ def status_of(
 ) -> BudgetStatus:
     """Return the status of one account."""
     amount = partial(from_quanta, limit.measure)
+    span = limit.window.at(bucket)
     total = limit.stated + state.granted
     return BudgetStatus(
         name=limit.budget.name,
@@ -119,7 +154,8 @@ def status_of(
         remaining=amount(total - state.spent - state.held),
         granted=amount(state.granted),
         window=limit.budget.window,
-        resets_at=as_utc(limit.window.at(bucket).until),
+        starts_at=as_utc(span.first) if span.until is not None else None,
+        resets_at=as_utc(span.until),
         mode=limit.budget.mode,
         is_frozen=state.is_frozen,
         refusals=refusals,

@@ -24,7 +24,7 @@ from .._json import JsonObject, amount_json
 from .._price_table import json_option, price_table, print_json
 from .._tag_options import tags_option
 from ._options import budgets_option, store_option
-from ._status import status_json, status_table
+from ._status import print_statuses, status_json
 
 _EPILOG = """
 \b
@@ -93,7 +93,9 @@ def explain(  # noqa: PLR0913 -- each is an option of the command
                 "most_usd": None if bound.usd is None else amount_json(bound.usd),
                 "most_tokens": bound.tokens,
                 "reason": bound.reason,
-                "budgets": [_json(match, each, bound) for match, each in found],
+                "budgets": [
+                    _json(match, each, bound, start.started_at) for match, each in found
+                ],
             }
         )
         return
@@ -102,7 +104,7 @@ def explain(  # noqa: PLR0913 -- each is an option of the command
     if not found:
         out.print("No budget holds for this call.")
         return
-    out.print(status_table(each for _, each in found))
+    print_statuses((each for _, each in found), start.started_at)
     for match, each in found:
         out.print(printable(_verdict(match, each, bound)), soft_wrap=True)
 
@@ -113,8 +115,8 @@ def _status(match: Match, store: Store) -> BudgetStatus:
     return status_of(match.limit, match.account, state, span.bucket)
 
 
-def _json(match: Match, status: BudgetStatus, bound: Bound) -> JsonObject:
-    return {**status_json(status), "verdict": _verdict(match, status, bound)}
+def _json(match: Match, status: BudgetStatus, bound: Bound, at: datetime) -> JsonObject:
+    return {**status_json(status, at), "verdict": _verdict(match, status, bound)}
 
 
 def _bound_text(bound: Bound) -> str:

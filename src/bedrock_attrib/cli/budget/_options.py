@@ -77,6 +77,17 @@ def _opened(url: str | None) -> Iterator[Store]:
         yield store
 
 
+@contextmanager
+def shared_budgets() -> Iterator[Callable[[], list[BudgetStatus]]]:
+    """Yield what reads the budgets of the settings; none where they are in memory."""
+    config = Config.load()
+    if not config.budgets or config.budget_store == _MEMORY:
+        yield list
+        return
+    with _opened(config.budget_store) as store:
+        yield lambda: statuses(config.budgets, store)
+
+
 def _budgets(path: Path | None) -> tuple[Budget, ...]:
     budgets = Config.load().budgets if path is None else load_budgets(path)
     if not budgets:

@@ -10,10 +10,10 @@ from ...budgets import Budget
 from ...budgets.replay import Replayed, replay_calls
 from ...ledger import Ledger
 from ...reports import Selection
-from .._console import printable, results
+from .._console import printable
 from .._json import JsonObject, amount_json
 from .._ledgers import ledger_option, span_options
-from .._price_table import json_option, print_json
+from .._price_table import json_option, print_block, print_json
 from .._tables import Column, new_table
 from ._options import budgets_option
 from ._status import amount_text
@@ -68,7 +68,7 @@ def replay(
             amount_text(each.measure, each.saved),
             "-" if first is None else f"{first:%Y-%m-%d %H:%M} UTC",
         )
-    results().print(table)
+    print_block(table)
 
 
 def _json(each: Replayed) -> JsonObject:

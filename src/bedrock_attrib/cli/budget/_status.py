@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import click
@@ -11,10 +12,10 @@ from rich.table import Table
 from ..._model.formatting import money
 from ...budgets import Budget, BudgetStatus
 from ...budgets.stores import Store
-from .._console import printable, results
+from .._console import printable
 from .._json import JsonObject, amount_json
-from .._price_table import json_option, print_json
-from .._tables import Column, new_table
+from .._price_table import json_option, print_block, print_json
+from .._tables import Column, fitting, new_table
 from ._options import budgets_option, statuses, store_option
 
 _EPILOG = """
@@ -32,15 +33,26 @@ Examples:
 def status(*, budgets: Sequence[Budget], store: Store, as_json: bool) -> None:
     """Show limit, spent, reserved and remaining of each budget."""
     found = statuses(budgets, store)
+    now = datetime.now(UTC)
     if as_json:
-        print_json({"budgets": [status_json(each) for each in found]})
+        print_json({"budgets": [status_json(each, now) for each in found]})
         return
-    results().print(status_table(found))
+    print_statuses(found, now)
 
 
-def status_json(status: BudgetStatus) -> JsonObject:
-    """Return *status* as an object of JSON."""
-    ends = status.resets_at
+def print_statuses(found: Iterable[BudgetStatus], at: datetime) -> None:
+    """Print a table of statuses, as wide as the terminal allows."""
+    shown = list(found)
+    print_block(fitting(lambda _: status_table(shown, at), _LEAST_NEEDED))
+
+
+_LEAST_NEEDED = ("per hour", "resets at", "reserved", "limit")
+
+
+def status_json(status: BudgetStatus, at: datetime) -> JsonObject:
+    """Return *status* at that moment as an object of JSON."""
+    ends, rate = status.resets_at, status.per_hour(at)
+    runs_out = status.runs_out_at(at)
     return {
         "name": status.name,
         "key": status.key,
@@ -52,13 +64,15 @@ def status_json(status: BudgetStatus) -> JsonObject:
         "granted": amount_json(status.granted),
         "window": status.window,
         "resets_at": None if ends is None else ends.isoformat(),
+        "per_hour": None if rate is None else amount_json(rate),
+        "runs_out_at": None if runs_out is None else runs_out.isoformat(),
         "mode": status.mode,
         "is_frozen": status.is_frozen,
     }
 
 
-def status_table(found: Iterable[BudgetStatus]) -> Table:
-    """Return a table of statuses."""
+def status_table(found: Iterable[BudgetStatus], at: datetime) -> Table:
+    """Return a table of statuses at that moment."""
     columns = [
         Column("budget"),
         Column("for"),
@@ -67,12 +81,14 @@ def status_table(found: Iterable[BudgetStatus]) -> Table:
         Column("reserved", is_number=True),
         Column("remaining", is_number=True),
         Column("used", is_number=True),
+        Column("per hour", is_number=True),
+        Column("runs out"),
         Column("resets at"),
         Column("state"),
     ]
     table = new_table("Budgets", columns)
     for each in found:
-        ends = each.resets_at
+        rate = each.per_hour(at)
         table.add_row(
             printable(each.name),
             printable(each.key or "-"),
@@ -81,10 +97,24 @@ def status_table(found: Iterable[BudgetStatus]) -> Table:
             amount_text(each.measure, each.reserved),
             amount_text(each.measure, each.remaining),
             used_text(each),
-            "-" if ends is None else f"{ends:%Y-%m-%d %H:%M} UTC",
+            "-" if rate is None else amount_text(each.measure, _rounded(rate)),
+            _time_text(each.runs_out_at(at)),
+            _time_text(each.resets_at),
             state_text(each),
         )
     return table
+
+
+def _rounded(rate: Decimal) -> Decimal:
+    """Round a rate of a thousand and more to a whole number."""
+    return rate.quantize(Decimal(1)) if rate >= _MANY else round(rate, 6)
+
+
+_MANY = 1000
+
+
+def _time_text(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%m-%d %H:%M} UTC"
 
 
 def amount_text(measure: str, amount: Decimal) -> str:

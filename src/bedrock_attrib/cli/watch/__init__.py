@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from ...budgets import BudgetStatus
+from ...budgets.stores import StoreError
 from ...errors import ConfigError, LedgerError
 from ...ledger import Ledger
 from ...reports import Selection, select
@@ -21,6 +23,7 @@ from .._console import harmless, is_animated, print_remarks, remarks, results
 from .._ledgers import by_option, ledger_option, where_option
 from .._numbers import Within
 from .._price_table import json_option
+from ..budget._options import shared_budgets
 from ._display import frame, json_line, plain_line
 from ._rates import Rates, read_rates
 
@@ -65,7 +68,8 @@ def watch(
 ) -> None:
     """Watch spend of the last 5 minutes, hour and day.
 
-    A terminal shows a table that is redrawn; a pipe gets one line per refresh, with
+    Budgets of the settings are shown below, where they are in a shared store. A
+    terminal shows a table that is redrawn; a pipe gets one line per refresh, with
     --json one JSON object. A call appears a second or so after it ends, when the ledger
     has written it. Ctrl-C ends the command with code 0.
     """
@@ -73,8 +77,8 @@ def watch(
     selection = select(where=where)
     print_remarks(remarks_of(ledger, selection, dimensions))
     try:
-        with _display(results(), as_json=as_json) as show:
-            _watch(ledger, dimensions, selection, interval, count, show)
+        with shared_budgets() as budgets, _display(results(), as_json=as_json) as show:
+            _watch(ledger, dimensions, selection, interval, count, show, budgets)
     except KeyboardInterrupt:
         return
 
@@ -92,6 +96,7 @@ def _watch(
     interval_s: float,
     count: int | None,
     show: Show,
+    read_budgets: Callable[[], list[BudgetStatus]],
 ) -> None:
     """Read the ledger and show it, repeatedly.
 
@@ -105,8 +110,9 @@ def _watch(
         began = time.monotonic()
         try:
             last = read_rates(ledger, dimensions, selection, datetime.now(UTC))
+            last.budgets = read_budgets()
             show(last, None)
-        except LedgerError as error:
+        except (LedgerError, StoreError) as error:
             if last is None:
                 raise
             show(last, f"Not read at {datetime.now(UTC):%H:%M:%S}: {error}")

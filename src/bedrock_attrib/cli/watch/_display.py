@@ -17,10 +17,12 @@ from ..._model.model_names import short_model
 from ...reports import SpendTotals
 from .._json import JsonObject
 from .._tables import NO_TAG
+from ..budget._status import amount_text, status_json, used_text
 from ._rates import Keys, Rates, Spends
 
 _WIDE_FROM = 100
 _LINES_AROUND = 7  # heading, head, rules, total and legend
+_LINES_OF_BUDGETS = 3  # head and rules
 _FEWEST_ROWS = 3
 _SHORT, _HOUR, _DAY = range(3)
 _NAMED = 4
@@ -54,7 +56,8 @@ def frame(
         style = "green" if heading in ("last 5 min", "5 min") else None
         table.add_column(heading, justify="right", no_wrap=True, style=style)
     ordered = rates.ordered()
-    room = max(_FEWEST_ROWS, height - _LINES_AROUND)
+    around = _LINES_AROUND + (_LINES_OF_BUDGETS + len(rates.budgets))
+    room = max(_FEWEST_ROWS, height - (around if rates.budgets else _LINES_AROUND))
     # With one line too many, one more is needed for the sum of the rest.
     shown = ordered if len(ordered) <= room else ordered[: room - 1]
     for keys, spends in shown:
@@ -71,7 +74,32 @@ def frame(
     table.add_section()
     cells = _cells(rates, rates.total, is_wide=is_wide)
     table.add_row("total", *blanks, *cells, style="bold")
-    return Group(_heading(rates, is_wide=is_wide), table, _closing(rates, remark))
+    parts: list[RenderableType] = [_heading(rates, is_wide=is_wide), table]
+    if rates.budgets:
+        parts.append(_budgets(rates))
+    return Group(*parts, _closing(rates, remark))
+
+
+def _budgets(rates: Rates) -> Table:
+    """Return what is left of each budget, those with the least first."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, padding=0)
+    table.add_column("budget", no_wrap=True, overflow="ellipsis", ratio=2)
+    for heading in ("used", "spent", "left", "per hour", "runs out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in sorted(rates.budgets, key=lambda status: status.remaining):
+        rate, end = each.per_hour(rates.at), each.runs_out_at(rates.at)
+        named = each.name if each.key is None else f"{each.name} {each.key or NO_TAG}"
+        style = "bold red" if each.remaining <= 0 or each.is_frozen else None
+        table.add_row(
+            named.translate(_NO_CONTROL),
+            "frozen" if each.is_frozen else used_text(each),
+            amount_text(each.measure, each.spent),
+            amount_text(each.measure, each.remaining),
+            "-" if rate is None else amount_text(each.measure, round(rate, 4)),
+            "-" if end is None else f"{end:%m-%d %H:%M}",
+            style=style,
+        )
+    return table
 
 
 def _together(lines: Sequence[tuple[Keys, Spends]]) -> Spends:
@@ -179,7 +207,11 @@ def plain_line(rates: Rates) -> str:
         f"{rates.at:%Y-%m-%dT%H:%M:%SZ}  {rate}/min  5 min {short}  1 h {hour}  "
         f"24 h {day}{more}  {calls} in 1 h{without}  {dearest}"
     )
-    return line.rstrip()
+    used = "  ".join(
+        f"{each.name}{f' {each.key}' if each.key else ''} {used_text(each)}"
+        for each in rates.budgets
+    )
+    return f"{line.rstrip()}{f'  budgets: {used}' if used else ''}"
 
 
 def json_line(rates: Rates) -> str:
@@ -194,6 +226,7 @@ def json_line(rates: Rates) -> str:
             "currency": rates.currency,
             "total": _windows(rates, rates.total),
             "lines": lines,
+            "budgets": [status_json(each, rates.at) for each in rates.budgets],
         },
         ensure_ascii=False,
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..._model.cost import ZERO
+from ...budgets import BudgetStatus
 from ...ledger import Ledger
 from ...reports import Selection, SpendTotals
 from ...reports._dimensions import Dimension
@@ -36,6 +37,7 @@ class Rates:
         lines: Spend in each window, by values of the dimensions.
         total: Spend of all calls in each window.
         currency: Currency of the amounts that are shown.
+        budgets: Budgets that the settings name, where they are in a shared store.
     """
 
     at: datetime
@@ -43,6 +45,7 @@ class Rates:
     lines: dict[Keys, Spends] = field(default_factory=dict)
     total: Spends = field(default_factory=_new_spends)
     currency: str = "USD"
+    budgets: list[BudgetStatus] = field(default_factory=list)
 
     def amount(self, spend: SpendTotals) -> Decimal | None:
         """Return the amount in the currency that is shown; None where it is unknown."""
