@@ -97,7 +97,7 @@ def status_table(found: Iterable[BudgetStatus], at: datetime) -> Table:
             amount_text(each.measure, each.reserved),
             amount_text(each.measure, each.remaining),
             used_text(each),
-            "-" if rate is None else amount_text(each.measure, _rounded(rate)),
+            rate_text(each.measure, rate),
             _time_text(each.runs_out_at(at)),
             _time_text(each.resets_at),
             state_text(each),
@@ -105,12 +105,11 @@ def status_table(found: Iterable[BudgetStatus], at: datetime) -> Table:
     return table
 
 
-def _rounded(rate: Decimal) -> Decimal:
-    """Round a rate of a thousand and more to a whole number."""
-    return rate.quantize(Decimal(1)) if rate >= _MANY else round(rate, 6)
-
-
-_MANY = 1000
+def rate_text(measure: str, rate: Decimal | None) -> str:
+    """Return an amount per hour for people."""
+    if rate is None:
+        return "-"
+    return amount_text(measure, rate if measure == "usd" else round(rate, 1))
 
 
 def _time_text(at: datetime | None) -> str:

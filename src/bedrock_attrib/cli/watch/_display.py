@@ -17,7 +17,7 @@ from ..._model.model_names import short_model
 from ...reports import SpendTotals
 from .._json import JsonObject
 from .._tables import NO_TAG
-from ..budget._status import amount_text, status_json, used_text
+from ..budget._status import amount_text, rate_text, status_json, used_text
 from ._rates import Keys, Rates, Spends
 
 _WIDE_FROM = 100
@@ -87,7 +87,7 @@ def _budgets(rates: Rates) -> Table:
     for heading in ("used", "spent", "left", "per hour", "runs out"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in sorted(rates.budgets, key=lambda status: status.remaining):
-        rate, end = each.per_hour(rates.at), each.runs_out_at(rates.at)
+        end = each.runs_out_at(rates.at)
         named = each.name if each.key is None else f"{each.name} {each.key or NO_TAG}"
         style = "bold red" if each.remaining <= 0 or each.is_frozen else None
         table.add_row(
@@ -95,7 +95,7 @@ def _budgets(rates: Rates) -> Table:
             "frozen" if each.is_frozen else used_text(each),
             amount_text(each.measure, each.spent),
             amount_text(each.measure, each.remaining),
-            "-" if rate is None else amount_text(each.measure, round(rate, 4)),
+            rate_text(each.measure, each.per_hour(rates.at)),
             "-" if end is None else f"{end:%m-%d %H:%M}",
             style=style,
         )
