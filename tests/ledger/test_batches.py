@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import sqlite3
 import tracemalloc
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kept_records import make_record
@@ -14,6 +15,7 @@ from waiting import HANG_S
 
 from bedrock_attrib import Ledger, Unit, Usage
 from bedrock_attrib.ledger import check_ledger
+from bedrock_attrib.ledger._sqlite.store import SQLiteStore
 
 
 def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -77,3 +79,27 @@ def test_memory_of_long_tags_is_bounded(path: Path) -> None:
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert held < 12_000_000
+
+
+def test_an_interrupt_loses_the_batch_in_hand_alone(tmp_path: Path) -> None:
+    """What is not begun is written after it, and what is lost is counted."""
+
+    class Interrupted(SQLiteStore):
+        transactions = 0
+
+        def transaction(self) -> AbstractContextManager[Any]:
+            self.transactions += 1
+            if self.transactions == 2:
+                raise KeyboardInterrupt
+            return super().transaction()
+
+    one = make_record()
+    with closing(Ledger(Interrupted(tmp_path / "calls.db"), interval_s=60)) as ledger:
+        for number in range(45_000):  # three batches
+            ledger.write(one._replace(id=f"{one.id[:-5]}{number:05}"))
+        while not ledger.flush(HANG_S):
+            pass
+        with ledger.reading() as reader:
+            assert reader.count_calls() == 25_000
+        assert ledger.dropped == 20_000
+    assert check_ledger(tmp_path / "calls.db") == []

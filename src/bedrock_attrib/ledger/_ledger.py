@@ -214,6 +214,12 @@ class Ledger:
                 batches.append(batch)
                 self._log.failure(error)
                 return [item for each in reversed(batches) for item in each]
+            except BaseException as interrupt:  # noqa: BLE001 -- see below
+                # Ctrl-C where the caller of `flush` writes itself, as Python ends: the
+                # batch in hand may be stored or not, those after it are not begun.
+                PROCESS_ERRORS.note("ledger", interrupt)
+                self._lost += len(batch)
+                return [item for each in reversed(batches) for item in each]
         self._log.recovery()
         return []
 
