@@ -113,11 +113,11 @@ SETTINGS["tags"] = (*SETTINGS["tags"][:2], {"team": "search", "app": "a=b"})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
-    budget = '[[budget]]\nname = "all"\nlimit_calls = 3\n'
+    budget = '[[budgets]]\nname = "all"\nlimit_calls = 3\n'
     (tmp_path / "budgets.toml").write_text(budget, encoding="utf-8")
     (tmp_path / "policy.toml").write_text("[tags.team]\n", encoding="utf-8")
     (tmp_path / "app.toml").write_text("[tags.app]\n", encoding="utf-8")
-    other = '[[budget]]\nname = "other"\nlimit_calls = 1\n'
+    other = '[[budgets]]\nname = "other"\nlimit_calls = 1\n'
     (tmp_path / "other.toml").write_text(other, encoding="utf-8")
     return tmp_path
 

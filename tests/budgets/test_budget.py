@@ -20,7 +20,7 @@ def test_a_file_holds_budgets(tmp_path: Path):
     path = tmp_path / "budgets.toml"
     path.write_text(
         """
-        [[budget]]
+        [[budgets]]
         name = "search"
         limit_usd = "12.50"
         window = "month"
@@ -32,7 +32,7 @@ def test_a_file_holds_budgets(tmp_path: Path):
         when_unavailable = "open"
         actions = [ { at = "80%", do = "log" } ]
 
-        [[budget]]
+        [[budgets]]
         name = "calls"
         limit_calls = 1000
         """
@@ -106,9 +106,9 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], says: str):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("x = 1", "has x; expected only tables [[budget]]"),
-        ("[[budget]]\nname = 'a'\nlimit = 3", "did you mean limit"),
-        ("[[budget]]\nlimit_calls = 3", "name is empty"),
+        ("x = 1", "has x; expected only tables [[budgets]]"),
+        ("[[budgets]]\nname = 'a'\nlimit = 3", "did you mean limit"),
+        ("[[budgets]]\nlimit_calls = 3", "name is empty"),
         ("[[budget", "cannot read budgets"),
     ],
 )

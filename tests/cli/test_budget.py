@@ -33,13 +33,13 @@ from bedrock_attrib.testing import Simulator, bedrock_simulator
 
 NOVA = "us.amazon.nova-micro-v1:0"
 BUDGETS = """
-[[budget]]
+[[budgets]]
 name = "search"
 limit_calls = 2
 match = { team = "search" }
 each = "app"
 
-[[budget]]
+[[budgets]]
 name = "all"
 limit_usd = "1"
 """
@@ -179,7 +179,7 @@ def test_replay_shows_what_would_have_been_refused(
     for _ in range(2):
         application.call()
     new = tmp_path / "new.toml"
-    new.write_text('[[budget]]\nname = "one"\nlimit_calls = 1\n', "utf-8")
+    new.write_text('[[budgets]]\nname = "one"\nlimit_calls = 1\n', "utf-8")
     ledger = str(tmp_path / "calls.db")
     words = ["budget", "replay", "--ledger", ledger, "--budgets", str(new), "--json"]
     done = command_runner().invoke(commands, words)

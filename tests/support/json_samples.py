@@ -106,13 +106,13 @@ def samples(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 BUDGETS = """
-[[budget]]
+[[budgets]]
 name = "search"
 limit_usd = "0.01"
 match = { team = "search" }
 each = "app"
 
-[[budget]]
+[[budgets]]
 name = "calls"
 limit_calls = 1000
 window = "total"

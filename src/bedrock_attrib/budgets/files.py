@@ -9,11 +9,11 @@ from pathlib import Path
 from ..errors import ConfigError
 from .budget import Budget, budget_of
 
-_TABLE = "budget"
+_TABLE = "budgets"
 
 
 def load_budgets(path: Path | str) -> tuple[Budget, ...]:
-    """Return the budgets of a TOML file, one ``[[budget]]`` table for each.
+    """Return the budgets of a TOML file, one ``[[budgets]]`` table for each.
 
     Raises:
         ConfigError: If the file cannot be read, or a table is not as documented for
