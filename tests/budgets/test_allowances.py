@@ -233,6 +233,20 @@ def test_a_lost_store_follows_the_budget(store: BreakingStore, clock: Clock):
     assert state(store) == (7, 1)
 
 
+def test_an_end_without_the_store_is_logged(
+    store: BreakingStore, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    """What was not booked is not lost in silence."""
+    book = book_on(store, clock)
+    store.breaks = "before"
+    held(book.reserve([line(1, may_miss=True)])).settle([7])
+    clock.now += 5
+    book.close()
+    assert "what this process has spent since" in caplog.text
+    book_on(store, clock).close()  # nothing was spent
+    assert caplog.text.count("what this process has spent since") == 1
+
+
 def test_what_is_held_is_used_while_the_store_is_lost(
     store: BreakingStore, clock: Clock
 ):

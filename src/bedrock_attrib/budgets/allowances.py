@@ -440,6 +440,8 @@ class AllowanceBook:
 
     def flush(self, timeout_s: float) -> bool:
         """See `Book.flush`."""
+        if not self._has_work:
+            return True
         if not self._sending.acquire(timeout=timeout_s):
             return False
         try:
@@ -457,7 +459,11 @@ class AllowanceBook:
         with self._lock:
             for part in self._parts.values():
                 part.used_at = float("-inf")  # idle: nothing is kept ahead
-        self.flush(self._timeout_s)
+        if not self.flush(self._timeout_s):
+            logger.warning(
+                "the store of budgets was not reached in the end: what this process "
+                "has spent since the last exchange may not be booked"
+            )
 
 
 def _refused(
