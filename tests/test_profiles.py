@@ -674,6 +674,7 @@ def test_a_sink_that_fails_to_correct(stage: Stage) -> None:
     stage.answer()
     assert told(sink.records) == [("priced", LATE)]
     assert spend.cost == COST
+    recorder.flush(HANG_S)  # it is corrected behind a queue
     assert recorder.faults.counts() == {"Broken": 1}
 
 

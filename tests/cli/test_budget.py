@@ -78,7 +78,9 @@ def run(budgets: Path, store: str) -> Run:
 def application(budgets: Path, store: str, tmp_path: Path) -> Any:
     """An application with these budgets, and a ledger."""
     with bedrock_simulator() as simulator:
-        yield _Application(simulator, budgets, store, str(tmp_path / "calls.db"))
+        made = _Application(simulator, budgets, store, str(tmp_path / "calls.db"))
+        yield made
+        made.recorder.close()
 
 
 class _Application:

@@ -83,6 +83,7 @@ def test_a_shared_store_has_figures_too(tmp_path: Path) -> None:
         client = instrument(simulator.client(), recorder=recorder)
         client.converse(modelId=NOVA, messages=[])
     found = points(reader, "bedrock_attrib.budget.store.")
+    recorder.close()
     assert found.pop(("exchanges", "ok")) >= 1
     assert found.pop(("time",)) > 0
     assert found == {

@@ -464,6 +464,7 @@ class AllowanceBook:
                 "the store of budgets was not reached in the end: what this process "
                 "has spent since the last exchange may not be booked"
             )
+        self.store.close()  # another use opens it again
 
 
 def _refused(
