@@ -173,7 +173,8 @@ def wheel(session: nox.Session) -> None:
     """Test the wheel in an environment that holds nothing but it."""
     session.install(*map(str, Path("dist").glob("*.whl")))
     session.run("python", "tests/support/check_install.py")
-    session.install(*TEST_TOOLS)
+    # moto brings packages of extras, whose absence is tried here.
+    session.install(*(tool for tool in TEST_TOOLS if not tool.startswith("moto")))
     posargs = session.posargs or ["-m", "not slow"]
     session.run("pytest", "--numprocesses=2", *posargs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -187,7 +188,7 @@ def test_replay_shows_what_would_have_been_refused(
     done = command_runner().invoke(commands, words)
     [found] = json.loads(done.stdout)["budgets"]
     first = found.pop("first_refused_at")
-    with open_ledger(ledger).reading() as reader:
+    with closing(open_ledger(ledger)) as opened, opened.reading() as reader:
         calls = list(reader.calls(*reader.span()))
     assert first == calls[1].started_at.isoformat()
     assert found == {

@@ -63,6 +63,10 @@ class _Part:
     def left(self) -> int:
         return self.held - self.in_use - self.spent
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.held or self.in_use or self.spent)
+
 
 @dataclass(slots=True, eq=False)
 class _Exchange:
@@ -135,6 +139,7 @@ class AllowanceBook:
         self._lock = RLock()
         self._sending = Lock()
         self._is_running = False
+        self._is_closed = False
         self._stop = Event()
 
     # Before a call.
@@ -391,9 +396,12 @@ class AllowanceBook:
             self._stop.wait(_EVERY_S)
             if not self.work():
                 with self._lock:
-                    if not self._has_work:
+                    is_over = not self._has_work
+                    if is_over:
                         self._is_running = False
-                        return
+                if is_over:
+                    self._close_store()
+                    return
 
     # Otherwise.
 
@@ -464,7 +472,21 @@ class AllowanceBook:
                 "the store of budgets was not reached in the end: what this process "
                 "has spent since the last exchange may not be booked"
             )
-        self.store.close()  # another use opens it again
+        with self._lock:
+            self._is_closed = True
+            for key in [key for key, part in self._parts.items() if part.is_empty]:
+                del self._parts[key]
+        self._close_store()
+
+    def _close_store(self) -> None:
+        """Release the connection, unless a call that is still on its way needs it.
+
+        Once that has ended it is booked, and the connection is released after it.
+        """
+        with self._lock:
+            is_over = self._is_closed and not self._has_work
+        if is_over:
+            self.store.close()
 
 
 def _refused(
