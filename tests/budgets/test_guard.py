@@ -20,14 +20,21 @@ from botocore.exceptions import ClientError
 from bedrock_attrib import (
     Budget,
     BudgetExceededError,
+    CallStart,
     PriceStatus,
     Recorder,
     attribution,
     configure,
     instrument,
 )
+from bedrock_attrib._attribution.block_limit import block_limit
+from bedrock_attrib._model.call_start import RequestSize
+from bedrock_attrib._model.model_id import parse_model_id
+from bedrock_attrib._model.tags import NO_TAGS
 from bedrock_attrib._runtime.contained_errors import ContainedErrors
 from bedrock_attrib.budgets import budget_guard
+from bedrock_attrib.budgets.block_guard import BlockLimits
+from bedrock_attrib.budgets.guard import BudgetGuard
 from bedrock_attrib.pricing import PriceTable
 from bedrock_attrib.testing import ListSink, Reply, Simulator, bedrock_simulator
 
@@ -506,3 +513,45 @@ def test_a_body_is_not_given_to_a_model_of_another_vendor(simulator: Simulator):
         invoke(world)
         world.recorder.flush()
     assert world.sink.records[-1].model.requested == NOVA
+
+
+def test_what_waits_is_asked_on_another_thread(simulator: Simulator):
+    """A call that is slowed down, or refused, may not do so on an event loop."""
+    slow = {"at": "50%", "do": "slow", "delay_s": 60}
+    world = World(simulator, (Budget("b", limit_calls=2, actions=[slow]),))
+    [guard] = world.recorder.guards
+    assert isinstance(guard, BudgetGuard)
+    model = parse_model_id(NOVA)
+    start = CallStart("Converse", model, "us-east-1", NO_TAGS, datetime.now(UTC))
+    first = guard.check_at_once(start)
+    assert first is not None
+    assert first[0] is not None
+    world.client.count_tokens(
+        modelId=CLAUDE, input={"converse": {"messages": MESSAGES}}
+    )
+    world.recorder.flush()
+    first[0].settle(world.sink.records[-1]._replace(price_reason_code=None))
+    assert guard.check_at_once(start) is None
+
+
+def test_a_block_that_waits_is_asked_on_another_thread():
+    """Until the first call to a model is settled, and where one does not fit."""
+    limit = block_limit("1", 2)
+    assert limit is not None
+    guard = BlockLimits(PriceTable.bundled, lambda: None).guard([limit])
+    model = parse_model_id(NOVA)
+    start = CallStart(
+        "Converse",
+        model,
+        "us-east-1",
+        NO_TAGS,
+        datetime.now(UTC),
+        lambda: RequestSize(max_tokens=1),
+    )
+    assert guard.check_at_once(start) is not None
+    assert guard.check_at_once(start) is None  # the first one may settle
+    limit.settle(Decimal(0), COST, NOVA, was_sent=True)
+    assert guard.check_at_once(start) is not None
+    assert guard.check_at_once(start) is None  # it is refused there
+    with pytest.raises(BudgetExceededError):
+        guard.check(start)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .._model.call_start import CallStart
 from .._runtime.contained_errors import ContainedErrors
-from .._sinks.protocols import Guard, Reservation, StoreGuard
+from .._sinks.protocols import Guard, Reservation, WaitingGuard
 from ..errors import RefusedError
 
 
@@ -57,7 +57,7 @@ class GuardRound:
 
     def _ask(self, guard: Guard, *, may_wait: bool) -> bool:
         try:
-            if may_wait or not isinstance(guard, StoreGuard):
+            if may_wait or not isinstance(guard, WaitingGuard):
                 self._take(guard.check(self._start))
                 return True
             found = guard.check_at_once(self._start)

@@ -169,8 +169,8 @@ class Router(Protocol):
 
 
 @runtime_checkable
-class StoreGuard(Guard, Protocol):
-    """Guard that counts calls in a store, for which `check` may have to wait."""
+class WaitingGuard(Guard, Protocol):
+    """Guard whose `check` may have to wait, and so not on an event loop."""
 
     def check_at_once(self, start: CallStart) -> tuple[Reservation | None] | None:
         """As `check`, without waiting; None to be asked again, on another thread.
@@ -178,6 +178,11 @@ class StoreGuard(Guard, Protocol):
         Raises:
             RefusedError: To refuse the call.
         """
+
+
+@runtime_checkable
+class StoreGuard(WaitingGuard, Protocol):
+    """Guard that counts calls in a store, for which `check` may have to wait."""
 
     def count(self, start: CallStart) -> Reservation | None:
         """Return what counts a call that is not checked, as it was made elsewhere."""

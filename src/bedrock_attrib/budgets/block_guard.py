@@ -74,6 +74,16 @@ class BlockGuard:
             raise self._refusal(start, bound)
         return reservation
 
+    def check_at_once(self, start: CallStart) -> tuple[_BlockReservation | None] | None:
+        """As `check`, without waiting; None where that would have to wait."""
+        row = OPERATIONS.get(start.operation)
+        if row is not None and row.is_free:
+            return (None,)
+        if any(_is_first(limit, start) for limit in self._limits):
+            return None
+        reservation = self._reserve(start, self._bound_of(start))
+        return None if reservation is None else (reservation,)
+
     def _bound_of(self, start: CallStart) -> Bound:
         if all(limit.limit_usd is None for limit in self._limits):
             return _FREE

@@ -143,6 +143,11 @@ class BudgetGuard:
         if not matches:
             return (None,)
         lines = self._lines_of(matches, start)
+        if any(
+            match.limit.needs_look and self._thresholds.delay_s(match, line.bucket)
+            for match, line in zip(matches, lines, strict=True)
+        ):
+            return None
         held = self._book.reserve_at_once(lines)
         if held is None or isinstance(held, Refused):
             return None

@@ -44,18 +44,23 @@ class Thresholds:
                 self._done[key] = True
                 self._run(action, status)
 
-    def delay(self, match: Match, bucket: int) -> None:
-        """Wait for as long as the budget slows calls down now."""
+    def delay_s(self, match: Match, bucket: int) -> float:
+        """Return the seconds by which the budget slows calls down now."""
         part = self.reached.get((match.account, bucket))
         if part is None:
-            return
+            return 0.0
         delays = [
             action.delay_s
             for action in match.limit.actions
             if action.kind == "slow" and action.at <= part
         ]
-        if delays:
-            self._wait(max(delays))
+        return max(delays, default=0.0)
+
+    def delay(self, match: Match, bucket: int) -> None:
+        """Wait for as long as the budget slows calls down now."""
+        seconds = self.delay_s(match, bucket)
+        if seconds:
+            self._wait(seconds)
 
     def _run(self, action: Action, status: BudgetStatus) -> None:
         if action.call is not None:
