@@ -99,7 +99,7 @@ def test_a_call_over_the_limit_is_not_sent(simulator: Simulator):
     error = world.refusal(world.converse)
     assert str(error) == (
         "budget 'calls' allows 2 calls in total: 2 calls spent and 0 calls "
-        "reserved, and the call may need 1 calls, so it was not sent"
+        "reserved, and the call may need 1 call, so it was not sent"
     )
     assert (error.budget, error.key, error.measure) == ("calls", None, "calls")
     assert (error.limit, error.spent, error.reserved, error.asked) == (2, 2, 0, 1)

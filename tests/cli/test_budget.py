@@ -137,7 +137,7 @@ def test_a_grant_lets_calls_pass(run: Run, application: _Application) -> None:
     """For one value, until it is taken back."""
     assert [application.call() for _ in range(3)] == [True, True, False]
     said = run("grant", "search", "1", "--key", "web", "--for", "2h")
-    assert said.startswith("search for web: raised by 1 calls until 20")
+    assert said.startswith("search for web: raised by 1 call until 20")
     assert [application.call() for _ in range(2)] == [True, False]
     assert [application.call("other") for _ in range(3)] == [True, True, False]
     run("grant", "search", "0", "--key", "web")

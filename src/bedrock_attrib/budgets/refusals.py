@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from .._model.formatting import money
+from .._model.formatting import counted, money
 from ..errors import BudgetExceededError
 from .lines import Line
 from .measures import Measure, from_quanta
@@ -105,7 +105,9 @@ def _window(match: Match) -> str:
 
 
 def _text(measure: Measure, amount: Decimal) -> str:
-    return money(amount) if measure is Measure.USD else f"{amount:,} {measure}"
+    if measure is Measure.USD:
+        return money(amount)
+    return counted(int(amount), measure.removesuffix("s"))
 
 
 def _until(resets_at: datetime | None) -> str:

@@ -118,7 +118,10 @@ def _time_text(at: datetime | None) -> str:
 
 def amount_text(measure: str, amount: Decimal) -> str:
     """Return an amount for people."""
-    return money(amount) if measure == "usd" else f"{amount:,} {measure}"
+    if measure == "usd":
+        return money(amount)
+    noun = measure.removesuffix("s")
+    return f"{amount:,} {noun if amount == 1 else measure}"
 
 
 def used_text(status: BudgetStatus) -> str:
